@@ -1,0 +1,32 @@
+"""Everything that can be set, read once at the start and never changed after.
+
+Each field is set by a flag or an environment variable; ``cli`` tells which. Seconds throughout.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from exporter.crawljob.derived import DEFAULT_PAUSE_LIMIT
+
+DEFAULT_PORT: Final = 10937
+"""The one default port; no exporter in Prometheus' list of port allocations uses it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one exporter does."""
+
+    kubeconfig: Path | None = None
+    context: str | None = None
+    namespaces: tuple[str, ...] = ("crawlers",)
+    """The namespaces to watch; an empty one stands for all of them."""
+    selector: str = ""
+    pause_limit: float = DEFAULT_PAUSE_LIMIT
+    metrics_include: tuple[str, ...] = ()
+    """Shell patterns; where there are any, only families that match one are served."""
+    metrics_exclude: tuple[str, ...] = ()
+    listen_addresses: tuple[str, ...] = (f":{DEFAULT_PORT}",)
+    telemetry_path: str = "/metrics"
+    log_level: str = "info"
+    log_format: Literal["logfmt", "json"] = "logfmt"
