@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from exporter.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
-from factories import crawler_pod, crawljob, redis_pod, replaced
+from factories import ABSENT, crawler_pod, crawljob, redis_pod, replaced
 
 settings.register_profile(
     "browsertrix-exporter",
@@ -46,7 +46,7 @@ def _or_empty(strategy: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.just("") | strategy
 
 
-def _pod_fields() -> st.SearchStrategy[dict[str, Any]]:
+def _make_pod_fields() -> st.SearchStrategy[dict[str, Any]]:
     memory = _BYTES | st.sampled_from(["512Mi", "2Gi", 0])
     cpu = st.floats(0, 64) | st.sampled_from(["250m", 0, 1])
     resources = st.fixed_dictionaries({"memory": memory, "cpu": cpu, "storage": _BYTES})
@@ -68,7 +68,7 @@ def _pod_fields() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def _status_fields() -> st.SearchStrategy[dict[str, Any]]:
+def _make_status_fields() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {"state": st.sampled_from(KNOWN_STATES) | _NEWER_WORDS},
         optional={
@@ -96,7 +96,7 @@ def _status_fields() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def _spec_fields() -> st.SearchStrategy[dict[str, Any]]:
+def _make_spec_fields() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {},
         optional={
@@ -114,28 +114,34 @@ def _spec_fields() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+# Made once: building a strategy costs more than drawing from it.
+_POD_FIELDS: Final = _make_pod_fields()
+_STATUS_FIELDS: Final = _make_status_fields()
+_SPEC_FIELDS: Final = _make_spec_fields()
+_DELETION: Final = st.fixed_dictionaries({}, optional={"deletionTimestamp": moments()})
+
+
 @st.composite
 def crawljobs(draw: st.DrawFn) -> dict[str, Any]:
     """CrawlJobs that Browsertrix could have written: all states, pauses, pods present and gone."""
     crawl = draw(st.sampled_from(["manual-20250521114400-", "qa-20250521114400-", "sched-"]))
     crawl += draw(_IDS)
     pods = {
-        f"crawl-{crawl}-{n}": crawler_pod(**draw(_pod_fields()))
+        f"crawl-{crawl}-{n}": crawler_pod(**draw(_POD_FIELDS))
         for n in range(draw(st.integers(0, 4)))
     }
     if draw(st.booleans()):
-        pods[f"redis-{crawl}"] = redis_pod(**draw(_pod_fields()))
+        pods[f"redis-{crawl}"] = redis_pod(**draw(_POD_FIELDS))
+    first_added = draw(st.integers(0, 9)) == 9
     job = crawljob(
         crawl=crawl,
         namespace=draw(st.sampled_from(["crawlers", "other"])),
-        metadata=draw(st.fixed_dictionaries({}, optional={"deletionTimestamp": moments()})),
-        spec=draw(_spec_fields()),
-        status=draw(_status_fields()),
+        metadata=draw(_DELETION),
+        spec=draw(_SPEC_FIELDS),
+        status=draw(_STATUS_FIELDS),
         pods=pods,
     )
-    if draw(st.integers(0, 9)) == 9:  # as first ADDED
-        del job["status"]
-    return job
+    return replaced(job, ("status",), ABSENT) if first_added else job
 
 
 _SCALARS: Final = (
@@ -209,6 +215,12 @@ def pod_names() -> st.SearchStrategy[str]:
     ) | st.text(max_size=20)
 
 
+_HOSTILE: Final = hostile_json()
+_ODD_PODS: Final = _POD_FIELDS | _HOSTILE
+_POD_NAMES: Final = pod_names()
+_NEW_KEYS: Final = st.text(max_size=10)
+
+
 @st.composite
 def mutated_crawljobs(draw: st.DrawFn) -> dict[str, Any]:
     """A CrawlJob with any JSON at all at a few random places; name and namespace stay as given."""
@@ -224,12 +236,12 @@ def _mutated(draw: st.DrawFn, job: dict[str, Any]) -> dict[str, Any]:
     path = draw(st.sampled_from(_paths(job)))
     match draw(st.sampled_from(["replace", "replace", "replace", "add", "pod"])):
         case "add" if isinstance(_at(job, path), dict) and path != ("metadata",):
-            return replaced(job, (*path, draw(st.text(max_size=10))), draw(hostile_json()))
+            return replaced(job, (*path, draw(_NEW_KEYS)), draw(_HOSTILE))
         case "pod" if isinstance(_at(job, ("status", "podStatus")), dict):
-            pod = draw(_pod_fields() | hostile_json())
-            return replaced(job, ("status", "podStatus", draw(pod_names())), pod)
+            pod = draw(_ODD_PODS)
+            return replaced(job, ("status", "podStatus", draw(_POD_NAMES)), pod)
         case _:
-            return replaced(job, path, draw(hostile_json()))
+            return replaced(job, path, draw(_HOSTILE))
 
 
 def _at(job: dict[str, Any], path: tuple[str, ...]) -> Any:
