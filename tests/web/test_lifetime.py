@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter.web import Address, ListenError
+from exporter.web import Address, ListenError, server
 
 Serve = Callable[..., Awaitable[Any]]
 Eventually = Callable[[Callable[[], object]], Awaitable[None]]
@@ -80,6 +80,16 @@ async def test_a_client_that_takes_longer_than_the_grace_is_cut_off(
     with contextlib.suppress(ConnectionError):
         assert not (await asyncio.wait_for(reader.read(-1), 20)).endswith(b"\r\n0\r\n\r\n")
     writer.close()
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /metrics HTTP/1.1\r\nAccept: te", GET])
+async def test_a_connection_without_a_request_ends_by_itself(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(server, "_KEEPALIVE", 0.1)
+    site = await serve()
+    answer = await site.raw(begun)  # returns when the server closes the connection
+    assert answer.count(b"HTTP/1.1 200 OK") == (begun == GET)
 
 
 async def test_stopping_twice_or_before_the_start_is_harmless(serve: Serve) -> None:
