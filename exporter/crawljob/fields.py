@@ -38,7 +38,7 @@ def _quantity(text: str) -> float:
     if "_" in text:
         raise ValueError("expected a quantity such as 512Mi or 250m")
     try:
-        value = float(parse_quantity(text))  # type: ignore[no-untyped-call]
+        value = float(parse_quantity(text))
     except (ValueError, ArithmeticError) as error:
         raise ValueError("expected a quantity such as 512Mi or 250m") from error
     if not math.isfinite(value) or value < 0:
