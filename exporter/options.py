@@ -11,10 +11,13 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from exporter.metrics.catalog import CATALOG
 from exporter.settings import Settings
+from exporter.web import Address, telemetry_path
 
 ENVIRONMENT_PREFIX: Final = "BROWSERTRIX_EXPORTER_"
 
@@ -49,6 +52,13 @@ def namespace(text: str) -> str:
     """Check the name of a namespace (RFC 1123 label). Raises ValueError with a readable text."""
     if not _NAMESPACE.fullmatch(text):
         raise ValueError("expected the name of a namespace: a-z, 0-9 and -, 63 characters at most")
+    return text
+
+
+def metric_pattern(text: str) -> str:
+    """Check a shell pattern of metric names. Raises ValueError where no metric matches."""
+    if not any(fnmatchcase(family.name, text) for family in CATALOG):
+        raise ValueError("expected a pattern that matches a metric; `metrics` lists them all")
     return text
 
 
@@ -140,7 +150,7 @@ METRICS: Final = (
     Option(
         flag="--metrics.include",
         field="metrics_include",
-        read=str,
+        read=metric_pattern,
         metavar="PATTERN",
         repeatable=True,
         help="serve only metrics that match, e.g. 'browsertrix_crawl_*'",
@@ -148,7 +158,7 @@ METRICS: Final = (
     Option(
         flag="--metrics.exclude",
         field="metrics_exclude",
-        read=str,
+        read=metric_pattern,
         metavar="PATTERN",
         repeatable=True,
         help="leave out metrics that match; wins over --metrics.include",
@@ -159,7 +169,7 @@ WEB: Final = (
     Option(
         flag="--web.listen-address",
         field="listen_addresses",
-        read=str,
+        read=Address.parse,
         metavar="ADDRESS",
         repeatable=True,
         help="HOST:PORT or :PORT to listen on; [::1]:PORT for IPv6",
@@ -167,7 +177,7 @@ WEB: Final = (
     Option(
         flag="--web.telemetry-path",
         field="telemetry_path",
-        read=str,
+        read=telemetry_path,
         metavar="PATH",
         help="path of the metrics",
     ),
@@ -228,7 +238,7 @@ def default_text(option: Option) -> str:
     if option.read is duration:
         return f"{value / 86400:g}d" if value >= 86400 else f"{value:g}s"
     if isinstance(value, tuple):
-        value = ", ".join(value)
+        value = ", ".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value or "none")
 
 

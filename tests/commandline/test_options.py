@@ -7,6 +7,7 @@ import pytest
 
 from exporter.options import GROUPS, Parser, add_options, duration, namespace, settings_from
 from exporter.settings import Settings
+from exporter.web import Address
 
 ALL = tuple(GROUPS)
 
@@ -49,7 +50,7 @@ def test_every_flag_sets_its_field() -> None:
         pause_limit=129600.0,
         metrics_include=("browsertrix_crawl_*",),
         metrics_exclude=("*_info",),
-        listen_addresses=(":1", "[::1]:2"),
+        listen_addresses=(Address("", 1), Address("::1", 2)),
         telemetry_path="/m",
         log_level="debug",
         log_format="json",
@@ -60,7 +61,7 @@ def test_a_variable_stands_for_a_flag_and_the_flag_wins() -> None:
     assert read(NAMESPACE="a, b").namespaces == ("a", "b")
     assert read(SELECTOR="crawl in (x,y)").selector == "crawl in (x,y)"
     assert read("--namespace", "c", NAMESPACE="a,b").namespaces == ("c",)
-    assert read(WEB_LISTEN_ADDRESS=":1 :2").listen_addresses == (":1", ":2")
+    assert read(WEB_LISTEN_ADDRESS=":1 :2").listen_addresses == (Address("", 1), Address("", 2))
     assert read(LOG_LEVEL="").log_level == "info", "an empty variable is as good as none"
 
 
@@ -82,6 +83,11 @@ def test_complaints_name_the_flag_the_value_and_what_was_expected(
     assert "--namespace: expected the name" in complaint(capsys, "--namespace", "No_Such")
     assert "--log.level: expected one of" in complaint(capsys, "--log.level", "loud")
     assert "ALL_NAMESPACES: expected true or false" in complaint(capsys, ALL_NAMESPACES="maybe")
+    address = complaint(capsys, "--web.listen-address", "::1:80")
+    assert "--web.listen-address: expected an IPv6 address in brackets" in address
+    assert "expected a path" in complaint(capsys, "--web.telemetry-path", "metrics")
+    unmatched = complaint(capsys, "--metrics.exclude", "browsertrix_crwal_*")
+    assert "--metrics.exclude: expected a pattern that matches a metric" in unmatched
     both = complaint(capsys, "--all-namespaces", "--namespace", "a")
     assert "--all-namespaces and --namespace exclude each other" in both
 
