@@ -25,6 +25,8 @@ from exporter.cluster.credentials import ConfigError, Source, find_source, tls_i
 from exporter.cluster.wire import Status, read_status
 from exporter.crawljob import UnusableError, decode
 
+__all__ = ["REASONS", "ConfigError", "Connection", "Reply", "RequestError"]
+
 logger = logging.getLogger(__name__)
 
 REASONS: Final = (

@@ -48,7 +48,9 @@ WATCH_SECONDS: Final = (240, 300)
 _HEALTHY_AFTER: Final = 10.0
 """Seconds. A watch that lasted this long was not refused, whatever ended it."""
 _LIST_ANEW: Final = frozenset({"expired", "rewound"})
-_AFTER_ACCEPTING: Final = frozenset({"expired", "rewound", "ended", "error_event", "cut"})
+_AFTER_ACCEPTING: Final = frozenset(
+    {"expired", "rewound", "ended", "error_event", "cut", "stalled"}
+)
 
 
 class Reflector:
@@ -120,6 +122,7 @@ class Reflector:
         """Count a failure, say what it means, and wait before the next try."""
         counts = self.stats.list_failures if self._must_list else self.stats.reconnects
         counts[error.reason] += 1
+        out_of_the_blue = self._backoff.failures == 0
         delay = self._backoff.next(error.retry_after)
         if error.reason in _LIST_ANEW:
             self._must_list = True
@@ -128,7 +131,8 @@ class Reflector:
                 logger.info("%s: listing anew: %s", self._where, error)
                 return
         self._doubtful = error.reason in _AFTER_ACCEPTING
-        self._report(self._explain(error))
+        if error.reason != "cut" or not out_of_the_blue:  # a cut is an everyday thing
+            self._report(self._explain(error))
         await asyncio.sleep(delay)
 
     def _explain(self, error: RequestError) -> str:
@@ -210,22 +214,23 @@ class Reflector:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(seconds),
         } | self._selection
-        began_at, began = self._version, time.monotonic()
+        began_at, began = self._version, float("inf")
         try:
             async with self._connection.get(self._path, query, idle=self._idle_limit) as reply:
+                began = time.monotonic()
                 self.stats.watches += 1
                 if not self.synced:
                     self._complete()
                 if not self._doubtful:
                     self._report(None)
                 await self._follow(reply)
-        finally:
-            # Lasting is no proof while the server refuses: a connect may time out slowly.
-            lasted = self.synced and time.monotonic() - began >= _HEALTHY_AFTER
-            if progress := self._version != began_at or lasted:
-                self._backoff.reset()
-        if not progress:
+        except RequestError as error:
+            if error.reason == "cut" and time.monotonic() - began >= _HEALTHY_AFTER:
+                self._healthy()
+            raise
+        if self._version == began_at and time.monotonic() - began < _HEALTHY_AFTER:
             raise RequestError("ended", "the API server ends each watch at once")
+        self._healthy()
         self.stats.reconnects["ended"] += 1
 
     async def _follow(self, reply: Reply) -> None:
