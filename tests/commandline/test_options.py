@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from exporter.options import GROUPS, Parser, add_options, duration, namespace, settings_from
+from exporter.documentation import configuration_page
+from exporter.options import (
+    GROUPS,
+    Parser,
+    add_options,
+    as_markdown,
+    duration,
+    namespace,
+    settings_from,
+)
 from exporter.settings import Settings
 from exporter.web import Address
 
@@ -127,3 +136,8 @@ def test_the_help_names_default_and_variable_of_every_flag() -> None:
             assert option.variable in text
     assert "(default: 7d; BROWSERTRIX_EXPORTER_PAUSE_LIMIT)" in text
     assert "(default: :10937; BROWSERTRIX_EXPORTER_WEB_LISTEN_ADDRESS)" in text
+
+
+def test_the_documentation_is_what_the_table_of_options_says() -> None:
+    committed = Path(__file__, "../../../docs/configuration.md").resolve().read_text()
+    assert committed == configuration_page(), "run `make docs`"
