@@ -6,7 +6,8 @@ keeps account of what happened to them.
 """
 
 from exporter.simulator.apiserver import ApiServer
+from exporter.simulator.browsertrix import Browsertrix
 from exporter.simulator.cluster import Cluster
 from exporter.simulator.faults import Faults
 
-__all__ = ["ApiServer", "Cluster", "Faults"]
+__all__ = ["ApiServer", "Browsertrix", "Cluster", "Faults"]

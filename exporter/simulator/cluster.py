@@ -197,8 +197,8 @@ class Cluster:
 
     def create(self, value: Object) -> Object:
         """Add one object. Raises ApiError: 409 where the name is taken, 422 without a name."""
-        new: Object = json.loads(serialise(value))
-        metadata = new.setdefault("metadata", {})
+        metadata = dict(value.get("metadata") or {})
+        new: Object = {**value, "metadata": metadata}
         name = metadata.get("name")
         if not isinstance(name, str) or not name:
             raise errors.invalid("", "metadata.name: Required value: name is required")
@@ -223,7 +223,7 @@ class Cluster:
         expected = metadata.get("resourceVersion")
         if expected and str(expected) != str(current.version):
             raise errors.conflict(current.key[1])
-        return self._update(current, json.loads(serialise(value)), status=status)
+        return self._update(current, value, status=status)
 
     def patch(self, namespace: str, name: str, merge: Object, *, status: bool = False) -> Object:
         """Merge a patch (RFC 7386) into one object; like ``replace`` otherwise."""
