@@ -189,9 +189,10 @@ class Connection:
         configuration = await self._source.load()
         token = configuration.api_key.get("BearerToken")
         if token is not None:
-            token = configuration.api_key["BearerToken"] = token.strip()
-            if not token.isprintable():
+            scheme, _, secret = token.strip().partition(" ")
+            if not secret.isprintable():
                 raise ConfigError("the token has characters that no token can have")
+            configuration.api_key["BearerToken"] = f"{scheme.capitalize()} {secret}"
         tls = tls_identity(configuration)
         if self._client is None or tls != self._tls:
             old, self._client, self._tls = self._client, _client(configuration), tls
