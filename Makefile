@@ -56,6 +56,9 @@ lock: $(VENV)/dev.stamp  ## renew the pinned requirements: hashes, no addresses
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
 	  --custom-compile-command 'make lock' --constraint requirements/runtime.lock \
 	  --group dev pyproject.toml --output-file requirements/dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
+	  --custom-compile-command 'make lock' --constraint requirements/dev.lock \
+	  --group build --output-file requirements/build.lock
 
 clean:  ## remove everything that was generated here
 	rm -rf $(VENV) .tools .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
