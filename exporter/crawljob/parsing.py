@@ -7,6 +7,7 @@ object; only an object without a usable name is ``Unusable``.
 """
 
 import json
+import re
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +18,9 @@ from exporter.crawljob.model import MOST_PODS, CrawlJob, Problem
 _ADAPTER: Final = TypeAdapter(CrawlJob)
 _DEEPEST_KNOWN: Final = 8
 """Levels. ``status.podStatus.<pod>.used.memory`` is the fifth; what lies deeper is nobody's."""
+_DEEPEST_READ: Final = 100
+"""Levels. Kubernetes takes ten thousand, Python's parser gives up before one thousand."""
+_STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
 _LONGEST_NUMBER: Final = 400
 """Digits. More than a float can hold; Python refuses to read integers of thousands of digits."""
 _ROUNDS: Final = 5
@@ -63,17 +67,43 @@ def parse_json(data: bytes) -> CrawlJob:
 
 
 def decode(data: bytes) -> Any:
-    """Decode JSON as far as Python can: bad UTF-8 and endless numbers are replaced, not refused.
+    """Decode JSON as far as Python can, and further than it would by itself.
 
-    Raises UnusableError for text that is no JSON, or is nested too deep to read.
+    Bad UTF-8, endless numbers and what is nested beyond reading are replaced, not refused.
+    Raises UnusableError for text that is no JSON.
     """
+    text = data.decode("utf-8", "replace")
     try:
-        return json.loads(data.decode("utf-8", "replace"), parse_int=_bounded_int, strict=False)
+        try:
+            return _loads(text)
+        except RecursionError:
+            return _loads(_shallow(text))
     except RecursionError:
-        raise UnusableError("JSON is nested too deep to be read") from None
+        raise UnusableError("JSON is nested too deep to be read, and never closed") from None
     except ValueError as error:
         position = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise UnusableError(f"not valid JSON{position}") from None
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_int=_bounded_int, strict=False)
+
+
+def _shallow(text: str) -> str:
+    """JSON text with null for what lies deeper than anybody reads; found without recursion."""
+    kept: list[str] = []
+    depth = start = cut = 0
+    for match in _STRUCTURE.finditer(text):
+        if match[0] in ("[", "{"):
+            depth += 1
+            if depth == _DEEPEST_READ:
+                cut = match.start()
+        elif match[0] in ("]", "}"):
+            if depth == _DEEPEST_READ:
+                kept += (text[start:cut], "null")
+                start = match.end()
+            depth -= 1
+    return "".join((*kept, text[start:]))
 
 
 def _bounded_int(digits: str) -> int | float:

@@ -247,22 +247,37 @@ def test_text_that_is_no_json_is_unusable(data: bytes) -> None:
         parse_json(data)
 
 
-def test_json_nested_beyond_reading_is_unusable() -> None:
+def nested_list(depth: int) -> bytes:
+    return b"[" * depth + b"]" * depth
+
+
+def test_json_nested_beyond_reading_and_never_closed_is_unusable() -> None:
     with pytest.raises(UnusableError, match="nested too deep"):
-        parse_json(b"[" * 200_000 + b"]" * 200_000)
+        parse_json(b'{"a":' * 200_000)
 
 
-@pytest.mark.parametrize("depth", [10, 150, 400])
-def test_deep_nesting_in_an_unknown_field_costs_nothing(depth: int) -> None:
-    nested = b'{"a":' * depth + b"1" + b"}" * depth
+@pytest.mark.parametrize("depth", [10, 150, 400, 10_000, 200_000])
+def test_nesting_of_any_depth_in_an_unknown_field_costs_nothing(depth: int) -> None:
+    nested = b'{"a]}[{\\"\n":' * depth + b'"]"' + b"}" * depth
     wire = to_wire(crawljob(spec={"extra": "HERE"})).replace(b'"HERE"', nested)
 
-    assert parse_json(wire).problems == ()
+    job = parse_json(wire)
+
+    assert job.problems == ()
+    assert (job.spec.cid, job.status.pages_done) == (CID, 45)
+
+
+def test_several_deep_fields_cost_nothing_to_what_stands_between() -> None:
+    wire = to_wire(crawljob(spec={"a": "HERE", "warcPrefix": "kept", "b": "HERE"}))
+
+    job = parse_json(wire.replace(b'"HERE"', nested_list(5000)))
+
+    assert job.problems == ()
+    assert job.spec.warc_prefix == "kept"
 
 
 def test_deep_nesting_in_a_known_field_costs_that_field() -> None:
-    nested = b"[" * 400 + b"]" * 400
-    wire = to_wire(crawljob(status={"pagesFound": "HERE"})).replace(b'"HERE"', nested)
+    wire = to_wire(crawljob(status={"pagesFound": "HERE"})).replace(b'"HERE"', nested_list(5000))
 
     job = parse_json(wire)
 
