@@ -34,15 +34,18 @@ def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _snapshot(settings: Settings, arguments: argparse.Namespace) -> int:
+    from exporter.metrics import Format  # noqa: PLC0415
     from exporter.snapshot import snapshot  # noqa: PLC0415
 
-    return DONE if snapshot(settings, arguments.file, arguments.format) else FAILED
+    form = Format[arguments.format.upper()]
+    return DONE if snapshot(settings, arguments.file, form) else FAILED
 
 
-def _metrics(settings: Settings, arguments: argparse.Namespace) -> int:
+def _metrics(_: Settings, arguments: argparse.Namespace) -> int:
+    from exporter.metrics import CATALOG  # noqa: PLC0415
     from exporter.metrics.documentation import documentation  # noqa: PLC0415
 
-    sys.stdout.write(documentation(settings, arguments.format))
+    sys.stdout.write(documentation(CATALOG, arguments.format))
     return DONE
 
 
