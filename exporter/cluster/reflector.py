@@ -51,6 +51,8 @@ _LIST_ANEW: Final = frozenset({"expired", "rewound"})
 _AFTER_ACCEPTING: Final = frozenset(
     {"expired", "rewound", "ended", "error_event", "cut", "stalled"}
 )
+_EVERYDAY: Final = frozenset({"cut", "ended"})
+"""What happens to any watch now and then; trouble only where it comes again."""
 
 
 class Reflector:
@@ -131,7 +133,7 @@ class Reflector:
                 logger.info("%s: listing anew: %s", self._where, error)
                 return
         self._doubtful = error.reason in _AFTER_ACCEPTING
-        if error.reason != "cut" or not out_of_the_blue:  # a cut is an everyday thing
+        if error.reason not in _EVERYDAY or not out_of_the_blue:
             self._report(self._explain(error))
         await asyncio.sleep(delay)
 
@@ -157,9 +159,10 @@ class Reflector:
             logger.warning("%s: %s; trying again", self._where, trouble)
 
     def _healthy(self) -> None:
-        self._backoff.reset()
-        self._listed_in_vain = self._doubtful = False
-        self._report(None)
+        if self._doubtful or self._backoff.failures:
+            self._backoff.reset()
+            self._listed_in_vain = self._doubtful = False
+            self._report(None)
 
     # -- list
 
@@ -274,6 +277,7 @@ class Reflector:
             # After a restored backup a server may wait for our version to come, silently.
             raise RequestError("rewound", "the API server's versions have gone back")
         self.stats.last_sync = self._clock()
+        self._healthy()
         self._reach(version)
         self._sink.reached(self.scope, self._version)
 
@@ -291,8 +295,7 @@ class Reflector:
     def _reach(self, version: str | None) -> None:
         if version and is_newer(version, self._version):
             self._version = version
-            if self._doubtful or self._backoff.failures:
-                self._healthy()
+            self._healthy()
 
     def _skipped(self) -> None:
         self.stats.skipped_lines += 1
