@@ -42,8 +42,9 @@ format: $(VENV)/dev.stamp  ## put the code into its form
 bench: $(VENV)/dev.stamp  ## measure the speed claims, both sides in one run
 	$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(VENV)/dev.stamp  ## generate what docs/ says of metrics
+docs: $(VENV)/dev.stamp  ## generate what docs/ says of metrics and flags
 	$(BIN)/python -m exporter metrics --format=markdown > docs/metrics.md
+	$(BIN)/python -m exporter.documentation > docs/configuration.md
 
 tools:  ## fetch Prometheus and promtool from the distribution's packages, if not installed
 	tests/install-tools
@@ -55,6 +56,9 @@ lock: $(VENV)/dev.stamp  ## renew the pinned requirements: hashes, no addresses
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
 	  --custom-compile-command 'make lock' --constraint requirements/runtime.lock \
 	  --group dev pyproject.toml --output-file requirements/dev.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
+	  --custom-compile-command 'make lock' --constraint requirements/dev.lock \
+	  --group build --output-file requirements/build.lock
 
 clean:  ## remove everything that was generated here
 	rm -rf $(VENV) .tools .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

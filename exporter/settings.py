@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from exporter.crawljob.derived import DEFAULT_PAUSE_LIMIT
+from exporter.web import Address
 
 DEFAULT_PORT: Final = 10937
 """The one default port; no exporter in Prometheus' list of port allocations uses it."""
@@ -26,7 +27,7 @@ class Settings:
     metrics_include: tuple[str, ...] = ()
     """Shell patterns; where there are any, only families that match one are served."""
     metrics_exclude: tuple[str, ...] = ()
-    listen_addresses: tuple[str, ...] = (f":{DEFAULT_PORT}",)
+    listen_addresses: tuple[Address, ...] = (Address("", DEFAULT_PORT),)
     telemetry_path: str = "/metrics"
     log_level: str = "info"
     log_format: Literal["logfmt", "json"] = "logfmt"

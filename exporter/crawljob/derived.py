@@ -95,7 +95,7 @@ def limit(value: float | None) -> float | None:
     return value or None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Pod:
     """One entry of ``podStatus`` with what its name and its crawl say about it."""
 
@@ -106,6 +106,8 @@ class Pod:
     exists: bool
     """Browsertrix never prunes ``podStatus``: an entry may be of a pod long gone."""
     info: PodInfo
+    forced: bool = False
+    """Whether a restart of the crawl's crawler pods was asked for and is still to come."""
 
     @property
     def used_memory(self) -> float | None:
@@ -135,14 +137,32 @@ class Pod:
             return "newMemory"
         if info.new_cpu and info.new_cpu != info.allocated.cpu:
             return "newCpu"
-        return "evicted" if info.evicted else None
+        if info.evicted:
+            return "evicted"
+        return "forced" if self.forced else None
 
 
 def pods(job: CrawlJob) -> Iterator[Pod]:
-    """The pods the status tells of, gone ones included."""
-    for name, info in job.status.pod_status.items():
+    """The pods the status tells of, gone ones included.
+
+    Crawler pods are numbered from 0 and ``status.scale`` counts those that exist (since 1.17);
+    redis is kept exactly while ``initRedis`` is set (``_load_redis``).
+    """
+    status = job.status
+    ended = has_ended(job)
+    paused = is_paused_state(state(job))
+    forced = forced_restart_pending(job)
+    for name, info in status.pod_status.items():
         role, index = _role(name)
-        yield Pod(name, role, index, _exists(job, role, index), info)
+        if ended:
+            exists = False
+        elif role == "redis":
+            exists = status.init_redis is not False
+        elif index is not None and status.scale is not None:
+            exists = index < status.scale
+        else:
+            exists = not paused
+        yield Pod(name, role, index, exists, info, forced and role == "crawler")
 
 
 def _role(name: str) -> tuple[Role, int | None]:
@@ -155,24 +175,10 @@ def _role(name: str) -> tuple[Role, int | None]:
     return "other", None
 
 
-def _exists(job: CrawlJob, role: Role, index: int | None) -> bool:
-    """Crawler pods are numbered from 0 and ``status.scale`` counts those that exist (since 1.17).
-
-    Redis is kept exactly while ``initRedis`` is set (``_load_redis``).
-    """
-    if has_ended(job):
-        return False
-    if role == "redis":
-        return job.status.init_redis is not False
-    if index is not None and job.status.scale is not None:
-        return index < job.status.scale
-    return not is_paused_state(state(job))
-
-
 def forced_restart_pending(job: CrawlJob) -> bool:
     """Whether a restart was asked for that Browsertrix has not yet carried out."""
     wanted = job.spec.restart_time
-    return bool(wanted) and wanted != job.status.restart_time and not has_ended(job)
+    return wanted is not None and wanted != job.status.restart_time and not has_ended(job)
 
 
 def ratio(used: float | None, allocated: float | None) -> float | None:

@@ -8,6 +8,7 @@ has about a hundred of them; Python is called only for dates and quantity string
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated
 
 from kubernetes.utils import parse_quantity
@@ -33,12 +34,17 @@ def _nothing(_: str) -> None:
     """An empty text is how Browsertrix clears a field."""
 
 
+@lru_cache(maxsize=1024)
 def _quantity(text: str) -> float:
-    """``512Mi`` to 536870912.0. Stricter than the client's parser, which takes NaN and 1_000."""
+    """``512Mi`` to 536870912.0. Stricter than the client's parser, which takes NaN and 1_000.
+
+    Remembered: the client's parser takes as long as a quarter of a CrawlJob, and all pods have
+    one of a few.
+    """
     if "_" in text:
         raise ValueError("expected a quantity such as 512Mi or 250m")
     try:
-        value = float(parse_quantity(text))  # type: ignore[no-untyped-call]
+        value = float(parse_quantity(text))
     except (ValueError, ArithmeticError) as error:
         raise ValueError("expected a quantity such as 512Mi or 250m") from error
     if not math.isfinite(value) or value < 0:

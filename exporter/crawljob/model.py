@@ -22,6 +22,9 @@ _WIRE = ConfigDict(alias_generator=to_camel, extra="ignore")
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 """A name Kubernetes could have given: of an object, a namespace or a pod."""
 
+MOST_PODS = 1000
+"""Entries of ``podStatus``. A crawl has a dozen; each costs some twenty series at every scrape."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -73,7 +76,7 @@ class CrawlSpec:
     ttl_seconds_after_finished: Count = None
     stopping: Flag = None
     paused_at: Moment = None
-    restart_time: Text = None
+    restart_time: Moment = None
     last_config_update: Text = None
     crawler_channel: Text = None
     profile_filename: Text = Field(default=None, alias="profile_filename")
@@ -137,8 +140,10 @@ class CrawlStatus:
     crawler_image: Text = None
     last_config_update: Text = None
     last_active_time: Moment = None
-    pod_status: dict[ObjectName, PodInfo] = field(default_factory=dict)
-    restart_time: Text = None
+    pod_status: Annotated[dict[ObjectName, PodInfo], Field(max_length=MOST_PODS)] = field(
+        default_factory=dict
+    )
+    restart_time: Moment = None
     canceled: Flag = None
     crawl_exec_time: Seconds = None
     elapsed_crawl_time: Seconds = None

@@ -7,24 +7,48 @@ object; only an object without a usable name is ``Unusable``.
 """
 
 import json
-from collections.abc import Sequence
+import re
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from exporter.crawljob.model import CrawlJob, Problem
+from exporter.crawljob.model import MOST_PODS, CrawlJob, Problem
 
 _ADAPTER: Final = TypeAdapter(CrawlJob)
 _DEEPEST_KNOWN: Final = 8
 """Levels. ``status.podStatus.<pod>.used.memory`` is the fifth; what lies deeper is nobody's."""
+_DEEPEST_READ: Final = 100
+"""Levels. Kubernetes takes ten thousand, Python's parser gives up before one thousand."""
+_STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
 _LONGEST_NUMBER: Final = 400
 """Digits. More than a float can hold; Python refuses to read integers of thousands of digits."""
-_ROUNDS: Final = 20
+_ROUNDS: Final = 5
 """Tries. One is the rule; a new round can only find what an earlier repair uncovered."""
 
-_POD_STATUS: Final = ["status", "podStatus"]
-_CONTAINERS: Final = frozenset({"dataclass_type", "dict_type", "dataclass_exact_type"})
+Path = tuple[str, ...]
+
+_POD_STATUS: Final[Path] = ("status", "podStatus")
+_POD: Final[Path] = (*_POD_STATUS, "*")
+_CONTAINERS: Final[frozenset[Path]] = frozenset(
+    {
+        (),
+        ("metadata",),
+        ("metadata", "labels"),
+        ("spec",),
+        ("status",),
+        _POD_STATUS,
+        _POD,
+        (*_POD, "allocated"),
+        (*_POD, "used"),
+    }
+)
+"""What has fields of its own; everywhere else a path ends, whatever the wire has put there."""
+_KEY: Final = "[key]"
+"""How an error's location says that it was the key, not the value."""
+_INDISPENSABLE: Final[frozenset[Path]] = frozenset(
+    {(), ("metadata",), ("metadata", "name"), ("metadata", "namespace")}
+)
 
 
 class UnusableError(ValueError):
@@ -43,17 +67,43 @@ def parse_json(data: bytes) -> CrawlJob:
 
 
 def decode(data: bytes) -> Any:
-    """Decode JSON as far as Python can: bad UTF-8 and endless numbers are replaced, not refused.
+    """Decode JSON as far as Python can, and further than it would by itself.
 
-    Raises UnusableError for text that is no JSON, or is nested too deep to read.
+    Bad UTF-8, endless numbers and what is nested beyond reading are replaced, not refused.
+    Raises UnusableError for text that is no JSON.
     """
+    text = data.decode("utf-8", "replace")
     try:
-        return json.loads(data.decode("utf-8", "replace"), parse_int=_bounded_int, strict=False)
+        try:
+            return _loads(text)
+        except RecursionError:
+            return _loads(_shallow(text))
     except RecursionError:
-        raise UnusableError("JSON is nested too deep to be read") from None
+        raise UnusableError("JSON is nested too deep to be read, and never closed") from None
     except ValueError as error:
         position = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise UnusableError(f"not valid JSON{position}") from None
+
+
+def _loads(text: str) -> Any:
+    return json.loads(text, parse_int=_bounded_int, strict=False)
+
+
+def _shallow(text: str) -> str:
+    """JSON text with null for what lies deeper than anybody reads; found without recursion."""
+    kept: list[str] = []
+    depth = start = cut = 0
+    for match in _STRUCTURE.finditer(text):
+        if match[0] in ("[", "{"):
+            depth += 1
+            if depth == _DEEPEST_READ:
+                cut = match.start()
+        elif match[0] in ("]", "}"):
+            if depth == _DEEPEST_READ:
+                kept += (text[start:cut], "null")
+                start = match.end()
+            depth -= 1
+    return "".join((*kept, text[start:]))
 
 
 def _bounded_int(digits: str) -> int | float:
@@ -65,91 +115,116 @@ def parse_value(value: Any) -> CrawlJob:
     if not isinstance(value, dict):
         raise UnusableError(f"expected an object, got {_kind(value)}")
     tree = _pruned(value, _DEEPEST_KNOWN)
-    problems: dict[str, Problem] = {}
+    problems: dict[Path, Problem] = {}
+    _refuse_a_crowd(tree, problems)
     for _ in range(_ROUNDS):
         # Lone surrogates cannot be written as UTF-8, in a log or in an exposition.
         text = json.dumps(tree, ensure_ascii=False, default=str).encode("utf-8", "replace")
         try:
             job = _ADAPTER.validate_json(text)
         except ValidationError as error:
-            details = error.errors(include_url=False, include_input=False, include_context=False)
-            for detail in _ours_first(details):
-                _take_out(tree, detail, problems)
+            for path, detail in _one_per_field(error).items():
+                _take_out(tree, path, detail, problems)
         else:
             job.problems = tuple(problems.values())
             return job
     raise UnusableError(f"{_who(tree)}: still unreadable after {_ROUNDS} repairs")
 
 
-def _ours_first(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
-    """Our own reasons before the compiled parser's: where a value has both, ours says more."""
-    return sorted(details, key=lambda detail: detail["type"] != "value_error")
-
-
 def _pruned(value: Any, levels: int) -> Any:
-    """A copy without what lies deeper than any known field, and with text as keys throughout."""
+    """A copy without what lies deeper than any known field, and with plain text as keys."""
     if isinstance(value, dict):
         if not levels:
             return {}
-        return {str(key): _pruned(item, levels - 1) for key, item in value.items()}
+        return {_key(key): _pruned(item, levels - 1) for key, item in value.items()}
     if isinstance(value, list):
         return [_pruned(item, levels - 1) for item in value] if levels else []
+    if isinstance(value, int) and value.bit_length() > _LONGEST_NUMBER * 4:  # YAML has hex
+        return float("inf")
     return value
 
 
-def _take_out(tree: dict[str, Any], detail: ErrorDetails, problems: dict[str, Problem]) -> None:
+def _refuse_a_crowd(tree: dict[str, Any], problems: dict[Path, Problem]) -> None:
+    """Far too many pods are one problem, not one each."""
+    status = tree.get("status")
+    pods = status.get("podStatus") if isinstance(status, dict) else None
+    if isinstance(pods, dict) and len(pods) > MOST_PODS:
+        reason = f"expected at most {MOST_PODS} pods, got {len(pods)}"
+        problems[_POD_STATUS] = _problem(_POD_STATUS, reason)
+        pods.clear()
+
+
+def _key(key: Any) -> str:
+    return str(key).encode("utf-8", "replace").decode()
+
+
+def _one_per_field(error: ValidationError) -> dict[Path, ErrorDetails]:
+    """Each field with the one error to tell of; every member of a union has its own.
+
+    Our own reasons before the compiled parser's: where a value has both, ours says more.
+    """
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    fields: dict[Path, ErrorDetails] = {}
+    for detail in sorted(details, key=lambda detail: detail["type"] != "value_error"):
+        fields.setdefault(_path(detail["loc"]), detail)
+    return fields
+
+
+def _path(location: tuple[int | str, ...]) -> Path:
+    """The keys that lead to the value; an error's location also names the union member tried."""
+    path: Path = ()
+    for step in location:
+        if _shape(path) not in _CONTAINERS or (_shape(path) == _POD and step == _KEY):
+            break
+        path = (*path, str(step))
+    return path
+
+
+def _shape(path: Path) -> Path:
+    """The path with the pod's name as ``*``."""
+    return (*_POD, *path[3:]) if len(path) > 2 and path[:2] == _POD_STATUS else path
+
+
+def _take_out(
+    tree: dict[str, Any], path: Path, detail: ErrorDetails, problems: dict[Path, Problem]
+) -> None:
     """Replace the value an error names by null or, for a container, by an empty one.
 
     Null is what the model reads as unknown, where an absent field has its default: a state that
     is a number is unknown, not ``starting``. A null found on the wire is no problem either.
     """
-    path, key_is_bad = _path(tree, detail["loc"])
-    if path == ["metadata"] or path[:2] in (["metadata", "name"], ["metadata", "namespace"]):
+    if path in _INDISPENSABLE:
         raise UnusableError(
             f"{_who(tree)}: {'.'.join(path)} is missing, or nothing Kubernetes could have given"
         )
-    field = ".".join(path)
-    if field in problems:  # each member of a union has its own error
-        return
-    parent: Any = tree
+    parent = tree
     for step in path[:-1]:
+        if step not in parent:  # gone, with the pod whose name was refused
+            return
         parent = parent[step]
-    last = path[-1]
-    found = parent.get(last)
-    if key_is_bad:
-        parent.pop(last, None)
-        problems[field] = _problem(path, "expected the name of a pod, 1 to 253 characters")
+    field = path[-1]
+    if _shape(path) == _POD and detail["loc"][3:] == (_KEY,):
+        del parent[field]
+        problems[path] = _problem(path, "expected the name of a pod, 1 to 253 characters")
         return
-    parent[last] = {} if detail["type"] in _CONTAINERS else None
+    found = parent[field]
+    parent[field] = {} if _shape(path) in _CONTAINERS else None
     if found is None:
         return
-    if path == ["status"]:
-        parent[last] = {"state": None}  # unreadable, so not "starting"
+    if path == ("status",):
+        parent[field] = {"state": None}  # unreadable, so not "starting"
     reason = detail["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-    problems[field] = _problem(path, f"{reason[0].lower()}{reason[1:]}, got {_kind(found)}")
+    problems[path] = _problem(path, f"{reason[0].lower()}{reason[1:]}, got {_kind(found)}")
 
 
-def _problem(path: list[str], reason: str) -> Problem:
+def _problem(path: Path, reason: str) -> Problem:
     """Name the field; a pod's name is cut here, for in a hostile object it may be anything."""
-    short = [step if len(step) <= 80 else step[:80] + "…" for step in path]
-    kind = list(path)
-    if path[:2] == _POD_STATUS and len(path) > 2:
-        kind[2] = "*"
-    return Problem(".".join(short), ".".join(kind), reason)
+    return Problem(".".join(map(_readable, path)), ".".join(_shape(path)), reason)
 
 
-def _path(tree: dict[str, Any], location: tuple[int | str, ...]) -> tuple[list[str], bool]:
-    """The keys that lead to the value; an error's location also names the union member tried."""
-    path: list[str] = []
-    node: Any = tree
-    for step in location:
-        if step == "[key]":
-            return path, True
-        if not isinstance(node, dict) or step not in node:
-            break
-        path.append(str(step))
-        node = node[step]
-    return path or [str(step) for step in location[:1]] or ["metadata"], False
+def _readable(key: str) -> str:
+    short = key if len(key) <= 80 else f"{key[:80]}…"
+    return short if short.isprintable() else ascii(short)[1:-1]
 
 
 def _kind(value: Any) -> str:
@@ -172,4 +247,4 @@ def _kind(value: Any) -> str:
 def _who(tree: dict[str, Any]) -> str:
     metadata = tree.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
-    return str(name)[:253] if name else "an object without a name"
+    return _readable(name) if name and isinstance(name, str) else "an object without a name"

@@ -1,0 +1,53 @@
+# The exporter as an image: small, not root, at home on a read-only root file system.
+#
+#   docker build --tag browsertrix-exporter .
+#   docker run --read-only --tmpfs /tmp --publish 10937:10937 \
+#     --volume ~/.kube/config:/kubeconfig:ro browsertrix-exporter --kubeconfig /kubeconfig
+#
+# /tmp is needed only for a kubeconfig with certificates in it; in a pod nothing is written.
+
+ARG PYTHON_IMAGE=python:3.13-slim
+
+
+FROM ${PYTHON_IMAGE} AS build
+
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /source
+
+# Dependencies before the code: they change less often. What builds the package stays behind, and
+# so does pip.
+RUN python -m venv --without-pip /opt/exporter && python -m venv /opt/build
+COPY requirements/runtime.lock requirements/build.lock requirements/
+RUN /opt/build/bin/python -m pip --python /opt/exporter/bin/python install \
+      --require-hashes --only-binary :all: --requirement requirements/runtime.lock \
+ && /opt/build/bin/python -m pip install \
+      --require-hashes --only-binary :all: --requirement requirements/build.lock
+
+COPY pyproject.toml README.md LICENSE ./
+COPY exporter exporter
+RUN /opt/build/bin/python -m hatchling build --target wheel --directory /wheel \
+ && /opt/build/bin/python -m pip --python /opt/exporter/bin/python install \
+      --no-deps --no-index /wheel/*.whl
+
+
+FROM ${PYTHON_IMAGE}
+
+LABEL org.opencontainers.image.title="browsertrix-exporter" \
+      org.opencontainers.image.description="Prometheus metrics exporter and alerting sidecar for Browsertrix CrawlJobs on Kubernetes" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
+
+COPY --from=build /opt/exporter /opt/exporter
+ENV PATH=/opt/exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+
+# A number, so that Kubernetes can see that it is not root (runAsNonRoot).
+USER 65532:65532
+WORKDIR /
+EXPOSE 10937
+
+# Kubernetes has probes of its own and ignores this. With another --web.listen-address, or with
+# TLS, give the engine another check.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=15s CMD ["python", "-c", "from http.client import HTTPConnection as C; c = C('127.0.0.1', 10937, timeout=4); c.request('GET', '/livez'); raise SystemExit(c.getresponse().status != 200)"]
+
+# Exec form: the exporter itself gets SIGTERM, and lets scrapes under way finish.
+ENTRYPOINT ["browsertrix-exporter"]

@@ -1,0 +1,153 @@
+"""The command line: which command runs, and what its end means to a shell.
+
+``serve`` is the default, so that ``browsertrix-exporter --namespace crawlers`` works as for any
+exporter. A command's room is imported when it runs: ``--version`` need not wait for all of them.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from exporter import __version__, logs
+from exporter.options import GROUPS, Parser, add_options, settings_from
+from exporter.settings import Settings
+
+PROGRAM: Final = "browsertrix-exporter"
+DONE: Final = 0
+FAILED: Final = 1
+WRONG_USE: Final = 2
+
+
+def _serve(settings: Settings, _: argparse.Namespace) -> int:
+    from exporter.app import serve  # noqa: PLC0415 - see the module's docstring
+
+    return _run(serve(settings))
+
+
+def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
+    from exporter.demo import demo  # noqa: PLC0415
+
+    return _run(demo(settings, speed=arguments.speed, seed=arguments.seed))
+
+
+def _snapshot(settings: Settings, arguments: argparse.Namespace) -> int:
+    from exporter.metrics import Format  # noqa: PLC0415
+    from exporter.snapshot import snapshot  # noqa: PLC0415
+
+    form = Format[arguments.format.upper()]
+    return DONE if snapshot(settings, arguments.file, form) else FAILED
+
+
+def _metrics(_: Settings, arguments: argparse.Namespace) -> int:
+    from exporter.metrics import CATALOG  # noqa: PLC0415
+    from exporter.metrics.documentation import documentation  # noqa: PLC0415
+
+    sys.stdout.write(documentation(CATALOG, arguments.format))
+    return DONE
+
+
+def _run(work: Coroutine[Any, Any, None]) -> int:
+    """Run until its end; what a user can mend is told in one line, not in a traceback."""
+    from exporter.cluster.connection import ConfigError  # noqa: PLC0415
+    from exporter.web import ListenError  # noqa: PLC0415
+
+    try:
+        asyncio.run(work)
+    except ConfigError as error:
+        return _complain(error, WRONG_USE)
+    except ListenError as error:
+        return _complain(error, FAILED)
+    return DONE
+
+
+def _complain(error: Exception, status: int) -> int:
+    sys.stderr.write(f"{PROGRAM}: error: {error}\n")
+    return status
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: what runs, what a user is told of it, and the groups of options it has."""
+
+    run: Callable[[Settings, argparse.Namespace], int]
+    help: str
+    groups: Sequence[str]
+
+
+COMMANDS: Final = {
+    "serve": Command(
+        _serve, "serve metrics of the CrawlJobs in a cluster (the default)", tuple(GROUPS)
+    ),
+    "demo": Command(
+        _demo,
+        "the same on a simulated Browsertrix: nothing to install",
+        ("Metrics", "Web", "Logging"),
+    ),
+    "snapshot": Command(
+        _snapshot, "print the metrics of CrawlJobs in a file, as kubectl prints them", ("Metrics",)
+    ),
+    "metrics": Command(_metrics, "print all that can be served", ()),
+}
+
+
+def _parser() -> tuple[Parser, dict[str, Parser]]:
+    parser = Parser(
+        prog=PROGRAM,
+        description="Prometheus metrics of Browsertrix CrawlJobs on Kubernetes.",
+        epilog=f"The options of a command: {PROGRAM} serve --help",
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    parsers: dict[str, Parser] = {}
+    for name, command in COMMANDS.items():
+        parsers[name] = commands.add_parser(name, help=command.help, description=command.help)
+        add_options(parsers[name], command.groups)
+    demo = parsers["demo"].add_argument_group("Simulation")
+    demo.add_argument(
+        "--speed",
+        type=_positive,
+        default=60.0,
+        metavar="FACTOR",
+        help="how many times faster than in life crawls live (default: 60)",
+    )
+    demo.add_argument("--seed", type=int, default=1, help="another number, other crawls")
+    snapshot = parsers["snapshot"]
+    snapshot.add_argument("file", metavar="FILE", help="JSON or YAML; - for standard input")
+    _add_format(snapshot, "text", "openmetrics")
+    _add_format(parsers["metrics"], "text", "markdown", "json")
+    return parser, parsers
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return value
+
+
+def _add_format(parser: Parser, *formats: str) -> None:
+    parser.add_argument(
+        "--format",
+        choices=formats,
+        default=formats[0],
+        help=f"{', '.join(formats)} (default: {formats[0]})",
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status is 0, 1 (it failed) or 2 (it was used wrongly)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or (words[0].startswith("-") and words[0] not in {"--version", "--help", "-h"}):
+        words.insert(0, "serve")
+    parser, parsers = _parser()
+    arguments = parser.parse_args(words)
+    command = COMMANDS[arguments.command]
+    settings = settings_from(parsers[arguments.command], arguments, command.groups)
+    logs.set_up(settings.log_level, settings.log_format)
+    return command.run(settings, arguments)

@@ -1,0 +1,63 @@
+"""How long to wait before trying again.
+
+Grows from under a second to half a minute, as client-go's reflector does, so that an API server
+that is down is asked often at first and never hammered; jittered, so that exporters that lost the
+same server do not come back in step.
+"""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+FIRST: Final = 0.8
+MOST: Final = 30.0
+LONGEST_RETRY_AFTER: Final = 120.0
+"""Seconds. A server may ask for patience, but not for an hour of blindness."""
+
+
+class Backoff:
+    """Delays in seconds, doubling from ``first`` to ``most``, each cut by up to half at random."""
+
+    def __init__(
+        self,
+        first: float = FIRST,
+        most: float = MOST,
+        rng: Callable[[float, float], float] = random.uniform,
+    ) -> None:
+        self._first = first
+        self._most = most
+        self._rng = rng
+        self.failures = 0
+        """In a row, since the last reset."""
+
+    def next(self, at_least: float | None = None) -> float:
+        """Return the delay after one more failure, and no less than the server asked for."""
+        longest = min(self._most, self._first * 2.0 ** min(self.failures, 32))
+        self.failures += 1
+        delay = self._rng(longest / 2, longest)
+        return delay if at_least is None else max(delay, min(at_least, LONGEST_RETRY_AFTER))
+
+    def reset(self) -> None:
+        """Start again from the shortest delay: things have been well for a while."""
+        self.failures = 0
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Read a Retry-After header in either of its forms (RFC 9110, 10.2.3), as seconds from now.
+
+    None where there is none, or where it cannot be read.
+    """
+    if not value:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

@@ -1,0 +1,259 @@
+"""Requests to the API server, with credentials that are always fresh.
+
+Everything that can go wrong with a request ends as a ``RequestError`` whose ``reason`` is one of a
+few words, fit for a label, and whose text says what to do. Configuration, authentication, TLS and
+the session are the official client's; a watch must not end by its total timeout of five minutes,
+so timeouts are ours.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, Self
+
+import aiohttp
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from yarl import URL
+
+from exporter import __version__
+from exporter.cluster.backoff import retry_after
+from exporter.cluster.credentials import ConfigError, Source, find_source, tls_identity
+from exporter.cluster.wire import Status, read_status
+from exporter.crawljob import UnusableError, decode
+
+__all__ = ["REASONS", "ConfigError", "Connection", "Reply", "RequestError"]
+
+logger = logging.getLogger(__name__)
+
+REASONS: Final = (
+    "unreachable",
+    "tls",
+    "stalled",
+    "cut",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "expired",
+    "too_many_requests",
+    "server_error",
+    "refused",
+    "not_json",
+)
+"""Why a request failed: every value of ``RequestError.reason``."""
+
+_CONNECT_TIMEOUT: Final = 10.0
+_LONGEST_STATUS: Final = 64 * 1024
+
+
+class RequestError(Exception):
+    """A request failed; the text is one line."""
+
+    def __init__(self, reason: str, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.retry_after = retry_after
+        """Seconds the server asked us to wait."""
+
+
+class Reply:
+    """A reply with status 200 whose content is JSON, to be read whole or piece by piece."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def read(self) -> bytes:
+        """Return the whole body; raises RequestError."""
+        try:
+            return await self._response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise _failure(error) from error
+
+    async def piece(self) -> bytes:
+        """Return what has arrived next, empty at the end; raises RequestError."""
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise _failure(error) from error
+
+
+class Connection:
+    """One API server. Make it with ``open``; several watches may share it."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._configuration: Configuration | None = None
+        self._client: RESTClientObject | None = None
+        self._tls: object = None
+        self._generation = 0
+        self._lock = asyncio.Lock()
+        self._complaint: str | None = None
+
+    @classmethod
+    async def open(cls, kubeconfig: Path | None = None, context: str | None = None) -> Self:
+        """Read the configuration; the server itself need not be there yet.
+
+        Raises ConfigError where the configuration cannot be used.
+        """
+        connection = cls(find_source(kubeconfig, context))
+        await connection.renew()
+        return connection
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return str(self._configuration.host) if self._configuration else ""
+
+    async def close(self) -> None:
+        """End every request and forget the server."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    @asynccontextmanager
+    async def get(
+        self, path: str, query: Mapping[str, str], *, idle: float
+    ) -> AsyncIterator[Reply]:
+        """Send a GET; ``idle`` is how many seconds the server may say nothing at all.
+
+        Raises RequestError for every status but 200 and for every failure on the way.
+        """
+        if self._client is None or self._source.stale():
+            await self.renew()
+        generation = self._generation
+        response = await self._send(path, query, idle)
+        if response.status == 401:
+            response.release()
+            await self.renew(beyond=generation)
+            response = await self._send(path, query, idle)
+        async with response:
+            if response.status != 200:
+                raise await _refusal(response)
+            if response.content_type != "application/json":
+                raise RequestError(
+                    "not_json",
+                    f"{self.server} answered with {response.content_type!r} instead of JSON: "
+                    "is this the API server?",
+                )
+            yield Reply(response)
+
+    async def _send(
+        self, path: str, query: Mapping[str, str], idle: float
+    ) -> aiohttp.ClientResponse:
+        if self._client is None or self._configuration is None:
+            raise RequestError("unreachable", "the connection is closed")
+        headers = {
+            "Accept": "application/json",
+            "User-Agent": f"browsertrix-exporter/{__version__}",
+        }
+        if token := self._configuration.api_key.get("BearerToken"):
+            headers["Authorization"] = token
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=idle)
+        url = URL(self.server + path, encoded=True).with_query(dict(query))
+        try:
+            reply = await self._client.request(
+                "GET", url, headers=headers, _request_timeout=timeout
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            raise _failure(error) from error
+        response: aiohttp.ClientResponse = reply.response
+        return response
+
+    async def renew(self, beyond: int | None = None) -> None:
+        """Read the credentials again, unless that was done since the generation ``beyond``.
+
+        Where that fails the old ones are kept, for a file may be halfway through its rotation;
+        raises ConfigError only while there are none.
+        """
+        async with self._lock:
+            if beyond is None:
+                if self._client is not None and not self._source.stale():
+                    return
+            elif beyond != self._generation:
+                return
+            try:
+                await self._load()
+            except ConfigError as error:
+                if self._client is None:
+                    raise
+                if str(error) != self._complaint:
+                    self._complaint = str(error)
+                    logger.warning("Keeping the credentials in use: %s", error)
+            else:
+                self._complaint = None
+
+    async def _load(self) -> None:
+        configuration = await self._source.load()
+        token = configuration.api_key.get("BearerToken")
+        if token is not None:
+            scheme, _, secret = token.strip().partition(" ")
+            if not secret.isprintable():
+                raise ConfigError("the token has characters that no token can have")
+            configuration.api_key["BearerToken"] = f"{scheme.capitalize()} {secret}"
+        tls = tls_identity(configuration)
+        if self._client is None or tls != self._tls:
+            old, self._client, self._tls = self._client, _client(configuration), tls
+        else:
+            old = None
+        self._configuration = configuration
+        self._generation += 1
+        if old is not None:
+            # As client-go does: what runs on the old certificate is cut, and resumes.
+            await old.close()
+
+
+def _client(configuration: Configuration) -> RESTClientObject:
+    try:
+        return RESTClientObject(configuration)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        files = configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file
+        names = ", ".join(str(name) for name in files if name)
+        what = error.reason if isinstance(error, ssl.SSLError) else error
+        raise ConfigError(f"cannot use the certificates in {names}: {what}") from error
+
+
+def _failure(error: Exception) -> RequestError:
+    """Sort what aiohttp and the system raise."""
+    text = " ".join(str(error).split())[:300] or type(error).__name__
+    match error:
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return RequestError("tls", f"TLS: {text}")
+        case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
+            return RequestError("unreachable", text)
+        case TimeoutError():
+            return RequestError("stalled", "the API server has gone silent")
+        case _:
+            return RequestError("cut", f"the connection was cut: {text}")
+
+
+_BY_STATUS: Final = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    410: "expired",
+    429: "too_many_requests",
+}
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
+    code = response.status
+    try:
+        body = await response.content.readexactly(_LONGEST_STATUS)
+    except asyncio.IncompleteReadError as error:
+        body = error.partial
+    except (aiohttp.ClientError, OSError):
+        body = b""  # the status line says enough
+    try:
+        status = read_status(decode(body))
+    except UnusableError:
+        status = Status(code)
+    wait = retry_after(response.headers.get("Retry-After"))
+    if status.expired:
+        return RequestError("expired", str(status), wait)
+    reason = _BY_STATUS.get(code, "server_error" if code >= 500 else "refused")
+    # Who is refused stands in the message, and may be an e-mail address.
+    said = str(code) if code in (401, 403) or not status.reason else str(status)
+    return RequestError(reason, f"the API server answered {said}", wait)

@@ -1,0 +1,271 @@
+"""Where the API server is and who we are to it: a kubeconfig, or the pod we run in.
+
+The official client reads the files and knows the kinds of authentication; what it leaves to its
+user is here. Credentials do not last: tokens are rotated on disk, exec plugins hand out some for
+an hour. So a source says when what it loaded is ``stale``, and is loaded again before the next
+request. No message here shows the content of a field: any might be a secret.
+"""
+
+import asyncio
+import base64
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import yaml
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config.config_exception import ConfigException
+from kubernetes.aio.config.dateutil import parse_rfc3339
+from kubernetes.aio.config.exec_provider import ExecProvider
+from kubernetes.aio.config.incluster_config import (
+    SERVICE_CERT_FILENAME,
+    SERVICE_HOST_ENV_NAME,
+    SERVICE_TOKEN_FILENAME,
+    InClusterConfigLoader,
+)
+from kubernetes.aio.config.kube_config import ConfigNode, KubeConfigLoader, KubeConfigMerger
+
+_PLUGIN_TIMEOUT: Final = 60.0
+_PROVIDER_CHECK: Final = 60.0
+"""Seconds between two looks at an auth provider's token (OIDC, gcp); those look locally first."""
+_MARGIN: Final = 60.0
+"""Seconds before its expiry that a plugin's credential is renewed, or a fifth of its life."""
+
+
+class ConfigError(Exception):
+    """There is no way to the API server; one readable line that names the file and the context."""
+
+
+class Source(Protocol):
+    """One place that credentials come from."""
+
+    async def load(self) -> Configuration:
+        """Read everything anew; raises ConfigError."""
+
+    def stale(self) -> bool:
+        """Whether what was loaded last has changed on disk, or runs out."""
+
+
+def find_source(
+    kubeconfig: Path | None, context: str | None, environ: Mapping[str, str] = os.environ
+) -> Source:
+    """Choose as kubectl does: the file given, KUBECONFIG, ~/.kube/config, else the pod's own.
+
+    Raises ConfigError where none of them exists.
+    """
+    if kubeconfig is not None:
+        return Kubeconfig([kubeconfig], context)
+    if listed := environ.get("KUBECONFIG"):
+        return Kubeconfig([Path(name) for name in listed.split(os.pathsep) if name], context)
+    home = Path(os.path.expanduser("~/.kube/config"))  # noqa: PTH111 - Path's own raises without a home
+    if home.is_file():
+        return Kubeconfig([home], context)
+    if context is not None:
+        raise ConfigError(f"context {context}: there is no kubeconfig; name one with --kubeconfig")
+    if not environ.get(SERVICE_HOST_ENV_NAME):
+        raise ConfigError(
+            "no kubeconfig given, none in KUBECONFIG or ~/.kube/config, and this is no pod: "
+            "name one with --kubeconfig"
+        )
+    return InCluster(environ=environ)
+
+
+class Kubeconfig:
+    """A kubeconfig of one or several files, merged as kubectl merges them."""
+
+    def __init__(self, files: Iterable[Path], context: str | None) -> None:
+        self._files = [file.expanduser() for file in files]
+        self._context = context
+        self._config: ConfigNode | None = None
+        self._read_at: dict[str, Stamp] = {}
+        self._stamps: dict[str, Stamp] = {}
+        self._renew_at = float("inf")
+        self._where = f"kubeconfig {os.pathsep.join(str(file) for file in self._files)}" + (
+            f", context {context}" if context else ""
+        )
+
+    def stale(self) -> bool:
+        """Whether a file it stands on has changed, or a plugin's credential runs out."""
+        return time.time() >= self._renew_at or _changed(self._stamps)
+
+    async def load(self) -> Configuration:
+        """Read the files if they changed, ask the plugin if there is one; raises ConfigError."""
+        try:
+            return await self._load()
+        except ConfigError as error:
+            raise ConfigError(f"{self._where}: {error}") from error
+        except ConfigException as error:
+            text = " ".join(str(error).removeprefix("Invalid kube-config file. ").split())
+            raise ConfigError(f"{self._where}: {text[:300]}") from error
+        except OSError as error:
+            raise ConfigError(f"{self._where}: {_os_error(error)}") from error
+        except (TypeError, AttributeError, LookupError, ValueError) as error:
+            # The client's loader trips over whatever has the wrong shape; its words show values.
+            raise ConfigError(f"{self._where}: this is no valid kubeconfig") from error
+
+    async def _load(self) -> Configuration:
+        stamps = _stamps([str(file) for file in self._files])
+        if self._config is None or stamps != self._read_at:
+            self._config, self._read_at = self._read(), stamps
+        self._renew_at = float("inf")
+        user = self._user(self._config)
+        plugin = user.value.pop("exec", None) if user else None
+        try:
+            if user and plugin:
+                await self._ask(ConfigNode(f"{user.name}/exec", plugin, user.path), user)
+            elif user and "tokenFile" in user:
+                file = Path(user.path).parent / user["tokenFile"]
+                stamps |= _stamps([str(file)])
+                user.value["token"] = file.read_text().strip() or user.value.get("token")
+            elif user and "auth-provider" in user:
+                self._renew_at = time.time() + _PROVIDER_CHECK
+            configuration = Configuration()
+            loader = KubeConfigLoader(config_dict=self._config, active_context=self._context)
+            await loader.load_and_set(configuration)
+        finally:
+            if user and plugin:
+                user.value["exec"] = plugin
+        self._stamps = stamps | _stamps(_tls_files(configuration))
+        return configuration
+
+    def _read(self) -> ConfigNode:
+        present = [file for file in self._files if file.exists()]
+        if not present:
+            raise ConfigError("no such file")
+        try:
+            merger = KubeConfigMerger(os.pathsep.join(str(file) for file in present))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f" at line {mark.line + 1}" if mark else ""
+            raise ConfigError(f"not valid YAML{line}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError("not a text file") from error
+        config: ConfigNode = merger.config
+        for item in ("clusters", "contexts", "users"):
+            for node in config.value[item]:
+                # The merger names an entry by its whole content, and errors show names.
+                node.name = f"{item[:-1]} {node.value['name']}"
+        return config
+
+    def _user(self, config: ConfigNode) -> ConfigNode | None:
+        """The user's entry; complains readably of what the context lacks."""
+        context = self._context or config.value.get("current-context")
+        if not context:
+            raise ConfigError("no current-context is set; choose one with --context")
+        names = [node.value["name"] for node in config.value["contexts"]]
+        if context not in names:
+            known = ", ".join(map(str, names)) or "none"
+            raise ConfigError(f"there is no context {context}; there are: {known}")
+        chosen = config["contexts"].get_with_name(context)["context"]
+        server = config["clusters"].get_with_name(chosen["cluster"])["cluster"].safe_get("server")
+        if not str(server).startswith(("http://", "https://")):
+            raise ConfigError(f"the server of context {context} is no http or https address")
+        if not chosen.safe_get("user"):
+            if str(server).startswith("https://"):
+                raise ConfigError(f"context {context} names no user")
+            return None
+        user: ConfigNode = config["users"].get_with_name(chosen["user"])["user"]
+        return user
+
+    async def _ask(self, plugin: ConfigNode, user: ConfigNode) -> None:
+        """Run the exec plugin, and put what it says where the loader looks for it."""
+        command = plugin["command"]
+        asked = time.time()
+        try:
+            async with asyncio.timeout(_PLUGIN_TIMEOUT):
+                status = await ExecProvider(plugin).run()
+        except FileNotFoundError as error:
+            raise ConfigError(f"the credential plugin {command} is not installed") from error
+        except TimeoutError as error:
+            raise ConfigError(
+                f"the credential plugin {command} did not answer in {_PLUGIN_TIMEOUT:.0f} s"
+            ) from error
+        token, certificate = status.get("token"), status.get("clientCertificateData")
+        key = status.get("clientKeyData")
+        if not token and not (certificate and key):
+            raise ConfigError(f"the credential plugin {command} gave neither token nor certificate")
+        if token:
+            user.value["token"] = token
+        if certificate and key:
+            user.value["client-certificate-data"] = base64.b64encode(certificate.encode()).decode()
+            user.value["client-key-data"] = base64.b64encode(key.encode()).decode()
+        if expires := status.get("expirationTimestamp"):
+            life = max(0.0, parse_rfc3339(expires).timestamp() - asked)
+            self._renew_at = asked + life - min(_MARGIN, life / 5)
+
+
+class InCluster:
+    """The service account of the pod we run in; Kubernetes rotates its token about hourly."""
+
+    def __init__(
+        self,
+        token: str = SERVICE_TOKEN_FILENAME,
+        certificate: str = SERVICE_CERT_FILENAME,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._token = token
+        self._certificate = certificate
+        self._environ = environ
+        self._stamps: dict[str, Stamp] = {}
+
+    def stale(self) -> bool:
+        """Whether the token or the certificate authority was rotated."""
+        return _changed(self._stamps)
+
+    async def load(self) -> Configuration:
+        """Read token and certificate; raises ConfigError, as while a rotation is half done."""
+        stamps = _stamps([self._token, self._certificate])
+        configuration = Configuration()
+        try:
+            InClusterConfigLoader(
+                self._token, self._certificate, try_refresh_token=False, environ=self._environ
+            ).load_and_set(configuration)
+        except ConfigException as error:
+            raise ConfigError(f"service account of this pod: {error}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"service account of this pod: {_os_error(error)}") from error
+        self._stamps = stamps
+        return configuration
+
+
+Stamp = tuple[int, int, int] | None
+"""Modification time, size and inode of a file; None while there is none."""
+
+
+def _stamps(names: Iterable[str]) -> dict[str, Stamp]:
+    return {name: _stamp(name) for name in names}
+
+
+def _stamp(name: str) -> Stamp:
+    try:
+        stat = os.stat(name)  # noqa: PTH116 - follows the links that Kubernetes rotates secrets with
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _changed(stamps: Mapping[str, Stamp]) -> bool:
+    return any(_stamp(name) != stamp for name, stamp in stamps.items())
+
+
+def _tls_files(configuration: Configuration) -> list[str]:
+    names = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
+    return [name for name in names if name]
+
+
+def tls_identity(configuration: Configuration) -> object:
+    """What a session's TLS context and address were made from; equal while it can be kept."""
+    return (
+        configuration.host,
+        configuration.proxy,
+        configuration.verify_ssl,
+        configuration.tls_server_name,
+        _stamps(_tls_files(configuration)),
+    )
+
+
+def _os_error(error: Any) -> str:
+    file = f"{error.filename}: " if getattr(error, "filename", None) else ""
+    return f"{file}{getattr(error, 'strerror', None) or error}"

@@ -1,0 +1,151 @@
+"""CrawlJobs from manifests, as ``kubectl get crawljobs -o json`` or ``-o yaml`` prints them.
+
+One object, a List, or several documents. What cannot be read is told apart and does not stop the
+rest. YAML is read as Kubernetes reads it, into what JSON can hold: a moment stays text, and tags
+make no objects.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from exporter.crawljob import CrawlJob, UnusableError, decode, parse_value
+
+_GROUP: Final = "btrix.cloud"
+_KIND: Final = "CrawlJob"
+_MARKER: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+"""Begins a document; at the start of a line it can be nothing else (YAML 1.2, 9.1.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something in the manifests that gives no CrawlJob."""
+
+    where: str
+    """Which document and item, with kind and name where it has them."""
+    why: str
+    unusable: bool
+    """A fault; false for objects that are merely of another kind."""
+
+    def __str__(self) -> str:
+        """One line."""
+        return f"{self.where}: {self.why}"
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # C where built
+    """Safe, and without YAML's own idea of dates, which JSON does not share."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_manifests(data: bytes) -> Iterator[CrawlJob | LeftOut]:
+    """Read every CrawlJob, in order, with what was left out in between; never raises."""
+    text = _text(data)
+    found = False
+    for value, where in _values(text):
+        found = True
+        if isinstance(value, LeftOut):
+            yield value
+        elif value is not None:
+            yield from _objects(value, where)
+    if not found:
+        yield LeftOut("input", "there is nothing in it", unusable=True)
+
+
+def _values(text: str) -> Iterator[tuple[Any, str]]:
+    """Yield each document's value, or why it has none, and where it stands."""
+    if text.lstrip().startswith("{"):
+        try:
+            value = decode(text.encode())
+        except UnusableError:
+            pass  # a YAML document may begin like this as well
+        else:
+            yield value, "document 1"
+            return
+    for number, (line, document) in enumerate(_documents(text), start=1):
+        where = f"document {number}"
+        try:
+            values = list(yaml.load_all(document, Loader=_Loader))
+        except yaml.YAMLError as error:
+            yield LeftOut(where, _yaml_error(error, line), unusable=True), where
+        except (RecursionError, ValueError) as error:
+            why = f"cannot be read as YAML ({type(error).__name__})"
+            yield LeftOut(where, why, unusable=True), where
+        else:
+            for value in values:
+                yield value, where
+
+
+def _text(data: bytes) -> str:
+    for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):  # what PowerShell's ">" writes
+        if data.startswith(mark):
+            return data.decode("utf-16", "replace")
+    return data.decode("utf-8-sig", "replace")
+
+
+def _documents(text: str) -> Iterator[tuple[int, str]]:
+    """Yield each document that has content, with the number of its first line."""
+    begin, line = 0, 1
+    marks = [mark.start() for mark in _MARKER.finditer(text)]
+    for end in (*marks, len(text)):
+        document = text[begin:end]
+        content = document.removeprefix("---")
+        if any(row.strip() and row.lstrip()[0] not in "#%" for row in content.splitlines()):
+            yield line, document
+        line += document.count("\n")
+        begin = end
+
+
+def _yaml_error(error: yaml.YAMLError, first_line: int) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    place = f" at line {first_line + mark.line}, column {mark.column + 1}" if mark else ""
+    # A problem may quote a tag or an anchor, never a value.
+    return f"not valid YAML{place}" + (f": {problem}" if problem else "")
+
+
+def _objects(value: Any, where: str) -> Iterator[CrawlJob | LeftOut]:
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if isinstance(kind, str) and kind.endswith("List"):
+        items = value.get("items") or []
+        if not isinstance(items, list):
+            yield LeftOut(where, f"the items of this {_short(kind)} are no list", unusable=True)
+            return
+        default = kind.removesuffix("List")
+        for number, item in enumerate(items, start=1):
+            yield _object(item, f"{where}, item {number}", default)
+    else:
+        yield _object(value, where, "")
+
+
+def _object(value: Any, where: str, default_kind: str) -> CrawlJob | LeftOut:
+    if not isinstance(value, dict):
+        return LeftOut(where, "expected an object", unusable=True)
+    kind, version = value.get("kind") or default_kind, value.get("apiVersion")
+    metadata = value.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(kind, str) or not kind:
+        return LeftOut(where, "it has no kind", unusable=True)
+    if isinstance(name, str) and name:
+        where = f"{where}, {_short(kind)} {_short(name)}"
+    if kind != _KIND or not _ours(version):
+        return LeftOut(where, f"skipped, for it is no {_KIND} of {_GROUP}", unusable=False)
+    try:
+        return parse_value(value)
+    except UnusableError as error:
+        return LeftOut(where, str(error), unusable=True)
+
+
+def _ours(version: Any) -> bool:
+    return version is None or (isinstance(version, str) and version.startswith(f"{_GROUP}/"))
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= 80 else f"{word[:80]}…"

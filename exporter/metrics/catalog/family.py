@@ -1,0 +1,126 @@
+"""What a metric family is: declared once, read by everything that speaks of it.
+
+The exposition takes its headers from here, the series their names and labels, the documentation
+its text, and the checks of rules and dashboards the set of what exists. Every family of an object
+has at most one sample for it, so a family says how to read *the* value, and nothing more.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from prometheus_client import Metric
+
+from exporter.crawljob import CrawlJob
+from exporter.crawljob.derived import Pod
+
+CRAWL_LABELS: Final = ("namespace", "oid", "crawl")
+"""Whose it is; on every series of a crawl."""
+POD_LABELS: Final = (*CRAWL_LABELS, "pod")
+
+
+class Group(StrEnum):
+    """What a family speaks of."""
+
+    CRAWL = "crawl"
+    POD = "pod"
+    FLEET = "fleet"
+    EXPORTER = "exporter"
+
+
+class Kind(StrEnum):
+    """The types of OpenMetrics that are used here."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    INFO = "info"
+    HISTOGRAM = "histogram"
+
+
+_SUFFIXES: Final = {Kind.COUNTER: "_total", Kind.INFO: "_info"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """One metric family; ``name`` is the one queries use, with ``_total`` or ``_info``."""
+
+    name: str
+    help: str
+    source: str
+    """Where the value comes from, for a reader: a field of the CrawlJob, or in words."""
+    group: Group
+    kind: Kind = Kind.GAUGE
+    labels: tuple[str, ...] = ()
+    """In reading order; on the wire they are sorted."""
+    unit: str = field(default="")
+    """As OpenMetrics has it: the end of the name; empty where the value has none."""
+
+    @property
+    def base(self) -> str:
+        """The name without the type's suffix, as OpenMetrics declares it."""
+        return self.name.removesuffix(_SUFFIXES.get(self.kind, ""))
+
+    @property
+    def sample_names(self) -> frozenset[str]:
+        """The names its samples have."""
+        if self.kind is Kind.HISTOGRAM:
+            return frozenset(f"{self.name}{end}" for end in ("_bucket", "_count", "_sum"))
+        return frozenset({self.name})
+
+    def metric(self) -> Metric:
+        """An empty family of prometheus_client's, to render or to fill."""
+        return Metric(self.base, self.help, self.kind, self.unit)
+
+    def filled(self, samples: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+        """The family with samples, each the labels' values (in ``labels``' order) and a value."""
+        metric = self.metric()
+        for values, value in samples:
+            metric.add_sample(self.name, dict(zip(self.labels, values, strict=True)), value)
+        return metric
+
+
+Reading = float | tuple[float, *tuple[str | int | None, ...]] | None
+"""What a family says of one crawl or pod: a value; with it the values of its labels beyond the
+identity, in order; or None, where the value is unknown: then there is no sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrawlFamily(Family):
+    """A family with at most one sample for each crawl."""
+
+    value: Callable[[CrawlJob], Reading]
+    since: Callable[[CrawlJob], float | None] | None = None
+    """Where it answers a moment, the value is the time from then to the scrape instead."""
+    group: Group = Group.CRAWL
+    labels: tuple[str, ...] = CRAWL_LABELS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodFamily(Family):
+    """A family with at most one sample for each pod of a crawl."""
+
+    values: Callable[[Sequence[Pod]], list[Reading]]
+    """Of several pods at once: this runs for every change, and a call costs more than a value."""
+    of_gone_pods: bool = False
+    """Whether it is served for a pod that no longer exists: exit facts are, usage is not."""
+    group: Group = Group.POD
+    labels: tuple[str, ...] = POD_LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What is counted over all CrawlJobs held, for every namespace seen."""
+
+    crawls: Mapping[str, Mapping[str, int]]
+    """CrawlJobs by namespace and state."""
+    malformed: Mapping[str, int]
+    """CrawlJobs with a field that could not be read, by namespace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetFamily(Family):
+    """A family of counts over many CrawlJobs."""
+
+    samples: Callable[[Fleet], Iterable[tuple[tuple[str, ...], float]]]
+    group: Group = Group.FLEET

@@ -1,0 +1,42 @@
+"""The families counted over all CrawlJobs, for every namespace seen."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from exporter.crawljob.states import KNOWN_STATES
+from exporter.metrics.catalog.family import Fleet, FleetFamily
+
+
+def _crawls(fleet: Fleet) -> Iterable[tuple[tuple[str, ...], float]]:
+    """Zeros for every known state: an alert on a count must not wait for the first crawl."""
+    for namespace, states in fleet.crawls.items():
+        for word in KNOWN_STATES:
+            yield (namespace, word), states.get(word, 0)
+        for word, count in states.items():
+            if word not in _KNOWN_STATES:
+                yield (namespace, word), count
+
+
+def _malformed(fleet: Fleet) -> Iterable[tuple[tuple[str, ...], float]]:
+    for namespace, count in fleet.malformed.items():
+        yield (namespace,), count
+
+
+_KNOWN_STATES: Final = frozenset(KNOWN_STATES)
+
+FLEET_FAMILIES: Final = (
+    FleetFamily(
+        name="browsertrix_crawls",
+        help="CrawlJobs by state, with zeros for every state known.",
+        source="count of status.state",
+        labels=("namespace", "state"),
+        samples=_crawls,
+    ),
+    FleetFamily(
+        name="browsertrix_malformed_crawljobs",
+        help="CrawlJobs with a field that could not be read; the log names object and field.",
+        source="count of CrawlJobs read with problems",
+        labels=("namespace",),
+        samples=_malformed,
+    ),
+)

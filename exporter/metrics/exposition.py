@@ -1,0 +1,147 @@
+"""All series as text, in either format: what a scrape gets.
+
+Headers are made once, sample lines at each change, so a scrape only joins. It is given in chunks
+of moderate size, each a fraction of a millisecond's work or a few, of one moment's content: the
+snapshot is taken when it is asked for, not when the last chunk is sent.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from itertools import repeat
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from exporter.metrics.catalog import CrawlFamily, Family, FleetFamily, Group
+from exporter.metrics.rendering import line, number
+from exporter.metrics.selection import is_named
+from exporter.metrics.series import SeriesStore, Snapshot
+
+_CHUNK: Final = 384 * 1024
+"""Bytes, about. Small enough for the processor's cache, large enough to make calls rare."""
+_EOF: Final = b"# EOF\n"
+
+
+class Format(Enum):
+    """A format of Prometheus', and what ``Content-Type`` calls it."""
+
+    TEXT = "text/plain; version=0.0.4; charset=utf-8"
+    OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+    @property
+    def content_type(self) -> str:
+        """The value of ``Content-Type``."""
+        return self.value
+
+
+class _Metrics:
+    """Families as prometheus_client takes them."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = list(metrics)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def _text(metrics: Iterable[Metric], form: Format) -> bytes:
+    """Render as prometheus_client does, without the end mark of OpenMetrics."""
+    if form is Format.TEXT:
+        return generate_latest(_Metrics(metrics))
+    whole: bytes = generate_openmetrics(_Metrics(metrics))  # type: ignore[no-untyped-call]
+    return whole.removesuffix(_EOF)
+
+
+class Exposition:
+    """What is served: the families chosen, of the store's CrawlJobs and of the exporter itself."""
+
+    def __init__(
+        self, families: Iterable[Family], store: SeriesStore, own: CollectorRegistry
+    ) -> None:
+        """``own`` collects what the exporter says of itself."""
+        self._families = tuple(families)
+        self._store = store
+        self._own = own
+        self._headers = {
+            (family.name, form): _text([family.metric()], form)
+            for family in self._families
+            for form in Format
+        }
+        self._own_families = {
+            family.base: family for family in self._families if family.group is Group.EXPORTER
+        }
+
+    def chunks(self, form: Format, names: frozenset[str] | None, now: float) -> Iterator[bytes]:
+        """Return the exposition of this moment, piece by piece; none is empty.
+
+        ``names`` selects families or samples, None is all of them; ``now`` is in seconds since
+        1970. What can fail fails here, before the first chunk.
+        """
+        own = self._text_of_own(form, names)
+        return self._chunks(form, names, now, self._store.snapshot(), own)
+
+    def _chunks(
+        self,
+        form: Format,
+        names: frozenset[str] | None,
+        now: float,
+        snapshot: Snapshot,
+        own: bytes,
+    ) -> Iterator[bytes]:
+        for family in self._families:
+            if isinstance(family, FleetFamily) and is_named(family, names):
+                lines = [
+                    line(family, words, value) for words, value in family.samples(snapshot.fleet)
+                ]
+                yield self._headers[family.name, form] + "".join(lines).encode()
+        for family, column in zip(snapshot.families, _columns(snapshot), strict=True):
+            if not is_named(family, names):
+                continue
+            yield self._headers[family.name, form]
+            if isinstance(family, CrawlFamily) and family.since is not None:
+                yield from _joined(_timed(column, snapshot.since, now))
+            else:
+                yield from _joined(column)
+        if own:
+            yield own
+        if form is Format.OPENMETRICS:
+            yield _EOF
+
+    def _text_of_own(self, form: Format, names: frozenset[str] | None) -> bytes:
+        """Render the exporter's own families: few samples, of types that need more than a join."""
+        metrics = []
+        for metric in self._own.collect():
+            family = self._own_families.get(metric.name)
+            if family is not None and is_named(family, names):
+                served = family.metric()  # what the catalog does not name is not served
+                served.samples = [s for s in metric.samples if s.name in family.sample_names]
+                metrics.append(served)
+        return _text(metrics, form)
+
+
+def _columns(snapshot: Snapshot) -> Iterator[tuple[bytes, ...]]:
+    """All pieces of each family in turn."""
+    if not snapshot.rows:
+        return repeat((), len(snapshot.families))
+    return zip(*snapshot.rows, strict=True)
+
+
+def _timed(column: Iterable[bytes], since: Iterable[float | None], now: float) -> tuple[bytes, ...]:
+    """Write the values that depend on the clock: the seconds since, but never less than 0."""
+    return tuple(
+        piece if moment is None else piece + f"{number(max(0.0, now - moment))}\n".encode()
+        for piece, moment in zip(column, since, strict=True)
+    )
+
+
+def _joined(column: tuple[bytes, ...]) -> Iterator[bytes]:
+    """Join a family's pieces into chunks of about the size wanted, judged by a first few."""
+    sample = column[:64]
+    average = sum(map(len, sample)) / (len(sample) or 1)
+    rows = max(64, int(_CHUNK / (average or 1)))
+    for start in range(0, len(column), rows):
+        chunk = b"".join(column[start : start + rows])
+        if chunk:
+            yield chunk

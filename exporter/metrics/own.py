@@ -1,0 +1,86 @@
+"""What the exporter says of itself: ordinary prometheus_client metrics, declared in the catalog."""
+
+import platform
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Metric,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.registry import Collector
+
+from exporter import __version__
+from exporter.cluster.reflector import Reflector
+from exporter.metrics.catalog import Family
+from exporter.metrics.catalog.own import BUILD, SCRAPE_DURATION, SCRAPE_SIZE, WatchFamily
+from exporter.metrics.exposition import Format
+
+_SCRAPE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Buckets: from an empty exporter to the usual limit of a scrape."""
+
+
+class OwnMetrics:
+    """The exporter's own metrics, in a registry of their own."""
+
+    def __init__(self, families: Iterable[Family], reflectors: Sequence[Reflector]) -> None:
+        """Of ``families``, those about watches are read from ``reflectors`` at each scrape."""
+        self.registry = CollectorRegistry()
+        self.registry.register(_Build())
+        watched = [family for family in families if isinstance(family, WatchFamily)]
+        self.registry.register(_Watches(watched, reflectors))
+        self._seconds = Histogram(
+            SCRAPE_DURATION.name,
+            SCRAPE_DURATION.help,
+            SCRAPE_DURATION.labels,
+            unit=SCRAPE_DURATION.unit,
+            buckets=_SCRAPE_SECONDS,
+            registry=self.registry,
+        )
+        self._bytes = Gauge(
+            SCRAPE_SIZE.name,
+            SCRAPE_SIZE.help,
+            SCRAPE_SIZE.labels,
+            unit=SCRAPE_SIZE.unit,
+            registry=self.registry,
+        )
+        for form in Format:
+            self._seconds.labels(_word(form))
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def scraped(self, seconds: float, size: int, form: Format) -> None:
+        """Note a complete scrape; ``size`` in bytes before compression."""
+        self._seconds.labels(_word(form)).observe(seconds)
+        self._bytes.labels(_word(form)).set(size)
+
+
+def _word(form: Format) -> str:
+    return form.name.lower()
+
+
+class _Build(Collector):
+    def collect(self) -> Iterable[Metric]:
+        yield BUILD.filled([((__version__, platform.python_version()), 1.0)])
+
+
+class _Watches(Collector):
+    """Reads what the reflectors count anyway."""
+
+    def __init__(self, families: Sequence[WatchFamily], reflectors: Sequence[Reflector]) -> None:
+        self._families = families
+        self._reflectors = reflectors
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._families:
+            yield family.filled(
+                ((reflector.scope or "*", *words), value)
+                for reflector in self._reflectors
+                for words, value in family.samples(reflector)
+            )

@@ -1,0 +1,150 @@
+"""The series of all CrawlJobs held: rendered when they change, ready when they are scraped.
+
+A scope's content is served from its first complete list on; until then nothing of it is, so that
+an alert never sees a fleet half there.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from exporter.cluster.changes import Change
+from exporter.crawljob import derived
+from exporter.metrics.catalog import CrawlFamily, Family, Fleet, PodFamily
+from exporter.metrics.rendering import Rendered, Renderer
+
+_Key = tuple[str, str]
+"""Namespace and name."""
+
+_PREFIX: Final = "crawljob-"
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One CrawlJob held."""
+
+    scope: str
+    state: str
+    malformed: bool
+    rendered: Rendered
+    hidden: bool = False
+    """Whether another object's series have the very same labels; see ``SeriesStore._twin``."""
+
+
+class _Counts:
+    """What is counted of one scope's content, kept as it changes."""
+
+    def __init__(self, scope: str) -> None:
+        namespaces = [scope] if scope else []
+        self.crawls: dict[str, Counter[str]] = {name: Counter() for name in namespaces}
+        self.malformed: Counter[str] = Counter(dict.fromkeys(namespaces, 0))
+
+    def add(self, namespace: str, entry: _Entry, by: int) -> None:
+        states = self.crawls.setdefault(namespace, Counter())
+        states[entry.state] += by
+        if not states[entry.state]:
+            del states[entry.state]
+        self.malformed[namespace] += by * entry.malformed
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The series of one moment; changes that come later do not touch it."""
+
+    families: tuple[CrawlFamily | PodFamily, ...]
+    rows: list[tuple[bytes, ...]]
+    """For each CrawlJob, its lines for each of ``families``."""
+    since: list[float | None]
+    """For each CrawlJob, from when a value that depends on the clock counts."""
+    fleet: Fleet
+
+
+class SeriesStore:
+    """A sink of changes, and where the exposition takes its snapshots from."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._renderer = Renderer(families)
+        self._held: dict[_Key, _Entry] = {}
+        self._counts: dict[str, _Counts] = {}
+        self._synced: set[str] = set()
+
+    def change(self, change: Change) -> None:
+        """Render one CrawlJob anew, or forget it."""
+        job = change.before if change.after is None else change.after
+        if job is None:
+            return
+        key = (job.metadata.namespace, job.metadata.name)
+        before = self._held.get(key)
+        if before is not None:
+            self._counts[before.scope].add(key[0], before, -1)
+        if change.gone:
+            self._forget(key)
+            return
+        entry = _Entry(
+            change.scope,
+            derived.state(job),
+            bool(job.problems),
+            self._renderer.render(job, before.rendered if before is not None else None),
+        )
+        if change.scope not in self._counts:
+            self._counts[change.scope] = _Counts(change.scope)
+        self._counts[change.scope].add(key[0], entry, 1)
+        self._hide(key, entry)
+        self._held[key] = entry
+
+    def synced(self, scope: str, resource_version: str) -> None:  # noqa: ARG002 - the protocol's
+        """Serve the scope's content from now on."""
+        self._synced.add(scope)
+        self._counts.setdefault(scope, _Counts(scope))
+
+    def reached(self, scope: str, resource_version: str) -> None:
+        """Nothing to do: what is served are contents, not positions."""
+
+    def snapshot(self) -> Snapshot:
+        """Return all series of synced scopes as they are now."""
+        served = [
+            entry.rendered
+            for entry in self._held.values()
+            if entry.scope in self._synced and not entry.hidden
+        ]
+        return Snapshot(
+            self._renderer.families,
+            [rendered.pieces for rendered in served],
+            [rendered.since for rendered in served],
+            self._fleet(),
+        )
+
+    def _fleet(self) -> Fleet:
+        crawls: dict[str, Counter[str]] = {}
+        malformed: Counter[str] = Counter()
+        for scope in self._synced:
+            counts = self._counts[scope]
+            for namespace, states in counts.crawls.items():
+                crawls.setdefault(namespace, Counter()).update(states)
+            malformed.update(counts.malformed)
+        return Fleet(crawls, malformed)
+
+    def _forget(self, key: _Key) -> None:
+        self._held.pop(key, None)
+        twin = self._held.get(_twin(key))
+        if twin is not None:
+            twin.hidden = False
+
+    def _hide(self, key: _Key, entry: _Entry) -> None:
+        """Let one of two objects be seen that would have the same series: Browsertrix's own."""
+        twin = self._held.get(_twin(key))
+        if twin is not None:
+            entry.hidden = not key[1].startswith(_PREFIX)
+            twin.hidden = not entry.hidden
+
+
+def _twin(key: _Key) -> _Key:
+    """The other name that means the same crawl: ``crawljob-x`` and ``x`` are both crawl x.
+
+    Browsertrix makes only the first; but no two series may ever be the same, whoever made what.
+    """
+    namespace, name = key
+    if name.startswith(_PREFIX) and len(name) > len(_PREFIX):
+        return namespace, name.removeprefix(_PREFIX)
+    return namespace, f"{_PREFIX}{name}"

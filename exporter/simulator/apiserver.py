@@ -1,0 +1,246 @@
+"""An API server for CrawlJobs over real HTTP.
+
+It does what clients of the real one rely on, and says no in the same words; faults can be ordered
+(``faults``). Namespaces need not exist. It runs in the caller's event loop, on 127.0.0.1 unless
+told otherwise, and stopped and started again keeps its port.
+"""
+
+import json
+import ssl
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from aiohttp import web
+
+from exporter.simulator import discovery, errors
+from exporter.simulator.cluster import Cluster, serialise
+from exporter.simulator.errors import GROUP, RESOURCE, ApiError
+from exporter.simulator.faults import Faults, Verb
+from exporter.simulator.resource import CrawlJobs, json_response, verb_of
+
+_ROOT: Final = f"/apis/{GROUP}/v1"
+_ALL: Final = f"{_ROOT}/{RESOURCE}"
+_MANY: Final = f"{_ROOT}/namespaces/{{namespace}}/{RESOURCE}"
+_ONE: Final = f"{_MANY}/{{name}}"
+_LARGEST_BODY: Final = 64 * 1024 * 1024
+_REMEMBERED_REQUESTS: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it came in, refused ones included; ``time`` is ``time.monotonic()``'s."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    time: float
+    verb: Verb
+    headers: dict[str, str]
+
+
+class ApiServer:
+    """Serves one Cluster.
+
+    ``tokens`` are the bearer tokens accepted (None: everybody), ``forbidden`` the namespaces in
+    which nothing is allowed (an empty one stands for the cluster scope), ``installed`` whether
+    the CrawlJob definition is there; all three may be changed while it runs. ``bookmark_every``
+    is in seconds, as is ``watch_timeout``, for watches that name no timeout of their own.
+    """
+
+    def __init__(  # what a server is, told by name  # noqa: PLR0913
+        self,
+        cluster: Cluster,
+        *,
+        tokens: set[str] | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+        bookmark_every: float = 60.0,
+        watch_timeout: float | None = None,
+    ) -> None:
+        self.cluster = cluster
+        self.tokens = tokens
+        self.forbidden: set[str] = set()
+        self.installed = True
+        self.requests: deque[Request] = deque(maxlen=_REMEMBERED_REQUESTS)
+        self.faults = Faults(cluster)
+        self._resource = CrawlJobs(
+            cluster,
+            self.faults,
+            bookmark_every=bookmark_every,
+            watch_timeout=watch_timeout,
+        )
+        self._host = host
+        self._port = port
+        self._ssl_context = ssl_context
+        self._runner: web.AppRunner | None = None
+
+    # Running
+
+    async def start(self) -> None:
+        """Listen. Raises OSError where the port is taken."""
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            handler_cancellation=True,  # a watch whose client left ends at once
+            shutdown_timeout=1.0,
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl_context)
+        try:
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._port = runner.addresses[0][1]
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """End the open watches and stop listening."""
+        self.faults.release()
+        self.faults.cut()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        scheme = "https" if self._ssl_context else "http"
+        return f"{scheme}://{self._host}:{self._port}"
+
+    @property
+    def streams(self) -> int:
+        """How many watches are open."""
+        return len(self.faults.streams)
+
+    def count(self, verb: Verb) -> int:
+        """How many requests with this verb came in."""
+        return sum(request.verb == verb for request in self.requests)
+
+    def write_kubeconfig(
+        self, path: Path, token: str | None = None, *, authority: Path | None = None
+    ) -> Path:
+        """Write a kubeconfig for it; ``authority`` is a CA certificate that TLS is trusted by."""
+        server: dict[str, Any] = {"server": self.url}
+        if authority is not None:
+            server["certificate-authority"] = str(authority)
+        elif self._ssl_context is not None:
+            server["insecure-skip-tls-verify"] = True
+        name = "simulator"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": name, "cluster": server}],
+            "users": [{"name": name, "user": {"token": token} if token else {}}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+            "current-context": name,
+        }
+        path.write_text(json.dumps(config, indent=2) + "\n")  # JSON is YAML
+        path.chmod(0o600)
+        return path
+
+    # Answering
+
+    def _application(self) -> web.Application:
+        resource = self._resource
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[self._gate])
+        for path, document in (
+            ("/version", discovery.VERSION),
+            ("/api", discovery.CORE),
+            ("/api/v1", discovery.CORE_RESOURCES),
+            ("/apis", discovery.API_GROUPS),
+            (f"/apis/{GROUP}", discovery.API_GROUP),
+            (_ROOT, discovery.API_RESOURCES),
+        ):
+            app.router.add_get(path, _always(serialise(document)))
+        for path in ("/livez", "/readyz", "/healthz"):
+            app.router.add_get(path, _always(b"ok", "text/plain"))
+        app.router.add_get(_ALL, resource.collection)
+        app.router.add_get(_MANY, resource.collection)
+        app.router.add_post(_MANY, resource.create)
+        app.router.add_delete(_ONE, resource.delete)
+        for path in (_ONE, f"{_ONE}/status"):
+            app.router.add_get(path, resource.read)
+            app.router.add_put(path, resource.replace)
+            app.router.add_patch(path, resource.patch)
+        return app
+
+    @web.middleware
+    async def _gate(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        """Who may ask, what a test ordered, and every refusal as a ``Status``."""
+        verb = verb_of(request)
+        self.requests.append(
+            Request(
+                request.method,
+                request.path,
+                dict(request.query),
+                time.monotonic(),
+                verb,
+                dict(request.headers),
+            )
+        )
+        try:
+            self._authorise(request, verb)
+            if request.path.startswith(f"{_ROOT}/"):
+                ordered = await self._ordered(verb)
+                if ordered is not None:
+                    return ordered
+            return await handler(request)
+        except ApiError as refused:
+            return json_response(refused.body(), refused.code)
+        except web.HTTPNotFound:
+            return web.Response(status=404, text="404 page not found\n")
+        except web.HTTPMethodNotAllowed as refused:
+            wrong = ApiError(405, "the server does not allow this method on the requested resource")
+            return json_response(wrong.body(), refused.status)
+
+    def _authorise(self, request: web.Request, verb: Verb) -> None:
+        if self.tokens is not None:
+            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            if scheme != "Bearer" or token not in self.tokens:
+                raise errors.unauthorized()
+        if not request.path.startswith(f"/apis/{GROUP}"):
+            return
+        if request.path.startswith(f"{_ROOT}/"):
+            namespace = request.match_info.get("namespace", "")
+            if namespace in self.forbidden:
+                raise errors.forbidden(verb, namespace)
+        if not self.installed:
+            raise web.HTTPNotFound
+
+    async def _ordered(self, verb: Verb) -> web.Response | None:
+        """What a test ordered instead of the right answer."""
+        if verb != "watch":  # a stalled watch has headers already: the stream sees to it
+            await self.faults.pass_stall(verb)
+        refusal = self.faults.refusal(verb)
+        if refusal is None:
+            return None
+        response = web.Response(
+            status=refusal.code, body=refusal.body, content_type=refusal.content_type
+        )
+        if refusal.retry_after is not None:
+            response.headers["Retry-After"] = refusal.retry_after
+        return response
+
+
+def _always(body: bytes, content_type: str = "application/json") -> Any:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=content_type)
+
+    return answer

@@ -1,0 +1,143 @@
+"""The web server: which path is answered by what, its limits, its start and its end."""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.typedefs import Handler
+
+from exporter.web.listen import Address, bound, open_sockets
+from exporter.web.pages import LANDING_PATH, LIVENESS_PATHS, READINESS_PATH, Health, Pages
+from exporter.web.scrape import MAX_SCRAPES, Scraped, Scrapes, Source
+
+log = logging.getLogger(__name__)
+
+GRACE: Final = 10.0
+"""Seconds. As long as Prometheus waits for a scrape by default."""
+
+_KEEPALIVE: Final = 310.0
+"""Seconds. Prometheus closes an idle connection after 300; later than it, we never close one that
+it is about to use. It also limits how long a request may take to arrive."""
+
+_LONGEST_HEADER: Final = 16 * 1024
+
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?", re.ASCII)
+
+
+def telemetry_path(text: str) -> str:
+    """Check the path of the metrics. Raises ValueError with one readable line."""
+    if not _PATH.fullmatch(text) or {".", ".."} & set(text.split("/")):
+        raise ValueError("expected a path such as /metrics, of letters, digits, - . _ ~ and /")
+    if text.rstrip("/") in {*LIVENESS_PATHS, READINESS_PATH}:
+        raise ValueError("expected a path of its own: this one is a probe's")
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """What can be set about the web server."""
+
+    listen: Sequence[Address]
+    telemetry_path: str = "/metrics"
+    documentation: str = ""
+    """A URL the landing page links to; empty for none."""
+    max_scrapes: int = MAX_SCRAPES
+    """At once; more are refused with 503."""
+    grace: float = GRACE
+    """Seconds for scrapes in flight to finish at shutdown."""
+
+
+class WebServer:
+    """Serves the metrics, the probes and the landing page."""
+
+    def __init__(
+        self, source: Source, settings: WebSettings, *, health: Health, scraped: Scraped
+    ) -> None:
+        self._settings = settings
+        self._scrapes = Scrapes(source, scraped, max_scrapes=settings.max_scrapes)
+        self._pages = Pages(
+            health, telemetry_path=settings.telemetry_path, documentation=settings.documentation
+        )
+        self._runner: web.AppRunner | None = None
+        self._addresses: tuple[Address, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """Where it listens, with the ports that the system chose; empty while it does not."""
+        return self._addresses
+
+    async def start(self) -> None:
+        """Listen. Raises ListenError if that is not possible on one of the addresses."""
+        sockets = await open_sockets(self._settings.listen)
+        runner = web.AppRunner(
+            self._application(),
+            handle_signals=False,
+            access_log=None,
+            logger=_connection_log(),
+            keepalive_timeout=_KEEPALIVE,
+            lingering_time=0,  # nothing here reads a request's body
+            # The runner waits this long, asks requests to stop, which scrapes do not hear, and
+            # waits as long again before it ends them.
+            shutdown_timeout=self._settings.grace / 2,
+            max_line_size=_LONGEST_HEADER,
+            max_field_size=_LONGEST_HEADER,
+        )
+        await runner.setup()
+        for one in sockets:
+            await web.SockSite(runner, one).start()
+        self._runner = runner
+        self._addresses = tuple(bound(one) for one in sockets)
+
+    async def stop(self) -> None:
+        """Accept nothing more, close idle connections, let scrapes in flight finish in time."""
+        runner, self._runner = self._runner, None
+        self._addresses = ()
+        if runner is not None:
+            await runner.cleanup()
+
+    def _application(self) -> web.Application:
+        application = web.Application(client_max_size=1024, middlewares=[_answer_errors])
+        application.on_response_prepare.append(_add_headers)
+        for path, handler in (
+            (LANDING_PATH, self._pages.landing),
+            *((path, self._pages.live) for path in LIVENESS_PATHS),
+            (READINESS_PATH, self._pages.readiness),
+            (self._settings.telemetry_path, self._scrapes.handle),
+        ):
+            application.router.add_get(path, handler)
+        return application
+
+
+@web.middleware
+async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """No traceback and no page of the framework's reaches a client."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        headers = {name: error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers}
+        return web.Response(status=error.status, text=f"{error.reason}\n", headers=headers)
+    except Exception:
+        log.exception("no answer to %s %s", request.method, request.rel_url.raw_path)
+        return web.Response(status=500, text="Internal Server Error\n")
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """On every answer: fresh, taken as what it says it is, and silent about versions."""
+    response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    response.headers[hdrs.SERVER] = "browsertrix-exporter"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+
+
+def _connection_log() -> logging.Logger:
+    """The framework's log without requests that were no HTTP: whoever scans ports sends those."""
+    connections = logging.getLogger(f"{__name__}.connections")
+    connections.addFilter(_is_not_about_a_malformed_request)
+    return connections
+
+
+def _is_not_about_a_malformed_request(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

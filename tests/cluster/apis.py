@@ -1,0 +1,203 @@
+"""One way to write CrawlJobs to the simulator and to a real API server."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import aiohttp
+import yaml
+
+from exporter.simulator.apiserver import ApiServer
+
+GROUP_PATH = "/apis/btrix.cloud/v1"
+CRD = Path(__file__).with_name("crd.yaml")
+TOKEN = "admin-token-of-these-tests"  # noqa: S105 - of a server that lives for a test
+
+
+class Api(Protocol):
+    """Where a test writes what the reflector is to see."""
+
+    def kubeconfig(self, path: Path) -> Path:
+        """Write a kubeconfig for it."""
+
+    async def create(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Create one CrawlJob with its status; returns it as stored."""
+
+    async def patch_status(self, namespace: str, crawl: str, **status: Any) -> None:
+        """Merge into the status of one CrawlJob."""
+
+    async def delete(self, namespace: str, crawl: str) -> None:
+        """Delete one CrawlJob, finalizers and all."""
+
+
+class Simulated:
+    """The simulator, written to within the process."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self.server = server
+
+    def kubeconfig(self, path: Path) -> Path:
+        return self.server.write_kubeconfig(path)
+
+    async def create(self, value: dict[str, Any]) -> dict[str, Any]:
+        return self.server.cluster.create(value)
+
+    async def patch_status(self, namespace: str, crawl: str, **status: Any) -> None:
+        merge = {"status": status}
+        self.server.cluster.patch(namespace, f"crawljob-{crawl}", merge, status=True)
+
+    async def delete(self, namespace: str, crawl: str) -> None:
+        name = f"crawljob-{crawl}"
+        self.server.cluster.delete(namespace, name)
+        with contextlib.suppress(Exception):
+            self.server.cluster.patch(namespace, name, {"metadata": {"finalizers": None}})
+
+
+class Real:
+    """etcd and kube-apiserver, started as sigs.k8s.io/controller-runtime's envtest does."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self.url = url
+        self._session = session
+        self._namespaces = {"default"}
+
+    @staticmethod
+    def installed() -> bool:
+        folder = os.environ.get("KUBEBUILDER_ASSETS")
+        return bool(folder) and all(
+            os.access(Path(folder or "", name), os.X_OK) for name in ("etcd", "kube-apiserver")
+        )
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def started(cls, folder: Path) -> AsyncIterator[Self]:
+        assets = Path(os.environ["KUBEBUILDER_ASSETS"])
+        client, peer, secure = _free_ports(3)
+        tokens, key = folder / "tokens.csv", folder / "sa.key"
+        tokens.write_text(f"{TOKEN},admin,admin,system:masters\n")
+        made = await asyncio.create_subprocess_exec("openssl", "genrsa", "-out", str(key), "2048")
+        assert await made.wait() == 0
+        etcd_url = f"http://127.0.0.1:{client}"
+        async with contextlib.AsyncExitStack() as stack:
+            for command in (
+                [
+                    str(assets / "etcd"),
+                    f"--data-dir={folder / 'etcd'}",
+                    f"--listen-client-urls={etcd_url}",
+                    f"--advertise-client-urls={etcd_url}",
+                    f"--listen-peer-urls=http://127.0.0.1:{peer}",
+                    "--unsafe-no-fsync",
+                ],
+                [
+                    str(assets / "kube-apiserver"),
+                    f"--etcd-servers={etcd_url}",
+                    f"--cert-dir={folder / 'certificates'}",
+                    "--bind-address=127.0.0.1",
+                    f"--secure-port={secure}",
+                    f"--token-auth-file={tokens}",
+                    "--authorization-mode=RBAC",
+                    "--service-account-issuer=https://localhost",
+                    f"--service-account-key-file={key}",
+                    f"--service-account-signing-key-file={key}",
+                    "--service-cluster-ip-range=10.0.0.0/24",
+                    "--disable-admission-plugins=ServiceAccount",
+                ],
+            ):
+                log = stack.enter_context((folder / f"{Path(command[0]).name}.log").open("wb"))
+                process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
+                stack.push_async_callback(_ended, process)
+            # Its certificate is its own, made at its start.
+            context = ssl._create_unverified_context()  # noqa: S323
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(
+                    f"https://127.0.0.1:{secure}",
+                    headers={"Authorization": f"Bearer {TOKEN}"},
+                    connector=aiohttp.TCPConnector(ssl=context),
+                )
+            )
+            real = cls(f"https://127.0.0.1:{secure}", session)
+            async with asyncio.timeout(90):
+                await real._until_ok("/readyz")
+                await real._request(
+                    "POST",
+                    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+                    yaml.safe_load(CRD.read_text()),
+                )
+                await real._until_ok(f"{GROUP_PATH}/crawljobs")
+            yield real
+
+    def kubeconfig(self, path: Path) -> Path:
+        config = {
+            "clusters": [
+                {"name": "c", "cluster": {"server": self.url, "insecure-skip-tls-verify": True}}
+            ],
+            "users": [{"name": "u", "user": {"token": TOKEN}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        path.write_text(yaml.safe_dump(config))
+        return path
+
+    async def clear(self) -> None:
+        """Delete what the test before has left."""
+        listed = await self._request("GET", f"{GROUP_PATH}/crawljobs")
+        for item in listed["items"]:
+            meta = item["metadata"]
+            await self.delete(meta["namespace"], meta["name"].removeprefix("crawljob-"))
+
+    async def create(self, value: dict[str, Any]) -> dict[str, Any]:
+        namespace, name = value["metadata"]["namespace"], value["metadata"]["name"]
+        if namespace not in self._namespaces:
+            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+            await self._request("POST", "/api/v1/namespaces", body)
+            self._namespaces.add(namespace)
+        given = ("resourceVersion", "uid", "creationTimestamp", "generation")
+        meta = {key: item for key, item in value["metadata"].items() if key not in given}
+        path = f"{GROUP_PATH}/namespaces/{namespace}/crawljobs"
+        made = await self._request("POST", path, value | {"metadata": meta})
+        if "status" in value:
+            made["status"] = value["status"]
+            made = await self._request("PUT", f"{path}/{name}/status", made)
+        return made
+
+    async def patch_status(self, namespace: str, crawl: str, **status: Any) -> None:
+        path = f"{GROUP_PATH}/namespaces/{namespace}/crawljobs/crawljob-{crawl}/status"
+        await self._request("PATCH", path, {"status": status})
+
+    async def delete(self, namespace: str, crawl: str) -> None:
+        path = f"{GROUP_PATH}/namespaces/{namespace}/crawljobs/crawljob-{crawl}"
+        await self._request("PATCH", path, {"metadata": {"finalizers": None}})
+        await self._request("DELETE", path)
+
+    async def _until_ok(self, path: str) -> None:
+        while True:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with self._session.get(path) as response:
+                    if response.status == 200:
+                        return
+            await asyncio.sleep(0.1)
+
+    async def _request(self, method: str, path: str, body: Any = None) -> Any:
+        patch = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
+        async with self._session.request(method, path, json=body, headers=patch) as response:
+            assert response.status < 300, await response.text()
+            return await response.json()
+
+
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    await process.wait()
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for found in sockets:
+            found.bind(("127.0.0.1", 0))
+        return [found.getsockname()[1] for found in sockets]

@@ -1,0 +1,156 @@
+"""A reflector follows a cluster: on the simulator, and on a real API server where there is one."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cluster.apis import Api
+from cluster.conftest import Follow
+from cluster.recorder import until
+from exporter.cluster.connection import Connection
+from factories import crawljob
+
+
+@pytest.fixture
+async def through(api: Api, tmp_path: Path) -> AsyncIterator[Connection]:
+    connection = await Connection.open(api.kubeconfig(tmp_path / "api"))
+    yield connection
+    await connection.close()
+
+
+async def create(api: Api, *crawls: str, **more: Any) -> None:
+    for crawl in crawls:
+        await api.create(crawljob(crawl=crawl, **more))
+
+
+async def test_what_is_there_comes_first_and_then_every_change(
+    api: Api, through: Connection, follow: Follow
+) -> None:
+    await create(api, "a", "b")
+    reflector, told = follow(through=through)
+    await until(lambda: told.syncs)
+    assert told.names == ["a", "b"]
+    assert told.sizes_at_sync == [2]
+    await create(api, "c")
+    await api.patch_status("crawlers", "a", state="complete")
+    await api.delete("crawlers", "b")
+    await until(lambda: told.names == ["a", "c"] and told.state("a") == "complete")
+    assert told.gone == [("b", True)]
+    assert reflector.synced
+    assert reflector.trouble is None
+    assert reflector.stats.objects == 2
+    assert reflector.stats.lists == 1
+    assert reflector.stats.events["DELETED"] == 1
+    assert reflector.stats.stale_events == 0
+
+
+async def test_an_empty_namespace_is_synced_with_nothing(
+    api: Api, through: Connection, follow: Follow
+) -> None:
+    reflector, told = follow("nothing-here", through=through)
+    await until(lambda: told.syncs)
+    assert told.changes == []
+    assert reflector.synced
+    await create(api, "first", namespace="nothing-here")
+    await until(lambda: told.names == ["first"])
+
+
+async def test_a_list_comes_in_pages(api: Api, through: Connection, follow: Follow) -> None:
+    crawls = [f"c{n:02}" for n in range(25)]
+    await create(api, *crawls)
+    _, told = follow(through=through, page_size=10)
+    await until(lambda: told.syncs)
+    assert told.names == crawls
+    assert len(told.changes) == 25
+
+
+async def test_all_namespaces_are_one_scope(api: Api, through: Connection, follow: Follow) -> None:
+    await create(api, "same", namespace="one")
+    await create(api, "same", namespace="two")
+    _, told = follow("", through=through)
+    await until(lambda: told.syncs)
+    await api.patch_status("two", "same", state="failed")
+    await until(lambda: told.state("same", "two") == "failed")
+    assert told.state("same", "one") == "running"
+    assert {change.scope for change in told.changes} == {""}
+
+
+async def test_a_selector_narrows_both_list_and_watch(
+    api: Api, through: Connection, follow: Follow
+) -> None:
+    await create(api, "job1")
+    await create(api, "qa1", labels={"role": "qa-job"})
+    _, told = follow(through=through, selector="role in (qa-job),btrix.org")
+    await until(lambda: told.syncs)
+    await create(api, "job2")
+    await create(api, "qa2", labels={"role": "qa-job"})
+    await until(lambda: "qa2" in told.names)
+    assert told.names == ["qa1", "qa2"]
+
+
+async def test_a_name_used_again_is_a_new_object(
+    api: Api, through: Connection, follow: Follow
+) -> None:
+    value = crawljob(crawl="again")
+    del value["metadata"]["uid"]
+    await api.create(value)
+    _, told = follow(through=through)
+    await until(lambda: told.syncs)
+    await api.delete("crawlers", "again")
+    await api.create(value)
+    await until(lambda: told.gone and told.names == ["again"])
+    first, second = told.changes[0].after, told.objects["crawlers", "crawljob-again"]
+    assert first is not None
+    assert first.metadata.uid != second.metadata.uid
+
+
+async def test_a_watch_ended_by_the_server_is_taken_up_where_it_stopped(
+    api: Api, through: Connection, follow: Follow
+) -> None:
+    reflector, told = follow(through=through, watch_seconds=(1, 1))
+    await until(lambda: told.syncs)
+    for round_ in range(3):
+        await create(api, f"c{round_}")
+        await until(lambda ends=round_: reflector.stats.reconnects["ended"] > ends)
+    await until(lambda: told.names == ["c0", "c1", "c2"])
+    assert reflector.stats.lists == 1
+    assert reflector.stats.reconnects["ended"] >= 3
+    assert len(told.changes) == reflector.stats.events["ADDED"] + reflector.stats.events["MODIFIED"]
+
+
+async def test_a_watch_can_begin_where_another_stopped(
+    api: Api, through: Connection, follow: Follow
+) -> None:
+    await create(api, "kept", "goes")
+    _, first = follow(through=through)
+    await until(lambda: first.syncs)
+    known = list(first.objects.values())
+    await api.delete("crawlers", "goes")
+    await create(api, "comes")
+    reflector, told = follow(through=through, known=known, resource_version=first.syncs[0])
+    await until(lambda: told.names == ["comes"])
+    assert reflector.stats.lists == 0
+    assert told.syncs == first.syncs
+    assert told.gone == [("goes", True)]
+    assert reflector.stats.objects == 2
+
+
+async def test_any_json_in_an_object_is_followed(
+    api: Api, through: Connection, follow: Follow
+) -> None:
+    odd = {"pagesDone": "many", "podStatus": [1, 2], "state": 7, "extra": {"deep": [None]}}
+    await create(api, "odd", status=odd)
+    await create(api, "well")
+    reflector, told = follow(through=through)
+    await until(lambda: told.syncs)
+    await api.patch_status("crawlers", "odd", pagesFound=[1])
+    await until(lambda: reflector.problems.kinds["status.pagesFound"] == 1)
+    assert told.names == ["odd", "well"]
+    assert reflector.problems.kinds == {
+        "status.pagesDone": 1,
+        "status.podStatus": 1,
+        "status.state": 1,
+        "status.pagesFound": 1,
+    }

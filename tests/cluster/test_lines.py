@@ -1,0 +1,62 @@
+"""Splitting a watch's bytes into lines."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.cluster.lines import Lines
+
+
+class Skipped:
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> None:
+        self.times += 1
+
+
+def feed(pieces: list[bytes], longest: int = 1000) -> tuple[list[bytes], int]:
+    skipped = Skipped()
+    lines = Lines(skipped, longest)
+    return [line for piece in pieces for line in lines.feed(piece)], skipped.times
+
+
+@pytest.mark.parametrize(
+    ("pieces", "lines"),
+    [
+        ([b"one\ntwo\n"], [b"one", b"two"]),
+        ([b"o", b"n", b"e\nt", b"wo", b"\n"], [b"one", b"two"]),
+        ([b"one", b"\n", b"two\n"], [b"one", b"two"]),
+        ([b"one\n", b"cut off"], [b"one"]),
+        ([b"\n\n \r\none\n\n"], [b"one"]),
+        ([b""], []),
+    ],
+)
+def test_lines_come_out_whole_however_they_arrive(pieces: list[bytes], lines: list[bytes]) -> None:
+    assert feed(pieces) == (lines, 0)
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300)))
+def test_where_the_pieces_are_cut_makes_no_difference(data: bytes, cuts: list[int]) -> None:
+    edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
+    pieces = [data[begin:end] for begin, end in itertools.pairwise(edges)]
+    assert feed(pieces) == feed([data])
+
+
+def test_a_line_over_the_limit_is_skipped_and_the_stream_goes_on() -> None:
+    pieces = [b"before\n", b"x" * 600, b"x" * 600, b"x" * 600 + b"\nafter\n"]
+    assert feed(pieces) == ([b"before", b"after"], 1)
+
+
+def test_a_line_of_exactly_the_limit_is_read() -> None:
+    assert feed([b"x" * 1000 + b"\n"]) == ([b"x" * 1000], 0)
+    assert feed([b"x" * 1001 + b"\n"]) == ([], 1)
+
+
+def test_an_endless_line_takes_no_memory() -> None:
+    lines = Lines(Skipped(), 1000)
+    for _ in range(1000):
+        assert not list(lines.feed(b"x" * 1000))
+    assert lines._parts == []

@@ -1,0 +1,143 @@
+"""Flags and variables: what they accept, who wins, and how they complain."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from exporter.documentation import configuration_page
+from exporter.options import (
+    GROUPS,
+    Parser,
+    add_options,
+    as_markdown,
+    duration,
+    namespace,
+    settings_from,
+)
+from exporter.settings import Settings
+from exporter.web import Address
+
+ALL = tuple(GROUPS)
+
+
+def read(*flags: str, **environment: str) -> Settings:
+    parser = Parser(prog="browsertrix-exporter")
+    add_options(parser, ALL)
+    variables = {f"BROWSERTRIX_EXPORTER_{key}": value for key, value in environment.items()}
+    return settings_from(parser, parser.parse_args(flags), ALL, variables)
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *flags: str, **environment: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        read(*flags, **environment)
+    assert ended.value.code == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1, "one line"
+    return err
+
+
+def test_defaults() -> None:
+    assert read() == Settings()
+    assert Settings().namespaces == ("crawlers",)
+    assert Settings().pause_limit == 7 * 24 * 3600
+
+
+def test_every_flag_sets_its_field() -> None:
+    settings = read(
+        *("--kubeconfig", "/k", "--context", "c", "--selector", "role=job"),
+        *("--namespace", "a", "--namespace", "b", "--pause-limit", "1d12h"),
+        *("--metrics.include", "browsertrix_crawl_*", "--metrics.exclude", "*_info"),
+        *("--web.listen-address", ":1", "--web.listen-address", "[::1]:2"),
+        *("--web.telemetry-path", "/m", "--log.level", "debug", "--log.format", "json"),
+    )
+    assert settings == Settings(
+        kubeconfig=Path("/k"),
+        context="c",
+        selector="role=job",
+        namespaces=("a", "b"),
+        pause_limit=129600.0,
+        metrics_include=("browsertrix_crawl_*",),
+        metrics_exclude=("*_info",),
+        listen_addresses=(Address("", 1), Address("::1", 2)),
+        telemetry_path="/m",
+        log_level="debug",
+        log_format="json",
+    )
+
+
+def test_a_variable_stands_for_a_flag_and_the_flag_wins() -> None:
+    assert read(NAMESPACE="a, b").namespaces == ("a", "b")
+    assert read(SELECTOR="crawl in (x,y)").selector == "crawl in (x,y)"
+    assert read("--namespace", "c", NAMESPACE="a,b").namespaces == ("c",)
+    assert read(WEB_LISTEN_ADDRESS=":1 :2").listen_addresses == (Address("", 1), Address("", 2))
+    assert read(LOG_LEVEL="").log_level == "info", "an empty variable is as good as none"
+
+
+def test_all_namespaces_is_a_switch() -> None:
+    assert read("--all-namespaces").namespaces == ("",)
+    assert read(ALL_NAMESPACES="true").namespaces == ("",)
+    assert read(ALL_NAMESPACES="false").namespaces == ("crawlers",)
+
+
+def test_complaints_name_the_flag_the_value_and_what_was_expected(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert "--pause-limit: expected a duration" in complaint(capsys, "--pause-limit", "soon")
+    assert "'soon'" in complaint(capsys, "--pause-limit", "soon")
+    text = complaint(capsys, PAUSE_LIMIT="soon")
+    assert "BROWSERTRIX_EXPORTER_PAUSE_LIMIT: expected a duration" in text
+    assert "unrecognized arguments: --nonsense" in complaint(capsys, "--nonsense")
+    assert "expected one argument" in complaint(capsys, "--context")
+    assert "--namespace: expected the name" in complaint(capsys, "--namespace", "No_Such")
+    assert "--log.level: expected one of" in complaint(capsys, "--log.level", "loud")
+    assert "ALL_NAMESPACES: expected true or false" in complaint(capsys, ALL_NAMESPACES="maybe")
+    address = complaint(capsys, "--web.listen-address", "::1:80")
+    assert "--web.listen-address: expected an IPv6 address in brackets" in address
+    assert "expected a path" in complaint(capsys, "--web.telemetry-path", "metrics")
+    unmatched = complaint(capsys, "--metrics.exclude", "browsertrix_crwal_*")
+    assert "--metrics.exclude: expected a pattern that matches a metric" in unmatched
+    both = complaint(capsys, "--all-namespaces", "--namespace", "a")
+    assert "--all-namespaces and --namespace exclude each other" in both
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7d", 604800), ("1h30m", 5400), ("90", 90), ("1w2d", 777600), ("250ms", 0.25), ("10s", 10)],
+)
+def test_durations_as_prometheus_writes_them(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "-1d", "1.5h", "m", "30m1h", "9999999d", "١d"])
+def test_other_durations_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a duration"):
+        duration(text)
+
+
+@pytest.mark.parametrize("text", ["", "-a", "a-", "A", "a.b", "a" * 64, "ä"])
+def test_names_no_namespace_can_have_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected the name of a namespace"):
+        namespace(text)
+
+
+def test_every_option_is_a_field_of_the_settings() -> None:
+    fields = set(Settings.__dataclass_fields__) | {"all_namespaces"}
+    options = {option.field for group in GROUPS.values() for option in group}
+    assert options == fields
+
+
+def test_the_help_names_default_and_variable_of_every_flag() -> None:
+    parser = argparse.ArgumentParser(prog="x")
+    add_options(parser, ALL)
+    text = " ".join(parser.format_help().split())
+    for group in GROUPS.values():
+        for option in group:
+            assert option.variable in text
+    assert "(default: 7d; BROWSERTRIX_EXPORTER_PAUSE_LIMIT)" in text
+    assert "(default: :10937; BROWSERTRIX_EXPORTER_WEB_LISTEN_ADDRESS)" in text
+
+
+def test_the_documentation_is_what_the_table_of_options_says() -> None:
+    committed = Path(__file__, "../../../docs/configuration.md").resolve().read_text()
+    assert committed == configuration_page(), "run `make docs`"

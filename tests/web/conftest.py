@@ -1,0 +1,110 @@
+"""A web server over real HTTP, with an exposition that a test can hold, break and watch."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+
+from exporter.web import Address, Health, WebServer, WebSettings
+from exporter.web.formats import Format
+
+
+@dataclass
+class Exposition:
+    """Chunks to serve, and what was asked."""
+
+    content: list[bytes | Exception] = field(default_factory=lambda: [b"up 1\n"])
+    asked: list[tuple[Format, frozenset[str] | None, float]] = field(default_factory=list)
+    made: int = 0
+    """Chunks handed out so far."""
+
+    def chunks(self, form: Format, names: frozenset[str] | None, now: float, /) -> Iterator[bytes]:
+        self.asked.append((form, names, now))
+        for chunk in self.content:
+            if isinstance(chunk, Exception):
+                raise chunk
+            self.made += 1
+            yield chunk
+
+
+@dataclass
+class Site:
+    """The server under test."""
+
+    exposition: Exposition = field(default_factory=Exposition)
+    dead: str | None = None
+    unready: str | None = None
+    scraped: list[tuple[float, int, Format]] = field(default_factory=list)
+    server: WebServer = field(init=False)
+    session: aiohttp.ClientSession = field(init=False)
+
+    @property
+    def address(self) -> Address:
+        return self.server.addresses[0]
+
+    def get(self, path: str = "/metrics", **kind: Any) -> Any:
+        return self.session.request("GET", f"{self.address.url}{path}", **kind)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(self.address.host, self.address.port, limit=4096)
+
+    async def raw(self, request: bytes) -> bytes:
+        """All that comes back until the server closes the connection."""
+        reader, writer = await self.connect()
+        try:
+            writer.write(request)
+            return await asyncio.wait_for(reader.read(-1), 20)
+        finally:
+            writer.close()
+
+
+Serve = Callable[..., Awaitable[Site]]
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Start sites; they end with the test."""
+    sites: list[Site] = []
+
+    async def start(*content: bytes | Exception, **settings: Any) -> Site:
+        site = Site(Exposition(list(content)) if content else Exposition())
+        site.server = WebServer(
+            site.exposition,
+            WebSettings(**({"listen": [Address("127.0.0.1", 0)], "grace": 5.0} | settings)),
+            health=Health(alive=lambda: site.dead, ready=lambda: site.unready),
+            scraped=lambda *facts: site.scraped.append(facts),
+        )
+        await site.server.start()
+        site.session = aiohttp.ClientSession(
+            auto_decompress=False,
+            skip_auto_headers=["Accept", "Accept-Encoding"],
+            timeout=aiohttp.ClientTimeout(20),
+        )
+        sites.append(site)
+        return site
+
+    yield start
+    for site in sites:
+        await site.session.close()
+        await site.server.stop()
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
+    """Wait until a condition holds; the test fails if it does not within seconds."""
+
+    async def wait(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():  # noqa: ASYNC110 - any condition, not one that has an event
+                await asyncio.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture(autouse=True)
+def _log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)

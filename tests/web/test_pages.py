@@ -1,0 +1,140 @@
+"""The probes, which a kubelet reads, and the landing page, which a person does."""
+
+import base64
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from exporter import __version__
+from exporter.web import telemetry_path
+
+Serve = Callable[..., Awaitable[Any]]
+
+
+async def test_ready_only_once_it_is(serve: Serve) -> None:
+    site = await serve()
+    site.unready = "namespace crawlers: no complete list yet"
+    async with site.get("/readyz") as response:
+        assert response.status == 503
+        assert await response.text() == "namespace crawlers: no complete list yet\n"
+    site.unready = None
+    async with site.get("/readyz") as response:
+        assert response.status == 200
+        assert await response.text() == "ok\n"
+        assert response.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/livez", "/healthz"])
+async def test_alive_while_it_works_ready_or_not(serve: Serve, path: str) -> None:
+    site = await serve()
+    site.unready = "the API server refuses connections"
+    async with site.get(path) as response:
+        assert (response.status, await response.text()) == (200, "ok\n")
+    site.dead = "the watch of crawlers has ended"
+    async with site.get(path) as response:
+        assert response.status == 503
+        assert await response.text() == "the watch of crawlers has ended\n"
+
+
+async def test_the_landing_page_names_and_links(serve: Serve) -> None:
+    site = await serve(telemetry_path="/m", documentation="https://docs.example.org/?a=1&b=2")
+    async with site.get("/") as response:
+        page = await response.text()
+        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert "Browsertrix exporter" in page
+    assert f"Version {__version__}" in page
+    assert "<dd>ready</dd>" in page
+    for target in ("/m", "/livez", "/readyz", "https://docs.example.org/?a=1&amp;b=2"):
+        assert f'href="{target}"' in page
+
+
+async def test_the_style_is_the_one_that_the_policy_allows(serve: Serve) -> None:
+    site = await serve()
+    async with site.get("/") as response:
+        page = await response.text()
+        policy = response.headers["Content-Security-Policy"]
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert "<script" not in page
+
+
+async def test_without_documentation_there_is_no_link_to_it(serve: Serve) -> None:
+    site = await serve()
+    async with site.get("/") as response:
+        assert "Documentation" not in await response.text()
+
+
+async def test_the_landing_page_escapes(serve: Serve) -> None:
+    site = await serve(documentation='"><script>alert(1)</script>')
+    site.unready = "<img src=x onerror=alert(1)> & {style}"
+    async with site.get("/") as response:
+        page = await response.text()
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "&lt;img src=x onerror=alert(1)&gt; &amp; {style}" in page
+
+
+async def test_a_probe_that_fails_is_a_500_without_details(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = await serve()
+
+    class Broken(str):
+        __slots__ = ()
+
+        def __format__(self, _: str) -> str:
+            raise RuntimeError("secret")
+
+    site.unready = Broken()
+    async with site.get("/readyz") as response:
+        assert response.status == 500
+        assert await response.text() == "Internal Server Error\n"
+    (record,) = (record for record in caplog.records if record.levelno >= logging.ERROR)
+    assert record.getMessage() == "no answer to GET /readyz"
+
+
+async def test_a_path_that_is_not_there(serve: Serve) -> None:
+    site = await serve()
+    async with site.get("/%2e%2e/<b>") as response:
+        assert response.status == 404
+        assert await response.text() == "Not Found\n"
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/a/b", "/metrics/", "/m-1._~"])
+def test_a_telemetry_path(path: str) -> None:
+    assert telemetry_path(path) == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        "metrics",
+        "//",
+        "//a",
+        "/a//b",
+        "/{x}",
+        "/a?b",
+        "/a#b",
+        "/a b",
+        "/é",
+        "/a\n",
+        "/../a",
+    ],
+)
+def test_a_wrong_telemetry_path_is_explained(path: str) -> None:
+    with pytest.raises(ValueError, match=r"^expected a path such as /metrics"):
+        telemetry_path(path)
+
+
+@pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz", "/readyz/"])
+def test_the_telemetry_path_cannot_be_a_probes(path: str) -> None:
+    with pytest.raises(ValueError, match=r"^expected a path of its own: this one is a probe's$"):
+        telemetry_path(path)
