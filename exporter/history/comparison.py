@@ -9,19 +9,16 @@ exits and the end already known (crawljob.md, Life 3 to 7).
 from dataclasses import dataclass, field
 from typing import Final
 
-from exporter.crawljob import CrawlJob, PodInfo, derived
+from exporter.crawljob import CrawlJob, derived
 from exporter.crawljob.states import RUNNING, UNKNOWN_STATE
 from exporter.history import endings
-from exporter.history.facts import Ending, Facts, PodFacts
+from exporter.history.facts import Ending, Facts
 from exporter.history.happenings import (
     Canceled,
     Finished,
     Happening,
-    OomKilled,
     Paused,
     PauseExpired,
-    PodEvicted,
-    PodExited,
     RestartDue,
     Resumed,
     Scaled,
@@ -29,8 +26,8 @@ from exporter.history.happenings import (
     StateEntered,
     Vanished,
 )
+from exporter.history.pods import compare_pods
 
-_OOM_EXIT_CODE: Final = 137
 _PAUSED_AT: Final = "spec.pausedAt"
 
 
@@ -59,27 +56,24 @@ def compare(facts: Facts, job: CrawlJob, now: float, *, gone: bool = False) -> D
         _compare_state(facts, job, now, happenings, fell=fell, first_seen=first_seen)
         _compare_wishes(facts, job, now, happenings, first_seen=first_seen)
     if job.status.pod_status:
-        _compare_pods(facts, job, now, happenings)
-    _compare_ending(facts, job, now, difference, gone=gone)
-    facts.gone = gone
+        compare_pods(facts, job, now, happenings)
+    _compare_ending(facts, job, now, difference)
+    if gone:
+        last = vanish(facts, now)
+        happenings += last.happenings
+        difference.ending_changed |= last.ending_changed
     return difference
 
 
 def vanish(facts: Facts, now: float) -> Difference:
-    """The object is not there any more, and nobody saw it go.
-
-    Nothing is unknown where its end was seen, or at least its deletion before any end.
-    """
+    """The object is not there any more; unless its end was told, nobody will ever tell it."""
     difference = Difference()
     facts.gone = True
     if facts.ending is None:
+        facts.ending = ending = endings.vanished_ending(facts, now)
+        _cut_pause(facts, ending.finished)
+        difference.happenings.append(Vanished(ending.finished, ending.stop_reason))
         difference.ending_changed = True
-        if facts.cancel_asked is None:
-            facts.ending = endings.vanished_ending(facts, now)
-            difference.happenings.append(Vanished(facts.ending.finished, facts.ending.stop_reason))
-            facts.paused_at = None
-        else:
-            _end(facts, endings.canceled_ending(facts, now), difference.happenings)
     return difference
 
 
@@ -172,9 +166,9 @@ def _compare_wishes(
     spec = job.spec
     if spec.paused_at != facts.paused_at and not _is_unreadable(job, _PAUSED_AT):
         _compare_pause(facts, spec.paused_at, now, happenings)
-    if spec.restart_time and spec.restart_time != facts.forced_restart:
+    if spec.restart_time is not None and spec.restart_time != facts.forced_restart:
         facts.forced_restart = spec.restart_time
-        happenings.append(RestartDue(now, "", "forced"))
+        happenings.append(RestartDue(spec.restart_time, "", "forced"))
     for what, before, after in (
         ("scale", facts.scale, spec.scale),
         ("browserWindows", facts.browser_windows, spec.browser_windows),
@@ -210,105 +204,8 @@ def _is_unreadable(job: CrawlJob, path: str) -> bool:
     return bool(job.problems) and any(path.startswith(problem.field) for problem in job.problems)
 
 
-def _compare_pods(facts: Facts, job: CrawlJob, now: float, happenings: list[Happening]) -> None:
-    pods = facts.pods
-    for name, info in job.status.pod_status.items():
-        if _has_news(pods.get(name), info):
-            break
-    else:
-        return
-    for pod in derived.pods(job):
-        info = pod.info
-        known = pods.get(pod.name) or PodFacts()
-        if info.evicted is not None:
-            _compare_eviction(known, pod, now, happenings)
-        if info.exit_time is not None or info.reason or info.exit_code is not None:
-            _compare_exit(facts, known, pod, now, happenings)
-        if not derived.has_ended(job):
-            _compare_restart(known, pod, now, happenings)
-        if known.exits or known.evicted or known.restarts:
-            pods[pod.name] = known
-
-
-def _has_news(known: PodFacts | None, info: PodInfo) -> bool:
-    """A quick look: nearly always the pods of a changed crawl have done nothing but work on."""
-    if info.evicted or info.new_memory or info.new_cpu:
-        return True
-    if known is None:
-        return info.exit_time is not None or bool(info.reason) or info.exit_code is not None
-    return known.evicted or info.exit_time is None or info.exit_time not in known.exits
-
-
-def _compare_eviction(
-    known: PodFacts, pod: derived.Pod, now: float, happenings: list[Happening]
-) -> None:
-    """Count false to true. One false may be an older status, so only the second ends the level."""
-    if pod.info.evicted:
-        known.recovering = False
-        if not known.evicted:
-            known.evicted = True
-            happenings.append(PodEvicted(now, pod.name, pod.role))
-            if pod.restart_reason == "evicted":
-                happenings.append(RestartDue(now, pod.name, "evicted"))
-    elif known.evicted:
-        known.evicted = not known.recovering
-        known.recovering = known.evicted
-
-
-def _compare_exit(
-    facts: Facts, known: PodFacts, pod: derived.Pod, now: float, happenings: list[Happening]
-) -> None:
-    """An exit is (pod, exit time), told once.
-
-    Redis pods have no exit times: theirs is (pod, reason, code). A crawler's exit whose time could
-    not be read is told likewise, and is not another one when the time is read after all.
-    """
-    info = pod.info
-    nameless = f"{info.reason or ''}/{'' if info.exit_code is None else info.exit_code}"
-    if info.exit_time is None:
-        if known.exits and (nameless in known.exits or not isinstance(known.exits[-1], str)):
-            return
-        known.remember_exit(nameless)
-    else:
-        if info.exit_time in known.exits:
-            return
-        told = nameless in known.exits
-        if told:
-            known.exits.remove(nameless)
-        known.remember_exit(info.exit_time)
-        facts.last_sign = max(facts.last_sign, info.exit_time)
-        if told:
-            return
-    at = now if info.exit_time is None else info.exit_time
-    reason = info.reason or ""
-    killed = reason == "oom" or info.exit_code == _OOM_EXIT_CODE
-    if killed and known.evicted:
-        reason = "evicted"
-    happenings.append(PodExited(at, pod.name, pod.role, reason, info.exit_code))
-    if killed and not known.evicted:
-        happenings.append(OomKilled(at, pod.name, pod.role))
-
-
-def _compare_restart(
-    known: PodFacts, pod: derived.Pod, now: float, happenings: list[Happening]
-) -> None:
-    """Told once for each new target; an eviction's restart was told with the eviction."""
-    reason = pod.restart_reason
-    if reason is None or reason == "evicted":
-        return
-    target = pod.info.new_memory if reason == "newMemory" else pod.info.new_cpu
-    identity = f"{reason} {target}"
-    if identity not in known.restarts:
-        known.remember_restart(identity)
-        happenings.append(RestartDue(now, pod.name, reason))
-
-
-def _compare_ending(
-    facts: Facts, job: CrawlJob, now: float, difference: Difference, *, gone: bool
-) -> None:
+def _compare_ending(facts: Facts, job: CrawlJob, now: float, difference: Difference) -> None:
     told = endings.stated_ending(facts, job, now)
-    if told is None and gone and facts.ending is None:
-        told = endings.canceled_ending(facts, now)
     if told is None:
         return
     if facts.ending is None:
@@ -323,12 +220,18 @@ def _compare_ending(
 
 def _end(facts: Facts, ending: Ending, happenings: list[Happening]) -> None:
     facts.ending = ending
-    paused = None
-    if facts.paused_at is not None:
-        paused = max(0.0, ending.finished - facts.paused_at)
-        facts.paused_seconds += paused
-        facts.paused_at = None
+    paused = _cut_pause(facts, ending.finished)
     if ending.state == "stopped_pause_expired":
         happenings.append(PauseExpired(ending.finished))
     lasted = None if facts.created is None else max(0.0, ending.finished - facts.created)
     happenings.append(Finished(ending.finished, ending.state, ending.stop_reason, lasted, paused))
+
+
+def _cut_pause(facts: Facts, finished: float) -> float | None:
+    """End the pause with the crawl; its length in seconds, None where there was none."""
+    if facts.paused_at is None:
+        return None
+    seconds = max(0.0, finished - facts.paused_at)
+    facts.paused_seconds += seconds
+    facts.paused_at = None
+    return seconds

@@ -42,13 +42,10 @@ def stronger(one: str, other: str) -> str:
 
 def note_stop_reason(facts: Facts, job: CrawlJob) -> None:
     """Remember the strongest stop reason, but a pause's only for as long as the pause lasts."""
-    word = job.status.stop_reason
-    if job.spec.paused_at is None:
-        if derived.is_paused_state(facts.stop_reason):
-            facts.stop_reason = ""
-        if word and derived.is_paused_state(word):
-            return
-    if word and word != facts.stop_reason:
+    if job.spec.paused_at is None and derived.is_paused_state(facts.stop_reason):
+        facts.stop_reason = ""
+    word = _standing_reason(job)
+    if word != facts.stop_reason:
         facts.stop_reason = stronger(facts.stop_reason, word)
 
 
@@ -57,7 +54,7 @@ def stated_ending(facts: Facts, job: CrawlJob, now: float) -> Ending | None:
     if not derived.has_ended(job):
         return None
     state = derived.state(job)
-    reason = stronger(facts.stop_reason, job.status.stop_reason or "")
+    reason = stronger(facts.stop_reason, _standing_reason(job))
     if state in _STRENGTH:  # Browsertrix takes the state from the stop reason, so it knew better
         reason = state
     finished = job.status.finished
@@ -70,21 +67,13 @@ def stated_ending(facts: Facts, job: CrawlJob, now: float) -> Ending | None:
     )
 
 
-def canceled_ending(facts: Facts, now: float) -> Ending:
-    """The end of an object deleted unfinished (an organisation deleted, or its last write missed).
-
-    ``canceled`` is what Browsertrix makes of any crawl whose object is deleted before it finished
-    (``sync_crawls``, ``finalizing``); the moment is that of the deletion.
-    """
-    moment = facts.cancel_asked or _last_moment(facts, now)
-    return Ending("canceled", facts.stop_reason, moment, stated=False, timed=False)
-
-
 def vanished_ending(facts: Facts, now: float) -> Ending:
-    """The end nobody saw: its outcome is unknown, its moment the last sign of life.
+    """The end that no status told: its outcome is unknown, its moment the last sign of life.
 
-    That sign is on the wire, so every exporter that saw the object's last status names the same
-    moment; the time of noticing would differ with each exporter's downtime.
+    So it ends where it went while nobody looked, and where it was deleted unfinished for good (an
+    organisation's crawls). The sign is on the wire, the deletion's timestamp among them, so every
+    exporter that saw the object's last status names the same moment; the time of noticing would
+    differ with each exporter's downtime.
     """
     return Ending(UNKNOWN_STATE, facts.stop_reason, _last_moment(facts, now), False, timed=False)
 
@@ -103,6 +92,15 @@ def merged(known: Ending, told: Ending) -> Ending:
         finished = min(finished, told.finished) if timed else told.finished
         timed = True
     return Ending(state, reason, finished, known.stated, timed)
+
+
+def _standing_reason(job: CrawlJob) -> str:
+    """The stop reason, unless it is that of a pause which ``spec.pausedAt`` says is over.
+
+    Browsertrix clears it with its next sync (``update_crawl_state``), before it can end a crawl.
+    """
+    word = job.status.stop_reason or ""
+    return "" if job.spec.paused_at is None and derived.is_paused_state(word) else word
 
 
 def _last_moment(facts: Facts, now: float) -> float:

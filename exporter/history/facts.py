@@ -84,7 +84,7 @@ class Facts:
     """Over all pauses that are over."""
     cancel_asked: float | None = None
     """When the object was deleted without having finished."""
-    forced_restart: str = ""
+    forced_restart: float | None = None
     scale: int | None = None
     browser_windows: int | None = None
     exec_seconds: float = 0.0
@@ -120,15 +120,6 @@ class Facts:
 def key(job: CrawlJob) -> str:
     """The uid: a name can be given again, a uid never. Without one, namespace and name."""
     return job.metadata.uid or f"{job.metadata.namespace}/{job.metadata.name}"
-
-
-def is_newer(version: str | None, known: str) -> bool:
-    """Whether a resourceVersion is later than the one known; what cannot be compared is."""
-    if not version or not known:
-        return True
-    if version.isdecimal() and known.isdecimal() and len(version) < 20 and len(known) < 20:
-        return int(version) > int(known)
-    return version != known
 
 
 _ADAPTER: Final = TypeAdapter(Facts)

@@ -66,7 +66,7 @@ class Finished(Happening):
 
 @dataclass(frozen=True, slots=True)
 class Vanished(Happening):
-    """It went while nobody looked; how it ended is unknown."""
+    """It is gone, and no status told its end: how it ended is unknown."""
 
     kind = "vanished"
     stop_reason: str

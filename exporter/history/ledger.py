@@ -17,8 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol, Self
 
+from exporter.cluster.content import is_newer
 from exporter.history.comparison import Difference
-from exporter.history.facts import Facts, is_newer
+from exporter.history.facts import Facts
 from exporter.history.keeper import Keeper
 from exporter.history.memory import Memory, Unwritten, changes, whole
 from exporter.history.records import FinishedCrawl

@@ -24,9 +24,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.cluster.changes import Change
+from exporter.cluster.content import is_newer, is_older
 from exporter.crawljob import CrawlJob
 from exporter.history.comparison import compare, vanish
-from exporter.history.facts import Facts, is_newer, key
+from exporter.history.facts import Facts, key
 from exporter.history.ledger import Ledger
 
 _WRITE_EVERY: Final = 1.0
@@ -134,16 +135,11 @@ class Observer:
     def _went_back(self, scope: str, resource_version: str) -> None:
         """After a restored backup versions begin anew; the old ones must not hide what comes."""
         position = self.ledger.memory.positions.get(scope)
-        if position is None or not _is_older(resource_version, position):
+        if position is None or not is_older(resource_version, position):
             return
         for facts in self.ledger.memory.facts.values():
             if _covers(scope, facts.namespace) and is_newer(facts.version, resource_version):
                 facts.version = ""
-
-
-def _is_older(version: str, known: str) -> bool:
-    """Whether it certainly is: versions that are no numbers are each newer than the other."""
-    return is_newer(known, version) and not is_newer(version, known)
 
 
 def _covers(scope: str, namespace: str) -> bool:
