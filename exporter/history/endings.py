@@ -83,8 +83,6 @@ def merged(known: Ending, told: Ending) -> Ending:
 
     The state stands as first told, unless that was no word that ends a crawl and this is one.
     """
-    if told.stated and not known.stated:
-        return told
     state = told.state if known.state not in ENDED and told.state in ENDED else known.state
     reason = state if state in _STRENGTH else stronger(known.stop_reason, told.stop_reason)
     finished, timed = known.finished, known.timed

@@ -61,12 +61,19 @@ class Keeper:
             store = self._open(self.path)
         except StoreError as error:
             self._failed(error)
-            return _peek(self.path)
+            try:
+                return _peek(self.path)
+            except LedgerError:
+                self.close()
+                raise
         try:
             memory = recall(store)
-        except (StoreError, ValueError, TypeError) as error:
+        except (DamagedError, ValueError, TypeError) as error:
             self._replace(DamagedError(self.path, "corrupt", f"its rows make no sense: {error}"))
             return Memory()
+        except StoreError as error:
+            self.close()
+            raise LedgerError(f"the ledger cannot be read: {error}") from error
         self.incomplete = False
         return memory
 

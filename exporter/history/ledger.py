@@ -120,17 +120,19 @@ class Ledger:
         return bool(difference.happenings) or difference.ending_changed or facts.gone
 
     def revive(self, facts: Facts) -> None:
-        """An object thought gone is there: its end, where only assumed, is not shown any more."""
+        """An object thought gone is there: an end that no status told was none."""
         facts.gone = False
+        if facts.ending is not None and not facts.ending.stated:
+            facts.ending = None
         self._tombstones = deque(entry for entry in self._tombstones if entry[1] != facts.uid)
         record = self.memory.finished.get(facts.uid)
         if record is None:
             return
         self._leaving = deque(entry for entry in self._leaving if entry[1] != facts.uid)
-        if facts.ending is not None and facts.ending.stated:
-            self._show(replace(record, gone=None))
-        else:
+        if facts.ending is None:
             self._forget(facts.uid)
+        else:
+            self._show(replace(record, gone=None))
 
     def reach(self, scope: str, version: str) -> None:
         """Nothing up to this version can come any more, but by a replay from an older position."""

@@ -24,7 +24,9 @@ from exporter.history import schema
 
 logger = logging.getLogger(__name__)
 
-_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_DAMAGE: Final = frozenset(
+    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # no such table, column
+)
 _COMPANIONS: Final = ("", "-wal", "-shm")
 
 _Result = TypeVar("_Result")
