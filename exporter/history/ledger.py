@@ -12,8 +12,7 @@ when it can be; a damaged or missing file is replaced and written whole.
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Final, Protocol, Self
 
@@ -30,7 +29,7 @@ DEFAULT_MAX_FINISHED: Final = 100_000
 _TOMBSTONE_SECONDS: Final = 3600.0
 """How long a deleted uid is remembered at most; no API server keeps events to replay that long."""
 _LARGEST_WRITE: Final = 500
-"""Crawls or happenings. The rest of a write is small beside them."""
+"""Crawls or happenings in one go; more would hold up the event loop."""
 _LOG_EVERY: Final = 10.0
 """Seconds between looks for happenings that are too old."""
 
@@ -61,6 +60,12 @@ class Ledger:
         self.keeper = keeper
         """The file: ``keeper.fault``, ``failures`` and ``writes`` say how it is."""
         self.audience: Audience | None = None
+        self.moved: str | None = None
+        """The source now watched, where the memory is of another one and ``settle`` is to come.
+
+        Uids are the same in no two clusters, so what is known of a crawl still serves when it is
+        seen; but positions do not, and a crawl that is not seen has not vanished.
+        """
         self._retention = retention
         self._max_finished = max_finished
         self._clock = clock
@@ -87,17 +92,17 @@ class Ledger:
     ) -> Self:
         """Remember what the file holds; without a path, memory that lasts no restart.
 
-        ``source`` says what is watched (server and selector): positions and living crawls of
-        another one mean nothing here and are forgotten. ``retention`` in seconds. Raises
-        LedgerError when another exporter uses the file, or when it is there and cannot be read;
-        a full or read-only disk is no error but a fault, shown and got over.
+        ``source`` says what is watched (server and selector); see ``moved``. ``retention`` in
+        seconds. Raises LedgerError when another exporter uses the file, or when it is there and
+        cannot be read; a full or read-only disk is no error but a fault, shown and got over.
         """
         keeper = Keeper(path, clock)
         memory = keeper.recall()
         ledger = cls(memory, keeper, retention=retention, max_finished=max_finished, clock=clock)
         if memory.source != source:
-            ledger.move_to(source)
-        ledger.tidy()
+            ledger.moved = source
+            memory.positions.clear()
+        ledger.tidy(most=len(memory.finished))
         return ledger
 
     def close(self) -> None:
@@ -132,7 +137,7 @@ class Ledger:
         if facts.ending is None:
             self._forget(facts.uid)
         else:
-            self._show(replace(record, gone=None))
+            self._show(record._replace(gone=None))
 
     def reach(self, scope: str, version: str) -> None:
         """Nothing up to this version can come any more, but by a replay from an older position."""
@@ -142,14 +147,21 @@ class Ledger:
         if self._tombstones:
             self._bury(scope, version)
 
-    def move_to(self, source: str) -> None:
-        """Forget what only has a meaning where it was seen; counts and finished crawls stay."""
-        self._unwritten.facts.update(self.memory.facts)
-        self.memory.facts.clear()
-        self.memory.positions.clear()
-        self._tombstones.clear()
-        self.memory.source = source
-        self._unwritten.rest = True
+    def settle(self) -> None:
+        """What is watched now was seen completely: from now on the memory is of that."""
+        if self.moved is not None:
+            self.memory.source, self.moved = self.moved, None
+            self._unwritten.rest = True
+
+    def watch_only(self, scopes: Collection[str]) -> None:
+        """Forget positions and crawls that no scope covers (counts and finished crawls stay)."""
+        memory = self.memory
+        for scope in memory.positions.keys() - set(scopes):
+            del memory.positions[scope]
+            self._unwritten.rest = True
+        if "" not in scopes:
+            facts = memory.facts.values()
+            self.forget([one.uid for one in facts if one.namespace not in scopes])
 
     def forget(self, uids: Iterable[str]) -> None:
         """Forget crawls that are not watched any more."""
@@ -177,10 +189,12 @@ class Ledger:
         unwritten = self._unwritten
         return len(unwritten.facts) >= _LARGEST_WRITE or len(unwritten.log) >= _LARGEST_WRITE
 
-    def tidy(self) -> None:
+    def tidy(self, most: int = _LARGEST_WRITE) -> None:
         """Let go of what is past its time; call it now and then, about once a second."""
         now = self._clock()
-        while self._leaving and self._leaving[0][0] + self._retention <= now:
+        for _ in range(most):
+            if not self._leaving or self._leaving[0][0] + self._retention > now:
+                break
             self._forget(self._leaving.popleft()[1])
         while self._tombstones and self._tombstones[0][0] + _TOMBSTONE_SECONDS <= now:
             self.forget([self._tombstones.popleft()[1]])

@@ -10,13 +10,13 @@ from pydantic_core import to_json
 from exporter.history.facts import Facts
 from exporter.history.happenings import Happening
 from exporter.history.records import FinishedCrawl
+from exporter.history.schema import MEMORY_TABLES
 from exporter.history.store import Statement, Store
 from exporter.history.tallies import BUCKETS, Histogram, Tallies
 
 LONGEST_LOG: Final = 10_000
 """Happenings that wait to be written; while nothing can be written, the oldest are given up."""
 
-_TABLES: Final = ("totals", "histograms", "facts", "finished", "positions")
 _LOG: Final = (
     "INSERT INTO happenings (noticed, at, uid, namespace, oid, crawl, kind, detail)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -40,7 +40,7 @@ class Memory:
     positions: dict[str, str] = field(default_factory=dict)
     """How far the watch of each scope has come, as a resourceVersion."""
     source: str = ""
-    """What is watched: positions and living crawls of another cluster mean nothing here."""
+    """What was watched: positions of another cluster mean nothing here."""
     dropped: int = 0
     """Finished crawls given up before their retention, because there were too many."""
 
@@ -92,7 +92,7 @@ def changes(memory: Memory, unwritten: Unwritten) -> Iterator[Statement]:
 
 def whole(memory: Memory, unwritten: Unwritten) -> Iterator[Statement]:
     """All of memory, in place of whatever the file holds; its log stays and is continued."""
-    for table in _TABLES:
+    for table in MEMORY_TABLES:
         yield f"DELETE FROM {table}", [()]  # noqa: S608 - one of the names above
     yield from _log(unwritten)
     yield from _tallies(memory.tallies, (*memory.tallies.totals, *memory.tallies.histograms))
@@ -120,7 +120,7 @@ def recall(store: Store) -> Memory:
         "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds, gone"
         " FROM finished ORDER BY gone IS NULL, gone"
     ):
-        memory.finished[row[0]] = FinishedCrawl(*row)
+        memory.finished[row[0]] = FinishedCrawl._make(row)
     memory.positions = dict(store.rows("SELECT scope, version FROM positions"))
     meta = dict(store.rows("SELECT name, value FROM meta"))
     memory.source = meta.get(_SOURCE, "")
@@ -160,21 +160,7 @@ def _facts(memory: Memory, uids: Iterable[str]) -> Iterator[Statement]:
 
 
 def _finished(memory: Memory, uids: Iterable[str]) -> Iterator[Statement]:
-    records = (memory.finished[uid] for uid in uids if uid in memory.finished)
-    known = [
-        (
-            record.uid,
-            record.namespace,
-            record.oid,
-            record.crawl,
-            record.state,
-            record.stop_reason,
-            record.finished,
-            record.paused_seconds,
-            record.gone,
-        )
-        for record in records
-    ]
+    known = [memory.finished[uid] for uid in uids if uid in memory.finished]
     forgotten = [(uid,) for uid in uids if uid not in memory.finished]
     if known:
         yield "INSERT OR REPLACE INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", known

@@ -19,7 +19,7 @@ by one: that is what keeps a start with ten thousand crawls short.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,11 +48,16 @@ class Resumption:
 class Observer:
     """A ``Sink`` that turns changes into happenings; run ``run`` beside it."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, ledger: Ledger, scopes: Collection[str], clock: Callable[[], float] = time.time
+    ) -> None:
+        """Observe these scopes; what the ledger knows beyond them is forgotten."""
+        ledger.watch_only(scopes)
         self.ledger = ledger
         self.skipped = 0
         """Events told again that the facts already include."""
         self._clock = clock
+        self._scopes = frozenset(scopes)
         self._synced: set[str] = set()
         self._unmentioned = {facts.uid for facts in ledger.memory.facts.values() if not facts.gone}
         """Known alive from before the start, and not mentioned since."""
@@ -81,9 +86,15 @@ class Observer:
             if known is None:
                 self._unmentioned.discard(uid)
             elif _covers(scope, known.namespace):
-                self._gone(scope, uid)
+                if self.ledger.moved is None:
+                    self._gone(scope, uid)
+                else:
+                    self._unmentioned.discard(uid)
+                    self.ledger.forget([uid])
         self._went_back(scope, resource_version)
         self._synced.add(scope)
+        if self._synced >= self._scopes:
+            self.ledger.settle()
         self.ledger.reach(scope, resource_version)
         self.ledger.flush()
 

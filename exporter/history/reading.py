@@ -25,7 +25,7 @@ def finished_crawls(
             " ORDER BY finished DESC, uid",
             (since, crawl),
         )
-    return [FinishedCrawl(*row) for row in rows]
+    return [FinishedCrawl._make(row) for row in rows]
 
 
 def happenings(

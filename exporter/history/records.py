@@ -1,12 +1,14 @@
 """What the ledger says of finished crawls and of happenings, as rows to serve and to show."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedCrawl:
-    """A crawl that is over. Moments in seconds since 1970."""
+class FinishedCrawl(NamedTuple):
+    """A crawl that is over: a row of the file's table, as there may be a hundred thousand.
+
+    Moments in seconds since 1970.
+    """
 
     uid: str
     namespace: str

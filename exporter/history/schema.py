@@ -9,6 +9,9 @@ from typing import Final
 APPLICATION_ID: Final = 0x42545845
 """``BTXE``."""
 
+MEMORY_TABLES: Final = ("totals", "histograms", "facts", "finished", "positions")
+"""What is read at the start; the log of happenings may be far larger, and waits to be asked for."""
+
 MIGRATIONS: Final[tuple[str, ...]] = (
     """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -224,9 +224,6 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = _version(connection, path)
     if version > len(schema.MIGRATIONS):
         _refuse_other_layouts(version, path)
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise DamagedError(path, "corrupt", f"the file is damaged: {verdict}")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA wal_autocheckpoint=0")
@@ -236,6 +233,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"BEGIN IMMEDIATE; {step}; PRAGMA application_id={schema.APPLICATION_ID};"
             f" PRAGMA user_version={number}; COMMIT;"
         )
+    for table in schema.MEMORY_TABLES:  # damage to the log shows when it is written
+        verdict = connection.execute(f"PRAGMA quick_check({table})").fetchone()[0]
+        if verdict != "ok":
+            raise DamagedError(path, "corrupt", f"the file is damaged: {verdict}")
     # Find out now, not at the first happening, that nothing can be written.
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('opened', ?)", (str(time.time()),))

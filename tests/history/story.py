@@ -49,16 +49,23 @@ class Clock:
 class Watch:
     """An exporter's memory that is told of changes, and can be killed and started again."""
 
-    def __init__(self, path: Path | None = None, scope: str = NAMESPACE, **limits: Any) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        scope: str = NAMESPACE,
+        scopes: tuple[str, ...] | None = None,
+        **limits: Any,
+    ) -> None:
         self.clock = Clock()
         self.scope = scope
+        self.scopes = (scope,) if scopes is None else scopes
         self._path = path
         self._limits = limits
         self.start()
 
     def start(self) -> None:
         self.ledger = Ledger.open(self._path, clock=self.clock, **self._limits)
-        self.observer = Observer(self.ledger, self.clock)
+        self.observer = Observer(self.ledger, self.scopes, self.clock)
 
     def kill(self) -> None:
         """End without writing anything more, and start again from the file."""

@@ -17,8 +17,8 @@ from exporter.history import schema, store
 from exporter.history.ledger import Ledger
 from exporter.history.reading import finished_crawls, happenings
 from exporter.history.store import LedgerError
-from exporter.history.tallies import FINISHED, STATES_ENTERED, VANISHED
-from factories import NAMESPACE
+from exporter.history.tallies import FINISHED, POD_EXITS, STATES_ENTERED, VANISHED
+from factories import NAMESPACE, crawler_pod
 from history.story import Watch
 
 OVER = {"state": "complete", "finished": "2025-05-21T12:04:00Z"}
@@ -162,20 +162,46 @@ def test_without_a_path_nothing_is_written_and_all_is_counted(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_source_forgets_positions_and_the_living_but_no_count(path: Path) -> None:
-    watch = Watch(path, source="https://one")
+def test_another_source_has_no_position_and_what_it_does_not_show_has_not_vanished(
+    path: Path,
+) -> None:
+    watch = Watch(path, source="https://one", scopes=(NAMESPACE, "other"))
     watch.synced(7)
-    watch.told(10)
-    watch.told(11, crawl="other", status=OVER)
+    watch.observer.synced("other", "7")
+    pods = {"crawl-x-0": crawler_pod(exitTime="2025-05-21T12:01:00Z", exitCode=9)}
+    watch.told(10, crawl="seen", pods=pods)
+    watch.told(11, crawl="unseen")
+    watch.told(12, crawl="elsewhere", namespace="other")
     watch.ledger.close()
-    watch = Watch(path, source="https://two")
+    watch = Watch(path, source="https://two", scopes=(NAMESPACE, "other"))
     assert watch.ledger.memory.positions == {}
-    assert watch.ledger.memory.facts == {}
-    assert finished_once(watch)
+    watch.told(3, crawl="seen", pods=pods, metadata={"uid": "uid-crawlers-seen"})
     watch.synced(3)
+    watch.kill()  # before the other scope was seen
+    assert watch.ledger.moved == "https://two"
+    watch.told(3, crawl="seen", pods=pods, metadata={"uid": "uid-crawlers-seen"})
+    watch.synced(3)
+    watch.observer.synced("other", "3")
+    assert watch.ledger.moved is None
     assert watch.total(VANISHED) == 0
+    assert watch.total(POD_EXITS, "crawler", "other") == 1
+    assert {facts.crawl for facts in watch.ledger.memory.facts.values()} == {"seen"}
     watch.kill()
     assert watch.ledger.memory.source == "https://two"
+    assert watch.ledger.memory.positions == {NAMESPACE: "3", "other": "3"}
+
+
+def test_what_is_not_watched_any_more_is_forgotten_but_for_its_counts(path: Path) -> None:
+    watch = Watch(path, scopes=(NAMESPACE, "other"))
+    watch.synced(7)
+    watch.observer.synced("other", "7")
+    watch.told(10)
+    watch.told(11, namespace="other", status=OVER)
+    watch.ledger.close()
+    watch = Watch(path)
+    assert watch.ledger.memory.positions == {NAMESPACE: "7"}
+    assert {facts.namespace for facts in watch.ledger.memory.facts.values()} == {NAMESPACE}
+    assert [one.namespace for one in watch.ledger.memory.finished.values()] == ["other"]
 
 
 # -- files that are no ledger

@@ -262,7 +262,8 @@ def test_those_known_alive_that_a_list_after_the_start_does_not_show_have_vanish
     assert watch.total(VANISHED) == 1
 
 
-def test_a_scope_that_is_synced_says_nothing_of_another(watch: Watch) -> None:
+def test_a_scope_that_is_synced_says_nothing_of_another(tmp_path: Path) -> None:
+    watch = Watch(tmp_path / "history.db", scopes=(NAMESPACE, "other"))
     watch.synced(5)
     watch.told(10)
     watch.told(11, namespace="other")
@@ -272,11 +273,13 @@ def test_a_scope_that_is_synced_says_nothing_of_another(watch: Watch) -> None:
     assert {one.namespace for one in watch.ledger.memory.finished.values()} == {"other"}
 
 
-def test_watching_all_namespaces_covers_those_watched_before(watch: Watch) -> None:
+def test_watching_all_namespaces_covers_those_watched_before(tmp_path: Path) -> None:
+    watch = Watch(tmp_path / "history.db", scopes=(NAMESPACE, "other"))
     watch.synced(5)
     watch.told(10)
     watch.told(11, namespace="other")
     watch.ledger.close()
+    watch.scopes = ("",)
     watch.start()
     watch.observer.synced("", "20")
     assert len(watch.ledger.memory.finished) == 2
@@ -308,7 +311,7 @@ async def test_batches_are_written_by_themselves(
 
 
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.history.memory import LONGEST_LOG
+from exporter.history import memory
 from exporter.history.reading import finished_crawls, happenings
 from exporter.history.records import FinishedCrawl, LoggedHappening
 from exporter.history.store import StoreError
@@ -148,15 +148,18 @@ def test_the_log_is_kept_for_the_retention(path: Path) -> None:
     assert [one.detail["state"] for one in happenings(path)] == ["waiting_capacity"]
 
 
-def test_what_waits_for_a_bad_disk_does_not_fill_the_memory(path: Path) -> None:
+def test_what_waits_for_a_bad_disk_does_not_fill_the_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "LONGEST_LOG", 50)
     watch = Watch(path)
     watch.synced()
     watch.ledger.keeper._store._connection.execute("PRAGMA query_only=1")  # type: ignore[union-attr] # it is open
-    for version in range(LONGEST_LOG + 100):
+    for version in range(150):
         state = "waiting_capacity" if version % 2 else "running"
         figures = {"crawlExecTime": 2700 + version}
         watch.told(10 + version, pods={}, status={"state": state, **figures})
-    assert len(watch.ledger._unwritten.log) == LONGEST_LOG
+    assert len(watch.ledger._unwritten.log) == 50
 
 
 def test_happenings_are_read_newest_first(path: Path) -> None:
