@@ -1,8 +1,7 @@
 """A CrawlJob's life told event by event, to facts alone or to an observer with its ledger."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from exporter.cluster.changes import Change
 from exporter.crawljob import CrawlJob, parse_json
@@ -49,6 +48,9 @@ class Clock:
 class Watch:
     """An exporter's memory that is told of changes, and can be killed and started again."""
 
+    opened: ClassVar[list[Ledger]] = []
+    """Closed after each test."""
+
     def __init__(
         self,
         path: Path | None = None,
@@ -65,6 +67,7 @@ class Watch:
 
     def start(self) -> None:
         self.ledger = Ledger.open(self._path, clock=self.clock, **self._limits)
+        self.opened.append(self.ledger)
         self.observer = Observer(self.ledger, self.scopes, self.clock)
 
     def kill(self) -> None:
@@ -88,8 +91,3 @@ class Watch:
     def changed_totals(self) -> dict[tuple[str, tuple[str, ...]], float]:
         totals = self.ledger.memory.tallies.totals
         return {key: value for key, value in totals.items() if value}
-
-
-def at(happenings: list[Happening], moment: float) -> list[Happening]:
-    """The same happenings, all at one moment, where a test is not about moments."""
-    return [replace(happening, at=moment) for happening in happenings]
