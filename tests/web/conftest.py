@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from exporter.metrics import Format
 from exporter.web import Address, Health, WebServer, WebSettings
-from exporter.web.formats import Format
 
 
 @dataclass
