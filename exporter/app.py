@@ -31,7 +31,13 @@ class Exporter:
         self._connection = connection
         self._store = SeriesStore(families)
         self._reflectors = tuple(
-            Reflector(connection, scope, self._store, selector=settings.selector)
+            Reflector(
+                connection,
+                scope,
+                self._store,
+                selector=settings.selector,
+                idle_limit=settings.idle_limit,
+            )
             for scope in settings.namespaces
         )
         own = OwnMetrics(families, self._reflectors)
