@@ -27,7 +27,7 @@ _ALL: Final = f"{_ROOT}/{RESOURCE}"
 _MANY: Final = f"{_ROOT}/namespaces/{{namespace}}/{RESOURCE}"
 _ONE: Final = f"{_MANY}/{{name}}"
 _LARGEST_BODY: Final = 64 * 1024 * 1024
-_REMEMBERED_REQUESTS: Final = 100_000
+_REMEMBERED_REQUESTS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)

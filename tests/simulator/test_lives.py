@@ -99,6 +99,7 @@ WRITE = ["generate-wacz", "uploading-wacz"]
         ("is_evicted", [*START, *WRITE, "complete"], ""),
         ("is_scaled", [*START, *WRITE, "complete"], ""),
         ("pauses_and_resumes", [*START, "paused", "running", *WRITE, "complete"], ""),
+        ("completes_while_pausing", [*START, *WRITE, "complete"], "paused"),
         ("pause_expires", [*START, "paused", "stopped_pause_expired"], "stopped_pause_expired"),
         ("is_stopped_while_paused", [*START, "paused", "stopped_by_user"], "stopped_by_user"),
         ("reaches_size_limit", [*START, *WRITE, "complete"], "size-limit"),
@@ -368,7 +369,7 @@ def test_rate_limiting_is_dated_and_cleared() -> None:
     shown = [
         (status["state"], status.get("rateLimitedAtTime")) for status in told.statuses if status
     ]
-    changes = [word for before, word in pairwise([None, *shown]) if word != before]
+    changes = [word for before, word in pairwise([("", ""), *shown]) if word != before]
     assert [state for state, _ in changes[:4]] == ["starting", "running", "rate-limited", "running"]
     assert [bool(moment) for _, moment in changes[:4]] == [False, False, True, False]
     assert changes[2][1].endswith("Z")

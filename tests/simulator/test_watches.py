@@ -1,5 +1,7 @@
 """Watches, as the Kubernetes API concepts describe them."""
 
+from typing import Any
+
 import aiohttp
 import pytest
 
@@ -38,7 +40,7 @@ async def test_a_line_is_one_compact_object(cluster: Cluster, client: Client) ->
 
 @pytest.mark.parametrize("query", [{}, {"resourceVersion": 0}])
 async def test_a_watch_without_a_version_first_tells_what_is_there(
-    query: dict[str, int], cluster: Cluster, client: Client
+    query: dict[str, Any], cluster: Cluster, client: Client
 ) -> None:
     for number in range(450):
         cluster.create(job(f"j{number:03}"))
@@ -101,7 +103,7 @@ async def test_bookmarks_carry_a_version_alone_and_come_when_asked_for(cluster: 
 async def test_a_watch_ends_after_its_timeout_with_a_last_bookmark(
     cluster: Cluster, client: Client
 ) -> None:
-    query = {"resourceVersion": cluster.resource_version, "timeoutSeconds": 1}
+    query: dict[str, Any] = {"resourceVersion": cluster.resource_version, "timeoutSeconds": 1}
     async with client.watch(**query, allowWatchBookmarks="true") as watch:
         assert (await watch.event())[0] == "BOOKMARK"
         assert await watch.line() == b""
