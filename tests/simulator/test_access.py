@@ -57,7 +57,8 @@ async def test_a_client_can_discover_the_resource(client: Client) -> None:
     _, resources = await client.ask("GET", ROOT)
     assert {item["name"] for item in resources["resources"]} == {"crawljobs", "crawljobs/status"}
     assert "watch" in resources["resources"][0]["verbs"]
-    assert (await client.ask("GET", "/version"))[1]["major"] == "1"
+    for path in ("/version", "/version/"):
+        assert (await client.ask("GET", path))[1]["major"] == "1"
     for path in ("/livez", "/readyz", "/healthz"):
         assert await client.ask("GET", path) == (200, "ok")
     assert await client.ask("GET", "/nowhere") == (404, "404 page not found\n")

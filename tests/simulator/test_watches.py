@@ -180,9 +180,10 @@ async def test_stopping_the_server_ends_its_watches_and_starting_keeps_its_port(
 async def test_what_clients_did_can_be_counted(server: ApiServer, client: Client) -> None:
     await client.list(limit=5)
     await client.ask("GET", jobs(name="none"))
+    await client.ask("GET", "/version")
     async with client.watch(resourceVersion=1):
         pass
-    assert [request.verb for request in server.requests] == ["list", "get", "watch"]
+    assert [request.verb for request in server.requests] == ["list", "get", "get", "watch"]
     assert server.count("list") == 1
     assert server.requests[0].query == {"limit": "5"}
     assert server.requests[0].path == jobs()
