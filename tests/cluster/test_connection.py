@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.conftest import Follow
+from cluster.conftest import Follow, Opened
 from cluster.recorder import until
 from cluster.test_credentials import config, plugin, write
 from exporter import __version__
@@ -34,10 +34,6 @@ async def failure(connection: Connection) -> RequestError:
     return caught.value
 
 
-async def opened(server: ApiServer, path: Path, token: str) -> Connection:
-    return await Connection.open(server.write_kubeconfig(path, token))
-
-
 async def test_it_says_who_it_is_and_what_it_wants(
     server: ApiServer, connection: Connection
 ) -> None:
@@ -57,41 +53,38 @@ async def test_a_query_is_encoded(server: ApiServer, connection: Connection) -> 
 
 
 async def test_a_changed_token_is_used_by_the_next_request(
-    server: ApiServer, tmp_path: Path
+    server: ApiServer, opened: Opened, tmp_path: Path
 ) -> None:
     server.tokens = {"one"}
-    connection = await opened(server, tmp_path / "k", "one")
+    connection = await opened(server.write_kubeconfig(tmp_path / "k", "one"))
     await get(connection)
     server.tokens = {"another"}
     server.write_kubeconfig(tmp_path / "k", "another")
     await get(connection)
     assert len(server.requests) == 2  # nothing was refused
-    await connection.close()
 
 
 async def test_a_plugin_is_asked_again_when_its_token_is_refused(
-    server: ApiServer, tmp_path: Path
+    server: ApiServer, opened: Opened, tmp_path: Path
 ) -> None:
     server.tokens = {"t1"}
     value = config(plugin(tmp_path, {"token": "t"}), {"server": server.url})
-    connection = await Connection.open(write(tmp_path / "k", value))
+    connection = await opened(write(tmp_path / "k", value))
     await get(connection)
     await get(connection)
     server.tokens = {"t2"}
     await get(connection)
     sent = [request.headers["Authorization"] for request in server.requests]
     assert sent == ["Bearer t1", "Bearer t1", "Bearer t1", "Bearer t2"]
-    await connection.close()
 
 
 async def test_a_watch_that_starts_after_an_expiry_has_a_new_token(
-    server: ApiServer, tmp_path: Path, follow: Follow
+    server: ApiServer, opened: Opened, tmp_path: Path, follow: Follow
 ) -> None:
     server.tokens = {"t1"}
     value = config(plugin(tmp_path, {"token": "t"}, seconds=3600), {"server": server.url})
     source = Kubeconfig([write(tmp_path / "k", value)], None)
-    connection = Connection(source)
-    await connection.renew()
+    connection = await opened(source)
     reflector, told = follow(through=connection)
     await until(lambda: told.syncs and server.streams == 1)
     server.tokens = {"t2"}
@@ -99,28 +92,30 @@ async def test_a_watch_that_starts_after_an_expiry_has_a_new_token(
     server.faults.cut()
     await until(lambda: reflector.stats.watches == 2)
     assert reflector.stats.reconnects["unauthorized"] == 0
-    await connection.close()
 
 
 async def test_credentials_refused_for_good_are_told(
-    server: ApiServer, tmp_path: Path, follow: Follow, caplog: pytest.LogCaptureFixture
+    server: ApiServer,
+    opened: Opened,
+    tmp_path: Path,
+    follow: Follow,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     server.tokens = {"right"}
-    connection = await opened(server, tmp_path / "k", "wrong")
+    connection = await opened(server.write_kubeconfig(tmp_path / "k", "wrong"))
     reflector, told = follow(through=connection)
     await until(lambda: reflector.stats.list_failures["unauthorized"] >= 3)
     assert reflector.trouble == ("the API server answered 401: the credentials are not accepted")
     assert "wrong" not in caplog.text
     server.write_kubeconfig(tmp_path / "k", "right")
     await until(lambda: told.syncs)
-    await connection.close()
 
 
 async def test_a_kubeconfig_broken_later_does_not_end_what_works(
-    server: ApiServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    server: ApiServer, opened: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.tokens = {"one"}
-    connection = await opened(server, tmp_path / "k", "one")
+    connection = await opened(server.write_kubeconfig(tmp_path / "k", "one"))
     (tmp_path / "k").write_text("clusters: [")
     await get(connection)
     await get(connection)
@@ -130,14 +125,13 @@ async def test_a_kubeconfig_broken_later_does_not_end_what_works(
     server.tokens = {"two"}
     server.write_kubeconfig(tmp_path / "k", "two")
     await get(connection)
-    await connection.close()
 
 
 async def test_a_token_that_no_header_can_carry_is_a_configuration_error(
-    server: ApiServer, tmp_path: Path
+    server: ApiServer, opened: Opened, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match="characters that no token can have"):
-        await opened(server, tmp_path / "k", "one\ntwo")
+        await opened(server.write_kubeconfig(tmp_path / "k", "one\ntwo"))
 
 
 @pytest.mark.parametrize(
@@ -185,19 +179,20 @@ async def test_a_server_that_is_not_there_is_unreachable(
     assert (await failure(connection)).reason == "unreachable"
 
 
-async def test_a_path_before_the_api_is_kept(server: ApiServer, tmp_path: Path) -> None:
+async def test_a_path_before_the_api_is_kept(
+    server: ApiServer, opened: Opened, tmp_path: Path
+) -> None:
     value = config(cluster={"server": f"{server.url}/k8s/clusters/c-1/"})
-    connection = await Connection.open(write(tmp_path / "k", value))
+    connection = await opened(write(tmp_path / "k", value))
     assert (await failure(connection)).reason == "not_found"
     assert server.requests[-1].path == f"/k8s/clusters/c-1{LIST}"
-    await connection.close()
 
 
 async def test_nothing_is_logged_of_the_token(
-    server: ApiServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    server: ApiServer, opened: Opened, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    connection = await opened(server, tmp_path / "k", "s3cret")
+    connection = await opened(server.write_kubeconfig(tmp_path / "k", "s3cret"))
     await get(connection)
     server.faults.refuse(500)
     await failure(connection)
@@ -236,20 +231,19 @@ async def tls_server(cluster: Cluster, tmp_path: Path) -> AsyncIterator[ApiServe
 
 @needs_openssl
 async def test_an_unknown_certificate_is_a_tls_failure(
-    tls_server: ApiServer, tmp_path: Path
+    tls_server: ApiServer, opened: Opened, tmp_path: Path
 ) -> None:
     _, other = certificate(tmp_path, "other")
     path = tls_server.write_kubeconfig(tmp_path / "k", "one", authority=other)
-    connection = await Connection.open(path)
+    connection = await opened(path)
     error = await failure(connection)
     assert error.reason == "tls"
     assert "certificate verify failed" in str(error)
-    await connection.close()
 
 
 @needs_openssl
 async def test_a_pod_follows_the_rotation_of_its_token_and_its_authority(
-    tls_server: ApiServer, tmp_path: Path
+    tls_server: ApiServer, opened: Opened, tmp_path: Path
 ) -> None:
     folder = tmp_path / "account"
     folder.mkdir()
@@ -257,8 +251,7 @@ async def test_a_pod_follows_the_rotation_of_its_token_and_its_authority(
     shutil.copy(tmp_path / "server.crt", folder / "ca.crt")
     port = tls_server.url.rpartition(":")[2]
     environ = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": port}
-    connection = Connection(InCluster(str(folder / "token"), str(folder / "ca.crt"), environ))
-    await connection.renew()
+    connection = await opened(InCluster(str(folder / "token"), str(folder / "ca.crt"), environ))
     await get(connection)
 
     tls_server.tokens = {"two"}
@@ -272,25 +265,43 @@ async def test_a_pod_follows_the_rotation_of_its_token_and_its_authority(
     assert (await failure(connection)).reason == "tls"
     shutil.copy(tmp_path / "server.crt", folder / "ca.crt")
     await get(connection)
-    await connection.close()
+
+
+@needs_openssl
+async def test_a_new_certificate_does_not_cut_the_watches_on_the_old_one(
+    cluster: Cluster, tls_server: ApiServer, opened: Opened, tmp_path: Path
+) -> None:
+    authority = tmp_path / "server.crt"
+    path = tls_server.write_kubeconfig(tmp_path / "k", "one", authority=authority)
+    connection = await opened(path)
+    before = connection._session
+    async with connection.get(LIST, {"watch": "1", "resourceVersion": "0"}, idle=5) as reply:
+        authority.touch()
+        await get(connection)
+        assert connection._session is not before
+        cluster.create(crawljob())
+        assert (await reply.piece()).startswith(b'{"type":"ADDED"')
+    assert before is not None
+    assert before.client.pool_manager.closed
 
 
 @needs_openssl
 async def test_a_bad_certificate_is_a_configuration_error(
-    tls_server: ApiServer, tmp_path: Path
+    tls_server: ApiServer, opened: Opened, tmp_path: Path
 ) -> None:
     bad = write(tmp_path / "bad.crt", "no certificate")
     path = tls_server.write_kubeconfig(tmp_path / "k", "one", authority=bad)
     with pytest.raises(ConfigError, match=r"cannot use the certificates in .*bad\.crt"):
-        await Connection.open(path)
+        await opened(path)
 
 
 async def test_a_closed_connection_leaves_nothing_open(
-    cluster: Cluster, server: ApiServer, tmp_path: Path
+    cluster: Cluster, server: ApiServer, opened: Opened, tmp_path: Path
 ) -> None:
     cluster.create(crawljob())
-    connection = await opened(server, tmp_path / "k", "one")
+    connection = await opened(server.write_kubeconfig(tmp_path / "k", "one"))
     async with connection.get(LIST, {"watch": "1", "resourceVersion": "1"}, idle=5):
         await until(lambda: server.streams == 1)
         await connection.close()
     await until(lambda: server.streams == 0)
+    assert str(await failure(connection)) == "the connection is closed"

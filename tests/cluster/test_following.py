@@ -1,23 +1,20 @@
 """A reflector follows a cluster: on the simulator, and on a real API server where there is one."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.apis import Api
-from cluster.conftest import Follow
+from cluster.conftest import Follow, Opened
 from cluster.recorder import until
 from exporter.cluster.connection import Connection
 from factories import crawljob
 
 
 @pytest.fixture
-async def through(api: Api, tmp_path: Path) -> AsyncIterator[Connection]:
-    connection = await Connection.open(api.kubeconfig(tmp_path / "api"))
-    yield connection
-    await connection.close()
+async def through(api: Api, opened: Opened, tmp_path: Path) -> Connection:
+    return await opened(api.kubeconfig(tmp_path / "api"))
 
 
 async def create(api: Api, *crawls: str, **more: Any) -> None:
