@@ -6,6 +6,7 @@ say the same again are kept. The sample lines of the text format and of OpenMetr
 only headers differ, and both equal prometheus_client's own, byte for byte.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,7 +28,7 @@ def number(value: float) -> str:
 
     Negative zero is written as zero.
     """
-    if -1e300 < value < 1e6:
+    if _LOWEST <= value < 1e6:
         return repr(value + 0.0)
     if value < 1e15 and value == (whole := int(value)):
         digits = str(whole)
@@ -39,6 +40,7 @@ def number(value: float) -> str:
     return written
 
 
+_LOWEST: Final = -sys.float_info.max
 _EXPONENTS: Final = [f"e+{digits - 1:02d}" for digits in range(17)]
 
 
