@@ -1,12 +1,11 @@
 """API servers to talk to, and reflectors that follow them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from cluster.apis import Api, Real, Simulated
 from cluster.recorder import Recorder
@@ -76,20 +75,27 @@ async def follow(connection: Connection) -> AsyncIterator[Follow]:
         assert isinstance(result, asyncio.CancelledError), result
 
 
-@pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def real_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Real]:
-    async with Real.started(tmp_path_factory.mktemp("apiserver")) as real:
+@pytest.fixture(scope="session")
+def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
+    with Real.started(tmp_path_factory.mktemp("apiserver")) as real:
         yield real
 
 
 @pytest.fixture(params=["simulator", "real"])
-async def api(request: pytest.FixtureRequest, server: ApiServer) -> AsyncIterator[Api]:
-    """An API server with the CRD and no CrawlJobs: the simulator, or a real one."""
+def anywhere(request: pytest.FixtureRequest) -> Real | None:
+    """Where a test runs: None stands for the simulator."""
     if request.param == "simulator":
-        yield Simulated(server)
-        return
+        return None
     if not Real.installed():
         pytest.skip("KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver")
     real: Real = request.getfixturevalue("real_server")
-    await real.clear()
-    yield real
+    return real
+
+
+@pytest.fixture
+async def api(anywhere: Real | None, server: ApiServer) -> Api:
+    """An API server with the CRD and no CrawlJobs: the simulator, or a real one."""
+    if anywhere is None:
+        return Simulated(server)
+    await anywhere.clear()
+    return anywhere
