@@ -152,7 +152,7 @@ class Real:
         given = ("resourceVersion", "uid", "creationTimestamp", "generation")
         meta = {key: item for key, item in value["metadata"].items() if key not in given}
         path = f"{GROUP_PATH}/namespaces/{namespace}/crawljobs"
-        made = await self._request("POST", path, value | {"metadata": meta})
+        made: dict[str, Any] = await self._request("POST", path, value | {"metadata": meta})
         if "status" in value:
             made["status"] = value["status"]
             made = await self._request("PUT", f"{path}/{name}/status", made)

@@ -1,13 +1,12 @@
 """API servers to talk to, and reflectors that follow them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster.apis import Api, Real, Simulated
 from cluster.recorder import Recorder
 from exporter.cluster.backoff import Backoff
 from exporter.cluster.connection import Connection
@@ -73,29 +72,3 @@ async def follow(connection: Connection) -> AsyncIterator[Follow]:
         task.cancel()
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         assert isinstance(result, asyncio.CancelledError), result
-
-
-@pytest.fixture(scope="session")
-def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    with Real.started(tmp_path_factory.mktemp("apiserver")) as real:
-        yield real
-
-
-@pytest.fixture(params=["simulator", "real"])
-def anywhere(request: pytest.FixtureRequest) -> Real | None:
-    """Where a test runs: None stands for the simulator."""
-    if request.param == "simulator":
-        return None
-    if not Real.installed():
-        pytest.skip("KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver")
-    real: Real = request.getfixturevalue("real_server")
-    return real
-
-
-@pytest.fixture
-async def api(anywhere: Real | None, server: ApiServer) -> Api:
-    """An API server with the CRD and no CrawlJobs: the simulator, or a real one."""
-    if anywhere is None:
-        return Simulated(server)
-    await anywhere.clear()
-    return anywhere
