@@ -40,7 +40,9 @@ LABEL org.opencontainers.image.title="browsertrix-exporter" \
 COPY --from=build /opt/exporter /opt/exporter
 ENV PATH=/opt/exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
-# A number, so that Kubernetes can see that it is not root (runAsNonRoot).
+# A number, so that Kubernetes can see that it is not root (runAsNonRoot). It is in no passwd file,
+# and the Kubernetes client cannot be imported by somebody without a home.
+ENV HOME=/
 USER 65532:65532
 WORKDIR /
 EXPOSE 10937

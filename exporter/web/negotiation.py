@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from exporter.web.formats import Format
+from exporter.metrics import Format
 
 Encoding = Literal["gzip", "identity"]
 

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from aiohttp import hdrs, web
 from isal import isal_zlib
 
-from exporter.web.formats import Format
+from exporter.metrics import Format
 from exporter.web.negotiation import choose_encoding, choose_format
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,9 @@ class Scrapes:
         response = web.StreamResponse(headers=headers)
         try:
             names = frozenset(filter(None, request.query.getall("name[]", ()))) or None
-            chunks = self._source.chunks(form, names, self._clock())
+            async with self._turn:
+                chunks = self._source.chunks(form, names, self._clock())
+                await asyncio.sleep(0)
             body = _Body(chunks, gzipped=hdrs.CONTENT_ENCODING in headers)
             await self._stream(request, response, body)
         except ConnectionError:

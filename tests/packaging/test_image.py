@@ -52,6 +52,10 @@ def test_the_user_is_a_number_and_not_root() -> None:
     assert int(group) >= 10000
 
 
+def test_a_user_without_a_name_still_has_a_home() -> None:
+    assert ("ENV", "HOME=/") in FINAL
+
+
 def test_the_entrypoint_is_the_exporter_itself_so_that_signals_reach_it() -> None:
     assert json.loads(the(FINAL, "ENTRYPOINT")) == ["browsertrix-exporter"]
     assert "CMD" not in [word for word, _ in FINAL]

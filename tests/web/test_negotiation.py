@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.web.formats import Format
+from exporter.metrics import Format
 from exporter.web.negotiation import LONGEST_HEADER, choose_encoding, choose_format
 
 PROMETHEUS_2 = (

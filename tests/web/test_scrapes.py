@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.web.formats import Format
+from exporter.metrics import Format
 
 Serve = Callable[..., Awaitable[Any]]
 
