@@ -21,7 +21,7 @@ def finished_crawls(
     with closing(read_only(path)) as store:
         rows = store.rows(
             "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds, gone"
-            " FROM finished WHERE finished >= ?1 AND (?2 IS NULL OR crawl = ?2)"
+            " FROM finished WHERE finished >= ? AND crawl = coalesce(?, crawl)"
             " ORDER BY finished DESC, uid",
             (since, crawl),
         )
@@ -38,7 +38,7 @@ def happenings(
     with closing(read_only(path)) as store:
         rows = store.rows(
             "SELECT noticed, at, uid, namespace, oid, crawl, kind, detail FROM happenings"
-            " WHERE noticed >= ?1 AND (?2 IS NULL OR crawl = ?2) ORDER BY id DESC",
+            " WHERE noticed >= ? AND crawl = coalesce(?, crawl) ORDER BY id DESC",
             (since, crawl),
         )
     return [_logged(*row) for row in rows]

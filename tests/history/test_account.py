@@ -165,7 +165,7 @@ def test_every_kind_of_life_is_counted_as_it_was(kind: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("seed", range(3))
 def test_kills_between_any_two_events_change_no_count(tmp_path: Path, seed: int) -> None:
-    chaos = random.Random(seed)  # noqa: S311 - which chaos, not a secret
+    chaos = random.Random(seed)
     clock, cluster, browsertrix = world(seed)
     browsertrix.crawls = 5
     path = tmp_path / "ledger"

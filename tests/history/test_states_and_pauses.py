@@ -1,5 +1,7 @@
 """What is told of a crawl itself: states, start, pauses, scaling, restarts; each once."""
 
+from typing import Any
+
 import pytest
 
 from exporter.crawljob import parse_json
@@ -21,7 +23,7 @@ PAUSED_AT = "2025-05-21T12:05:00Z"
 PAUSED_EPOCH = UPDATED_EPOCH + 300
 
 
-def known(**parts: object) -> Told:
+def known(**parts: Any) -> Told:
     told = Told()
     told.status(**parts)
     return told
