@@ -17,6 +17,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -201,10 +202,8 @@ def read_only(path: Path) -> "Store":
 def set_aside(path: Path, kind: str) -> Path:
     """Rename a file that cannot be used, with its companions; its new name. Raises StoreError."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    for attempt in range(1000):
-        aside = path.with_name(f"{path.name}.{kind}-{stamp}" + (f".{attempt}" if attempt else ""))
-        if not aside.exists():
-            break
+    names = (f"{path.name}.{kind}-{stamp}" + f".{attempt}" * (attempt > 0) for attempt in count())
+    aside = next(aside for aside in map(path.with_name, names) if not aside.exists())
     try:
         for companion in _COMPANIONS:
             source = path.with_name(path.name + companion)
