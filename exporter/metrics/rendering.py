@@ -109,8 +109,8 @@ class Rendered:
 
     pieces: tuple[bytes, ...]
     """Lines, a piece for each crawl family, then for each pod family."""
-    since: float | None
-    """From when values that depend on the clock count; None where the clock stands still."""
+    since: tuple[float | None, ...]
+    """From when each family that depends on the clock counts; None where the clock stands still."""
     owners: _Owners
     readings: list[Any]
     """What each piece says."""
@@ -129,7 +129,7 @@ class Renderer:
         self._crawl_writers = [_writer(f) for f in crawl]
         self._pod_readers = [(f.values, f.of_gone_pods) for f in pod]
         self._pod_writers = [(_pod_writer(f), f.of_gone_pods) for f in pod]
-        self._since = next((f.since for f in crawl if f.since), _never)
+        self._clocks = [f.since for f in crawl if f.since]
         self._unsaid = [_UNSAID] * len(self.families)
         self._nothing = (b"",) * len(self.families)
 
@@ -164,6 +164,9 @@ class Renderer:
         ]
         return Rendered(tuple(pieces), self._since(job), owners, readings)
 
+    def _since(self, job: CrawlJob) -> tuple[float | None, ...]:
+        return tuple([since(job) for since in self._clocks])
+
 
 def _owners(who: tuple[Any, ...]) -> _Owners:
     *identity, pods = who
@@ -180,10 +183,6 @@ def _owners(who: tuple[Any, ...]) -> _Owners:
 
 _UNSAID: Final = object()
 """Equal to nothing that is read."""
-
-
-def _never(_: CrawlJob) -> float | None:
-    return None
 
 
 def _reader(family: CrawlFamily) -> Callable[[CrawlJob], Any]:

@@ -12,7 +12,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from exporter.cluster.changes import Change
 from exporter.crawljob import CrawlJob, derived
-from exporter.metrics import Exposition, Format, SeriesStore
+from exporter.history.ledger import Ledger
+from exporter.metrics import Exposition, Format, Past, SeriesStore
 from exporter.metrics.catalog import CrawlFamily, Family, Fleet, FleetFamily, PodFamily
 
 NOW = 1_900_000_000.5
@@ -40,7 +41,11 @@ def fast(families: Sequence[Family], jobs: Iterable[CrawlJob], now: float, form:
     for job in jobs:
         store.change(Change("", None, job))
     store.synced("", "1")
-    return b"".join(Exposition(families, store, CollectorRegistry()).chunks(form, None, now))
+    return b"".join(
+        Exposition(families, store, Past(families, Ledger.open()), CollectorRegistry()).chunks(
+            form, None, now
+        )
+    )
 
 
 def samples(

@@ -26,6 +26,7 @@ class Group(StrEnum):
     CRAWL = "crawl"
     POD = "pod"
     FLEET = "fleet"
+    HISTORY = "history"
     EXPORTER = "exporter"
 
 
