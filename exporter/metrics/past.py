@@ -55,7 +55,7 @@ class Past:
         known = self._lines.get(labels)
         if known is not None and known[0] > record.finished:
             return
-        text = line(FINISHED_TIMESTAMP, labels, record.finished).encode()
+        text = line(FINISHED_TIMESTAMP, labels, record.finished)
         self._lines[labels] = (record.finished, record.uid, text)
         self._labels[record.uid] = labels
 
@@ -76,14 +76,14 @@ class Past:
             found[FINISHED_TIMESTAMP.name] = [text for _, _, text in self._lines.values()]
         for (name, labels), value in self._tallies.totals.items():
             if name in wanted:
-                found[name].append(line(wanted[name], labels, value).encode())
+                found[name].append(line(wanted[name], labels, value))
         for (name, labels), histogram in self._tallies.histograms.items():
             if name in wanted:
-                found[name].append(_histogram(wanted[name], labels, histogram).encode())
+                found[name].append(_histogram(wanted[name], labels, histogram))
         return {name: tuple(lines) for name, lines in found.items()}
 
 
-def _histogram(family: Family, labels: _Labels, histogram: Histogram) -> str:
+def _histogram(family: Family, labels: _Labels, histogram: Histogram) -> bytes:
     buckets, count, total = (
         replace(family, name=f"{family.name}_{part}", labels=names)
         for part, names in (
@@ -92,7 +92,7 @@ def _histogram(family: Family, labels: _Labels, histogram: Histogram) -> str:
             ("sum", family.labels),
         )
     )
-    return "".join(
+    return b"".join(
         [
             *(line(buckets, (*labels, le), n) for le, n in _cumulated(histogram.counts)),
             line(count, labels, sum(histogram.counts)),
