@@ -220,12 +220,18 @@ def _writer(family: CrawlFamily) -> Callable[[_Known, Any], bytes]:
     if family.labels != CRAWL_LABELS:
         write = _labelled(family)
         return lambda known, reading: b"" if reading is None else write(known, reading)
+    if family.since is not None:
+        return lambda known, reading: (
+            b""
+            if reading is None
+            else name + known.labels
+            if reading is _TICKING
+            else name + known.labels + number(reading)
+        )
     return lambda known, reading: (
         b""
         if reading is None
-        else name + known.labels
-        if reading is _TICKING
-        else name + known.labels + number(reading)
+        else name + known.labels + (_SMALL[reading] if reading < 1e6 else _large(reading))
     )
 
 
