@@ -70,7 +70,9 @@ def escaped(text: str) -> str:
 
 def line(family: Family, words: Sequence[str], value: float) -> bytes:
     """One sample line of any family; ``words`` are its labels' values, in the family's order."""
-    return _template(family)(*[_WORDS[word] for word in words]).encode() + number(value)
+    pairs = sorted(zip(family.labels, words, strict=True))
+    labels = ",".join(f'{label}="{_WORDS[word]}"' for label, word in pairs)
+    return f"{family.name}{{{labels}}} ".encode() + number(value)
 
 
 class _Words(dict[str | int | None, str]):
@@ -88,20 +90,15 @@ class _Words(dict[str | int | None, str]):
 _WORDS: Final = _Words()
 
 
-def _template(family: Family) -> Callable[..., str]:
-    """Make what writes a line up to the value; labels are sorted by name."""
-    places = sorted((label, place) for place, label in enumerate(family.labels))
-    labels = ",".join(f'{label}="{{{place}}}"' for label, place in places)
-    return f"{family.name}{{{{{labels}}}}} ".format
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
-    """Whose sample it is."""
+    """Whose sample it is, as labels."""
 
     labels: bytes
-    """As written, up to the value."""
-    values: tuple[str, ...]
+    """All of them and the closing brace, with what precedes the value."""
+    crawl: str
+    """The first of them alone; a family's own labels may be sorted between it and the rest."""
+    rest: str
 
 
 @dataclass(slots=True)
@@ -186,16 +183,16 @@ class Renderer:
 
 
 def _owners(who: tuple[Any, ...]) -> _Owners:
-    *identity, pods = who
-    namespace, oid, crawl = values = tuple(map(escaped, identity))
-    labels = f'{{crawl="{crawl}",namespace="{namespace}",oid="{oid}"'
+    namespace, oid, crawl, pods = who
+    first = f'crawl="{escaped(crawl)}"'
+    rest = f'namespace="{escaped(namespace)}",oid="{escaped(oid)}"'
     known, existing = [], []
     for name, exists in pods:
-        pod = escaped(name)
-        known.append(_Known(f'{labels},pod="{pod}"}} '.encode(), (*values, pod)))
+        pod = f'{rest},pod="{escaped(name)}"'
+        known.append(_Known(f"{{{first},{pod}}} ".encode(), first, pod))
         if exists:
             existing.append(known[-1])
-    return _Owners(who, _Known(f"{labels}}} ".encode(), values), known, existing)
+    return _Owners(who, _Known(f"{{{first},{rest}}} ".encode(), first, rest), known, existing)
 
 
 _UNSAID: Final = object()
@@ -219,12 +216,18 @@ def _writer(family: CrawlFamily) -> Callable[[_Known, Any], bytes]:
     if family.labels != CRAWL_LABELS:
         write = _labelled(family)
         return lambda known, reading: b"" if reading is None else write(known, reading)
+    if family.since is not None:
+        return lambda known, reading: (
+            b""
+            if reading is None
+            else name + known.labels
+            if reading is _TICKING
+            else name + known.labels + number(reading)
+        )
     return lambda known, reading: (
         b""
         if reading is None
-        else name + known.labels
-        if reading is _TICKING
-        else name + known.labels + number(reading)
+        else name + known.labels + (_SMALL[reading] if reading < 1e6 else _large(reading))
     )
 
 
@@ -254,7 +257,21 @@ def _pod_writer(family: PodFamily) -> Callable[[Sequence[_Known], Sequence[Any]]
 
 
 def _labelled(family: CrawlFamily | PodFamily) -> Callable[[_Known, Any], bytes]:
-    write = _template(family)
-    return lambda known, reading: (
-        write(*known.values, *[_WORDS[word] for word in reading[1:]]).encode() + number(reading[0])
-    )
+    """Make what writes a line with labels of the family's own, which are in sorted order."""
+    identity = CRAWL_LABELS if isinstance(family, CrawlFamily) else POD_LABELS
+    own = family.labels[len(identity) :]
+    if list(own) != sorted(own) or any("namespace" < label < max(identity) for label in own):
+        raise ValueError(f"{family.name}: its own labels must be sorted, none amid the identity's")
+    before = sum(label < "crawl" for label in own)
+    between = sum(label < "namespace" for label in own)
+    places = [f'{label}="%s"' for label in own]
+    labels = [*places[:before], "%s", *places[before:between], "%s", *places[between:]]
+    template = f"{family.name}{{{','.join(labels)}}} "
+
+    def write(known: _Known, reading: Any) -> bytes:
+        words = [_WORDS[word] for word in reading[1:]]
+        words.insert(between, known.rest)
+        words.insert(before, known.crawl)
+        return (template % tuple(words)).encode() + number(reading[0])
+
+    return write

@@ -53,7 +53,7 @@ class Family:
     group: Group
     kind: Kind = Kind.GAUGE
     labels: tuple[str, ...] = ()
-    """In reading order; on the wire they are sorted."""
+    """The identity's first, then its own, these in sorted order; on the wire all are sorted."""
     unit: str = field(default="")
     """As OpenMetrics has it: the end of the name; empty where the value has none."""
 
