@@ -89,6 +89,7 @@ class Exporter:
                 pipeline,
                 selector=settings.selector,
                 idle_limit=settings.idle_limit,
+                resume=pipeline.observer.resumption(scope),
             )
             for scope in settings.namespaces
         )

@@ -24,6 +24,15 @@ class Change:
     gone: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Where a scope's watch stopped in an earlier life, and what was alive then."""
+
+    resource_version: str
+    uids: frozenset[str]
+    """Of CrawlJobs known alive; where an object has no uid, ``namespace/name``."""
+
+
 class Sink(Protocol):
     """Who is told."""
 
@@ -31,7 +40,10 @@ class Sink(Protocol):
         """One change, in order."""
 
     def synced(self, scope: str, resource_version: str) -> None:
-        """The scope's content is complete, at this version: after each list and its changes."""
+        """The scope's content is complete: after each list, its changes, and what is replayed.
+
+        ``resource_version`` is how far the scope was told: what came later is still to come.
+        """
 
     def reached(self, scope: str, resource_version: str) -> None:
         """The watch has come this far (a bookmark); nothing before it can arrive any more."""

@@ -5,11 +5,12 @@ twice, and neither may undo what is known. An object is its uid: a name given to
 the end of one object and the beginning of another.
 """
 
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 
 from exporter.cluster.changes import Change, Sink
 from exporter.cluster.problems import Problems
 from exporter.crawljob import CrawlJob
+from exporter.crawljob.derived import identity
 
 Key = tuple[str, str]
 """Namespace and name."""
@@ -41,13 +42,11 @@ def is_older(version: str, than: str) -> bool:
 class Content:
     """What one scope holds; every change goes to the sink, in order."""
 
-    def __init__(
-        self, scope: str, sink: Sink, problems: Problems, known: Iterable[CrawlJob] = ()
-    ) -> None:
+    def __init__(self, scope: str, sink: Sink, problems: Problems) -> None:
         self._scope = scope
         self._sink = sink
         self._problems = problems
-        self._held: dict[Key, CrawlJob] = {key_of(job): job for job in known}
+        self._held: dict[Key, CrawlJob] = {}
 
     def __len__(self) -> int:
         return len(self._held)
@@ -110,6 +109,10 @@ class Content:
     def missing(self, seen: set[Key]) -> list[Key]:
         """Return what is held but not among those a complete list has shown."""
         return [key for key in self._held if key not in seen]
+
+    def among(self, uids: AbstractSet[str]) -> list[Key]:
+        """Return what is held of the objects with these uids."""
+        return [key for key, job in self._held.items() if identity(job) in uids] if uids else []
 
     def _end(self, key: Key, held: CrawlJob) -> None:
         del self._held[key]

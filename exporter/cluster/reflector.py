@@ -4,7 +4,8 @@ A list in pages gives the content and a version; a watch from that version gives
 since. A watch ends all the time (by its own timeout, by an API server that restarts, by a proxy)
 and is taken up where it stopped. Only when the server no longer has that version (410) is listed
 anew, and compared with what is held, so that nothing is lost and nothing told twice. Whatever
-goes wrong, the content last known stays.
+goes wrong, the content last known stays. After a restart what happened meanwhile can be told
+first (``replay``).
 Source: Kubernetes API concepts, "Efficient detection of changes"; the limits are client-go's.
 """
 
@@ -12,34 +13,34 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
+from contextlib import aclosing
 from typing import Final
 from urllib.parse import quote
 
 from exporter.cluster.backoff import Backoff
-from exporter.cluster.changes import Sink
+from exporter.cluster.changes import Resumption, Sink
 from exporter.cluster.connection import Connection, Reply, RequestError
 from exporter.cluster.content import Content, Key, is_newer, is_older, key_of
 from exporter.cluster.lines import LONGEST_LINE, Lines
+from exporter.cluster.listing import pages
 from exporter.cluster.pace import Pace
 from exporter.cluster.problems import Problems
+from exporter.cluster.replay import Replay
 from exporter.cluster.stats import Stats
+from exporter.cluster.trouble import GROUP, explain
 from exporter.cluster.wire import (
     Bookmark,
     Event,
     Garbage,
-    Page,
     Status,
     Unusable,
     read_event,
-    read_page,
 )
-from exporter.crawljob import CrawlJob, UnusableError
+from exporter.crawljob import CrawlJob
 
 logger = logging.getLogger(__name__)
 
-GROUP: Final = "btrix.cloud"
-RESOURCE: Final = f"crawljobs.{GROUP}"
 PAGE_SIZE: Final = 100
 """Objects. A page is parsed in one go, about 15 ms of the event loop's time."""
 IDLE_LIMIT: Final = 90.0
@@ -54,6 +55,7 @@ _AFTER_ACCEPTING: Final = frozenset(
 )
 _EVERYDAY: Final = frozenset({"cut", "ended"})
 """What happens to any watch now and then; trouble only where it comes again."""
+_REPLAYING: Final = "what happened meanwhile is being replayed"
 
 
 class Reflector:
@@ -66,8 +68,7 @@ class Reflector:
         sink: Sink,
         *,
         selector: str = "",
-        known: Iterable[CrawlJob] = (),
-        resource_version: str = "",
+        resume: Resumption | None = None,
         page_size: int = PAGE_SIZE,
         idle_limit: float = IDLE_LIMIT,
         watch_seconds: tuple[int, int] = WATCH_SECONDS,
@@ -77,8 +78,8 @@ class Reflector:
     ) -> None:
         """Prepare to follow the namespace ``scope``, or all where it is empty.
 
-        With a ``resource_version`` the watch starts there, from the objects ``known`` then (the
-        sink is not told of them), instead of listing. ``idle_limit`` is in seconds.
+        With ``resume`` the sink is told what happened since, before it is ``synced``: see
+        ``replay``. ``idle_limit`` is in seconds.
         """
         self.scope = scope
         self.stats = Stats()
@@ -90,22 +91,23 @@ class Reflector:
         self._connection = connection
         self._sink = sink
         self._selection = {"labelSelector": selector} if selector else {}
-        self._content = Content(scope, sink, self.problems, known)
-        self._version = resource_version
+        self._content = Content(scope, sink, self.problems)
+        self._version = ""
+        self._resume = resume
+        self._replay: Replay | None = None
         self._page_size = page_size
         self._idle_limit = idle_limit
         self._watch_seconds = watch_seconds
         self._longest_line = longest_line
         self._backoff = backoff or Backoff()
         self._clock = clock
-        self._must_list = not resource_version
+        self._must_list = True
         self._listed_in_vain = False
         """Whether the list that an expired version called for has not led to progress yet."""
         self._doubtful = False
         """Whether the last watch failed only after it was accepted; accepting proves nothing."""
         self._complained = False
         self._pace = Pace()
-        self.stats.objects = len(self._content)
         namespace = f"namespaces/{quote(scope, safe='')}/" if scope else ""
         self._path = f"/apis/{GROUP}/v1/{namespace}crawljobs"
         self._where = f"namespace {scope}" if scope else "all namespaces"
@@ -127,6 +129,11 @@ class Reflector:
         counts[error.reason] += 1
         out_of_the_blue = self._backoff.failures == 0
         delay = self._backoff.next(error.retry_after)
+        if error.reason in _LIST_ANEW and self._replay is not None:
+            logger.warning("%s: what happened meanwhile is not known: %s", self._where, error)
+            self._version = self._replay.version
+            await self._catch_up()
+            return
         if error.reason in _LIST_ANEW:
             self._must_list = True
             if not self._listed_in_vain:  # no failure yet: the server is there and answered
@@ -135,19 +142,10 @@ class Reflector:
                 return
         self._doubtful = error.reason in _AFTER_ACCEPTING
         if error.reason not in _EVERYDAY or not out_of_the_blue:
-            self._report(self._explain(error))
+            self._report(explain(error, self._where))
+        if self._replay is not None and self._replay.has_waited(delay):
+            await self._catch_up()
         await asyncio.sleep(delay)
-
-    def _explain(self, error: RequestError) -> str:
-        match error.reason:
-            case "unauthorized":
-                return f"{error}: the credentials are not accepted"
-            case "forbidden":
-                return f"{error}: RBAC must allow list and watch on {RESOURCE} in {self._where}"
-            case "not_found":
-                return f"{error}: is Browsertrix, with its CRD {RESOURCE}, installed there?"
-            case _:
-                return str(error)
 
     def _report(self, trouble: str | None) -> None:
         """Log a trouble once, however often it comes back, and its end."""
@@ -163,24 +161,25 @@ class Reflector:
         if self._doubtful or self._backoff.failures:
             self._backoff.reset()
             self._listed_in_vain = self._doubtful = False
+            self._well()
+
+    def _well(self) -> None:
+        """The watch is as it should be."""
+        if self._replay is None:
             self._report(None)
+        else:
+            self.trouble = _REPLAYING
 
     # -- list
 
     async def _list(self) -> None:
         query = {"limit": str(self._page_size)} | self._selection
         seen: set[Key] = set()
+        to_replay: list[CrawlJob] = []
         version = ""
         rewound = False
-        more = True
-        fetching = asyncio.create_task(self._fetch(query))
-        try:
-            while more:
-                page = await fetching
-                if more := bool(page.metadata.more):  # the server works while we do
-                    query["continue"] = page.metadata.more
-                    fetching = asyncio.create_task(self._fetch(query))
-                    await asyncio.sleep(0)
+        async with aclosing(pages(self._connection, self._path, query, self._idle_limit)) as listed:
+            async for page in listed:
                 if not version:  # all pages are of the first one's version
                     version = page.metadata.version
                     rewound = is_older(version, self._version)
@@ -190,11 +189,11 @@ class Reflector:
                         seen.add((item.namespace, item.name))  # what was held of it stays
                     else:
                         seen.add(key_of(item))
-                        self._content.see(item, rewound=rewound)
+                        if self._resume is None:
+                            self._content.see(item, rewound=rewound)
+                        else:
+                            to_replay.append(item)
                     await self._pace.breathe()
-        finally:
-            fetching.cancel()
-            await asyncio.gather(fetching, return_exceptions=True)
         for key in self._content.missing(seen):
             self._content.vanished(key)
             await self._pace.breathe()
@@ -202,15 +201,32 @@ class Reflector:
         self._must_list = False
         self.stats.lists += 1
         self.stats.last_list = self._clock()
-        self._complete()
+        if self._resume is None:
+            self._complete()
+        else:
+            await self._begin_replay(self._resume, to_replay)
 
-    async def _fetch(self, query: Mapping[str, str]) -> Page:
-        async with self._connection.get(self._path, dict(query), idle=self._idle_limit) as reply:
-            body = await reply.read()
-        try:
-            return read_page(body)
-        except UnusableError as error:
-            raise RequestError("not_json", f"the list cannot be read: {error}") from error
+    async def _begin_replay(self, resume: Resumption, listed: list[CrawlJob]) -> None:
+        self._resume = None
+        self._replay = replay = Replay(resume, listed, self._version)
+        self._version = replay.position
+        if self._version != resume.resource_version:
+            logger.warning(
+                "%s: what happened meanwhile is not known: the version watched last, %s, is not "
+                "of this API server's past", self._where, resume.resource_version
+            )  # fmt: skip
+        await replay.begin(self._content, self._pace)
+        if replay.is_over(self._version):
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """End the replay, if there is one, and be synced."""
+        if self._replay is not None:
+            await self._replay.end(self._content, self._pace)
+            self._replay = None
+            self._complete()
+            if self.trouble == _REPLAYING:
+                self._report(None)
 
     def _complete(self) -> None:
         self.synced = True
@@ -230,14 +246,20 @@ class Reflector:
         } | self._selection
         began_at, began = self._version, float("inf")
         try:
-            async with self._connection.get(self._path, query, idle=self._idle_limit) as reply:
+            async with (
+                asyncio.timeout_at(self._replay.until if self._replay else None) as patience,
+                self._connection.get(self._path, query, idle=self._idle_limit) as reply,
+            ):
                 began = time.monotonic()
                 self.stats.watches += 1
-                if not self.synced:
-                    self._complete()
                 if not self._doubtful:
-                    self._report(None)
-                await self._follow(reply)
+                    self._well()
+                await self._follow(reply, patience)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            await self._catch_up()
+            return
         except RequestError as error:
             if error.reason == "cut" and time.monotonic() - began >= _HEALTHY_AFTER:
                 self._healthy()
@@ -247,13 +269,19 @@ class Reflector:
         self._healthy()
         self.stats.reconnects["ended"] += 1
 
-    async def _follow(self, reply: Reply) -> None:
+    async def _follow(self, reply: Reply, patience: asyncio.Timeout) -> None:
         """Take the stream's lines until it ends."""
         self._complained = False
         lines = Lines(self._skipped, self._longest_line)
-        while piece := await reply.piece():
+        while True:
+            patience.reschedule(self._replay.hears() if self._replay else None)
+            piece = await reply.piece()
+            if not piece:
+                return
             for line in lines.feed(piece):
                 self._take(line)
+                if self._replay is not None and self._replay.is_over(self._version):
+                    await self._catch_up()
                 await self._pace.breathe()
 
     def _take(self, line: bytes) -> None:
@@ -279,6 +307,8 @@ class Reflector:
         take = self._content.see_deleted if event.type == "DELETED" else self._content.see
         if not take(job, self._version):
             stats.stale_events += 1
+        elif self._replay is not None:
+            self._replay.told(job, gone=event.type == "DELETED")
         stats.objects = len(self._content)
         self._reach(job.metadata.resource_version)
 
@@ -290,7 +320,8 @@ class Reflector:
         self.stats.last_sync = self._clock()
         self._healthy()
         self._reach(version)
-        self._sink.reached(self.scope, self._version)
+        if self._replay is None:
+            self._sink.reached(self.scope, self._version)
 
     def _unusable(self, item: Unusable) -> None:
         """Report it; what was held of it stays, unless it is deleted."""

@@ -33,6 +33,11 @@ def crawl_id(job: CrawlJob) -> str:
     return job.metadata.name.removeprefix(_NAME_PREFIX) or job.metadata.name
 
 
+def identity(job: CrawlJob) -> str:
+    """The uid: a name can be given again, a uid never. Without one, namespace and name."""
+    return job.metadata.uid or f"{job.metadata.namespace}/{job.metadata.name}"
+
+
 def org_id(job: CrawlJob) -> str:
     """The organisation's id, empty where neither spec nor label has one."""
     return job.spec.oid or job.metadata.labels.org or ""

@@ -99,7 +99,7 @@ class Facts:
     def of(cls, job: CrawlJob) -> Self:
         """The facts of a CrawlJob of which nothing was told yet."""
         return cls(
-            uid=key(job),
+            uid=derived.identity(job),
             namespace=job.metadata.namespace,
             oid=derived.org_id(job),
             crawl=derived.crawl_id(job),
@@ -115,11 +115,6 @@ class Facts:
     def unpack(cls, text: str) -> "Facts":
         """Read back what ``pack`` wrote; ValueError when it is anything else."""
         return _ADAPTER.validate_json(text)
-
-
-def key(job: CrawlJob) -> str:
-    """The uid: a name can be given again, a uid never. Without one, namespace and name."""
-    return job.metadata.uid or f"{job.metadata.namespace}/{job.metadata.name}"
 
 
 _ADAPTER: Final = TypeAdapter(Facts)

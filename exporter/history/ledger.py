@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from exporter.cluster.content import is_newer
-from exporter.crawljob import CrawlJob
+from exporter.crawljob import CrawlJob, derived
 from exporter.history.comparison import Difference
-from exporter.history.facts import Facts, key
+from exporter.history.facts import Facts
 from exporter.history.keeper import Keeper
 from exporter.history.memory import Memory, Unwritten, changes, whole
 from exporter.history.records import FinishedCrawl
@@ -113,7 +113,7 @@ class Ledger:
 
     def paused_before(self, job: CrawlJob) -> float:
         """Seconds the crawl was paused, in the pauses that are over."""
-        facts = self.memory.facts.get(key(job))
+        facts = self.memory.facts.get(derived.identity(job))
         return 0.0 if facts is None else facts.paused_seconds
 
     # -- what is told

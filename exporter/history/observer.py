@@ -5,11 +5,9 @@ A change is compared with the facts the ledger has of its uid, and what happened
 
 How a restart continues. The ledger has, for each scope, the position its watch had reached, and
 the facts of each crawl known alive with the version they include. The reflector takes both from
-``resumption``: it lists (that is what will be served), then watches **from the stored position**,
-and calls ``synced`` when each listed object younger than that position, and the end of each crawl
-known alive that the list no longer shows, has come by that watch. So every event of the downtime
-is told here, in order, and an event that was told before the stop is no newer than its object's
-facts and is skipped. If the position is too old (410), the list alone is told, then ``synced``.
+``resumption`` and replays what happened since (``cluster.replay``): every event of the downtime is
+told here, in order, and an event that was told before the stop is no newer than its object's facts
+and is skipped. If the position is too old (410), the list alone is told, then ``synced``.
 Either way the rule here is one: when a scope is ``synced``, crawls known alive there from before
 the start that no change has mentioned have vanished.
 
@@ -20,29 +18,19 @@ by one: that is what keeps a start with ten thousand crawls short.
 import asyncio
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from typing import Final
 
-from exporter.cluster.changes import Change
+from exporter.cluster.changes import Change, Resumption
 from exporter.cluster.content import is_newer, is_older
-from exporter.crawljob import CrawlJob
+from exporter.crawljob import CrawlJob, derived
 from exporter.history.comparison import compare, vanish
-from exporter.history.facts import Facts, key
+from exporter.history.facts import Facts
 from exporter.history.ledger import Ledger
 
 _WRITE_EVERY: Final = 1.0
 """Seconds. How much of what is no happening (figures, positions) a kill may cost to replay."""
 _CHECKPOINT_EVERY: Final = 30.0
 """Seconds between checkpoints, which a power cut falls back to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resumption:
-    """Where a scope's watch stopped, and what was alive then."""
-
-    resource_version: str
-    uids: frozenset[str]
-    """Of crawls known alive; where an object has no uid, ``namespace/name``."""
 
 
 class Observer:
@@ -76,7 +64,7 @@ class Observer:
         if change.after is not None:
             self._told(change.scope, change.after, gone=change.gone)
         elif change.before is not None:
-            self._gone(change.scope, key(change.before))
+            self._gone(change.scope, derived.identity(change.before))
 
     def synced(self, scope: str, resource_version: str) -> None:
         """The scope is complete: what was known alive there and not mentioned has vanished."""
@@ -115,7 +103,7 @@ class Observer:
                 checkpoint_at = self._clock() + _CHECKPOINT_EVERY
 
     def _told(self, scope: str, job: CrawlJob, *, gone: bool) -> None:
-        uid = key(job)
+        uid = derived.identity(job)
         self._unmentioned.discard(uid)
         facts = self.ledger.memory.facts.get(uid)
         version = job.metadata.resource_version

@@ -59,9 +59,13 @@ async def follow(connection: Connection) -> AsyncIterator[Follow]:
     tasks: list[asyncio.Task[None]] = []
 
     def start(
-        scope: str = "crawlers", *, through: Connection | None = None, **more: Any
+        scope: str = "crawlers",
+        *,
+        through: Connection | None = None,
+        told: Recorder | None = None,
+        **more: Any,
     ) -> tuple[Reflector, Recorder]:
-        recorder = Recorder()
+        recorder = told or Recorder()
         more.setdefault("backoff", Backoff(first=0.01, most=0.05))
         reflector = Reflector(through or connection, scope, recorder, **more)
         tasks.append(asyncio.create_task(reflector.run()))

@@ -146,11 +146,11 @@ def test_what_a_list_does_not_show_is_missing(content: Content, told: Told) -> N
     assert len(content) == 1
 
 
-def test_objects_known_from_before_are_not_told_again(told: Told) -> None:
-    content = Content("crawlers", told, Problems(), [job("5")])
-    assert not content.see(job("5"))
-    assert content.see(job("6"))
-    assert told.words() == [("5", "6", "")]
+def test_what_is_held_of_some_objects_is_found_by_their_uids(content: Content) -> None:
+    for crawl in ("a", "b"):
+        content.see(parse_value(crawljob(crawl=crawl)))
+    assert content.among({"uid-crawlers-b", "unheard-of"}) == [("crawlers", "crawljob-b")]
+    assert content.among(set()) == []
 
 
 def test_the_same_name_in_two_namespaces_is_two_objects(content: Content) -> None:

@@ -123,23 +123,6 @@ async def test_a_watch_ended_by_the_server_is_taken_up_where_it_stopped(
     assert len(told.changes) == reflector.stats.events["ADDED"] + reflector.stats.events["MODIFIED"]
 
 
-async def test_a_watch_can_begin_where_another_stopped(
-    api: Api, through: Connection, follow: Follow
-) -> None:
-    await create(api, "kept", "goes")
-    _, first = follow(through=through)
-    await until(lambda: first.syncs)
-    known = list(first.objects.values())
-    await api.delete("crawlers", "goes")
-    await create(api, "comes")
-    reflector, told = follow(through=through, known=known, resource_version=first.syncs[0])
-    await until(lambda: told.names == ["comes"])
-    assert reflector.stats.lists == 0
-    assert told.syncs == first.syncs
-    assert told.gone == [("goes", True)]
-    assert reflector.stats.objects == 2
-
-
 async def test_any_json_in_an_object_is_followed(
     api: Api, through: Connection, follow: Follow
 ) -> None:

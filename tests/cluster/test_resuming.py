@@ -1,0 +1,414 @@
+"""A restarted reflector tells what happened while it was down, in order, and then is synced."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from cluster.apis import Api
+from cluster.conftest import Follow, Opened
+from cluster.recorder import Recorder, until
+from exporter.cluster import replay
+from exporter.cluster.changes import Change, Resumption
+from exporter.cluster.connection import Connection
+from exporter.crawljob.derived import identity
+from exporter.simulator.apiserver import ApiServer
+from exporter.simulator.cluster import Cluster
+from factories import crawljob
+
+
+@pytest.fixture
+async def through(api: Api, opened: Opened, tmp_path: Path) -> Connection:
+    return await opened(api.kubeconfig(tmp_path / "api"))
+
+
+async def create(api: Api, crawl: str, state: str = "running") -> None:
+    value = crawljob(crawl=crawl, status={"state": state})
+    del value["metadata"]["uid"]  # a real API server gives it; a name used again has another
+    await api.create(value)
+
+
+async def stopped(follow: Follow, through: Connection) -> Resumption:
+    """Follow until synced; what an exporter that stops there would know."""
+    _, told = follow(through=through)
+    await until(lambda: told.syncs)
+    return resumption(told, told.syncs[0])
+
+
+def resumption(told: Recorder, version: str) -> Resumption:
+    return Resumption(version, frozenset(identity(job) for job in told.objects.values()))
+
+
+def words(told: Recorder, *, after: int = 0) -> list[tuple[str, str]]:
+    """What was told: each name with its state, or that it is gone."""
+    found = []
+    for change in told.changes[after:]:
+        job = change.after or change.before
+        assert job is not None
+        name = job.metadata.name.removeprefix("crawljob-")
+        state = job.status.state if change.after else "vanished"
+        found.append((name, f"{state}, gone" if change.gone else str(state)))
+    return found
+
+
+def unchanging(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Without what says the same again: a real API server has an object before its status."""
+    seen: dict[str, str] = {}
+    found = []
+    for name, state in words:
+        if state != "starting" and seen.get(name) != state:
+            found.append((name, state))
+        seen[name] = state
+    return found
+
+
+async def test_every_event_of_the_downtime_is_told_in_order_before_it_is_synced(
+    api: Api, through: Connection, follow: Follow
+) -> None:
+    for crawl in ("stays", "changes", "goes"):
+        await create(api, crawl)
+    resume = await stopped(follow, through)
+    await api.patch_status("crawlers", "changes", state="paused")
+    await create(api, "brief")
+    await api.patch_status("crawlers", "goes", state="complete")
+    await api.delete("crawlers", "goes")
+    await api.patch_status("crawlers", "brief", state="failed")
+    await api.delete("crawlers", "brief")
+    await create(api, "comes", "waiting_capacity")
+    await api.patch_status("crawlers", "comes", state="running")
+    await api.patch_status("crawlers", "changes", state="complete")
+    reflector, told = follow(through=through, resume=resume)
+    await until(lambda: told.syncs)
+    # A real deletion takes two writes, and each says the state of before.
+    assert unchanging(words(told)) == [
+        ("stays", "running"),
+        ("changes", "paused"),
+        ("brief", "running"),
+        ("goes", "complete"),
+        ("goes", "complete, gone"),
+        ("brief", "failed"),
+        ("brief", "failed, gone"),
+        ("comes", "waiting_capacity"),
+        ("comes", "running"),
+        ("changes", "complete"),
+    ]
+    assert told.sizes_at_sync == [3]
+    assert reflector.stats.lists == 1
+    assert reflector.trouble is None
+    await create(api, "later")
+    await until(lambda: told.names == ["changes", "comes", "later", "stays"])
+    assert len(told.syncs) == 1
+
+
+async def test_where_nothing_happened_it_is_synced_by_the_list(
+    api: Api, through: Connection, follow: Follow
+) -> None:
+    await create(api, "a")
+    resume = await stopped(follow, through)
+    _, told = follow(through=through, resume=resume)
+    await until(lambda: told.syncs)
+    assert words(told) == [("a", "running")]
+    await create(api, "b")
+    await until(lambda: told.names == ["a", "b"])
+
+
+async def test_a_namespace_that_was_emptied_tells_every_end(
+    api: Api, through: Connection, follow: Follow
+) -> None:
+    crawls = ["a", "b", "c"]
+    for crawl in crawls:
+        await create(api, crawl)
+    resume = await stopped(follow, through)
+    for crawl in crawls:
+        await api.delete("crawlers", crawl)
+    _, told = follow(through=through, resume=resume)
+    await until(lambda: told.syncs)
+    assert told.gone == [(crawl, True) for crawl in crawls]
+    assert told.sizes_at_sync == [0]
+
+
+async def test_a_name_used_again_meanwhile_tells_one_end_and_one_beginning(
+    api: Api, through: Connection, follow: Follow
+) -> None:
+    await create(api, "again")
+    resume = await stopped(follow, through)
+    await api.patch_status("crawlers", "again", state="complete")
+    await api.delete("crawlers", "again")
+    await create(api, "again", "waiting_capacity")
+    _, told = follow(through=through, resume=resume)
+    await until(lambda: told.syncs and told.state("again") == "waiting_capacity")
+    assert unchanging(words(told)) == [
+        ("again", "complete"),
+        ("again", "complete, gone"),
+        ("again", "waiting_capacity"),
+    ]
+    (last,) = told.objects.values()
+    assert identity(last) not in resume.uids
+
+
+# -- faults, which the simulator alone can be ordered
+
+
+@pytest.fixture
+def many(cluster: Cluster) -> Callable[[], list[tuple[str, str]]]:
+    """Change a crawl's state hundreds of times; returns what should be told of it.
+
+    It is more than fits into the buffers on the way, so a server is still at it when the first
+    of it is told.
+    """
+
+    def change() -> list[tuple[str, str]]:
+        states = ["paused", "running"] * 250 + ["complete"]
+        for state in states:
+            status = {"state": state, "extra": "x" * 20_000}
+            cluster.patch("crawlers", "crawljob-a", {"status": status}, status=True)
+        return [("a", state) for state in states]
+
+    return change
+
+
+class Acting(Recorder):
+    """Does something at one change."""
+
+    def __init__(self, at: int, act: Callable[[], Any]) -> None:
+        super().__init__()
+        self._at, self._act = at, act
+
+    def change(self, change: Change) -> None:
+        super().change(change)
+        if len(self.changes) == self._at:
+            self._act()
+
+
+async def before(cluster: Cluster, follow: Follow, *crawls: str) -> Resumption:
+    for crawl in crawls:
+        cluster.create(crawljob(crawl=crawl))
+    _, told = follow()
+    await until(lambda: told.syncs)
+    return resumption(told, str(cluster.resource_version))
+
+
+def delete(cluster: Cluster, crawl: str) -> None:
+    name = f"crawljob-{crawl}"
+    cluster.delete("crawlers", name)
+    cluster.patch("crawlers", name, {"metadata": {"finalizers": None}})
+
+
+@pytest.mark.parametrize("how", ["clean", "mid-line", "reset"])
+async def test_a_replay_that_is_cut_goes_on_where_it_stopped(
+    cluster: Cluster,
+    server: ApiServer,
+    follow: Follow,
+    many: Callable[[], list[tuple[str, str]]],
+    how: Literal["clean", "mid-line", "reset"],
+) -> None:
+    resume = await before(cluster, follow, "a")
+    expected = many()
+    server.faults.refuse(503, only="watch")
+    reflector, told = follow(
+        told=Acting(50, lambda: server.faults.cut(how)), resume=resume, watch_seconds=(99, 99)
+    )
+    await until(lambda: told.syncs and len(told.changes) == len(expected))
+    assert words(told) == expected
+    assert reflector.stats.lists == 1
+    if how == "reset":  # the others let through what is on its way
+        watches = [one for one in server.requests if one.query.get("timeoutSeconds") == "99"]
+        began_again = int(watches[-1].query["resourceVersion"])
+        assert int(resume.resource_version) < began_again < cluster.resource_version
+
+
+async def test_events_sent_twice_in_a_replay_are_told_once(
+    cluster: Cluster,
+    server: ApiServer,
+    follow: Follow,
+    many: Callable[[], list[tuple[str, str]]],
+) -> None:
+    resume = await before(cluster, follow, "a", "goes")
+    delete(cluster, "goes")
+    cluster.create(crawljob(crawl="brief"))
+    delete(cluster, "brief")
+    expected = many()
+    server.faults.stall()  # so that the first reflector's watch does not use up the order
+    server.faults.duplicate(3000)
+    _, told = follow(resume=resume)
+    server.faults.release()
+    await until(lambda: told.syncs)
+    assert words(told)[-len(expected) :] == expected
+    assert told.gone == [("goes", True), ("brief", True)]
+
+
+@pytest.mark.parametrize("form", ["event", "status"])
+async def test_a_position_too_old_leaves_what_the_list_says(
+    cluster: Cluster, server: ApiServer, follow: Follow, form: Literal["event", "status"]
+) -> None:
+    resume = await before(cluster, follow, "stays", "changes", "goes")
+    cluster.patch("crawlers", "crawljob-changes", {"status": {"state": "complete"}}, status=True)
+    delete(cluster, "goes")
+    cluster.create(crawljob(crawl="comes"))
+    cluster.compact()
+    server.faults.gone_form = form
+    reflector, told = follow(resume=resume)
+    await until(lambda: told.syncs and reflector.trouble is None)
+    assert sorted(words(told)) == [
+        ("changes", "complete"),
+        ("comes", "running"),
+        ("stays", "running"),
+    ]
+    assert told.syncs == [str(cluster.resource_version)]
+    assert reflector.stats.lists == 1
+    assert reflector.stats.reconnects["expired"] == 1
+    delete(cluster, "comes")
+    await until(lambda: told.gone == [("comes", True)])
+
+
+async def test_history_forgotten_in_the_middle_of_a_replay_makes_the_rest_as_listed(
+    cluster: Cluster, follow: Follow, many: Callable[[], list[tuple[str, str]]]
+) -> None:
+    resume = await before(cluster, follow, "a", "goes")
+    cluster.create(crawljob(crawl="brief"))
+    expected = many()
+    delete(cluster, "brief")
+    delete(cluster, "goes")
+    reflector, told = follow(told=Acting(50, cluster.compact), resume=resume)
+    await until(lambda: told.syncs)
+    assert reflector.stats.lists == 1
+    assert told.names == ["a"]
+    assert told.state("a") == "complete"
+    assert told.gone == [("brief", False)]  # of the other the sink was never told
+    states = [word for word in words(told) if word[0] == "a"]
+    assert len(states) < len(expected)
+    assert states[:-1] == expected[: len(states) - 1]
+
+
+@pytest.mark.parametrize("position", ["99999999", "of-another-kind"])
+async def test_a_position_that_is_not_in_this_cluster_s_past_leaves_what_the_list_says(
+    cluster: Cluster, follow: Follow, caplog: pytest.LogCaptureFixture, position: str
+) -> None:
+    cluster.create(crawljob(crawl="a"))
+    reflector, told = follow(resume=Resumption(position, frozenset({"elsewhere"})))
+    await until(lambda: told.syncs and reflector.trouble is None)
+    assert words(told) == [("a", "running")]
+    assert told.syncs == [str(cluster.resource_version)]
+    assert f"the version watched last, {position}, is not of" in caplog.text
+
+
+async def test_an_end_that_never_comes_is_given_up_at_a_bookmark(
+    cluster: Cluster, follow: Follow
+) -> None:
+    """As after a restart with another cluster's position, or another selector."""
+    cluster.create(crawljob(crawl="a"))
+    reflector, told = follow(resume=Resumption("1", frozenset({"elsewhere"})))
+    await until(lambda: told.syncs)
+    assert told.syncs == [str(cluster.resource_version)]
+    assert reflector.trouble is None
+
+
+async def test_any_later_event_proves_that_the_past_was_told(
+    cluster: Cluster, server: ApiServer, follow: Follow
+) -> None:
+    server.faults.stall()
+    cluster.create(crawljob(crawl="a"))
+    position = str(cluster.resource_version)
+    cluster.advance(5)
+    reflector, told = follow(resume=Resumption(position, frozenset({"elsewhere"})))
+    await until(lambda: reflector.stats.lists)
+    cluster.create(crawljob(crawl="later"))
+    server.faults.release()
+    await until(lambda: told.syncs)
+    assert told.names == ["a", "later"]
+    assert told.syncs == [str(cluster.resource_version)]
+    assert told.gone == []
+
+
+async def test_what_is_deleted_after_the_list_is_not_raised_from_the_dead(
+    cluster: Cluster, server: ApiServer, follow: Follow
+) -> None:
+    resume = await before(cluster, follow, "a")
+    cluster.patch("crawlers", "crawljob-a", {"status": {"state": "complete"}}, status=True)
+    server.faults.stall()
+    reflector, told = follow(resume=resume)
+    await until(lambda: reflector.stats.lists)
+    delete(cluster, "a")
+    server.faults.release()
+    await until(lambda: told.syncs and told.gone)
+    assert words(told)[0] == ("a", "complete")
+    assert told.names == []
+
+
+async def test_an_event_that_cannot_be_read_leaves_its_object_as_listed(
+    cluster: Cluster, follow: Follow
+) -> None:
+    resume = await before(cluster, follow, "a")
+    cluster.create(crawljob(crawl="huge", spec={"extra": "x" * 200_000}))
+    reflector, told = follow(resume=resume, longest_line=100_000)
+    await until(lambda: told.syncs)
+    assert told.names == ["a", "huge"]
+    assert reflector.stats.skipped_lines == 1
+
+
+async def test_a_list_that_begins_anew_halfway_tells_nothing_twice(
+    cluster: Cluster, server: ApiServer, follow: Follow
+) -> None:
+    crawls = [f"c{n:02}" for n in range(30)]
+    resume = await before(cluster, follow, *crawls)
+    delete(cluster, "c00")
+    server.faults.refuse(500, 1, only="list")
+    reflector, told = follow(resume=resume, page_size=10)
+    await until(lambda: server.count("list") >= 4)
+    server.faults.expire_continues()
+    await until(lambda: told.syncs)
+    assert told.names == crawls[1:]
+    assert told.gone == [("c00", True)]
+    assert len(told.changes) == 29 + 2
+    assert reflector.stats.lists == 1
+
+
+@pytest.fixture
+async def silent(
+    cluster: Cluster, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[ApiServer, Connection]]:
+    """An API server that sends no bookmark, and little patience with it."""
+    monkeypatch.setattr(replay, "SILENCE", 0.3)
+    monkeypatch.setattr(replay, "PATIENCE", 0.6)
+    async with ApiServer(cluster, bookmark_every=600) as server:
+        yield server, await opened(server.write_kubeconfig(tmp_path / "silent"))
+
+
+async def test_where_neither_events_nor_bookmarks_come_it_is_soon_given_up(
+    cluster: Cluster, silent: tuple[ApiServer, Connection], follow: Follow
+) -> None:
+    cluster.create(crawljob(crawl="a"))
+    resume = Resumption(str(cluster.resource_version), frozenset({"elsewhere"}))
+    cluster.advance(5)
+    reflector, told = follow(through=silent[1], resume=resume)
+    await until(lambda: reflector.stats.watches)
+    assert not told.syncs
+    assert reflector.trouble == "what happened meanwhile is being replayed"
+    await until(lambda: told.syncs and reflector.stats.watches == 2)
+    assert words(told) == [("a", "running")]
+    assert told.syncs == [resume.resource_version]  # what comes is still told from there
+    assert reflector.trouble is None
+    cluster.create(crawljob(crawl="b"))
+    await until(lambda: told.names == ["a", "b"])
+
+
+@pytest.mark.parametrize("fault", ["forbidden", "silent"])
+async def test_a_watch_that_cannot_be_had_does_not_hide_the_content(
+    cluster: Cluster, silent: tuple[ApiServer, Connection], follow: Follow, fault: str
+) -> None:
+    cluster.create(crawljob(crawl="a"))
+    resume = Resumption(str(cluster.resource_version), frozenset({"uid-crawlers-a"}))
+    cluster.create(crawljob(crawl="b"))
+    server, through = silent
+    if fault == "forbidden":
+        server.faults.refuse(403, 10_000, only="watch")
+    else:
+        server.faults.stall("watch")
+    reflector, told = follow(through=through, resume=resume)
+    await until(lambda: told.syncs)
+    assert told.names == ["a", "b"]
+    assert reflector.synced
+    if fault == "forbidden":
+        assert "RBAC must allow list and watch" in str(reflector.trouble)
+    server.faults.release()
