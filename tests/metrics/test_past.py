@@ -185,11 +185,11 @@ def reference(served: Served) -> Iterator[Metric]:
         metric = Metric(family.base, family.help, family.kind, family.unit)
         if family.name == FINISHED:
             for record in memory.finished.values():
-                values = (
+                values: tuple[str, ...] = (
                     record.namespace, record.oid, record.crawl, record.state, record.stop_reason,
                 )  # fmt: skip
-                labels = dict(zip(family.labels, values, strict=True))
-                metric.add_sample(FINISHED, labels, record.finished)
+                named = dict(zip(family.labels, values, strict=True))
+                metric.add_sample(FINISHED, named, record.finished)
         for (name, values), total in memory.tallies.totals.items():
             if name == family.name:
                 metric.add_sample(name, dict(zip(family.labels, values, strict=True)), total)
