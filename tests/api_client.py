@@ -115,5 +115,5 @@ def job(name: str, namespace: str = "crawlers", **labels: str) -> dict[str, Any]
 async def until(condition: Callable[[], bool]) -> None:
     """Wait, at most five seconds, for what another task or process brings about."""
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nobody there to set an event
+        while not condition():
             await asyncio.sleep(0.01)

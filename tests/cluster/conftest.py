@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from cluster.apis import Api, Real, Simulated
 from cluster.recorder import Recorder
 from exporter.cluster.backoff import Backoff
 from exporter.cluster.connection import Connection
@@ -74,22 +72,3 @@ async def follow(connection: Connection) -> AsyncIterator[Follow]:
         task.cancel()
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         assert isinstance(result, asyncio.CancelledError), result
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def real_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Real]:
-    async with Real.started(tmp_path_factory.mktemp("apiserver")) as real:
-        yield real
-
-
-@pytest.fixture(params=["simulator", "real"])
-async def api(request: pytest.FixtureRequest, server: ApiServer) -> AsyncIterator[Api]:
-    """An API server with the CRD and no CrawlJobs: the simulator, or a real one."""
-    if request.param == "simulator":
-        yield Simulated(server)
-        return
-    if not Real.installed():
-        pytest.skip("KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver")
-    real: Real = request.getfixturevalue("real_server")
-    await real.clear()
-    yield real

@@ -282,6 +282,7 @@ async def test_a_new_certificate_does_not_cut_the_watches_on_the_old_one(
         cluster.create(crawljob())
         assert (await reply.piece()).startswith(b'{"type":"ADDED"')
     assert before is not None
+    assert before.client.pool_manager is not None
     assert before.client.pool_manager.closed
 
 

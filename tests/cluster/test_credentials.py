@@ -39,7 +39,8 @@ def write(path: Path, value: Any) -> Path:
     return path
 
 
-def content(file: str) -> str:
+def content(file: str | None) -> str:
+    assert file is not None
     return Path(file).read_text()
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from cluster.apis import Api, Real, Simulated
 from exporter.simulator import ApiServer, Cluster
 
 PATIENCE = 30.0
@@ -145,17 +144,3 @@ def cluster() -> Cluster:
 async def server(cluster: Cluster) -> AsyncIterator[ApiServer]:
     async with ApiServer(cluster, bookmark_every=0.2) as server:
         yield server
-
-
-@pytest.fixture(params=["simulator", "real"])
-async def api(
-    request: pytest.FixtureRequest, server: ApiServer, tmp_path: Path
-) -> AsyncIterator[Api]:
-    """The simulator, or a real API server."""
-    if request.param == "simulator":
-        yield Simulated(server)
-        return
-    if not Real.installed():
-        pytest.skip("KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver")
-    async with Real.started(tmp_path / "apiserver") as real:
-        yield real

@@ -175,7 +175,7 @@ async def test_it_lives_in_real_time_and_makes_up_for_what_was_missed() -> None:
     await asyncio.sleep(0)
     running = asyncio.create_task(browsertrix.run())
     async with asyncio.timeout(20):
-        while browsertrix.live:  # noqa: ASYNC110 - it has nobody to tell
+        while browsertrix.live:
             await asyncio.sleep(0.01)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
