@@ -1,0 +1,113 @@
+"""What happened to a crawl's pods: exits, evictions and restarts, each told once.
+
+Browsertrix never prunes ``podStatus``, and a status that steps back shows older exits again, so
+every exit is known by its identity and every level (evicted) by its rise.
+"""
+
+from typing import Final
+
+from exporter.crawljob import CrawlJob, PodInfo, derived
+from exporter.history.facts import Facts, PodFacts
+from exporter.history.happenings import (
+    Happening,
+    OomKilled,
+    PodEvicted,
+    PodExited,
+    RestartDue,
+)
+
+_OOM_EXIT_CODE: Final = 137
+
+
+def compare_pods(facts: Facts, job: CrawlJob, now: float, happenings: list[Happening]) -> None:
+    """Bring the facts of the pods up to this status, and add what happened to ``happenings``."""
+    pods = facts.pods
+    for name, info in job.status.pod_status.items():
+        if _has_news(pods.get(name), info):
+            break
+    else:
+        return
+    for pod in derived.pods(job):
+        info = pod.info
+        known = pods.get(pod.name) or PodFacts()
+        if info.evicted is not None:
+            _compare_eviction(known, pod, now, happenings)
+        if info.exit_time is not None or info.reason or info.exit_code is not None:
+            _compare_exit(facts, known, pod, now, happenings)
+        if not derived.has_ended(job):
+            _compare_restart(known, pod, now, happenings)
+        if known.exits or known.evicted or known.restarts:
+            pods[pod.name] = known
+
+
+def _has_news(known: PodFacts | None, info: PodInfo) -> bool:
+    """A quick look: nearly always the pods of a changed crawl have done nothing but work on."""
+    if info.evicted or info.new_memory or info.new_cpu:
+        return True
+    if known is None:
+        return info.exit_time is not None or bool(info.reason) or info.exit_code is not None
+    return known.evicted or info.exit_time is None or info.exit_time not in known.exits
+
+
+def _compare_eviction(
+    known: PodFacts, pod: derived.Pod, now: float, happenings: list[Happening]
+) -> None:
+    """Count false to true. One false may be an older status, so only the second ends the level."""
+    if pod.info.evicted:
+        known.recovering = False
+        if not known.evicted:
+            known.evicted = True
+            happenings.append(PodEvicted(now, pod.name, pod.role))
+            if pod.restart_reason == "evicted":
+                happenings.append(RestartDue(now, pod.name, "evicted"))
+    elif known.evicted:
+        known.evicted = not known.recovering
+        known.recovering = known.evicted
+
+
+def _compare_exit(
+    facts: Facts, known: PodFacts, pod: derived.Pod, now: float, happenings: list[Happening]
+) -> None:
+    """An exit is (pod, exit time), told once.
+
+    Redis pods have no exit times: theirs is (pod, reason, code). A crawler's exit whose time could
+    not be read is told likewise, and is not another one when the time is read after all.
+    """
+    info = pod.info
+    nameless = f"{info.reason or ''}/{'' if info.exit_code is None else info.exit_code}"
+    if info.exit_time is None:
+        if known.exits and (nameless in known.exits or not isinstance(known.exits[-1], str)):
+            return
+        known.remember_exit(nameless)
+    else:
+        if info.exit_time in known.exits:
+            return
+        told = nameless in known.exits
+        if told:
+            known.exits.remove(nameless)
+        known.remember_exit(info.exit_time)
+        facts.last_sign = max(facts.last_sign, info.exit_time)
+        if told:
+            return
+    at = now if info.exit_time is None else info.exit_time
+    reason = info.reason or ""
+    killed = reason == "oom" or info.exit_code == _OOM_EXIT_CODE
+    if killed and known.evicted:
+        reason = "evicted"
+    happenings.append(PodExited(at, pod.name, pod.role, reason, info.exit_code))
+    if killed and not known.evicted:
+        happenings.append(OomKilled(at, pod.name, pod.role))
+
+
+def _compare_restart(
+    known: PodFacts, pod: derived.Pod, now: float, happenings: list[Happening]
+) -> None:
+    """Told once for each new target; the other reasons are told with the eviction and the wish."""
+    reason = pod.restart_reason
+    if reason not in ("newMemory", "newCpu"):
+        return
+    target = pod.info.new_memory if reason == "newMemory" else pod.info.new_cpu
+    identity = f"{reason} {target}"
+    if identity not in known.restarts:
+        known.remember_restart(identity)
+        happenings.append(RestartDue(now, pod.name, reason))

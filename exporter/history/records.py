@@ -1,0 +1,39 @@
+"""What the ledger says of finished crawls and of happenings, as rows to serve and to show."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class FinishedCrawl(NamedTuple):
+    """A crawl that is over: a row of the file's table, as there may be a hundred thousand.
+
+    Moments in seconds since 1970.
+    """
+
+    uid: str
+    namespace: str
+    oid: str
+    crawl: str
+    state: str
+    """``unknown`` when it went while nobody looked."""
+    stop_reason: str
+    finished: float
+    """``status.finished``; the deletion or the last sign of life where there was none."""
+    paused_seconds: float
+    """Over all its pauses."""
+    gone: float | None
+    """When its object was found gone; None while it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedHappening:
+    """A happening as it was kept."""
+
+    noticed: float
+    at: float
+    uid: str
+    namespace: str
+    oid: str
+    crawl: str
+    kind: str
+    detail: dict[str, Any]

@@ -1,0 +1,264 @@
+"""Whole simulated lives, watched through kills and downtime: every count equals the account.
+
+The simulator keeps its own account of what a perfect observer of the wire should count. Its
+statuses step back; the observer is killed at random between any two events and replays what it
+has not on disk, and more.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.cluster.changes import Change
+from exporter.crawljob import parse_json
+from exporter.history import tallies
+from exporter.history.ledger import Ledger
+from exporter.history.observer import Observer
+from exporter.history.reading import happenings
+from exporter.history.tallies import Key
+from exporter.simulator.account import Account
+from exporter.simulator.browsertrix import Browsertrix
+from exporter.simulator.cluster import Cluster
+from exporter.simulator.lives import KINDS
+from factories import NAMESPACE
+from history.story import Clock
+
+START = 1_750_000_000.0
+
+
+class Exporter:
+    """An observer that follows a cluster in-process, as the reflector would have it."""
+
+    def __init__(self, cluster: Cluster, path: Path, clock: Clock) -> None:
+        self._cluster = cluster
+        self._path = path
+        self._clock = clock
+        self._version = 0
+        self.start()
+
+    def start(self) -> None:
+        """Open the ledger, list, replay from its position, and be synced."""
+        self.ledger = Ledger.open(self._path, clock=self._clock, retention=10**9)
+        self.observer = Observer(self.ledger, (NAMESPACE,), self._clock)
+        resumption = self.observer.resumption(NAMESPACE)
+        position = 0 if resumption is None else int(resumption.resource_version)
+        listed = self._cluster.snapshot()
+        if position < self._cluster.compacted_version:  # 410
+            position = listed.version
+        for stored in listed.objects:
+            if stored.version <= position:
+                self._tell(Change(NAMESPACE, None, parse_json(stored.data)))
+        self._version = position
+        self.follow()
+        self.observer.synced(NAMESPACE, str(self._version))
+
+    def follow(self, most: int = 10**9) -> None:
+        """Be told of up to so many events."""
+        for event in self._cluster.since(self._version, most):
+            gone = event.type == "DELETED"
+            self._tell(Change(NAMESPACE, None, parse_json(event.after.data), gone))
+            self._version = event.version
+
+    def reached(self) -> None:
+        """A bookmark."""
+        self.observer.reached(NAMESPACE, str(self._version))
+
+    def kill(self) -> None:
+        """End at once: what is not on disk is lost."""
+        self.ledger.keeper.close()
+
+    def _tell(self, change: Change) -> None:
+        self.observer.change(change)
+
+
+def live(
+    browsertrix: Browsertrix, clock: Clock, between: Callable[[], None], limit: int = 10**9
+) -> None:
+    """Let lives go on, event by event, until nothing is left to happen."""
+    browsertrix.step(clock.now)
+    while browsertrix.next_due is not None and limit:
+        clock.now = browsertrix.next_due
+        browsertrix.step(clock.now)
+        between()
+        limit -= 1
+
+
+def counted(ledger: Ledger) -> dict[Key, float]:
+    ours = (
+        tallies.FINISHED,
+        tallies.STATES_ENTERED,
+        tallies.POD_EXITS,
+        tallies.POD_EVICTIONS,
+        tallies.POD_OOM_KILLS,
+        tallies.POD_RESTARTS,
+        tallies.PAUSES,
+        tallies.RESUMES,
+        tallies.VANISHED,
+    )
+    totals = ledger.memory.tallies.totals
+    return {key: value for key, value in totals.items() if value and key[0] in ours}
+
+
+def accounted(account: Account) -> dict[Key, float]:
+    expected: Counter[Key] = Counter()
+    for one in account.finished.values():
+        expected[tallies.FINISHED, (one.namespace, one.state, one.stop_reason)] += 1
+    for namespace, _, _ in account.vanished.values():
+        expected[tallies.VANISHED, (namespace,)] += 1
+    for family, by_labels in (
+        (tallies.STATES_ENTERED, account.states),
+        (tallies.POD_EXITS, account.exits),
+        (tallies.POD_RESTARTS, account.restarts),
+    ):
+        expected.update({(family, labels): amount for labels, amount in by_labels.items()})
+    for family, rest, by_namespace in (
+        (tallies.POD_EVICTIONS, ("crawler",), account.evictions),
+        (tallies.POD_OOM_KILLS, ("crawler",), account.oom_kills),
+        (tallies.PAUSES, (), account.pauses),
+        (tallies.RESUMES, (), account.resumes),
+    ):
+        expected.update({(family, (name, *rest)): n for name, n in by_namespace.items()})
+    return dict(expected)
+
+
+def remembered(ledger: Ledger) -> dict[str, tuple[str, ...]]:
+    return {
+        uid: (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, str(one.finished))
+        for uid, one in ledger.memory.finished.items()
+        if one.state != "unknown"
+    }
+
+
+def ended(account: Account) -> dict[str, tuple[str, ...]]:
+    return {
+        uid: (e.namespace, e.oid, e.crawl, e.state, e.stop_reason, str(float(e.finished)))
+        for uid, e in account.finished.items()
+    }
+
+
+def world(seed: int) -> tuple[Clock, Cluster, Browsertrix]:
+    clock = Clock(START)
+    cluster = Cluster(clock=clock, seed=seed)
+    return (
+        clock,
+        cluster,
+        Browsertrix(cluster, seed=seed, clock=clock, stale_writes=True, speed=20, pause_limit=600),
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_life_is_counted_as_it_was(kind: str, tmp_path: Path) -> None:
+    clock, cluster, browsertrix = world(7)
+    for _ in range(2):
+        browsertrix.start(kind)
+    exporter = Exporter(cluster, tmp_path / "ledger", clock)
+    live(browsertrix, clock, exporter.follow)
+    assert counted(exporter.ledger) == accounted(browsertrix.account)
+    assert remembered(exporter.ledger) == ended(browsertrix.account)
+    for uid, seconds in browsertrix.account.paused_seconds.items():
+        assert exporter.ledger.memory.finished[uid].paused_seconds == pytest.approx(seconds, abs=1)
+    exporter.kill()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kills_between_any_two_events_change_no_count(tmp_path: Path, seed: int) -> None:
+    chaos = random.Random(seed)
+    clock, cluster, browsertrix = world(seed)
+    browsertrix.crawls = 5
+    path = tmp_path / "ledger"
+    exporter = Exporter(cluster, path, clock)
+    kills = 0
+
+    def between() -> None:
+        nonlocal exporter, kills
+        if len(browsertrix.account.finished) >= 9:
+            browsertrix.crawls = 0
+        dice = chaos.random()
+        if dice < 0.02:
+            exporter.follow(chaos.randrange(3))  # killed while it was being told
+            exporter.kill()
+            kills += 1
+            exporter = Exporter(cluster, path, clock)
+        elif dice < 0.03:
+            exporter.kill()
+            kills += 1
+            live(browsertrix, clock, lambda: None, chaos.randrange(300))
+            exporter = Exporter(cluster, path, clock)
+        else:
+            exporter.follow()
+            if dice < 0.1:
+                exporter.reached()
+            elif dice < 0.2:
+                exporter.ledger.tidy()
+                exporter.ledger.flush()
+
+    live(browsertrix, clock, between)
+    exporter.follow()
+    assert len(browsertrix.account.finished) >= 9
+    assert kills
+    assert counted(exporter.ledger) == accounted(browsertrix.account)
+    assert remembered(exporter.ledger) == ended(browsertrix.account)
+    exporter.ledger.close()
+    exporter = Exporter(cluster, path, clock)
+    assert counted(exporter.ledger) == accounted(browsertrix.account)
+    assert remembered(exporter.ledger) == ended(browsertrix.account)
+    log = Counter(one.uid for one in happenings(path) if one.kind == "finished")
+    assert log == dict.fromkeys(browsertrix.account.finished, 1)
+    exporter.kill()
+
+
+def test_two_exporters_of_which_one_was_often_down_agree(tmp_path: Path) -> None:
+    clock, cluster, browsertrix = world(11)
+    browsertrix.crawls = 8
+    steady = Exporter(cluster, tmp_path / "steady", clock)
+    shaky = Exporter(cluster, tmp_path / "shaky", clock)
+    steps = 0
+
+    def between() -> None:
+        nonlocal shaky, steps
+        steps += 1
+        if len(browsertrix.account.finished) >= 9:
+            browsertrix.crawls = 0
+        steady.follow()
+        if steps % 200 == 0:
+            shaky.kill()
+            shaky = Exporter(cluster, tmp_path / "shaky", clock)
+
+    live(browsertrix, clock, between)
+    shaky.follow()
+
+    def said(exporter: Exporter) -> set[tuple[str, str, str, float]]:
+        records = exporter.ledger.memory.finished.values()
+        return {(one.uid, one.state, one.stop_reason, one.finished) for one in records}
+
+    assert len(said(steady)) >= 9
+    assert said(steady) == said(shaky)
+    assert counted(steady.ledger) == counted(shaky.ledger)
+    for exporter in (steady, shaky):
+        exporter.kill()
+
+
+def test_after_compaction_what_is_missing_has_vanished(tmp_path: Path) -> None:
+    clock, cluster, browsertrix = world(3)
+    browsertrix.crawls = 10
+    path = tmp_path / "ledger"
+    exporter = Exporter(cluster, path, clock)
+    live(browsertrix, clock, exporter.follow, 400)
+    exporter.ledger.flush()
+    exporter.kill()
+    before = {uid for uid, facts in exporter.ledger.memory.facts.items() if facts.ending is None}
+    browsertrix.crawls = 0
+    live(browsertrix, clock, lambda: None, 3000)
+    cluster.compact()
+    exporter = Exporter(cluster, path, clock)
+    there = {one["metadata"]["uid"] for one in cluster.objects()}
+    vanished = {
+        uid for uid, one in exporter.ledger.memory.finished.items() if one.state == "unknown"
+    }
+    assert vanished
+    assert vanished == before - there
+    assert counted(exporter.ledger)[tallies.VANISHED, (NAMESPACE,)] == len(vanished)
+    exporter.kill()

@@ -1,0 +1,214 @@
+"""Finished crawls stay for a while, happenings are kept in a log, and neither grows for ever."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter.history import memory
+from exporter.history.reading import finished_crawls, happenings
+from exporter.history.records import FinishedCrawl, LoggedHappening
+from exporter.history.store import StoreError
+from exporter.history.tallies import FINISHED
+from factories import NAMESPACE, OID, UPDATED_EPOCH
+from history.story import NOW, Watch
+
+OVER = {"state": "complete", "finished": "2025-05-21T12:04:00Z"}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "history.db"
+
+
+class Shown:
+    """An audience."""
+
+    def __init__(self) -> None:
+        self.now: dict[str, FinishedCrawl] = {}
+
+    def finished(self, record: FinishedCrawl) -> None:
+        self.now[record.uid] = record
+
+    def forgotten(self, record: FinishedCrawl) -> None:
+        assert self.now.pop(record.uid) == record
+
+
+def shown(watch: Watch) -> Shown:
+    audience = Shown()
+    watch.ledger.audience = audience
+    return audience
+
+
+def crawls(watch: Watch) -> list[str]:
+    return [one.crawl for one in watch.ledger.memory.finished.values()]
+
+
+def test_a_finished_crawl_is_shown_until_its_retention_after_it_is_gone(path: Path) -> None:
+    watch = Watch(path, retention=3600)
+    audience = shown(watch)
+    watch.synced()
+    watch.told(10, status=OVER)
+    watch.clock.now += 7200  # still there
+    watch.ledger.tidy()
+    assert len(audience.now) == 1
+    watch.told(11, status=OVER, gone=True)
+    watch.clock.now += 3599
+    watch.ledger.tidy()
+    (record,) = audience.now.values()
+    assert record == FinishedCrawl(
+        record.uid,
+        NAMESPACE,
+        OID,
+        record.crawl,
+        "complete",
+        "",
+        UPDATED_EPOCH + 240,
+        0.0,
+        NOW + 7200,
+    )
+    watch.clock.now += 1
+    watch.ledger.tidy()
+    assert audience.now == {}
+    watch.ledger.flush()
+    watch.kill()
+    assert watch.ledger.memory.finished == {}
+    assert watch.total(FINISHED, "complete", "") == 1
+
+
+def test_what_passed_its_time_during_a_downtime_is_not_shown_again(path: Path) -> None:
+    watch = Watch(path, retention=3600)
+    watch.synced()
+    watch.told(10, crawl="old", status=OVER, gone=True)
+    watch.clock.now += 1800
+    watch.told(11, crawl="new", status=OVER, gone=True)
+    watch.clock.now += 1800
+    watch.kill()
+    assert crawls(watch) == ["new"]
+
+
+def test_the_retention_counts_from_when_it_was_found_gone(path: Path) -> None:
+    """A crawl that ended long ago, in a downtime, is shown all the same."""
+    watch = Watch(path, retention=3600)
+    watch.synced()
+    watch.clock.now += 10 * 3600
+    watch.told(10, status=OVER, gone=True)
+    watch.ledger.tidy()
+    assert len(crawls(watch)) == 1
+
+
+def test_too_many_finished_crawls_push_out_the_oldest_that_are_gone(path: Path) -> None:
+    watch = Watch(path, max_finished=3)
+    audience = shown(watch)
+    watch.synced()
+    watch.told(10, crawl="there", status=OVER)
+    for number in range(5):
+        watch.told(11 + number, crawl=f"gone{number}", status=OVER, gone=True)
+    assert sorted(crawls(watch)) == ["gone3", "gone4", "there"]
+    assert {one.crawl for one in audience.now.values()} == set(crawls(watch))
+    assert watch.ledger.memory.dropped == 3
+    watch.kill()
+    assert sorted(crawls(watch)) == ["gone3", "gone4", "there"]
+    assert watch.ledger.memory.dropped == 3
+    watch.told(11, crawl="gone0", status=OVER, gone=True)  # a replay
+    assert watch.total(FINISHED, "complete", "") == 6
+
+
+def test_an_audience_is_told_when_an_end_is_better_known(path: Path) -> None:
+    watch = Watch(path)
+    audience = shown(watch)
+    watch.synced()
+    watch.told(10, status=OVER)
+    watch.told(11, status={**OVER, "stopReason": "size-limit"})
+    (record,) = audience.now.values()
+    assert record.stop_reason == "size-limit"
+
+
+def test_a_finished_crawl_knows_how_long_it_was_paused(path: Path) -> None:
+    watch = Watch(path)
+    watch.synced()
+    watch.told(10, spec={"pausedAt": "2025-05-21T12:01:00Z"})
+    watch.clock.now = UPDATED_EPOCH + 90
+    watch.told(11)
+    watch.kill()
+    watch.told(12, spec={"pausedAt": "2025-05-21T12:03:00Z"})
+    watch.told(13, spec={"pausedAt": "2025-05-21T12:03:00Z"}, status=OVER)
+    (record,) = watch.ledger.memory.finished.values()
+    assert record.paused_seconds == 30 + 60
+
+
+def test_the_log_is_kept_for_the_retention(path: Path) -> None:
+    watch = Watch(path, retention=3600)
+    watch.synced()
+    watch.told(10)
+    watch.clock.now += 3000
+    watch.told(11, status={"state": "waiting_capacity"})
+    watch.clock.now += 601
+    watch.ledger.tidy()
+    watch.ledger.flush()
+    assert [one.detail["state"] for one in happenings(path)] == ["waiting_capacity"]
+
+
+def test_what_waits_for_a_bad_disk_does_not_fill_the_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "LONGEST_LOG", 50)
+    watch = Watch(path)
+    watch.synced()
+    watch.ledger.keeper._store._connection.execute("PRAGMA query_only=1")  # type: ignore[union-attr] # it is open
+    for version in range(150):
+        state = "waiting_capacity" if version % 2 else "running"
+        figures = {"crawlExecTime": 2700 + version}
+        watch.told(10 + version, pods={}, status={"state": state, **figures})
+    assert len(watch.ledger._unwritten.log) == 50
+
+
+def test_happenings_are_read_newest_first(path: Path) -> None:
+    watch = Watch(path)
+    watch.synced()
+    watch.told(10)
+    watch.clock.now += 60
+    watch.told(11, status=OVER)
+    uid = next(iter(watch.ledger.memory.facts))
+    crawl = watch.ledger.memory.facts[uid].crawl
+    finished, entered, first = happenings(path)
+    assert finished == LoggedHappening(
+        NOW + 60,
+        UPDATED_EPOCH + 240,
+        uid,
+        NAMESPACE,
+        OID,
+        crawl,
+        "finished",
+        {"state": "complete", "stop_reason": "", "lasted": 1200.0, "paused": None},
+    )
+    assert (entered.kind, entered.detail) == (
+        "state entered",
+        {"state": "complete", "previous": "running"},
+    )
+    assert (first.kind, first.noticed) == ("state entered", NOW)
+
+
+def test_reading_can_be_narrowed(path: Path) -> None:
+    watch = Watch(path)
+    watch.synced()
+    watch.told(10, crawl="one", status=OVER)
+    watch.clock.now += 60
+    watch.told(11, crawl="two", status={**OVER, "finished": "2025-05-21T12:05:00Z"})
+    assert [one.crawl for one in finished_crawls(path)] == ["two", "one"]
+    assert [one.crawl for one in finished_crawls(path, crawl="one")] == ["one"]
+    assert [one.crawl for one in finished_crawls(path, since=UPDATED_EPOCH + 300)] == ["two"]
+    assert {one.crawl for one in happenings(path, since=NOW + 1)} == {"two"}
+    assert {one.crawl for one in happenings(path, crawl="one")} == {"one"}
+
+
+@pytest.mark.parametrize("content", [None, b"no ledger at all" * 100, b""])
+def test_a_file_that_is_no_ledger_cannot_be_read_and_is_left_alone(
+    path: Path, content: bytes | None
+) -> None:
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"history\.db"):
+        finished_crawls(path)
+    assert [file.read_bytes() for file in path.parent.iterdir()] == (
+        [] if content is None else [content]
+    )

@@ -1,0 +1,199 @@
+"""What is told of a crawl itself: states, start, pauses, scaling, restarts; each once."""
+
+from typing import Any
+
+import pytest
+
+from exporter.crawljob import parse_json
+from exporter.history.comparison import compare
+from exporter.history.happenings import (
+    Canceled,
+    Paused,
+    RestartDue,
+    Resumed,
+    Scaled,
+    Started,
+    StateEntered,
+)
+from factories import ABSENT, UPDATED_EPOCH, crawljob, to_wire
+from history.story import NOW, Told
+
+CREATED_EPOCH = UPDATED_EPOCH - 960
+PAUSED_AT = "2025-05-21T12:05:00Z"
+PAUSED_EPOCH = UPDATED_EPOCH + 300
+
+
+def known(**parts: Any) -> Told:
+    told = Told()
+    told.status(**parts)
+    return told
+
+
+def test_the_first_status_enters_its_state() -> None:
+    assert Told().status() == [StateEntered(NOW, "running", "")]
+
+
+def test_an_object_without_a_status_is_starting() -> None:
+    told = Told()
+    assert told.status(status=dict.fromkeys(("state", "podStatus"), ABSENT)) == [
+        StateEntered(NOW, "starting", "")
+    ]
+
+
+def test_the_same_status_again_tells_nothing() -> None:
+    told = known()
+    assert told.status() == []
+
+
+def test_each_return_to_a_state_is_entered_anew() -> None:
+    told = known()
+    happenings = [
+        *told.status(status={"state": "waiting_capacity"}),
+        *told.status(status={"state": "running", "crawlExecTime": 2760}),
+    ]
+    assert happenings == [
+        StateEntered(NOW, "waiting_capacity", "running"),
+        StateEntered(NOW, "running", "waiting_capacity"),
+    ]
+
+
+def test_a_status_that_steps_back_does_not_return_to_the_state_before() -> None:
+    told = known()
+    told.status(status={"state": "generate-wacz", "crawlExecTime": 2760})
+    assert told.status(status={"state": "running", "crawlExecTime": 2700}) == []
+    assert told.status(status={"state": "generate-wacz", "crawlExecTime": 2760}) == []
+
+
+def test_a_return_with_lower_figures_is_believed_when_it_is_told_twice() -> None:
+    told = known()
+    told.status(status={"state": "generate-wacz", "crawlExecTime": 2760})
+    lower = {"state": "running", "crawlExecTime": 2700}
+    assert told.status(status=lower) == []
+    assert told.status(status=lower) == [StateEntered(NOW, "running", "generate-wacz")]
+
+
+def test_an_unreadable_state_is_no_state() -> None:
+    told = known()
+    assert told.status(status={"state": 7}) == []
+    assert told.status() == []
+
+
+def test_words_of_newer_releases_are_entered_too() -> None:
+    told = known()
+    assert told.status(status={"state": "levitating"}) == [
+        StateEntered(NOW, "levitating", "running")
+    ]
+
+
+def test_the_wait_ends_at_the_first_run() -> None:
+    told = known(status={"state": "waiting_capacity", "lastUpdatedTime": ""})
+    running = {"state": "running"}
+    assert told.status(status=running) == [
+        StateEntered(NOW, "running", "waiting_capacity"),
+        Started(UPDATED_EPOCH, UPDATED_EPOCH - CREATED_EPOCH),
+    ]
+    told.status(status={"state": "waiting_capacity"})
+    assert told.status(status=running) == [StateEntered(NOW, "running", "waiting_capacity")]
+
+
+@pytest.mark.parametrize("moment", ["", "2025-05-21T11:00:00Z", "2025-05-21T13:00:00Z"])
+def test_a_start_without_a_plausible_moment_is_now(moment: str) -> None:
+    told = known(status={"state": "starting", "lastUpdatedTime": ""})
+    happenings = told.status(status={"lastUpdatedTime": moment})
+    assert happenings[1:] == [Started(NOW, NOW - CREATED_EPOCH)]
+
+
+def test_a_start_of_unknown_creation_has_no_wait() -> None:
+    told = Told(metadata={"creationTimestamp": ABSENT})
+    told.status(status={"state": "starting"})
+    assert told.status()[1:] == [Started(NOW, None)]
+
+
+def test_no_start_is_told_of_a_crawl_first_seen_running() -> None:
+    told = known()
+    told.status(status={"state": "waiting_capacity"})
+    assert not any(isinstance(happening, Started) for happening in told.status())
+
+
+def test_a_pause_is_told_from_its_request_to_its_end() -> None:
+    told = known()
+    assert told.status(spec={"pausedAt": PAUSED_AT}) == [Paused(PAUSED_EPOCH)]
+    assert told.status(spec={"pausedAt": PAUSED_AT}) == []
+    assert told.status(NOW + 60) == [Resumed(NOW + 60, NOW + 60 - PAUSED_EPOCH)]
+    assert told.facts.paused_seconds == NOW + 60 - PAUSED_EPOCH
+    assert told.status(NOW + 90) == []
+
+
+def test_pauses_add_up() -> None:
+    told = known(spec={"pausedAt": PAUSED_AT})
+    told.status(PAUSED_EPOCH + 100)
+    told.status(spec={"pausedAt": "2025-05-21T12:15:00Z"})
+    told.status(UPDATED_EPOCH + 15 * 60 + 50)
+    assert told.facts.paused_seconds == 150
+
+
+def test_a_pause_first_seen_is_told() -> None:
+    assert Paused(PAUSED_EPOCH) in Told().status(spec={"pausedAt": PAUSED_AT})
+
+
+def test_another_pause_without_an_end_between_is_two_pauses_of_which_one_has_no_length() -> None:
+    told = known(spec={"pausedAt": PAUSED_AT})
+    assert told.status(spec={"pausedAt": "2025-05-21T12:08:00Z"}) == [
+        Resumed(UPDATED_EPOCH + 480, None),
+        Paused(UPDATED_EPOCH + 480),
+    ]
+    assert told.facts.paused_seconds == 0
+
+
+@pytest.mark.parametrize("value", [{"at": 1}, "soon", -5])
+def test_an_unreadable_pause_is_no_resume(value: object) -> None:
+    told = known(spec={"pausedAt": PAUSED_AT})
+    assert told.status(spec={"pausedAt": value}) == []
+
+
+def test_an_unreadable_spec_is_no_resume() -> None:
+    told = known(spec={"pausedAt": PAUSED_AT})
+    broken = parse_json(to_wire(crawljob() | {"spec": "?"}))
+    assert compare(told.facts, broken, NOW).happenings == []
+
+
+def test_scaling_is_told_by_what_was_asked_for() -> None:
+    told = known()
+    assert told.status(spec={"scale": 1, "browserWindows": 2}) == [
+        Scaled(NOW, "scale", 3, 1),
+        Scaled(NOW, "browserWindows", 6, 2),
+    ]
+    assert told.status(spec={"scale": 1, "browserWindows": ABSENT}) == []
+    assert told.status(spec={"scale": 1, "browserWindows": 4}) == [
+        Scaled(NOW, "browserWindows", 2, 4)
+    ]
+
+
+def test_a_forced_restart_is_told_once_for_each_request() -> None:
+    told = known()
+    asked = {"restartTime": "2025-05-21T12:01:00Z"}
+    assert told.status(spec=asked) == [RestartDue(UPDATED_EPOCH + 60, "", "forced")]
+    assert told.status(spec=asked, status=asked) == []
+    assert told.status(spec=asked) == []  # the status stepped back
+    again = {"restartTime": "2025-05-21T12:02:00Z"}
+    assert told.status(spec=again) == [RestartDue(UPDATED_EPOCH + 120, "", "forced")]
+
+
+def test_the_deletion_of_an_unfinished_crawl_cancels_it_once() -> None:
+    told = known()
+    deleted = {"deletionTimestamp": "2025-05-21T12:09:00Z"}
+    assert told.status(metadata=deleted) == [Canceled(UPDATED_EPOCH + 540)]
+    # A deleted organisation's finalizer goes off and on: a thousand events, one happening.
+    assert [told.status(metadata=deleted | {"finalizers": [str(n)]}) for n in range(50)] == [
+        []
+    ] * 50
+
+
+def test_figures_only_ever_grow() -> None:
+    told = Told()
+    first = told.difference(status={"crawlExecTime": 100, "pagesDone": 10, "size": 1000})
+    assert (first.exec_seconds, first.pages, first.size) == (100, 10, 1000)
+    back = told.difference(status={"crawlExecTime": 40, "pagesDone": 4, "size": 400})
+    assert (back.exec_seconds, back.pages, back.size) == (0, 0, 0)
+    forward = told.difference(status={"crawlExecTime": 160, "pagesDone": 12, "size": 1100})
+    assert (forward.exec_seconds, forward.pages, forward.size) == (60, 2, 100)
