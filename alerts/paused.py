@@ -36,9 +36,8 @@ def _paused_by(name: str, *, summary: str, why: str, reasons: str, dashboard: Da
         severity=Severity.WARNING,
         summary=summary,
         description=f"{CRAWL} was paused by Browsertrix ({{{{ $labels.stop_reason }}}}) {why}",
-        condition=" or ".join(
-            f"paused with stop reason `{reason}`" for reason in reasons.split("|")
-        ),
+        condition="paused with stop reason "
+        + " or ".join(f"`{reason}`" for reason in reasons.split("|")),
         expr=f"""\
 max by ({CRAWL_LABELS}, stop_reason) (
   browsertrix_crawl_stop_reason{{stop_reason=~"{reasons}"}}

@@ -17,8 +17,8 @@ a gap, shorter ones keep firing through it."""
 ENDED_WINDOW: Final = "1h"
 ENDED_WINDOW_SECONDS: Final = 3600
 """How long an end is told. Long enough for Prometheus, Alertmanager and the exporter to be
-restarted meanwhile; short enough that a silence or a resolved page does not stay for a day. Must stay below
-the exporter's ``--history.retention`` (24 h), and is the same window twice."""
+restarted meanwhile; short enough that a page does not stay open for a day. Must stay below the
+exporter's ``--history.retention`` (24 h). Both numbers say the same."""
 
 FAILURE_RATIO: Final = 0.5
 FAILURES: Final = 5
