@@ -16,7 +16,7 @@ from dashboards.colours import (
 )
 from dashboards.frame import NAMESPACE, ONE_CRAWL, ORGANISATION, Board, Event, line, section
 from dashboards.panels import FILLING, Look, Panel, Query, lines, number, timeline, word
-from dashboards.promql import POD, Selection, named_pods
+from dashboards.promql import POD, Selection, exit_reasons, named_pods
 from dashboards.tables import Label, Value, rows
 
 ONE: Final = Selection(namespace='namespace=~"$namespace"', crawl='crawl="$crawl"')
@@ -265,7 +265,8 @@ _PODS: Final = section(
             Label(label="role", title="Role", width=80),
             Label(label="exit_reason", title="Last exit", width=110),
             Value(
-                expr=ONE.last("browsertrix_pod_info", by=("pod", "role", "exit_reason")),
+                expr="topk by (pod) (1, max by (pod, role, exit_reason) (max_over_time("
+                f"timestamp({ONE.of('browsertrix_pod_info')})[$__range:1m])))",
             ),
             Value(
                 title="Exit code",
@@ -309,7 +310,6 @@ _PODS: Final = section(
 )
 
 _EXIT: Final = ONE.merged("browsertrix_pod_exit_timestamp_seconds")
-_EXIT_REASON: Final = ONE.merged("browsertrix_pod_info", by=(*POD, "exit_reason"))
 
 BOARD: Final = Board(
     uid="browsertrix-crawl",
@@ -319,7 +319,8 @@ BOARD: Final = Board(
     events=(
         Event(
             name="Exits",
-            expr=f"{_EXIT} * on ({', '.join(POD)}) group_left (exit_reason) {_EXIT_REASON} * 1000",
+            expr=f"{_EXIT} * on ({', '.join(POD)}) group_left (exit_reason) "
+            f"{exit_reasons(ONE)} * 1000",
             colour=NOTICE,
             title="Pod exited",
             text="{{pod}}: {{exit_reason}}",

@@ -241,7 +241,7 @@ _CONTENT: Final = section(
             "Transactions written, and writes that failed. The exporter goes on from memory while "
             "it cannot write.",
             Query(expr=_rate("ledger_writes_total"), legend="{{instance}} written per second"),
-            Query(expr=_count("ledger_failures_total"), legend="{{instance}} failed"),
+            Query(expr=_count("ledger_write_failures_total"), legend="{{instance}} failed"),
             look=Look(low=0),
         ),
     ),

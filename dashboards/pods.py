@@ -14,7 +14,7 @@ from dashboards.panels import (
     number,
     shades,
 )
-from dashboards.promql import POD, Selection, largest, total
+from dashboards.promql import POD, Selection, exit_reasons, largest, total
 from dashboards.tables import NAMESPACE as HIDDEN_NAMESPACE
 from dashboards.tables import TO_CRAWL, Label, Value, rows
 
@@ -156,6 +156,8 @@ _FILLED: Final = section(
     ),
 )
 
+_LAST_EXITS: Final = largest(20, PODS.merged("browsertrix_pod_exit_timestamp_seconds"))
+
 _EXITS: Final = section(
     "Exits and restarts",
     line(
@@ -199,28 +201,24 @@ _EXITS: Final = section(
         9,
         rows(
             "Last exits",
-            "The pods that exited last within the time shown, and why. 137 is out of memory or "
+            "The pods that exited last, of crawls that there are, and why. 137 is out of memory or "
             "evicted, 3 out of space, 11 and 13 a restart on request.",
             *_POD,
             Label(label="exit_reason", title="Reason", width=110, colours=EXIT_REASONS),
             Value(
                 title="Exited",
-                expr=largest(20, PODS.last("browsertrix_pod_exit_timestamp_seconds")) + " * 1000",
+                expr=f"{_LAST_EXITS} * on ({', '.join(POD)}) group_left (exit_reason) "
+                f"{exit_reasons(PODS)} * 1000",
                 unit="dateTimeAsIso",
                 width=170,
             ),
             Value(
                 title="Code",
-                expr=f"{PODS.last('browsertrix_pod_exit_code')} and on ({', '.join(POD)}) "
-                + largest(20, PODS.last("browsertrix_pod_exit_timestamp_seconds")),
+                expr=f"{PODS.merged('browsertrix_pod_exit_code')} "
+                f"and on ({', '.join(POD)}) {_LAST_EXITS}",
                 unit="none",
                 width=70,
                 thresholds=((None, GOOD), (1, WARN), (11, GOOD), (16, WARN), (137, BAD)),
-            ),
-            Value(
-                expr=f"{PODS.last('browsertrix_pod_info', by=(*POD, 'exit_reason'))} "
-                f"and on ({', '.join(POD)}) "
-                + largest(20, PODS.last("browsertrix_pod_exit_timestamp_seconds")),
             ),
             sort="Exited",
             look=Look(no_value="no pod exited"),

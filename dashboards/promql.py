@@ -91,6 +91,15 @@ def quantile(share: float, expression: str, *by: str) -> str:
     return f"histogram_quantile({share}, {total(expression, *by, 'le')})"
 
 
+def exit_reasons(selection: Selection) -> str:
+    """Why each pod exited last, one series for a pod.
+
+    When the reason changes, one of a pair of exporters still says the old one for a scrape: two
+    series for a pod, which a join would refuse, and with it the whole answer.
+    """
+    return f"topk by ({', '.join(POD)}) (1, {selection.of('browsertrix_pod_info')})"
+
+
 def named_pods(expression: str, selection: Selection) -> str:
     """Add a pod's role and index: a legend with whole pod names is nothing to read."""
     info = selection.merged("browsertrix_pod_info", by=(*POD, "role", "index"))

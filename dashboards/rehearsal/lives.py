@@ -40,6 +40,8 @@ def _has_a_hard_day(crawl: Crawl) -> Life:
     yield crawl.traits.work * 0.05
     yield from pause(crawl)
     yield 0.75 * _HOUR
+    crawl.ask_resume()
+    yield 180
     yield from resume(crawl)
     crawl.ask_scale(crawl.wanted + 1)
     yield 30

@@ -7,13 +7,17 @@ once for each scrape. Nothing but the reflector's work and the network is left o
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
+from dashboards.pending import pending_text
 from dashboards.rehearsal.lives import HOURS, enter
 from exporter.cluster.changes import Change
 from exporter.cluster.connection import Connection
 from exporter.cluster.reflector import Reflector
 from exporter.crawljob import parse_json
+from exporter.history.ledger import Ledger
+from exporter.history.observer import Observer
 from exporter.metrics import Exposition, OwnMetrics, SeriesStore, catalog
 from exporter.metrics.exposition import Format
 from exporter.simulator import Browsertrix, Cluster
@@ -45,9 +49,11 @@ class Recording:
 class _Exporter:
     """The rooms of an exporter whose reflector is told what happened instead of asking."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, folder: Path) -> None:
         families = catalog(PAUSE_LIMIT)
         self._cluster = cluster
+        self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
+        self._observer = Observer(self._ledger, [""], cluster.clock)
         self._seen = 0
         self._store = SeriesStore(families)
         self._watch = Reflector(cast("Connection", None), "", self._store)  # it never runs
@@ -61,6 +67,7 @@ class _Exporter:
         stats = self._watch.stats
         for event in events:
             change = _change(event)
+            self._observer.change(change)
             self._store.change(change)
             if change.after is not None and not change.gone:
                 self._watch.problems.look(event.after.key, change.after)
@@ -68,6 +75,7 @@ class _Exporter:
             stats.last_event = now - 4
         if not self._watch.synced:
             self._watch.synced = True
+            self._observer.synced("", str(self._seen))
             self._store.synced("", str(self._seen))
             stats.lists, stats.last_list = 1, now
         stats.events["BOOKMARK"] += 1
@@ -77,18 +85,25 @@ class _Exporter:
             stats.reconnects["ended"] += 1
         if now % 7200 < SCRAPE_EVERY:
             stats.reconnects["cut"] += 1
+            stats.list_failures["unreachable"] += 1
             stats.stale_events += 2
+        self._ledger.tidy()
+        self._ledger.flush()
         return events
+
+    def close(self) -> None:
+        """Let the ledger's file go."""
+        self._ledger.close()
 
     def scrape(self, now: float) -> bytes:
         """What it serves now, as OpenMetrics."""
         text = b"".join(self._exposition.chunks(Format.OPENMETRICS, None, now))
         self._own.scraped(0.004 + len(text) / 2e8, len(text), Format.OPENMETRICS)
-        return text
+        return pending_text(self._ledger) + text
 
 
-def record(target: BinaryIO, end: float, seed: int = 7) -> Recording:
-    """Write ``HOURS`` of history until ``end`` (seconds since 1970).
+def record(target: BinaryIO, folder: Path, end: float, seed: int = 7) -> Recording:
+    """Write ``HOURS`` of history until ``end`` (seconds since 1970); ``folder`` is for the ledger.
 
     The same seed gives the same lives.
     """
@@ -104,7 +119,7 @@ def record(target: BinaryIO, end: float, seed: int = 7) -> Recording:
         namespaces=("crawlers", "crawlers-eu"),
         organisations=4,
     )
-    exporter = _Exporter(cluster)
+    exporter = _Exporter(cluster, folder)
     star, entrances = enter(browsertrix)
     browsertrix.crawls = 12
     recording = Recording(start, end, star.id)
@@ -122,6 +137,7 @@ def record(target: BinaryIO, end: float, seed: int = 7) -> Recording:
         target.write(_at(exporter.scrape(now), now))
         now += SCRAPE_EVERY
     target.write(b"# EOF\n")
+    exporter.close()
     return recording
 
 

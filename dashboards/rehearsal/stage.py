@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dashboards.rehearsal.record import Recording, record
+from dashboards.rehearsal.record import SCRAPE_EVERY, Recording, record
 
+_RULES: Final = Path(__file__).parents[2] / "alerts" / "browsertrix.rules.yaml"
 _PATIENCE: Final = 60.0
 """Seconds for Prometheus to begin to answer."""
 
@@ -34,32 +35,36 @@ class Prometheus:
 
     url: str
     recording: Recording
+    alerts_at: float
+    """When alerts were evaluated (seconds since 1970): about now, shortly after the recording."""
 
-    def instant(self, expression: str, at: float) -> list[dict[str, Any]]:
-        """The series at a moment, each with ``metric`` and ``value``."""
-        found: list[dict[str, Any]] = self._get("query", query=expression, time=at)["result"]
+    def instant(self, expression: str) -> list[dict[str, Any]]:
+        """The series at the end, each with ``metric`` and ``value``."""
+        at = self.alerts_at if "ALERTS" in expression else self.recording.end
+        found: list[dict[str, Any]] = _get(self.url, "query", query=expression, time=at)["result"]
         return found
 
     def over(self, expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
         """The series over a time, each with ``metric`` and ``values``."""
-        found: list[dict[str, Any]] = self._get(
-            "query_range", query=expression, start=start, end=end, step=step
+        found: list[dict[str, Any]] = _get(
+            self.url, "query_range", query=expression, start=start, end=end, step=step
         )["result"]
         return found
 
     def values(self, label: str, selector: str, start: float, end: float) -> list[str]:
         """A label's values among the series that are selected."""
         arguments = {"match[]": selector, "start": start, "end": end}
-        found: list[str] = self._get(f"label/{label}/values", **arguments)
+        found: list[str] = _get(self.url, f"label/{label}/values", **arguments)
         return found
 
-    def _get(self, path: str, **arguments: object) -> Any:
-        url = f"{self.url}/api/v1/{path}?{urllib.parse.urlencode(arguments)}"
-        try:
-            with urllib.request.urlopen(url, timeout=_PATIENCE) as response:  # noqa: S310 - ours
-                return json.load(response)["data"]
-        except urllib.error.HTTPError as error:
-            raise QuestionError(json.load(error)["error"]) from error
+
+def _get(base: str, path: str, **arguments: object) -> Any:
+    url = f"{base}/api/v1/{path}?{urllib.parse.urlencode(arguments)}"
+    try:
+        with urllib.request.urlopen(url, timeout=_PATIENCE) as response:  # noqa: S310 - ours
+            return json.load(response)["data"]
+    except urllib.error.HTTPError as error:
+        raise QuestionError(json.load(error)["error"]) from error
 
 
 @contextlib.contextmanager
@@ -72,39 +77,68 @@ def stage(
     """
     server, tool = _program("prometheus", prometheus), _program("promtool", promtool)
     text, data = folder / "history.om", folder / "tsdb"
-    end = time.time() // 60 * 60
     with text.open("wb") as target:
-        recording = record(target, end)
+        recording = record(target, folder, time.time() // 60 * 60)
     subprocess.run(  # noqa: S603 - a program of the developer's
         [tool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", text, data],
         check=True,
         stdout=subprocess.DEVNULL,
     )
     text.unlink()
-    configuration = folder / "prometheus.yml"
-    configuration.write_text("{}\n")
+    rules = {
+        "global": {"evaluation_interval": "1s"},
+        "rule_files": [str(_RULES)],
+    }
+    with _running(server, folder, rules) as url:
+        alerts_at = _wait_for_alerts(url)
+    # A recording has no staleness markers: what was not in a scrape is gone at the next.
+    with _running(server, folder, {}, f"--query.lookback-delta={SCRAPE_EVERY}s") as url:
+        yield Prometheus(url, recording, alerts_at)
+
+
+@contextlib.contextmanager
+def _running(
+    server: str, folder: Path, configuration: dict[str, Any], *flags: str
+) -> Iterator[str]:
+    """Run Prometheus; gives its URL once it answers."""
+    file, log = folder / "prometheus.yml", folder / "prometheus.log"
+    file.write_text(json.dumps(configuration))  # which is YAML, too
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = folder / "prometheus.log"
     with log.open("wb") as stderr:
-        process = subprocess.Popen(  # noqa: S603 - likewise
+        process = subprocess.Popen(  # noqa: S603 - a program of the developer's
             [
                 server,
-                f"--config.file={configuration}",
-                f"--storage.tsdb.path={data}",
+                f"--config.file={file}",
+                f"--storage.tsdb.path={folder / 'tsdb'}",
                 "--storage.tsdb.retention.time=10y",
                 f"--web.listen-address=127.0.0.1:{port}",
+                *flags,
             ],
             stderr=stderr,
         )
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_ready(url, process, log)
-        yield Prometheus(url, recording)
+        yield url
     finally:
         process.terminate()
         process.wait()
+
+
+def _wait_for_alerts(url: str) -> float:
+    """Wait until rules were evaluated and alerts fire; the moment is in seconds since 1970.
+
+    Raises RuntimeError when none does.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        firing = _get(url, "query", query='timestamp(ALERTS{alertstate="firing"})')["result"]
+        if firing:
+            return max(float(one["value"][1]) for one in firing)
+        time.sleep(0.1)
+    raise RuntimeError("no alert fires, though crawls have ended badly")
 
 
 def _program(name: str, given: Path | None) -> str:
