@@ -71,8 +71,8 @@ OUTCOMES: Final[Mapping[str, str]] = {
 }
 
 ROLES: Final[Mapping[str, str]] = {
-    "crawler": "#73BF69",
-    "redis": "#FF9830",
+    "crawler": "#5794F2",
+    "redis": "#B877D9",
     "job": "#5794F2",
     "qa-job": "#B877D9",
 }

@@ -33,10 +33,12 @@ def _share(part: str, whole: str) -> str:
     return f"{_figure(part)} / ({_figure(whole)} > 0)"
 
 
-_LAST_STATE: Final = (
-    "topk(1, max by (state) (max_over_time("
-    f"timestamp({ONE.of('browsertrix_crawl_state')})[$__range:1m])))"
-)
+def _standing(metric: str, label: str) -> str:
+    """The word that stands now or, when the crawl is gone, the one it ended with."""
+    now = ONE.merged(metric, by=(label,))
+    ended = ONE.last(_FINISHED, f'{label}!=""', by=(label,))
+    return f"topk(1, {now} or {ended})"
+
 
 _STANDS: Final = section(
     "Where it stands",
@@ -44,8 +46,12 @@ _STANDS: Final = section(
         4,
         word(
             "State",
-            "The state Browsertrix last had the crawl in, within the time shown.",
-            Query(expr=_LAST_STATE, legend="{{state}}", instant=True),
+            "The state Browsertrix has the crawl in or, when it is gone, the one it ended with.",
+            Query(
+                expr=_standing("browsertrix_crawl_state", "state"),
+                legend="{{state}}",
+                instant=True,
+            ),
             Look(colours=STATES),
         ),
         word(
@@ -53,8 +59,7 @@ _STANDS: Final = section(
             "Why it stops, pauses or has stopped. A size or time limit shows only here: the state "
             "says complete.",
             Query(
-                expr="topk(1, max by (stop_reason) (max_over_time(timestamp("
-                f"{ONE.of('browsertrix_crawl_stop_reason')})[$__range:1m])))",
+                expr=_standing("browsertrix_crawl_stop_reason", "stop_reason"),
                 legend="{{stop_reason}}",
                 instant=True,
             ),
@@ -256,7 +261,7 @@ _PODS: Final = section(
         ),
     ),
     line(
-        8,
+        7,
         rows(
             "Pods",
             "Every pod the crawl has or had, with its last exit. 137 is out of memory or evicted, "

@@ -22,8 +22,9 @@ def _rate(name: str, *by: str) -> str:
 
 
 def _count(name: str, *by: str) -> str:
-    labels = ", ".join(("instance", *by))
-    return f"sum by ({labels}) (increase({_of(name)}[$__rate_interval]))"
+    """How often something happened between a point and the one before."""
+    grouping = f" by ({', '.join(by)})" if by else ""
+    return f"sum{grouping} (clamp_min({_of(name)} - {_of(name)} offset $__interval, 0))"
 
 
 def _process(name: str) -> str:
@@ -37,10 +38,14 @@ _NOW: Final = section(
         4,
         number(
             "Synced",
-            "1 where every scope's CrawlJobs were listed completely. Before that, nothing of it is "
+            "Whether every scope's CrawlJobs were listed completely. Before that, nothing of it is "
             "served.",
             Query(expr=f"min({_of('synced')})"),
-            Look(thresholds=((None, BAD), (1, GOOD)), no_value="no exporter"),
+            Look(
+                thresholds=((None, BAD), (1, GOOD)),
+                words={"0": "no", "1": "yes"},
+                no_value="no exporter",
+            ),
         ),
         number(
             "Last heard",
@@ -68,7 +73,7 @@ _NOW: Final = section(
             "Whether what happens can be written down. If not, it is forgotten with a restart; the "
             "log says why.",
             Query(expr=f"max({_of('ledger_failing')})"),
-            Look(thresholds=ANY_IS_BAD, no_value="none"),
+            Look(thresholds=ANY_IS_BAD, words={"0": "writing", "1": "failing"}, no_value="none"),
         ),
         number(
             "Slowest scrapes",
@@ -125,8 +130,7 @@ _WATCH: Final = section(
             "Watches that were left, by reason. Ended is the server's own timeout, every few "
             "minutes, and normal.",
             Query(
-                expr=f"sum by (reason) (increase({_of('watch_reconnects_total')}"
-                "[$__rate_interval])) > 0",
+                expr=_count("watch_reconnects_total", "reason") + " > 0",
                 legend="{{reason}}",
             ),
             look=Look(low=0, decimals=0, colours={"ended": GOOD}),
@@ -138,10 +142,9 @@ _WATCH: Final = section(
             "Lists",
             "Complete lists of all CrawlJobs, and lists that failed, by reason. After the first "
             "each list means a watch that could not be taken up where it stopped.",
-            Query(expr=f"sum(increase({_of('lists_total')}[$__rate_interval]))", legend="complete"),
+            Query(expr=_count("lists_total"), legend="complete"),
             Query(
-                expr=f"sum by (reason) (increase({_of('list_failures_total')}"
-                "[$__rate_interval])) > 0",
+                expr=_count("list_failures_total", "reason") + " > 0",
                 legend="failed: {{reason}}",
             ),
             look=Look(low=0, decimals=0, colours={"complete": NOTICE}),
@@ -180,9 +183,7 @@ _WATCH: Final = section(
             "What came over the watch and was of no use: older than what is known, no event, too "
             "long a line, or an object that cannot be read at all.",
             *(
-                Query(
-                    expr=f"sum(increase({_of(f'{name}_total')}[$__rate_interval]))", legend=legend
-                )
+                Query(expr=_count(f"{name}_total"), legend=legend)
                 for name, legend in (
                     ("stale_events", "stale"),
                     ("garbage_lines", "garbage"),
@@ -205,7 +206,7 @@ _WATCH: Final = section(
 _CONTENT: Final = section(
     "What could not be read",
     line(
-        8,
+        6,
         rows(
             "Fields that could not be read",
             "By field, since the exporter was started; each counts once for its object. The log "
@@ -238,10 +239,10 @@ _CONTENT: Final = section(
         ),
         lines(
             "Ledger",
-            "Transactions written, and writes that failed. The exporter goes on from memory while "
-            "it cannot write.",
-            Query(expr=_rate("ledger_writes_total"), legend="{{instance}} written per second"),
-            Query(expr=_count("ledger_write_failures_total"), legend="{{instance}} failed"),
+            "Transactions a second, written and failed. The exporter goes on from memory "
+            "while it cannot write.",
+            Query(expr=_rate("ledger_writes_total"), legend="{{instance}} written"),
+            Query(expr=_rate("ledger_write_failures_total"), legend="{{instance}} failed"),
             look=Look(low=0),
         ),
     ),

@@ -111,7 +111,7 @@ _NOW: Final = section(
             Query(
                 expr=total(FLEET.merged("browsertrix_crawls"), "state") + " > 0", legend="{{state}}"
             ),
-            look=Look(colours=STATES, low=0),
+            look=Look(colours=STATES, low=0, decimals=0),
             stacked=True,
         ),
         bars(
@@ -122,7 +122,7 @@ _NOW: Final = section(
                 legend="{{state}}",
                 instant=True,
             ),
-            Look(colours=STATES, low=0),
+            Look(colours=STATES, low=0, decimals=0),
         ),
         widths=(17, 7),
     ),
@@ -137,7 +137,7 @@ _ENDS: Final = section(
             "Crawls that ended, by how. A size or time limit counts as complete: Browsertrix says "
             "so too.",
             Query(
-                expr=total(FLEET.increase(_FINISHED), "state") + " > 0",
+                expr=total(FLEET.happened(_FINISHED), "state") + " > 0",
                 legend="{{state}}",
             ),
             look=Look(colours=STATES, low=0, decimals=0),
@@ -184,7 +184,7 @@ _ENDS: Final = section(
                 expr=total(FLEET.merged("browsertrix_crawls", one_of("state", WAITING)), "state"),
                 legend="{{state}}",
             ),
-            look=Look(colours=STATES, low=0),
+            look=Look(colours=STATES, low=0, decimals=0),
             stacked=True,
         ),
         lines(
@@ -306,7 +306,7 @@ _CRAWLS: Final = section(
         ),
     ),
     line(
-        8,
+        6,
         rows(
             "Alerts firing",
             "Alerts of this project's rules that fire now; docs/runbooks says what to do about "

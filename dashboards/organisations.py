@@ -12,7 +12,15 @@ from dashboards.frame import Board, Event, line, section
 from dashboards.panels import ANY_IS_WORTH_A_LOOK, FILLING, Look, Query, lines, number
 from dashboards.promql import CRAWL as CRAWL_LABELS
 from dashboards.promql import Selection, largest, one_of, total
-from dashboards.tables import CRAWL, NAMESPACE, ORGANISATION, Label, Value, rows
+from dashboards.tables import (
+    CRAWL,
+    HIDDEN_ORGANISATION,
+    NAMESPACE,
+    ORGANISATION,
+    Label,
+    Value,
+    rows,
+)
 from exporter.crawljob.states import PAUSED, RUNNING, WAITING
 
 ORGS: Final = Selection(namespace='namespace=~"$namespace"', oid='oid=~"$oid"')
@@ -145,7 +153,7 @@ _USE: Final = section(
             "Crawls",
             "Crawls that there are, by organisation.",
             Query(expr=f"count by (oid) ({ORGS.merged(_STATE)})", legend="{{oid}}"),
-            look=Look(low=0),
+            look=Look(low=0, decimals=0),
             stacked=True,
         ),
         lines(
@@ -181,7 +189,7 @@ _USE: Final = section(
 _LIMITS: Final = section(
     "How near to a limit",
     line(
-        9,
+        8,
         *(
             rows(
                 title,
@@ -220,7 +228,7 @@ _LIMITS: Final = section(
                 + ")",
                 legend="{{state}}",
             ),
-            look=Look(low=0, colours=STATES),
+            look=Look(low=0, decimals=0, colours=STATES),
             stacked=True,
         ),
         rows(
@@ -228,7 +236,7 @@ _LIMITS: Final = section(
             "Crawls that a quota ended or kept from starting, within the last day. Since 1.21 "
             "Browsertrix pauses most of them instead.",
             CRAWL,
-            ORGANISATION,
+            HIDDEN_ORGANISATION,
             NAMESPACE,
             Label(label="state", title="How", colours=STATES, width=240),
             Value(

@@ -90,6 +90,8 @@ class Look:
     high: float | None = None
     no_value: str = ""
     """What to say instead of a value where there is none."""
+    words: Mapping[str, str] | None = None
+    """What to say instead of a number."""
     colours: Mapping[str, str] | None = None
     """By series name; see ``colours``."""
     link: tuple[str, str] | None = None
@@ -132,6 +134,9 @@ def dressed(panel: _P, title: str, description: str, queries: Iterable[Query], l
         panel = panel.max(look.high)
     if look.no_value:
         panel = panel.no_value(look.no_value)
+    if look.words is not None:
+        texts = {value: model.ValueMappingResult(text=text) for value, text in look.words.items()}
+        panel = panel.mappings([model.ValueMap(options=texts)])
     for name, colour in (look.colours or {}).items():
         panel = panel.override_by_name(name, [override("color", fixed(colour))])
     if look.link is not None:
@@ -260,7 +265,7 @@ def shades(title: str, description: str, query: Query, look: Look = PLAIN) -> he
             .reverse(True)
         )
         .y_axis(heatmap.YAxisConfig().unit(look.unit).axis_placement(shared.AxisPlacement.LEFT))
-        .cell_gap(1)
+        .cell_gap(0)
         .show_legend()
         .tooltip(heatmap.HeatmapTooltip().mode(shared.TooltipDisplayMode.SINGLE).y_histogram(False))
     )

@@ -166,7 +166,7 @@ _EXITS: Final = section(
             lines(
                 title,
                 description,
-                Query(expr=total(PODS.increase(metric), by) + " > 0", legend=f"{{{{{by}}}}}"),
+                Query(expr=total(PODS.happened(metric), by) + " > 0", legend=f"{{{{{by}}}}}"),
                 look=Look(low=0, decimals=0, colours=colours),
                 stacked=True,
                 bars=True,
@@ -265,12 +265,14 @@ BOARD: Final = Board(
         ),
         Event(
             name="OOM kills",
+            # An evicted pod shows as out of memory, too.
             expr=f"({PODS.merged('browsertrix_pod_exit_timestamp_seconds')} "
             f"and on ({', '.join(POD)}) "
             + PODS.merged("browsertrix_pod_info", 'exit_reason="oom"', by=POD)
-            + ") * 1000",
+            + f" unless on ({', '.join(POD)}) "
+            f"max_over_time({PODS.of('browsertrix_pod_evicted')}[2h]) == 1) * 1000",
             colour=BAD,
-            title="Pod killed: out of memory, or evicted",
+            title="Pod killed: out of memory",
             text="{{pod}}",
             tags="namespace",
             dated=True,

@@ -65,6 +65,17 @@ class Selection:
         labels = ", ".join(LABELS[metric])
         return f"max by ({labels}) (increase({self.of(metric, *matchers)}[{over}]))"
 
+    def happened(self, metric: str, *matchers: str) -> str:
+        """How often something happened between a point and the one before.
+
+        A difference, where ``increase`` over windows that overlap or leave gaps would show one
+        event twice or not at all. The ledger lets counters of happenings go on after a restart.
+        """
+        labels = ", ".join(LABELS[metric])
+        series = self.of(metric, *matchers)
+        before = f"max by ({labels}) ({series} offset $__interval)"
+        return f"clamp_min(max by ({labels}) ({series}) - {before}, 0)"
+
     def in_states(self, states: Iterable[str]) -> str:
         """A condition: the crawls in one of the states."""
         series = self.merged("browsertrix_crawl_state", one_of("state", states), by=CRAWL)

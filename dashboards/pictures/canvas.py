@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyBboxPatch, Rectangle
-from matplotlib.textpath import TextPath
+from PIL import ImageFont
 
 BACKGROUND: Final = "#111217"
 CARD: Final = "#181B1F"
@@ -23,6 +24,7 @@ CELL: Final = 36
 GAP: Final = 8
 HEADER: Final = 64
 _DPI: Final = 100
+_FONT: Final = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), 40)
 _POINT: Final = 72 / _DPI
 
 
@@ -132,6 +134,4 @@ class Canvas:
 
 def width_of(words: str, size: float) -> float:
     """How wide a text is, in pixels."""
-    if not words.strip():
-        return size * 0.3 * len(words)
-    return float(TextPath((0, 0), words, size=size).get_extents().width)
+    return _FONT.getlength(words) * size / _FONT.size

@@ -1,5 +1,6 @@
 """How each kind of panel is drawn."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -7,7 +8,6 @@ from typing import Any, Final
 
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import MaxNLocator
 
 from dashboards.pictures.answers import (
     Series,
@@ -20,7 +20,7 @@ from dashboards.pictures.answers import (
     thresholds,
 )
 from dashboards.pictures.canvas import EDGE, FAINT, LINK, TEXT, Box, Canvas, width_of
-from dashboards.pictures.units import written
+from dashboards.pictures.units import ticks, written
 
 Event = tuple[float, str]
 """A moment (seconds since 1970) and a colour."""
@@ -28,6 +28,8 @@ Event = tuple[float, str]
 _SPECTRAL: Final = LinearSegmentedColormap.from_list(
     "spectral", ["#2B3A67", "#3288BD", "#66C2A5", "#E6F598", "#FDAE61", "#D53E4F"]
 )
+_LEGEND: Final = 3
+"""Lines of a legend at most."""
 _LINE: Final = 27
 """Pixels of a table's row."""
 
@@ -62,7 +64,7 @@ def _number(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Ser
         text = shown.name
         colour = overrides(panel, text).get("color", {}).get("fixedColor")
     else:
-        text, colour = written(shown.last, options["unit"], options.get("decimals")), None
+        text, colour = _words_for(options, shown.last), None
     colour = colour or colour_at(options, shown.last)
     size = 34.0
     while width_of(text, size) > box.w - 6:
@@ -87,6 +89,15 @@ def _number(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Ser
         axes.margins(0, 0.05)
 
 
+def _words_for(options: Mapping[str, Any], value: float) -> str:
+    """A value as a panel writes it."""
+    for mapping in options.get("mappings", []):
+        text = mapping["options"].get(f"{value:g}", {}).get("text")
+        if text is not None:
+            return str(text)
+    return written(value, options["unit"], options.get("decimals"))
+
+
 def _over_time(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Series]) -> None:
     options = panel["fieldConfig"]["defaults"]
     custom = options.get("custom", {})
@@ -94,7 +105,10 @@ def _over_time(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[
     area = _legend(canvas, box, series)
     axes = canvas.axes(area.inner(52, 2, 4, 18))
     moments = sorted({moment for one in series for moment, _ in one.points})
-    step = min((b - a for a, b in pairwise(moments)), default=60)
+    step = _step(moments)
+    if len(moments) > 1:  # also those at which no series has a value
+        count = round((moments[-1] - moments[0]) / step)
+        moments = [moments[0] + number * step for number in range(count + 1)]
     floor = dict.fromkeys(moments, 0.0)
     for one in series:
         pile = stacked and one.stacked
@@ -111,9 +125,15 @@ def _over_time(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[
         for level, colour in thresholds(options)[1:]:
             axes.axhline(level, color=colour, linewidth=0.8, linestyle=(0, (6, 5)))
     low, high = axes.get_ylim()
-    axes.set_ylim(options.get("min", low), options.get("max", max(high, 1e-9)))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, min_n_ticks=3))
-    axes.yaxis.set_major_formatter(lambda value, _: written(float(f"{value:.6g}"), options["unit"]))
+    high = options.get("max", max(high, 1e-9))
+    axes.set_ylim(options.get("min", low), high)
+    values = ticks(high, options["unit"], options.get("decimals"))
+    axes.set_yticks(values, [written(float(f"{one:.6g}"), options["unit"]) for one in values])
+
+
+def _step(moments: list[float]) -> float:
+    """The time between two points, where some may be missing; in seconds."""
+    return math.gcd(*(round(b - a) for a, b in pairwise(moments))) or 60
 
 
 def _layer(axes: Axes, one: Series, moments: list[float], floor: dict[float, float]) -> None:
@@ -147,7 +167,7 @@ def _with_gaps(one: Series, step: float) -> tuple[list[float], list[float]]:
 
 
 def _legend(canvas: Canvas, box: Box, series: list[Series]) -> Box:
-    """Name the series below, in up to two lines; returns what is left above."""
+    """Name the series below, in a few lines; returns what is left above."""
     lines: list[list[Series]] = [[]]
     used = 0.0
     for one in sorted(series, key=lambda each: each.dashed):
@@ -157,12 +177,12 @@ def _legend(canvas: Canvas, box: Box, series: list[Series]) -> Box:
             used = 0.0
         lines[-1].append(one)
         used += wide
-    for number, names in enumerate(lines[:2]):
-        x, y = box.x, box.y + box.h - 17 * (min(len(lines), 2) - number) + 9
+    for number, names in enumerate(lines[:_LEGEND]):
+        x, y = box.x, box.y + box.h - 17 * (min(len(lines), _LEGEND) - number) + 9
         for one in names:
             canvas.rule(x, y, 12, one.colour, 2.5)
             x += 18 + canvas.text(x + 16, y, one.name, size=11, colour=TEXT, fit=250) + 12
-    return box.inner(0, 0, 0, 17 * min(len(lines), 2) + 4)
+    return box.inner(0, 0, 0, 17 * min(len(lines), _LEGEND) + 4)
 
 
 def _timeline(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Series]) -> None:  # noqa: ARG001 - the same for all kinds
@@ -179,7 +199,7 @@ def _timeline(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[S
 
 def _spans(one: Series) -> list[tuple[float, float]]:
     moments = [moment for moment, _ in one.points]
-    step = min((b - a for a, b in pairwise(moments)), default=60)
+    step = _step(moments)
     found = [(moments[0], moments[0] + step)]
     for moment in moments[1:]:
         if moment - found[-1][1] < step * 0.5:
@@ -216,7 +236,7 @@ def _shades(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Ser
     axes = canvas.axes(box.inner(44, 2, 4, 18))
     unit = panel["options"]["yAxis"]["unit"]
     moments = sorted({moment for one in series for moment, _ in one.points})
-    step = min(b - a for a, b in pairwise(moments))
+    step = _step(moments)
     most = max(value for one in series for _, value in one.points)
     for one in series:
         upper = float(one.name)
@@ -225,7 +245,8 @@ def _shades(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Ser
                 moment,
                 0.094,
                 bottom=upper - 0.097,
-                width=step * 0.96,
+                width=step,
+                antialiased=False,
                 color=_SPECTRAL((value / most) ** 0.5),
             )
     axes.set_ylim(0, 1.1)

@@ -1,5 +1,6 @@
 """Values as Grafana writes them, for the units that the dashboards use."""
 
+import math
 from datetime import UTC, datetime
 from typing import Final
 
@@ -8,6 +9,10 @@ _SCALED: Final = {
     "bytes": (1024, (" B", " KiB", " MiB", " GiB", " TiB", " PiB")),
     "Bps": (1000, (" B/s", " kB/s", " MB/s", " GB/s", " TB/s")),
 }
+_TICKS_OF_TIME: Final = (
+    *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800),
+    *(3600 * hours for hours in (1, 2, 3, 4, 6, 12, 24, 48, 96, 168)),
+)
 _TIMES: Final = (
     (604800, "weeks"),
     (86400, "days"),
@@ -31,12 +36,26 @@ def written(value: float, unit: str, decimals: int | None = None) -> str:
             return f"{value:.{_digits(value, decimals)}f}"
 
 
+def ticks(high: float, unit: str, decimals: int | None) -> list[float]:
+    """Round values from 0 to about ``high`` for an axis: hours, powers of two, whole numbers."""
+    base = 1024 ** int(math.log(max(high, 1), 1024)) if unit == "bytes" else 1
+    wanted = high / base / 4
+    if unit == "s" and high > _TICKS_OF_TIME[0]:
+        step = next((one for one in _TICKS_OF_TIME if one >= wanted), wanted)
+    else:
+        size = 10 ** math.floor(math.log10(max(wanted, 1e-12)))
+        step = next(one * size for one in (1, 2, 2.5, 5, 10) if one * size >= wanted * 0.999)
+        step = max(1, math.ceil(step)) if decimals == 0 else step
+    return [number * step * base for number in range(int(high / base / step) + 1)]
+
+
 def _digits(value: float, decimals: int | None) -> int:
     if decimals is not None:
         return decimals
     if value == round(value):
         return 0
-    return 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    size = abs(value)
+    return 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 0.1 else 4
 
 
 def _scaled(value: float, base: int, names: tuple[str, ...], decimals: int | None) -> str:

@@ -73,11 +73,11 @@ def enter(browsertrix: Browsertrix) -> tuple[Crawl, list[Entrance]]:
         _HARD,
         namespace="crawlers",
         pods=3,
-        work=4.5 * _HOUR,
+        work=6.5 * _HOUR,
         pages=30_000,
         page_size=1_300_000,
-        timeout=int(5.5 * _HOUR),
-        max_size=int(30_000 * 1_300_000 * 0.6),
+        timeout=int(6.5 * _HOUR),
+        max_size=int(30_000 * 1_300_000 * 0.95),
     )
 
     def enters(kind: str, at: float, **traits: object) -> Entrance:

@@ -30,6 +30,7 @@ PAUSE_LIMIT: Final = 2.5 * 3600.0
 JOB: Final = "browsertrix-exporter"
 INSTANCE: Final = "exporter:9999"
 _TARGET: Final = f'job="{JOB}",instance="{INSTANCE}"'.encode()
+_PROCESS_START: Final = re.compile(rb"(?<=^process_start_time_seconds )\S+", re.MULTILINE)
 _SAMPLE: Final = re.compile(rb"^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{)?(.*)$", re.MULTILINE)
 
 
@@ -55,6 +56,7 @@ class _Exporter:
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
         self._observer = Observer(self._ledger, [""], cluster.clock)
         self._seen = 0
+        self._started = cluster.clock() - 7200.0
         self._store = SeriesStore(families)
         self._watch = Reflector(cast("Connection", None), "", self._store)  # it never runs
         self._own = OwnMetrics(families, [self._watch])
@@ -99,6 +101,7 @@ class _Exporter:
         """What it serves now, as OpenMetrics."""
         text = b"".join(self._exposition.chunks(Format.OPENMETRICS, None, now))
         self._own.scraped(0.004 + len(text) / 2e8, len(text), Format.OPENMETRICS)
+        text = _PROCESS_START.sub(b"%.1f" % self._started, text)
         return pending_text(self._ledger) + text
 
 
