@@ -206,7 +206,7 @@ _PROGRESS: Final = section(
             ),
         ),
         lines(
-            "Pods",
+            "Crawlers",
             "Crawler pods that exist, and that Browsertrix wants.",
             Query(expr=f"max({ONE.merged('browsertrix_crawl_scale')})", legend="there"),
             Query(expr=f"max({ONE.merged('browsertrix_crawl_desired_scale')})", legend="wanted"),
@@ -263,7 +263,7 @@ _PODS: Final = section(
     line(
         7,
         rows(
-            "Pods",
+            "Its pods",
             "Every pod the crawl has or had, with its last exit. 137 is out of memory or evicted, "
             "3 out of space, 11 and 13 a restart on request.",
             Label(label="pod", title="Pod"),

@@ -142,12 +142,12 @@ _WATCH: Final = section(
             "Lists",
             "Complete lists of all CrawlJobs, and lists that failed, by reason. After the first "
             "each list means a watch that could not be taken up where it stopped.",
-            Query(expr=_count("lists_total"), legend="complete"),
+            Query(expr=_count("lists_total"), legend="listed"),
             Query(
                 expr=_count("list_failures_total", "reason") + " > 0",
                 legend="failed: {{reason}}",
             ),
-            look=Look(low=0, decimals=0, colours={"complete": NOTICE}),
+            look=Look(low=0, decimals=0, colours={"listed": NOTICE}),
             bars=True,
             every="5m",
         ),
@@ -170,8 +170,8 @@ _WATCH: Final = section(
             show_limits=True,
         ),
         lines(
-            "CrawlJobs held",
-            "CrawlJobs by exporter and scope. A pair says the same.",
+            "CrawlJobs by exporter",
+            "CrawlJobs held, by exporter and scope. A pair says the same.",
             Query(
                 expr=f"sum by (instance, scope) ({_of('objects')})",
                 legend="{{instance}} {{scope}}",
@@ -238,7 +238,7 @@ _CONTENT: Final = section(
             look=Look(no_value="every word is known"),
         ),
         lines(
-            "Ledger",
+            "Writes to the ledger",
             "Transactions a second, written and failed. The exporter goes on from memory "
             "while it cannot write.",
             Query(expr=_rate("ledger_writes_total"), legend="{{instance}} written"),
@@ -278,7 +278,7 @@ _COST: Final = section(
         ),
         lines(
             "CPU",
-            "Cores used.",
+            "Cores that the exporter uses.",
             Query(
                 expr=f"rate({OWN.of('process_cpu_seconds_total')}[$__rate_interval])"
                 f" and on (job, instance) {_of('build_info')}",

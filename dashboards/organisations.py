@@ -98,7 +98,7 @@ _NOW: Final = section(
     line(
         9,
         rows(
-            "Organisations",
+            "Who has what",
             "What each has now, and what it used within the time shown. Near a limit: the crawl "
             "that is nearest to its own size or time limit.",
             ORGANISATION,
@@ -150,8 +150,8 @@ _USE: Final = section(
     line(
         8,
         lines(
-            "Crawls",
-            "Crawls that there are, by organisation.",
+            "Crawls by organisation",
+            "Crawls that there are, in whatever state.",
             Query(expr=f"count by (oid) ({ORGS.merged(_STATE)})", legend="{{oid}}"),
             look=Look(low=0, decimals=0),
             stacked=True,

@@ -174,21 +174,21 @@ _EXITS: Final = section(
             )
             for title, description, metric, by, colours in (
                 (
-                    "Evictions",
+                    "Evictions over time",
                     "Pods thrown out by their nodes, by role. Several at once: a node in trouble.",
                     "browsertrix_pod_evictions_total",
                     "role",
                     ROLES,
                 ),
                 (
-                    "Exits",
-                    "Pods that ended, by reason.",
+                    "Exits by reason",
+                    "Pods that ended, evicted ones counted as such and not as out of memory.",
                     "browsertrix_pod_exits_total",
                     "reason",
                     EXIT_REASONS,
                 ),
                 (
-                    "Restarts",
+                    "Restarts by reason",
                     "Restarts that Browsertrix decided on, by reason.",
                     "browsertrix_pod_restarts_total",
                     "reason",

@@ -17,6 +17,8 @@ Known = Mapping[str, frozenset[str]]
 TARGET: Final = frozenset({"job", "instance"})
 """Labels that Prometheus adds to whatever it scrapes."""
 
+_CHOOSING: Final = ("topk", "bottomk")
+"""Aggregations that give some of the series as they are."""
 _SETS: Final = ("and", "or", "unless")
 
 
@@ -81,11 +83,22 @@ def _selected(selector: promql.VectorSelector, known: Known) -> frozenset[str]:
 
 def _aggregated(expr: promql.AggregateExpr, known: Known) -> frozenset[str]:
     inner = _vector(expr.expr, known)
+    added: frozenset[str] = frozenset()
+    if str(expr.op) == "count_values":
+        added = frozenset({_text(expr.param)})
     if expr.modifier is None:
-        return frozenset()
+        return inner if str(expr.op) in _CHOOSING else added
     _require(expr.modifier.labels, inner, f"{expr.op} ({expr.expr.prettify()})")
-    named = frozenset(expr.modifier.labels)
+    if str(expr.op) in _CHOOSING:
+        return inner
+    named = frozenset(expr.modifier.labels) | added
     return named if expr.modifier.type == promql.AggModifierType.By else inner - named
+
+
+def _text(expr: promql.Expr | None) -> str:
+    if not isinstance(expr, promql.StringLiteral):
+        raise QueryError(f"no text: {expr}")
+    return expr.val
 
 
 def _called(expr: promql.Call, known: Known) -> frozenset[str] | None:

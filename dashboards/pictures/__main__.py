@@ -22,7 +22,7 @@ from dashboards.rehearsal.questions import event_questions, interpolated, second
 
 _FOLDER: Final = Path(__file__).parents[2] / "docs" / "img"
 _LABEL: Final = "Preview: drawn by Matplotlib from simulated crawls, not a picture of Grafana"
-_COLOURS: Final = 200
+_COLOURS: Final = 256
 """So few that a picture is small, so many that nobody sees it."""
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
@@ -128,7 +129,7 @@ def _over_time(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[
     high = options.get("max", max(high, 1e-9))
     axes.set_ylim(options.get("min", low), high)
     values = ticks(high, options["unit"], options.get("decimals"))
-    axes.set_yticks(values, [written(float(f"{one:.6g}"), options["unit"]) for one in values])
+    axes.set_yticks(values, [written(round(one, 6), options["unit"]) for one in values])
 
 
 def _step(moments: list[float]) -> float:
@@ -237,18 +238,21 @@ def _shades(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Ser
     unit = panel["options"]["yAxis"]["unit"]
     moments = sorted({moment for one in series for moment, _ in one.points})
     step = _step(moments)
-    most = max(value for one in series for _, value in one.points)
+    first, count = moments[0], round((moments[-1] - moments[0]) / step) + 1
+    cells = np.full((11, count), np.nan)  # a row for each tenth, and one for all above
     for one in series:
-        upper = float(one.name)
+        row = round(float(one.name) * 10) - 1
         for moment, value in one.points:
-            axes.bar(
-                moment,
-                0.094,
-                bottom=upper - 0.097,
-                width=step,
-                antialiased=False,
-                color=_SPECTRAL((value / most) ** 0.5),
-            )
+            cells[max(row, 0), round((moment - first) / step)] = value**0.5
+    axes.imshow(
+        cells,
+        cmap=_SPECTRAL,
+        aspect="auto",
+        origin="lower",
+        interpolation="nearest",
+        vmin=0,
+        extent=(first - step / 2, moments[-1] + step / 2, 0, 1.1),
+    )
     axes.set_ylim(0, 1.1)
     axes.set_yticks([0.2, 0.4, 0.6, 0.8, 1.0])
     axes.yaxis.set_major_formatter(lambda value, _: written(round(value, 2), unit))

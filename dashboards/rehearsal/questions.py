@@ -13,8 +13,6 @@ from dashboards.rehearsal.record import SCRAPE_EVERY
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|(\w+))")
 _LABEL_VALUES: Final = re.compile(r"label_values\((.+), (\w+)\)")
 _TEMPLATE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-POINTS: Final = 360
-"""About what Grafana asks for: a point for each few pixels of a panel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +28,8 @@ class Question:
     """The labels that must be on the answer, for the panel shows or links them."""
     every: float = 0
     """The shortest step, in seconds."""
+    in_table: bool = False
+    """Whether other queries give labels, too."""
 
 
 def interpolated(expr: str, span: float, step: float, variables: Mapping[str, str]) -> str:
@@ -61,6 +61,7 @@ def panel_questions(dashboard: Mapping[str, Any]) -> Iterator[Question]:
                 target.get("instant", False),
                 _used_labels(panel, target),
                 seconds(panel.get("interval", "")),
+                panel["type"] == "table",
             )
 
 

@@ -128,14 +128,16 @@ def _running(
 
 
 def _wait_for_alerts(url: str) -> float:
-    """Wait until rules were evaluated and alerts fire; the moment is in seconds since 1970.
+    """Wait until all rules were evaluated and alerts fire; returns when (seconds since 1970).
 
     Raises RuntimeError when none does.
     """
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
+        groups = _get(url, "rules")["groups"]
+        evaluated = all(not group["lastEvaluation"].startswith("0001") for group in groups)
         firing = _get(url, "query", query='timestamp(ALERTS{alertstate="firing"})')["result"]
-        if firing:
+        if firing and evaluated:
             return max(float(one["value"][1]) for one in firing)
         time.sleep(0.1)
     raise RuntimeError("no alert fires, though crawls have ended badly")
