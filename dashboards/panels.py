@@ -67,6 +67,8 @@ class Query:
     """Asked for one moment, the end of the time shown, rather than for all of it."""
     rows: bool = False
     """Answered as rows of a table rather than as series."""
+    buckets: bool = False
+    """Answered as cumulated buckets: one series for each value of ``le``, with a value always."""
 
     def target(self, ref: str) -> prometheus.Dataquery:
         """The query as a panel has it; ``ref`` tells it apart."""
@@ -74,9 +76,10 @@ class Query:
         made = made.instant() if self.instant else made.range()
         if self.rows:
             return made.format(prometheus_model.PromQueryFormat.TABLE)
-        return made.format(prometheus_model.PromQueryFormat.TIME_SERIES).legend_format(
-            self.legend or "__auto"
-        )
+        made = made.legend_format(self.legend or "__auto")
+        if self.buckets:
+            return made.format(prometheus_model.PromQueryFormat.HEATMAP)
+        return made.format(prometheus_model.PromQueryFormat.TIME_SERIES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +253,7 @@ def timeline(
 
 
 def shades(title: str, description: str, query: Query, look: Look = PLAIN) -> heatmap.Panel:
-    """How many of a fleet are where, over time; each series is a row and called by its bound."""
+    """How many of a fleet are where, over time: a row for each of the query's buckets."""
     return (
         dressed(heatmap.Panel(), title, description, [query], look)
         .calculate(False)

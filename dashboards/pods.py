@@ -28,6 +28,8 @@ _POD: Final = (
     Label(label="oid"),
     Label(label="crawl"),
 )
+_BOUNDS: Final = ("0.1", "0.25", "0.5", "0.75", "0.9", "1")
+"""Few, for Prometheus counts all pods once for each: the halves, and where trouble begins."""
 _EVERY: Final = "10m"
 """Counts are shown for so long at least: events are rare, and a bar per scrape is unreadable."""
 
@@ -41,10 +43,18 @@ def _pods_where(expression: str) -> Query:
 
 
 def _filled(resource: str) -> Query:
-    """How many pods are filled to each tenth, all above the allocation in one row."""
+    """How many pods are filled up to each bound, as a histogram that Grafana can take apart."""
     ratio = PODS.merged(f"browsertrix_pod_{resource}_usage_ratio")
+    counts = {bound: f"count({ratio} <= {bound})" for bound in _BOUNDS} | {
+        "+Inf": f"count({ratio})"
+    }
     return Query(
-        expr=f'count_values("share", clamp_max(ceil({ratio} * 10) / 10, 1.1))', legend="{{share}}"
+        expr=" or ".join(
+            f'label_replace({count} or vector(0), "le", "{bound}", "", "")'
+            for bound, count in counts.items()
+        ),
+        legend="{{le}}",
+        buckets=True,
     )
 
 
@@ -110,21 +120,21 @@ _FILLED: Final = section(
         9,
         shades(
             "Memory",
-            "How many pods use up to each share of their memory; 110% is all beyond. Many in the "
+            "How many pods use up to each share of their memory; +Inf is beyond it. Many in the "
             "upper rows: the allocation is too small for these sites.",
             _filled("memory"),
             Look(unit="percentunit"),
         ),
         shades(
             "CPU",
-            "How many pods use up to each share of their CPU; 110% is all beyond. Browsers take "
+            "How many pods use up to each share of their CPU; +Inf is beyond it. Browsers take "
             "what they get, so high is usual and slow.",
             _filled("cpu"),
             Look(unit="percentunit"),
         ),
         shades(
             "Storage",
-            "How many pods use up to each share of their volume; 110% is all beyond.",
+            "How many pods use up to each share of their volume; +Inf is beyond it.",
             _filled("storage"),
             Look(unit="percentunit"),
         ),

@@ -107,6 +107,8 @@ def _called(expr: promql.Call, known: Known) -> frozenset[str] | None:
         return None
     if expr.func.name in ("absent", "absent_over_time"):
         return frozenset()
+    if expr.func.name == "label_replace":
+        return vectors[0] | {_text(expr.args[1])}
     return vectors[0] - {"le"} if expr.func.name == "histogram_quantile" else vectors[0]
 
 

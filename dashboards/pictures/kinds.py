@@ -236,26 +236,21 @@ def _amounts(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Se
 def _shades(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Series]) -> None:
     axes = canvas.axes(box.inner(44, 2, 4, 18))
     unit = panel["options"]["yAxis"]["unit"]
-    moments = sorted({moment for one in series for moment, _ in one.points})
-    step = _step(moments)
-    first, count = moments[0], round((moments[-1] - moments[0]) / step) + 1
-    cells = np.full((11, count), np.nan)  # a row for each tenth, and one for all above
-    for one in series:
-        row = round(float(one.name) * 10) - 1
-        for moment, value in one.points:
-            cells[max(row, 0), round((moment - first) / step)] = value**0.5
+    series = sorted(series, key=lambda one: float(one.name))
+    counts = np.array([[value for _, value in one.points] for one in series])
+    counts[1:] -= counts[:-1].copy()
+    start, end = series[0].points[0][0], series[0].points[-1][0]
     axes.imshow(
-        cells,
+        np.where(counts > 0, counts, np.nan) ** 0.5,
         cmap=_SPECTRAL,
         aspect="auto",
         origin="lower",
         interpolation="nearest",
         vmin=0,
-        extent=(first - step / 2, moments[-1] + step / 2, 0, 1.1),
+        extent=(start, end, 0, len(series)),
     )
-    axes.set_ylim(0, 1.1)
-    axes.set_yticks([0.2, 0.4, 0.6, 0.8, 1.0])
-    axes.yaxis.set_major_formatter(lambda value, _: written(round(value, 2), unit))
+    names = [written(float(one.name), unit) for one in series[:-1]]
+    axes.set_yticks([row + 0.5 for row in range(len(series))], [*names, series[-1].name])
     axes.grid(visible=False)
 
 

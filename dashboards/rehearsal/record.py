@@ -15,7 +15,7 @@ from dashboards.rehearsal.lives import HOURS, enter
 from exporter.cluster.changes import Change
 from exporter.cluster.connection import Connection
 from exporter.cluster.reflector import Reflector
-from exporter.crawljob import parse_json
+from exporter.crawljob import CrawlJob, parse_json
 from exporter.history.ledger import Ledger
 from exporter.history.observer import Observer
 from exporter.metrics import Exposition, OwnMetrics, SeriesStore, catalog
@@ -55,6 +55,7 @@ class _Exporter:
         self._cluster = cluster
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
         self._observer = Observer(self._ledger, [""], cluster.clock)
+        self._known: dict[str | None, CrawlJob] = {}
         self._seen = 0
         self._started = cluster.clock() - 7200.0
         self._store = SeriesStore(families)
@@ -68,11 +69,13 @@ class _Exporter:
         self._seen = self._cluster.resource_version
         stats = self._watch.stats
         for event in events:
-            change = _change(event)
+            job = parse_json(event.after.data)
+            change = Change("", self._known.get(job.metadata.uid), job, event.type == "DELETED")
+            self._known[job.metadata.uid] = job
             self._observer.change(change)
             self._store.change(change)
-            if change.after is not None and not change.gone:
-                self._watch.problems.look(event.after.key, change.after)
+            if not change.gone:
+                self._watch.problems.look(event.after.key, job)
             stats.events[event.type] += 1
             stats.last_event = now - 4
         if not self._watch.synced:
@@ -164,11 +167,6 @@ def _since(cluster: Cluster, version: int) -> Iterator[Event]:
     while events := cluster.since(max(version, cluster.compacted_version)):
         yield from events
         version = events[-1].version
-
-
-def _change(event: Event) -> Change:
-    before = None if event.before is None else parse_json(event.before.data)
-    return Change("", before, parse_json(event.after.data), gone=event.type == "DELETED")
 
 
 def _at(text: bytes, now: float) -> bytes:

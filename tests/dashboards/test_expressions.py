@@ -101,6 +101,7 @@ def test_what_is_pending_is_not_served_yet() -> None:
         ("topk(3, browsertrix_crawls)", {"namespace", "state", *TARGET}),
         ("topk by (state) (1, browsertrix_crawls)", {"namespace", "state", *TARGET}),
         ('count_values("share", browsertrix_crawls)', {"share"}),
+        ('label_replace(sum(browsertrix_crawls), "le", "1", "", "")', {"le"}),
         ('count_values by (state) ("share", browsertrix_crawls)', {"share", "state"}),
     ],
 )
