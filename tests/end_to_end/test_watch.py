@@ -138,7 +138,7 @@ async def test_cuts_stalls_and_compaction_lose_double_and_delay_nothing(
     watching.cancel()
     assert progress.scrapes > 20
     final = await exporter.scrape()
-    assert final.value("browsertrix_exporter_lists_total") >= 4, "three times the version was gone"
+    assert final.value("browsertrix_exporter_lists_total") >= 3, "twice the version was gone"
     assert final.value("browsertrix_exporter_synced") == 1
 
 

@@ -57,6 +57,7 @@ def samples(
 
 def _metric(family: Family, jobs: Sequence[CrawlJob], now: float) -> Metric:
     metric = Metric(family.base, family.help, family.kind, family.unit)
+    identity: tuple[str, ...]
     match family:
         case CrawlFamily():
             for job in jobs:
@@ -74,7 +75,7 @@ def _metric(family: Family, jobs: Sequence[CrawlJob], now: float) -> Metric:
                             job.metadata.namespace, derived.org_id(job), derived.crawl_id(job),
                             pod.name,
                         )  # fmt: skip
-                        _add(metric, family, identity, family.values([pod])[0])
+                        _add(metric, family, identity, family.value(pod))
         case FleetFamily():
             for words, value in family.samples(fleet_of(jobs)):
                 _add(metric, family, words, value)

@@ -7,17 +7,17 @@ from exporter.crawljob import CrawlJob, derived
 from exporter.metrics.catalog.family import CRAWL_LABELS, CrawlFamily, Kind, Reading
 
 _INFO_LABELS: Final = (
-    "uid",
-    "cid",
-    "role",
-    "qa_source",
-    "manual",
     "channel",
-    "image",
-    "storage",
-    "proxy",
-    "profile",
+    "cid",
     "collection",
+    "image",
+    "manual",
+    "profile",
+    "proxy",
+    "qa_source",
+    "role",
+    "storage",
+    "uid",
 )
 
 
@@ -26,17 +26,17 @@ def _identity(job: CrawlJob) -> Reading:
     profile = spec.profile_id if spec.profile_id != "None" else None
     return (
         1.0,
-        job.metadata.uid,
-        spec.cid,
-        "qa-job" if derived.is_qa(job) else "job",
-        spec.qa_source_crawl_id,
-        None if spec.manual is None else "true" if spec.manual else "false",
         spec.crawler_channel,
-        job.status.crawler_image,
-        spec.storage_name or labels.storage,
-        spec.proxy_id,
-        profile or spec.profile_filename,
+        spec.cid,
         spec.dedupe_coll_id or labels.dedupe_coll_id,
+        job.status.crawler_image,
+        None if spec.manual is None else "true" if spec.manual else "false",
+        profile or spec.profile_filename,
+        spec.proxy_id,
+        spec.qa_source_crawl_id,
+        "qa-job" if derived.is_qa(job) else "job",
+        spec.storage_name or labels.storage,
+        job.metadata.uid,
     )
 
 
@@ -57,6 +57,8 @@ def _finished(job: CrawlJob) -> Reading:
 
 def _not_paused(job: CrawlJob) -> float | None:
     """0 seconds; None where ``pausedAt`` could not be read, for then nobody knows."""
+    if not job.problems:
+        return 0.0
     unread = any(problem.field in {"spec.pausedAt", "spec"} for problem in job.problems)
     return None if unread else 0.0
 
