@@ -9,6 +9,7 @@ from typing import Final
 from alerts import thresholds as at
 from alerts.declaration import PERCENT, POD, Alert, Dashboard, Group, Severity
 from alerts.promql import POD_LABELS
+from alerts.recordings import PODS
 
 
 def _near(  # noqa: PLR0913 - a table's row, each column by its name
@@ -171,5 +172,5 @@ max by ({POD_LABELS}, reason) (
 )
 
 GROUP: Final = Group(
-    name="browsertrix-pods", topic="Pods", rules=(*_NEAR, *_EVENTS, *_FLEET, *_CRASHING)
+    name="browsertrix-pods", topic="Pods", rules=(*PODS, *_NEAR, *_EVENTS, *_FLEET, *_CRASHING)
 )

@@ -1,7 +1,8 @@
 """Recording rules: what dashboards and people ask most, and what several alerts stand on.
 
 Names say level:metric:operation. All merge a pair of exporters, so their series have no
-``instance``.
+``instance``. Those that alerts stand on are in the alerts' own groups: there they are evaluated
+right before them.
 """
 
 from typing import Final
@@ -38,7 +39,7 @@ sum by (namespace) (
     )
 
 
-_CRAWLS: Final = (
+CRAWLS: Final = (
     Record(
         name="namespace_state:browsertrix_crawls:max",
         what="Crawls by state, zeros included",
@@ -54,6 +55,9 @@ count by (namespace, oid, state) (
   max by ({CRAWL_LABELS}, state) (browsertrix_crawl_state)
 )""",
     ),
+)
+
+LIMITS: Final = (
     Record(
         name="crawl:browsertrix_crawl_size_limit:ratio",
         what="Archived bytes over the size limit, of crawls that have one",
@@ -72,7 +76,7 @@ max by ({CRAWL_LABELS}) (browsertrix_crawl_elapsed_seconds)
     ),
 )
 
-_ENDS: Final = (
+ENDS: Final = (
     Record(
         name="namespace_state:browsertrix_crawls_finished:increase1h",
         what="Crawls that finished within the last hour, by state",
@@ -114,10 +118,13 @@ namespace:browsertrix_crawls_failed:increase1h
     ),
 )
 
-_PODS: Final = (
+USAGE: Final = (
     _usage("memory", "bytes"),
     _usage("cpu", "cores"),
     _usage("storage", "bytes"),
+)
+
+PODS: Final = (
     Record(
         name="namespace_role:browsertrix_pod_evictions:increase15m",
         what="Evictions within a quarter of an hour, by the role of the pod",
@@ -164,5 +171,6 @@ max by ({POD_LABELS}) (
 GROUP: Final = Group(
     name="browsertrix-records",
     topic="Recording rules",
-    rules=(*_CRAWLS, *_ENDS, *_PODS),
+    interval="1m",
+    rules=(*CRAWLS, *USAGE),
 )

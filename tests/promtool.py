@@ -72,8 +72,6 @@ def promtool_file(alert: str, case: dict[str, Any]) -> dict[str, Any]:
     return {
         "rule_files": [f"{alert}.rules.yaml"],
         "evaluation_interval": "1m",
-        # Else in no order, and an alert may see its record one step late, or not.
-        "group_eval_order": [group["name"] for group in rules_of(alert)["groups"]],
         "tests": [
             _test(alert, case, test, instances)
             for number, test in enumerate(case["tests"])
