@@ -90,6 +90,15 @@ def test_a_condition_survives_a_lost_scrape(alert: Alert) -> None:
     assert alert.event or alert.keep or looks_back
 
 
+def test_an_alert_stands_only_on_records_of_its_own_group() -> None:
+    """Those of another may be evaluated after it, and are then one evaluation old."""
+    for group in GROUPS:
+        own = {rule.name for rule in group.rules if isinstance(rule, Record)}
+        for rule in group.rules:
+            asked = set(re.findall(r"\w+:\w+:\w+", rule.expr))
+            assert asked <= own, rule.name
+
+
 def test_an_alert_has_one_name_and_one_severity() -> None:
     names = [alert.name for alert in ALERTS]
 
