@@ -24,7 +24,8 @@ GROUPS: Final[tuple[Group, ...]] = (
     ended.GROUP,
     paused.GROUP,
     limits.GROUP,
-    pods.GROUP,
+    pods.EVENTS,
+    pods.CONDITIONS,
     stuck.GROUP,
     itself.GROUP,
 )

@@ -9,7 +9,7 @@ from typing import Final
 
 from alerts.declaration import Group, Record
 from alerts.promql import CRAWL_LABELS, POD_LABELS
-from alerts.thresholds import EVICTION_OF_EXIT_WINDOW, EVICTION_STORM_WINDOW
+from alerts.thresholds import EVICTED_BRIDGE, EVICTION_OF_EXIT_WINDOW, EVICTION_STORM_WINDOW
 
 _CRAWL: Final = ("namespace", "oid", "crawl")
 _POD: Final = (*_CRAWL, "pod")
@@ -133,6 +133,14 @@ PODS: Final = (
         f"(increase(browsertrix_pod_evictions_total[{EVICTION_STORM_WINDOW}]))",
     ),
     Record(
+        name="pod:browsertrix_pod_evicted:max",
+        what="1 for a pod that is or just was evicted; no series for all others, which makes it "
+        "cheap to look back on",
+        labels=_POD,
+        expr=f"""\
+max by ({POD_LABELS}) (max_over_time(browsertrix_pod_evicted[{EVICTED_BRIDGE}])) == 1""",
+    ),
+    Record(
         name="pod:browsertrix_pod_oom_exit_timestamp_seconds:max",
         what="When the pod's last exit was, if that was for want of memory and no eviction",
         labels=_POD,
@@ -141,8 +149,7 @@ max by ({POD_LABELS}) (
   browsertrix_pod_exit_timestamp_seconds
   and on ({POD_LABELS}) browsertrix_pod_info{{exit_reason="oom"}}
 )
-unless on ({POD_LABELS})
-(max_over_time(browsertrix_pod_evicted[{EVICTION_OF_EXIT_WINDOW}]) == 1)""",
+unless last_over_time(pod:browsertrix_pod_evicted:max[{EVICTION_OF_EXIT_WINDOW}])""",
     ),
     Record(
         name="pod:browsertrix_pod_out_of_space_exit_timestamp_seconds:max",
@@ -154,6 +161,9 @@ max by ({POD_LABELS}) (
   and on ({POD_LABELS}) browsertrix_pod_exit_code == 3
 )""",
     ),
+)
+
+CRASHES: Final = (
     Record(
         name="pod:browsertrix_pod_crash_timestamp_seconds:max",
         what="When the pod's last exit was, if that was a crash; never stepping back",
