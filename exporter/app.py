@@ -5,10 +5,12 @@ the web server serves it. Everything runs on one event loop, and ends together.
 """
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from typing import Final
 
 from exporter import __version__
 from exporter.cluster.connection import Connection
@@ -18,6 +20,20 @@ from exporter.settings import Settings
 from exporter.web import Health, WebServer, WebSettings
 
 log = logging.getLogger(__name__)
+
+
+_COLLECT_EVERY: Final = 3600.0
+_NEVER: Final = 1_000_000
+
+
+def keep_collections_short() -> None:
+    """Let automatic garbage collections look only at what is young.
+
+    CrawlJobs and their series form no cycles and are freed when they are replaced; yet each full
+    collection would look at all of them: 140 ms for ten thousand, every few thousand changes.
+    """
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, _NEVER)
 
 
 class Exporter:
@@ -31,7 +47,13 @@ class Exporter:
         self._connection = connection
         self._store = SeriesStore(families)
         self._reflectors = tuple(
-            Reflector(connection, scope, self._store, selector=settings.selector)
+            Reflector(
+                connection,
+                scope,
+                self._store,
+                selector=settings.selector,
+                idle_limit=settings.idle_limit,
+            )
             for scope in settings.namespaces
         )
         own = OwnMetrics(families, self._reflectors)
@@ -59,6 +81,9 @@ class Exporter:
                 for reflector in self._reflectors
             ]
             ending.push_async_callback(self._end_watches)
+            keep_collections_short()
+            collecting = asyncio.create_task(_collect_now_and_then())
+            ending.callback(collecting.cancel)
             await stop.wait()
             log.info("stopping")
 
@@ -86,6 +111,13 @@ class Exporter:
             if not reflector.synced
         ]
         return "; ".join(missing) or None
+
+
+async def _collect_now_and_then() -> None:
+    """Free the cycles that got old: those of connections that have ended."""
+    while True:
+        await asyncio.sleep(_COLLECT_EVERY)
+        gc.collect()
 
 
 async def serve(settings: Settings) -> None:

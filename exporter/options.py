@@ -137,6 +137,13 @@ KUBERNETES: Final = (
         metavar="SELECTOR",
         help="label selector: watch only the CrawlJobs it matches, e.g. role=job",
     ),
+    Option(
+        flag="--watch.idle-limit",
+        field="idle_limit",
+        read=duration,
+        metavar="DURATION",
+        help="connect anew when the API server was silent for so long; it speaks every minute",
+    ),
 )
 
 METRICS: Final = (

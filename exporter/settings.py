@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from exporter.cluster.reflector import IDLE_LIMIT
 from exporter.crawljob.derived import DEFAULT_PAUSE_LIMIT
 from exporter.web import Address
 
@@ -23,6 +24,8 @@ class Settings:
     namespaces: tuple[str, ...] = ("crawlers",)
     """The namespaces to watch; an empty one stands for all of them."""
     selector: str = ""
+    idle_limit: float = IDLE_LIMIT
+    """Seconds without a byte after which a request to the API server is given up."""
     pause_limit: float = DEFAULT_PAUSE_LIMIT
     metrics_include: tuple[str, ...] = ()
     """Shell patterns; where there are any, only families that match one are served."""

@@ -86,11 +86,11 @@ class Connection:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._configuration: Configuration | None = None
-        self._client: RESTClientObject | None = None
-        self._tls: object = None
+        self._session: _Session | None = None
         self._generation = 0
         self._lock = asyncio.Lock()
         self._complaint: str | None = None
+        self._closed = False
 
     @classmethod
     async def open(cls, kubeconfig: Path | None = None, context: str | None = None) -> Self:
@@ -108,10 +108,11 @@ class Connection:
         return str(self._configuration.host) if self._configuration else ""
 
     async def close(self) -> None:
-        """End every request and forget the server."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        """Forget the server; requests still running fail, so end what sends them first."""
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.client.close()
 
     @asynccontextmanager
     async def get(
@@ -121,46 +122,42 @@ class Connection:
 
         Raises RequestError for every status but 200 and for every failure on the way.
         """
-        if self._client is None or self._source.stale():
+        if self._source.stale():
             await self.renew()
         generation = self._generation
-        response = await self._send(path, query, idle)
-        if response.status == 401:
-            response.release()
-            await self.renew(beyond=generation)
-            response = await self._send(path, query, idle)
-        async with response:
-            if response.status != 200:
-                raise await _refusal(response)
-            if response.content_type != "application/json":
-                raise RequestError(
-                    "not_json",
-                    f"{self.server} answered with {response.content_type!r} instead of JSON: "
-                    "is this the API server?",
-                )
-            yield Reply(response)
+        async with self._exchange(path, query, idle) as response:
+            if response.status != 401:
+                yield await _accepted(response)
+                return
+        await self.renew(beyond=generation)
+        async with self._exchange(path, query, idle) as response:
+            yield await _accepted(response)
 
-    async def _send(
+    @asynccontextmanager
+    async def _exchange(
         self, path: str, query: Mapping[str, str], idle: float
-    ) -> aiohttp.ClientResponse:
-        if self._client is None or self._configuration is None:
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        session, configuration = self._session, self._configuration
+        if session is None or configuration is None:
             raise RequestError("unreachable", "the connection is closed")
         headers = {
             "Accept": "application/json",
             "User-Agent": f"browsertrix-exporter/{__version__}",
         }
-        if token := self._configuration.api_key.get("BearerToken"):
+        if token := configuration.api_key.get("BearerToken"):
             headers["Authorization"] = token
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=idle)
         url = URL(self.server + path, encoded=True).with_query(dict(query))
-        try:
-            reply = await self._client.request(
-                "GET", url, headers=headers, _request_timeout=timeout
-            )
-        except (aiohttp.ClientError, OSError) as error:
-            raise _failure(error) from error
-        response: aiohttp.ClientResponse = reply.response
-        return response
+        async with session.in_use():
+            try:
+                reply = await session.client.request(
+                    "GET", url, headers=headers, _request_timeout=timeout
+                )
+            except (aiohttp.ClientError, OSError) as error:
+                raise _failure(error) from error
+            response: aiohttp.ClientResponse = reply.response
+            async with response:
+                yield response
 
     async def renew(self, beyond: int | None = None) -> None:
         """Read the credentials again, unless that was done since the generation ``beyond``.
@@ -169,15 +166,17 @@ class Connection:
         raises ConfigError only while there are none.
         """
         async with self._lock:
+            if self._closed:
+                return
             if beyond is None:
-                if self._client is not None and not self._source.stale():
+                if self._session is not None and not self._source.stale():
                     return
             elif beyond != self._generation:
                 return
             try:
                 await self._load()
             except ConfigError as error:
-                if self._client is None:
+                if self._session is None:
                     raise
                 if str(error) != self._complaint:
                     self._complaint = str(error)
@@ -194,15 +193,41 @@ class Connection:
                 raise ConfigError("the token has characters that no token can have")
             configuration.api_key["BearerToken"] = f"{scheme.capitalize()} {secret}"
         tls = tls_identity(configuration)
-        if self._client is None or tls != self._tls:
-            old, self._client, self._tls = self._client, _client(configuration), tls
-        else:
-            old = None
+        old = self._session
+        if old is None or old.tls != tls:
+            self._session = _Session(_client(configuration), tls)
         self._configuration = configuration
         self._generation += 1
-        if old is not None:
-            # As client-go does: what runs on the old certificate is cut, and resumes.
-            await old.close()
+        if old is not None and old is not self._session:
+            await old.retire()
+
+
+class _Session:
+    """A session with what its TLS was made from; after a change of that it ends with its uses."""
+
+    def __init__(self, client: RESTClientObject, tls: object) -> None:
+        self.client = client
+        self.tls = tls
+        self._uses = 0
+        self._retired = False
+
+    @asynccontextmanager
+    async def in_use(self) -> AsyncIterator[None]:
+        self._uses += 1
+        try:
+            yield
+        finally:
+            self._uses -= 1
+            await self._close_if_done()
+
+    async def retire(self) -> None:
+        """Close it, as soon as nobody uses it any more: a watch need not be cut for this."""
+        self._retired = True
+        await self._close_if_done()
+
+    async def _close_if_done(self) -> None:
+        if self._retired and not self._uses:
+            await self.client.close()
 
 
 def _client(configuration: Configuration) -> RESTClientObject:
@@ -236,6 +261,18 @@ _BY_STATUS: Final = {
     410: "expired",
     429: "too_many_requests",
 }
+
+
+async def _accepted(response: aiohttp.ClientResponse) -> Reply:
+    if response.status != 200:
+        raise await _refusal(response)
+    if response.content_type != "application/json":
+        raise RequestError(
+            "not_json",
+            f"{response.url.origin()} answered with {response.content_type!r} instead of JSON: "
+            "is this the API server?",
+        )
+    return Reply(response)
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> RequestError:

@@ -6,7 +6,6 @@ an hour. So a source says when what it loaded is ``stale``, and is loaded again 
 request. No message here shows the content of a field: any might be a secret.
 """
 
-import asyncio
 import base64
 import os
 import time
@@ -17,8 +16,6 @@ from typing import Any, Final, Protocol
 import yaml
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config.config_exception import ConfigException
-from kubernetes.aio.config.dateutil import parse_rfc3339
-from kubernetes.aio.config.exec_provider import ExecProvider
 from kubernetes.aio.config.incluster_config import (
     SERVICE_CERT_FILENAME,
     SERVICE_HOST_ENV_NAME,
@@ -27,11 +24,10 @@ from kubernetes.aio.config.incluster_config import (
 )
 from kubernetes.aio.config.kube_config import ConfigNode, KubeConfigLoader, KubeConfigMerger
 
-_PLUGIN_TIMEOUT: Final = 60.0
+from exporter.cluster.plugin import ask
+
 _PROVIDER_CHECK: Final = 60.0
 """Seconds between two looks at an auth provider's token (OIDC, gcp); those look locally first."""
-_MARGIN: Final = 60.0
-"""Seconds before its expiry that a plugin's credential is renewed, or a fifth of its life."""
 
 
 class ConfigError(Exception):
@@ -111,21 +107,21 @@ class Kubeconfig:
             self._config, self._read_at = self._read(), stamps
         self._renew_at = float("inf")
         user = self._user(self._config)
-        plugin = user.value.pop("exec", None) if user else None
+        plugin = user.value.pop("exec", None) if user is not None else None
         try:
-            if user and plugin:
+            if user is not None and plugin is not None:
                 await self._ask(ConfigNode(f"{user.name}/exec", plugin, user.path), user)
-            elif user and "tokenFile" in user:
+            elif user is not None and "tokenFile" in user:
                 file = Path(user.path).parent / user["tokenFile"]
-                stamps |= _stamps([str(file)])
+                stamps = stamps | _stamps([str(file)])
                 user.value["token"] = file.read_text().strip() or user.value.get("token")
-            elif user and "auth-provider" in user:
+            elif user is not None and "auth-provider" in user:
                 self._renew_at = time.time() + _PROVIDER_CHECK
             configuration = Configuration()
             loader = KubeConfigLoader(config_dict=self._config, active_context=self._context)
             await loader.load_and_set(configuration)
         finally:
-            if user and plugin:
+            if user is not None and plugin is not None:
                 user.value["exec"] = plugin
         self._stamps = stamps | _stamps(_tls_files(configuration))
         return configuration
@@ -171,29 +167,13 @@ class Kubeconfig:
 
     async def _ask(self, plugin: ConfigNode, user: ConfigNode) -> None:
         """Run the exec plugin, and put what it says where the loader looks for it."""
-        command = plugin["command"]
-        asked = time.time()
-        try:
-            async with asyncio.timeout(_PLUGIN_TIMEOUT):
-                status = await ExecProvider(plugin).run()
-        except FileNotFoundError as error:
-            raise ConfigError(f"the credential plugin {command} is not installed") from error
-        except TimeoutError as error:
-            raise ConfigError(
-                f"the credential plugin {command} did not answer in {_PLUGIN_TIMEOUT:.0f} s"
-            ) from error
-        token, certificate = status.get("token"), status.get("clientCertificateData")
-        key = status.get("clientKeyData")
-        if not token and not (certificate and key):
-            raise ConfigError(f"the credential plugin {command} gave neither token nor certificate")
-        if token:
-            user.value["token"] = token
-        if certificate and key:
-            user.value["client-certificate-data"] = base64.b64encode(certificate.encode()).decode()
-            user.value["client-key-data"] = base64.b64encode(key.encode()).decode()
-        if expires := status.get("expirationTimestamp"):
-            life = max(0.0, parse_rfc3339(expires).timestamp() - asked)
-            self._renew_at = asked + life - min(_MARGIN, life / 5)
+        credential = await ask(plugin)
+        self._renew_at = credential.renew_at
+        if credential.token:
+            user.value["token"] = credential.token
+        if credential.certificate and credential.key:
+            for name, text in (("certificate", credential.certificate), ("key", credential.key)):
+                user.value[f"client-{name}-data"] = base64.b64encode(text.encode()).decode()
 
 
 class InCluster:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -28,6 +28,7 @@ from exporter.cluster.wire import (
     Bookmark,
     Event,
     Garbage,
+    Page,
     Status,
     Unusable,
     read_event,
@@ -171,27 +172,29 @@ class Reflector:
         seen: set[Key] = set()
         version = ""
         rewound = False
-        while True:
-            async with self._connection.get(self._path, query, idle=self._idle_limit) as reply:
-                body = await reply.read()
-            try:
-                page = read_page(body)
-            except UnusableError as error:
-                raise RequestError("not_json", f"the list cannot be read: {error}") from error
-            if not version:  # all pages are of the first one's version
-                version = page.metadata.version
-                rewound = is_older(version, self._version)
-            for item in page.items:
-                if isinstance(item, Unusable):
-                    self._unusable(item)
-                    seen.add((item.namespace, item.name))  # what was held of it stays
-                else:
-                    seen.add(key_of(item))
-                    self._content.see(item, rewound=rewound)
-                await self._pace.breathe()
-            if not page.metadata.more:
-                break
-            query["continue"] = page.metadata.more
+        more = True
+        fetching = asyncio.create_task(self._fetch(query))
+        try:
+            while more:
+                page = await fetching
+                if more := bool(page.metadata.more):  # the server works while we do
+                    query["continue"] = page.metadata.more
+                    fetching = asyncio.create_task(self._fetch(query))
+                    await asyncio.sleep(0)
+                if not version:  # all pages are of the first one's version
+                    version = page.metadata.version
+                    rewound = is_older(version, self._version)
+                for item in page.items:
+                    if isinstance(item, Unusable):
+                        self._unusable(item)
+                        seen.add((item.namespace, item.name))  # what was held of it stays
+                    else:
+                        seen.add(key_of(item))
+                        self._content.see(item, rewound=rewound)
+                    await self._pace.breathe()
+        finally:
+            fetching.cancel()
+            await asyncio.gather(fetching, return_exceptions=True)
         for key in self._content.missing(seen):
             self._content.vanished(key)
             await self._pace.breathe()
@@ -200,6 +203,14 @@ class Reflector:
         self.stats.lists += 1
         self.stats.last_list = self._clock()
         self._complete()
+
+    async def _fetch(self, query: Mapping[str, str]) -> Page:
+        async with self._connection.get(self._path, dict(query), idle=self._idle_limit) as reply:
+            body = await reply.read()
+        try:
+            return read_page(body)
+        except UnusableError as error:
+            raise RequestError("not_json", f"the list cannot be read: {error}") from error
 
     def _complete(self) -> None:
         self.synced = True

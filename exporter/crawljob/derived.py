@@ -112,20 +112,17 @@ class Pod:
     @property
     def used_memory(self) -> float | None:
         """Bytes. A crawler's 0 means that nobody measured (auto-resize is off)."""
-        return self._measured(self.info.used.memory)
+        return (self.info.used.memory or None) if self.exists else None
 
     @property
     def used_cpu(self) -> float | None:
         """Cores. 0 means that nobody measured."""
-        return self._measured(self.info.used.cpu)
+        return (self.info.used.cpu or None) if self.exists else None
 
     @property
     def used_storage(self) -> float | None:
         """Bytes: of a crawler, archive data not yet uploaded; of redis, its files."""
         return self.info.used.storage if self.exists else None
-
-    def _measured(self, value: float | None) -> float | None:
-        return value or None if self.exists else None
 
     @property
     def restart_reason(self) -> str | None:

@@ -95,7 +95,7 @@ class Exposition:
                 lines = [
                     line(family, words, value) for words, value in family.samples(snapshot.fleet)
                 ]
-                yield self._headers[family.name, form] + "".join(lines).encode()
+                yield self._headers[family.name, form] + b"".join(lines)
         for family, column in zip(snapshot.families, _columns(snapshot), strict=True):
             if not is_named(family, names):
                 continue
@@ -131,7 +131,7 @@ def _columns(snapshot: Snapshot) -> Iterator[tuple[bytes, ...]]:
 def _timed(column: Iterable[bytes], since: Iterable[float | None], now: float) -> tuple[bytes, ...]:
     """Write the values that depend on the clock: the seconds since, but never less than 0."""
     return tuple(
-        piece if moment is None else piece + f"{number(max(0.0, now - moment))}\n".encode()
+        piece if moment is None else piece + number(max(0.0, now - moment))
         for piece, moment in zip(column, since, strict=True)
     )
 

@@ -6,8 +6,10 @@ say the same again are kept. The sample lines of the text format and of OpenMetr
 only headers differ, and both equal prometheus_client's own, byte for byte.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 from prometheus_client.utils import floatToGoString
@@ -22,24 +24,43 @@ from exporter.metrics.catalog.family import (
 )
 
 
-def number(value: float) -> str:
-    """Write a value as prometheus_client's ``floatToGoString`` does, several times faster.
+def number(value: float) -> bytes:
+    """Write a value and the line's end, as prometheus_client does; negative zero as zero."""
+    return _SMALL[value] if value < 1e6 else _large(value)
 
-    Negative zero is written as zero.
-    """
-    if -1e300 < value < 1e6:
-        return repr(value + 0.0)
+
+class _Small(dict[float, bytes]):
+    """Numbers below a million, remembered: flags, ratios and counts come up all the time."""
+
+    _MOST: Final = 20_000
+
+    def __missing__(self, value: float) -> bytes:
+        if len(self) >= self._MOST:
+            self.clear()
+        text = repr(value + 0.0) if value >= _LOWEST else _written(value)
+        written = self[value] = f"{text}\n".encode()
+        return written
+
+
+def _large(value: float) -> bytes:
+    """Write a number of a million or more; nearly all are whole, and then this is faster."""
     if value < 1e15 and value == (whole := int(value)):
         digits = str(whole)
-        mantissa = f"{digits[0]}.{digits[1:]}"
-        if digits[-1] == "0":
-            mantissa = mantissa.rstrip("0.")
-        return f"{mantissa}{_EXPONENTS[len(digits)]}"
-    written: str = floatToGoString(value)  # type: ignore[no-untyped-call]
+        if digits[-1] != "0":
+            return f"{digits[0]}.{digits[1:]}{_EXPONENTS[len(digits)]}".encode()
+        mantissa = f"{digits[0]}.{digits[1:]}".rstrip("0.")
+        return f"{mantissa}{_EXPONENTS[len(digits)]}".encode()
+    return f"{_written(value)}\n".encode()
+
+
+def _written(value: float) -> str:
+    written: str = floatToGoString(value + 0.0)  # type: ignore[no-untyped-call]
     return written
 
 
-_EXPONENTS: Final = [f"e+{digits - 1:02d}" for digits in range(17)]
+_SMALL: Final = _Small()
+_LOWEST: Final = -sys.float_info.max
+_EXPONENTS: Final = [f"e+{digits - 1:02d}\n" for digits in range(17)]
 
 
 def escaped(text: str) -> str:
@@ -47,23 +68,54 @@ def escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def line(family: Family, words: Sequence[object], value: float) -> str:
+def line(family: Family, words: Sequence[str], value: float) -> bytes:
     """One sample line of any family; ``words`` are its labels' values, in the family's order."""
-    return _template(family)(*map(_word, words), number(value))
+    return _template(family)(*[_WORDS[word] for word in words]).encode() + number(value)
 
 
-def _word(word: object) -> str:
-    return "" if word is None else escaped(str(word))
+class _Words(dict[str | int | None, str]):
+    """Labels' values as written, remembered: states, roles, channels are a few words."""
+
+    _MOST: Final = 20_000
+
+    def __missing__(self, word: str | int | None) -> str:
+        if len(self) >= self._MOST:
+            self.clear()
+        text = self[word] = "" if word is None else escaped(str(word))
+        return text
+
+
+_WORDS: Final = _Words()
 
 
 def _template(family: Family) -> Callable[..., str]:
-    """Make what puts a family's labels and value where they belong: labels are sorted by name."""
+    """Make what writes a line up to the value; labels are sorted by name."""
     places = sorted((label, place) for place, label in enumerate(family.labels))
     labels = ",".join(f'{label}="{{{place}}}"' for label, place in places)
-    return f"{family.name}{{{{{labels}}}}} {{{len(places)}}}\n".format
+    return f"{family.name}{{{{{labels}}}}} ".format
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """Whose sample it is."""
+
+    labels: bytes
+    """As written, up to the value."""
+    values: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Owners:
+    """The crawl and its pods: whose samples a CrawlJob's are."""
+
+    who: tuple[Any, ...]
+    """What the labels were made of: as long as it is the same, so are they."""
+    crawl: _Known
+    pods: list[_Known]
+    existing: list[_Known]
+
+
+@dataclass(slots=True)
 class Rendered:
     """One CrawlJob as it is served, and what it was made from."""
 
@@ -71,14 +123,9 @@ class Rendered:
     """Lines, a piece for each crawl family, then for each pod family."""
     since: float | None
     """From when values that depend on the clock count; None where the clock stands still."""
-    owners: list[tuple[str, bool]]
-    """The crawl and its pods, as labels, and whether they exist."""
+    owners: _Owners
     readings: list[Any]
     """What each piece says."""
-
-
-_Known = tuple[str, tuple[str, ...]]
-"""Whose sample it is: the labels as written, but for the closing brace, and their values."""
 
 
 class Renderer:
@@ -91,48 +138,61 @@ class Renderer:
         self.families: tuple[CrawlFamily | PodFamily, ...] = (*crawl, *pod)
         """Whose pieces there are, in this order."""
         self._crawl_readers = [_reader(f) for f in crawl]
-        self._crawl_writers = [_writer(f, CRAWL_LABELS) for f in crawl]
-        self._pod_readers = [(f.values, f.of_gone_pods) for f in pod]
-        self._pod_writers = [(_writer(f, POD_LABELS), f.of_gone_pods) for f in pod]
+        self._crawl_writers = [_writer(f) for f in crawl]
+        self._pod_readers = [
+            (read, of_gone, [f.place for f in group])
+            for (read, of_gone), group in groupby(pod, lambda f: (f.read, f.of_gone_pods))
+        ]
+        self._pod_writers = [(_pod_writer(f), f.of_gone_pods) for f in pod]
         self._since = next((f.since for f in crawl if f.since), _never)
-        size = len(self.families)
-        self._nothing = Rendered((b"",) * size, None, [], [_UNSAID] * size)
+        self._unsaid = [_UNSAID] * len(self.families)
+        self._nothing = (b"",) * len(self.families)
 
     def render(self, job: CrawlJob, before: Rendered | None = None) -> Rendered:
         """Render all samples of a CrawlJob, keeping the pieces that are as they were ``before``.
 
         Of a sample that depends on the clock only the part before the value is there.
         """
-        namespace = escaped(job.metadata.namespace)
-        oid = escaped(derived.org_id(job))
-        crawl = escaped(derived.crawl_id(job))
-        labels = f'{{crawl="{crawl}",namespace="{namespace}",oid="{oid}"'
-        values = (namespace, oid, crawl)
         pods = list(derived.pods(job))
         existing = [pod for pod in pods if pod.exists]
-        owners = [(labels, True)]
-        owners += [(f'{labels},pod="{escaped(pod.name)}"', pod.exists) for pod in pods]
-
         readings: list[Any] = [read(job) for read in self._crawl_readers]
-        readings += [read(pods if gone else existing) for read, gone in self._pod_readers]
-        if before is None or before.owners != owners:
-            before = self._nothing
-        past = zip(readings, before.readings, before.pieces, strict=True)
-        known = (labels, values)
+        for read, of_gone, places in self._pod_readers:
+            columns = list(zip(*map(read, pods if of_gone else existing), strict=True))
+            readings += [columns[place] for place in places] if columns else [()] * len(places)
+        who = (
+            job.metadata.namespace,
+            derived.org_id(job),
+            derived.crawl_id(job),
+            [(pod.name, pod.exists) for pod in pods],
+        )
+        if before is not None and before.owners.who == who:
+            owners = before.owners
+            past = zip(readings, before.readings, before.pieces, strict=True)
+        else:
+            owners = _owners(who)
+            past = zip(readings, self._unsaid, self._nothing, strict=True)
         pieces = [
-            piece if says == said else b"" if says is None else write(known, says).encode()
+            piece if says == said else write(owners.crawl, says)
             for write, (says, said, piece) in zip(self._crawl_writers, past, strict=False)
         ]
-        owned = [
-            (pod_labels, (*values, escaped(pod.name)))
-            for pod, (pod_labels, _) in zip(pods, owners[1:], strict=True)
-        ]
-        owned_existing = [known for known, pod in zip(owned, pods, strict=True) if pod.exists]
         pieces += [
-            piece if says == said else _piece(write, says, owned if gone else owned_existing)
+            piece if says == said else write(owners.pods if gone else owners.existing, says)
             for (write, gone), (says, said, piece) in zip(self._pod_writers, past, strict=False)
         ]
         return Rendered(tuple(pieces), self._since(job), owners, readings)
+
+
+def _owners(who: tuple[Any, ...]) -> _Owners:
+    *identity, pods = who
+    namespace, oid, crawl = values = tuple(map(escaped, identity))
+    labels = f'{{crawl="{crawl}",namespace="{namespace}",oid="{oid}"'
+    known, existing = [], []
+    for name, exists in pods:
+        pod = escaped(name)
+        known.append(_Known(f'{labels},pod="{pod}"}} '.encode(), (*values, pod)))
+        if exists:
+            existing.append(known[-1])
+    return _Owners(who, _Known(f"{labels}}} ".encode(), values), known, existing)
 
 
 _UNSAID: Final = object()
@@ -141,18 +201,6 @@ _UNSAID: Final = object()
 
 def _never(_: CrawlJob) -> float | None:
     return None
-
-
-def _piece(
-    write: Callable[[_Known, Any], str], readings: Sequence[Any], owners: Sequence[_Known]
-) -> bytes:
-    return "".join(
-        [
-            write(known, reading)
-            for known, reading in zip(owners, readings, strict=True)
-            if reading is not None
-        ]
-    ).encode()
 
 
 def _reader(family: CrawlFamily) -> Callable[[CrawlJob], Any]:
@@ -166,20 +214,54 @@ _TICKING: Final = "ticking"
 """Read where the value depends on the clock."""
 
 
-def _writer(
-    family: CrawlFamily | PodFamily, identity: tuple[str, ...]
-) -> Callable[[_Known, Any], str]:
-    """Make what writes a family's line from a reading."""
-    name = family.name
-    if family.labels != identity:
-        template = _template(family)
-        return lambda known, reading: template(
-            *known[1], *map(_word, reading[1:]), number(reading[0])
-        )
-    if isinstance(family, CrawlFamily) and family.since is not None:
+def _writer(family: CrawlFamily) -> Callable[[_Known, Any], bytes]:
+    """Make what writes a crawl's line from a reading."""
+    name = family.name.encode()
+    if family.labels != CRAWL_LABELS:
+        write = _labelled(family)
+        return lambda known, reading: b"" if reading is None else write(known, reading)
+    if family.since is not None:
         return lambda known, reading: (
-            f"{name}{known[0]}}} "
+            b""
+            if reading is None
+            else name + known.labels
             if reading is _TICKING
-            else f"{name}{known[0]}}} {number(reading)}\n"
+            else name + known.labels + number(reading)
         )
-    return lambda known, reading: f"{name}{known[0]}}} {number(reading)}\n"
+    return lambda known, reading: (
+        b""
+        if reading is None
+        else name + known.labels + (_SMALL[reading] if reading < 1e6 else _large(reading))
+    )
+
+
+def _pod_writer(family: PodFamily) -> Callable[[Sequence[_Known], Sequence[Any]], bytes]:
+    """Make what writes the lines of all pods from their readings; most of the time goes here."""
+    name = family.name.encode()
+    if family.labels != POD_LABELS:
+        write = _labelled(family)
+        return lambda owners, readings: b"".join(
+            [
+                write(known, reading)
+                for known, reading in zip(owners, readings, strict=True)
+                if reading is not None
+            ]
+        )
+
+    def plain(owners: Sequence[_Known], readings: Sequence[Any]) -> bytes:
+        parts = []
+        for known, value in zip(owners, readings):  # noqa: B905 - a check costs a tenth of it
+            if value is not None:
+                parts.append(name)
+                parts.append(known.labels)
+                parts.append(_SMALL[value] if value < 1e6 else _large(value))
+        return b"".join(parts)
+
+    return plain
+
+
+def _labelled(family: CrawlFamily | PodFamily) -> Callable[[_Known, Any], bytes]:
+    write = _template(family)
+    return lambda known, reading: (
+        write(*known.values, *[_WORDS[word] for word in reading[1:]]).encode() + number(reading[0])
+    )

@@ -29,7 +29,15 @@ class _Entry:
     malformed: bool
     rendered: Rendered
     hidden: bool = False
-    """Whether another object's series have the very same labels; see ``SeriesStore._twin``."""
+    """Whether another object's series have the very same labels; see ``_twin``."""
+
+    def counts_as(self, other: "_Entry") -> bool:
+        """Whether replacing one by the other leaves all counts as they are."""
+        return (
+            self.state == other.state
+            and self.malformed == other.malformed
+            and self.scope == other.scope
+        )
 
 
 class _Counts:
@@ -76,21 +84,24 @@ class SeriesStore:
             return
         key = (job.metadata.namespace, job.metadata.name)
         before = self._held.get(key)
-        if before is not None:
-            self._counts[before.scope].add(key[0], before, -1)
         if change.gone:
-            self._forget(key)
+            if before is not None:
+                self._forget(key, before)
             return
         entry = _Entry(
             change.scope,
             derived.state(job),
             bool(job.problems),
-            self._renderer.render(job, before.rendered if before is not None else None),
+            self._renderer.render(job, None if before is None else before.rendered),
         )
-        if change.scope not in self._counts:
-            self._counts[change.scope] = _Counts(change.scope)
-        self._counts[change.scope].add(key[0], entry, 1)
-        self._hide(key, entry)
+        if before is None or not entry.counts_as(before):
+            if before is not None:
+                self._count(key, before, -1)
+            self._count(key, entry, 1)
+        if before is None:
+            self._hide(key, entry)
+        else:
+            entry.hidden = before.hidden
         self._held[key] = entry
 
     def synced(self, scope: str, resource_version: str) -> None:  # noqa: ARG002 - the protocol's
@@ -125,8 +136,14 @@ class SeriesStore:
             malformed.update(counts.malformed)
         return Fleet(crawls, malformed)
 
-    def _forget(self, key: _Key) -> None:
-        self._held.pop(key, None)
+    def _count(self, key: _Key, entry: _Entry, by: int) -> None:
+        if entry.scope not in self._counts:
+            self._counts[entry.scope] = _Counts(entry.scope)
+        self._counts[entry.scope].add(key[0], entry, by)
+
+    def _forget(self, key: _Key, entry: _Entry) -> None:
+        del self._held[key]
+        self._count(key, entry, -1)
         twin = self._held.get(_twin(key))
         if twin is not None:
             twin.hidden = False

@@ -26,8 +26,9 @@ _ROOT: Final = f"/apis/{GROUP}/v1"
 _ALL: Final = f"{_ROOT}/{RESOURCE}"
 _MANY: Final = f"{_ROOT}/namespaces/{{namespace}}/{RESOURCE}"
 _ONE: Final = f"{_MANY}/{{name}}"
+_RESOURCE_PATHS: Final = (_ALL, f"{_ROOT}/namespaces/")
 _LARGEST_BODY: Final = 64 * 1024 * 1024
-_REMEMBERED_REQUESTS: Final = 100_000
+_REMEMBERED_REQUESTS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,8 @@ class ApiServer:
             (f"/apis/{GROUP}", discovery.API_GROUP),
             (_ROOT, discovery.API_RESOURCES),
         ):
-            app.router.add_get(path, _always(serialise(document)))
+            for spelling in (path, f"{path}/"):  # generated clients ask with the slash
+                app.router.add_get(spelling, _always(serialise(document)))
         for path in ("/livez", "/readyz", "/healthz"):
             app.router.add_get(path, _always(b"ok", "text/plain"))
         app.router.add_get(_ALL, resource.collection)
@@ -197,7 +199,7 @@ class ApiServer:
         )
         try:
             self._authorise(request, verb)
-            if request.path.startswith(f"{_ROOT}/"):
+            if request.path.startswith(_RESOURCE_PATHS):
                 ordered = await self._ordered(verb)
                 if ordered is not None:
                     return ordered
@@ -217,7 +219,7 @@ class ApiServer:
                 raise errors.unauthorized()
         if not request.path.startswith(f"/apis/{GROUP}"):
             return
-        if request.path.startswith(f"{_ROOT}/"):
+        if request.path.startswith(_RESOURCE_PATHS):
             namespace = request.match_info.get("namespace", "")
             if namespace in self.forbidden:
                 raise errors.forbidden(verb, namespace)

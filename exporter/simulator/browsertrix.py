@@ -18,8 +18,6 @@ from exporter.simulator.lives import KINDS
 from exporter.simulator.manifest import Traits, random_uuid, seeded
 from exporter.simulator.stages import Life
 
-_SYNC_EVERY: Final = 10.0
-"""Simulated seconds between two syncs of one crawl."""
 _DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
 _LONGEST_STRIDE: Final = 0.1
 """Real seconds that are made up for at once when the process was held up."""
@@ -31,7 +29,7 @@ class Browsertrix:
     ``crawls`` is how many live at a time (may be changed; 0 lets those there are live out).
     ``pause_limit`` is in real seconds, by default seven simulated days. ``resize`` is Browsertrix'
     auto-resize: without it nobody measures memory and CPU. ``stale_writes`` lets the status step
-    back now and then.
+    back now and then. ``sync_every`` is in simulated seconds: the operator's interval.
     """
 
     def __init__(  # each a property of an installation  # noqa: PLR0913
@@ -47,6 +45,7 @@ class Browsertrix:
         stale_writes: bool = False,
         namespaces: tuple[str, ...] = ("crawlers",),
         organisations: int = 3,
+        sync_every: float = 10.0,
     ) -> None:
         self.account = Account()
         self.crawls = crawls
@@ -62,6 +61,7 @@ class Browsertrix:
         )
         self._clock = clock
         self._seed = seed
+        self._sync_every = sync_every
         self._namespaces = namespaces
         rng = seeded(seed, "organisations")
         self._organisations = [random_uuid(rng) for _ in range(organisations)]
@@ -147,7 +147,7 @@ class Browsertrix:
         crawl = Crawl(self._world, traits, rng, self._now)
         self.live[crawl.uid] = crawl
         self._go_on(crawl, KINDS[kind].live(crawl))
-        self._after(_SYNC_EVERY, lambda: self._sync(crawl))
+        self._after(self._sync_every, lambda: self._sync(crawl))
         return crawl
 
     def _go_on(self, crawl: Crawl, life: Life) -> None:
@@ -162,9 +162,9 @@ class Browsertrix:
         if crawl.is_over:
             return
         crawl.now = self._now
-        if crawl.status:
+        if crawl.pods:  # without any there is nothing that could have changed
             crawl.sync()
-        self._after(_SYNC_EVERY, lambda: self._sync(crawl))
+        self._after(self._sync_every, lambda: self._sync(crawl))
 
     def _after(self, simulated: float, happen: Callable[[], None]) -> None:
         self._entries += 1  # so that two at the same moment happen in the order they were planned

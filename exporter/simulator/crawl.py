@@ -88,7 +88,8 @@ class Crawl:
         """Write a new state."""
         if not self.status:
             self._first_status()
-        elif state != self.status["state"]:
+        self._advance()
+        if state != self.status["state"]:
             self.world.account.states[self.namespace, state] += 1
         self.status["state"] = state
         self.sync()
@@ -121,6 +122,7 @@ class Crawl:
 
     def scale_to(self, pods: int) -> None:
         """Have this many crawler pods; entries of pods that go are never taken out."""
+        self._advance()
         entries = self.status["podStatus"]
         if pods:
             entries.setdefault(f"redis-{self.id}", redis_pod())
@@ -163,6 +165,7 @@ class Crawl:
 
     def come_back(self, pod: str, *, backoff: bool = False) -> None:
         """The pod's replacement is seen, running or (``backoff``) waiting to be started again."""
+        self._advance()
         info = self.status["podStatus"][pod]
         info["evicted"] = False
         info["backoffWait"] = backoff

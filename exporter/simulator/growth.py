@@ -68,7 +68,7 @@ class Growth:
     def _crawl(self, status: dict[str, Any], running: list[str], passed: float) -> None:
         traits = self._traits
         self._crawled += passed * len(running) / traits.pods
-        progress = min(1.0, self._crawled / traits.work)
+        progress = min(1.0, round(self._crawled / traits.work, 6))
         status["pagesDone"] = int(traits.pages * progress)
         status["pagesFound"] = int(traits.pages * min(1.0, 0.2 + 1.5 * progress))
         size = status["pagesDone"] * traits.page_size

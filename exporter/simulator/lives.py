@@ -153,6 +153,16 @@ def pauses_and_resumes(crawl: Crawl) -> Life:
     yield from stages.pause_and_resume(crawl, "paused")
 
 
+@_kind(1)
+def completes_while_pausing(crawl: Crawl) -> Life:
+    """Asked to pause when it was as good as done: complete, with the pause as stop reason."""
+    yield from stages.begin(crawl)
+    yield from stages.run(crawl, 1)
+    crawl.ask_pause()
+    yield 5
+    yield from stages.stop(crawl, "paused", "complete")
+
+
 @_kind(4)
 def pause_expires(crawl: Crawl) -> Life:
     """Paused for longer than Browsertrix lets it."""

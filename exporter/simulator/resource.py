@@ -168,7 +168,7 @@ def json_response(body: bytes, status: int = 200) -> web.Response:
 
 def verb_of(request: web.Request) -> Verb:
     """What RBAC would call the request."""
-    if request.method == "GET" and "name" not in request.match_info:
+    if request.method == "GET" and request.path.endswith(f"/{RESOURCE}"):
         return "watch" if _is_true(request.query.get("watch", "")) else "list"
     return _VERBS.get(request.method, "get")
 

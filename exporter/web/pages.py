@@ -69,16 +69,13 @@ _PAGE: Final = """\
 class Pages:
     """The landing page and the probes."""
 
-    def __init__(self, health: Health, *, telemetry_path: str, documentation: str = "") -> None:
-        """``documentation`` is a URL to link to, empty for none."""
+    def __init__(self, health: Health, *, telemetry_path: str) -> None:
         self._health = health
         self._links = {
             "Metrics": telemetry_path,
             "Liveness": LIVENESS_PATHS[0],
             "Readiness": READINESS_PATH,
         }
-        if documentation:
-            self._links["Documentation"] = documentation
 
     async def landing(self, _: web.Request) -> web.Response:
         """What this is, how it is, and where to go on."""

@@ -43,8 +43,6 @@ class WebSettings:
 
     listen: Sequence[Address]
     telemetry_path: str = "/metrics"
-    documentation: str = ""
-    """A URL the landing page links to; empty for none."""
     max_scrapes: int = MAX_SCRAPES
     """At once; more are refused with 503."""
     grace: float = GRACE
@@ -59,9 +57,7 @@ class WebServer:
     ) -> None:
         self._settings = settings
         self._scrapes = Scrapes(source, scraped, max_scrapes=settings.max_scrapes)
-        self._pages = Pages(
-            health, telemetry_path=settings.telemetry_path, documentation=settings.documentation
-        )
+        self._pages = Pages(health, telemetry_path=settings.telemetry_path)
         self._runner: web.AppRunner | None = None
         self._addresses: tuple[Address, ...] = ()
 

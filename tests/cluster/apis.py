@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import os
 import socket
-import ssl
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -59,11 +59,10 @@ class Simulated:
 
 
 class Real:
-    """etcd and kube-apiserver, started as sigs.k8s.io/controller-runtime's envtest does."""
+    """etcd and kube-apiserver, started as controller-runtime's envtest starts them."""
 
-    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, url: str) -> None:
         self.url = url
-        self._session = session
         self._namespaces = {"default"}
 
     @staticmethod
@@ -74,62 +73,56 @@ class Real:
         )
 
     @classmethod
-    @contextlib.asynccontextmanager
-    async def started(cls, folder: Path) -> AsyncIterator[Self]:
+    @contextlib.contextmanager
+    def started(cls, folder: Path) -> Iterator[Self]:
+        """Start both in a folder of their own, with the CRD installed, for as long as needed."""
         assets = Path(os.environ["KUBEBUILDER_ASSETS"])
         client, peer, secure = _free_ports(3)
         tokens, key = folder / "tokens.csv", folder / "sa.key"
         tokens.write_text(f"{TOKEN},admin,admin,system:masters\n")
-        made = await asyncio.create_subprocess_exec("openssl", "genrsa", "-out", str(key), "2048")
-        assert await made.wait() == 0
+        subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
         etcd_url = f"http://127.0.0.1:{client}"
-        async with contextlib.AsyncExitStack() as stack:
-            for command in (
-                [
-                    str(assets / "etcd"),
-                    f"--data-dir={folder / 'etcd'}",
-                    f"--listen-client-urls={etcd_url}",
-                    f"--advertise-client-urls={etcd_url}",
-                    f"--listen-peer-urls=http://127.0.0.1:{peer}",
-                    "--unsafe-no-fsync",
-                ],
-                [
-                    str(assets / "kube-apiserver"),
-                    f"--etcd-servers={etcd_url}",
-                    f"--cert-dir={folder / 'certificates'}",
-                    "--bind-address=127.0.0.1",
-                    f"--secure-port={secure}",
-                    f"--token-auth-file={tokens}",
-                    "--authorization-mode=RBAC",
-                    "--service-account-issuer=https://localhost",
-                    f"--service-account-key-file={key}",
-                    f"--service-account-signing-key-file={key}",
-                    "--service-cluster-ip-range=10.0.0.0/24",
-                    "--disable-admission-plugins=ServiceAccount",
-                ],
-            ):
+        commands = (
+            [
+                str(assets / "etcd"),
+                f"--data-dir={folder / 'etcd'}",
+                f"--listen-client-urls={etcd_url}",
+                f"--advertise-client-urls={etcd_url}",
+                f"--listen-peer-urls=http://127.0.0.1:{peer}",
+                "--unsafe-no-fsync",
+            ],
+            [
+                str(assets / "kube-apiserver"),
+                f"--etcd-servers={etcd_url}",
+                f"--cert-dir={folder / 'certificates'}",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={secure}",
+                f"--token-auth-file={tokens}",
+                "--authorization-mode=RBAC",
+                "--service-account-issuer=https://localhost",
+                f"--service-account-key-file={key}",
+                f"--service-account-signing-key-file={key}",
+                "--service-cluster-ip-range=10.0.0.0/24",
+                "--disable-admission-plugins=ServiceAccount",
+            ],
+        )
+        with contextlib.ExitStack() as stack:
+            for command in commands:
                 log = stack.enter_context((folder / f"{Path(command[0]).name}.log").open("wb"))
-                process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
-                stack.push_async_callback(_ended, process)
-            # Its certificate is its own, made at its start.
-            context = ssl._create_unverified_context()  # noqa: S323
-            session = await stack.enter_async_context(
-                aiohttp.ClientSession(
-                    f"https://127.0.0.1:{secure}",
-                    headers={"Authorization": f"Bearer {TOKEN}"},
-                    connector=aiohttp.TCPConnector(ssl=context),
-                )
-            )
-            real = cls(f"https://127.0.0.1:{secure}", session)
-            async with asyncio.timeout(90):
-                await real._until_ok("/readyz")
-                await real._request(
-                    "POST",
-                    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-                    yaml.safe_load(CRD.read_text()),
-                )
-                await real._until_ok(f"{GROUP_PATH}/crawljobs")
+                process = subprocess.Popen(command, stdout=log, stderr=log)
+                stack.callback(process.wait, 30)
+                stack.callback(process.terminate)
+            real = cls(f"https://127.0.0.1:{secure}")
+            asyncio.run(real._install())
             yield real
+
+    async def _install(self) -> None:
+        async with asyncio.timeout(90):
+            await self._until_ok("/readyz")
+            definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+            definition = yaml.safe_load(CRD.read_text())
+            await self._request("POST", definitions, definition)
+            await self._until_ok(f"{GROUP_PATH}/crawljobs")
 
     def kubeconfig(self, path: Path) -> Path:
         config = {
@@ -159,7 +152,7 @@ class Real:
         given = ("resourceVersion", "uid", "creationTimestamp", "generation")
         meta = {key: item for key, item in value["metadata"].items() if key not in given}
         path = f"{GROUP_PATH}/namespaces/{namespace}/crawljobs"
-        made = await self._request("POST", path, value | {"metadata": meta})
+        made: dict[str, Any] = await self._request("POST", path, value | {"metadata": meta})
         if "status" in value:
             made["status"] = value["status"]
             made = await self._request("PUT", f"{path}/{name}/status", made)
@@ -176,23 +169,22 @@ class Real:
 
     async def _until_ok(self, path: str) -> None:
         while True:
-            with contextlib.suppress(aiohttp.ClientError):
-                async with self._session.get(path) as response:
-                    if response.status == 200:
-                        return
+            with contextlib.suppress(aiohttp.ClientError, AssertionError):
+                await self._request("GET", path)
+                return
             await asyncio.sleep(0.1)
 
     async def _request(self, method: str, path: str, body: Any = None) -> Any:
-        patch = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
-        async with self._session.request(method, path, json=body, headers=patch) as response:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        if method == "PATCH":
+            headers["Content-Type"] = "application/merge-patch+json"
+        # Its certificate is its own, made at its start.
+        async with (
+            aiohttp.ClientSession(self.url, headers=headers) as session,
+            session.request(method, path, json=body, ssl=False) as response,
+        ):
             assert response.status < 300, await response.text()
-            return await response.json()
-
-
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    await process.wait()
+            return yaml.safe_load(await response.text())
 
 
 def _free_ports(count: int) -> list[int]:

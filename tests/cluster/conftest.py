@@ -1,22 +1,21 @@
 """API servers to talk to, and reflectors that follow them."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from cluster.apis import Api, Real, Simulated
 from cluster.recorder import Recorder
 from exporter.cluster.backoff import Backoff
 from exporter.cluster.connection import Connection
+from exporter.cluster.credentials import Kubeconfig, Source
 from exporter.cluster.reflector import Reflector
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
 
+Opened = Callable[[Path | Source], Awaitable[Connection]]
 Follow = Callable[..., tuple[Reflector, Recorder]]
 
 
@@ -33,10 +32,25 @@ async def server(cluster: Cluster) -> AsyncIterator[ApiServer]:
 
 
 @pytest.fixture
-async def connection(server: ApiServer, tmp_path: Path) -> AsyncIterator[Connection]:
-    connection = await Connection.open(server.write_kubeconfig(tmp_path / "kubeconfig"))
-    yield connection
-    await connection.close()
+async def opened() -> AsyncIterator[Opened]:
+    """Open connections that are closed after what uses them has ended."""
+    connections: list[Connection] = []
+
+    async def open_one(found: Path | Source) -> Connection:
+        source = Kubeconfig([found], None) if isinstance(found, Path) else found
+        connection = Connection(source)
+        connections.append(connection)
+        await connection.renew()
+        return connection
+
+    yield open_one
+    for connection in connections:
+        await connection.close()
+
+
+@pytest.fixture
+async def connection(server: ApiServer, opened: Opened, tmp_path: Path) -> Connection:
+    return await opened(server.write_kubeconfig(tmp_path / "kubeconfig"))
 
 
 @pytest.fixture
@@ -55,26 +69,6 @@ async def follow(connection: Connection) -> AsyncIterator[Follow]:
 
     yield start
     for task in tasks:
-        assert not task.done(), task
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def real_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Real]:
-    async with Real.started(tmp_path_factory.mktemp("apiserver")) as real:
-        yield real
-
-
-@pytest.fixture(params=["simulator", "real"])
-async def api(request: pytest.FixtureRequest, server: ApiServer) -> AsyncIterator[Api]:
-    """An API server with the CRD and no CrawlJobs: the simulator, or a real one."""
-    if request.param == "simulator":
-        yield Simulated(server)
-        return
-    if not Real.installed():
-        pytest.skip("KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver")
-    real: Real = request.getfixturevalue("real_server")
-    await real.clear()
-    yield real
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        assert isinstance(result, asyncio.CancelledError), result

@@ -13,7 +13,7 @@ PATIENCE = 10.0
 async def until(condition: Callable[[], object]) -> None:
     """Wait for a condition; TimeoutError says that it did not come."""
     async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - what is waited for is anything at all
+        while not condition():
             await asyncio.sleep(0.002)
 
 

@@ -5,6 +5,7 @@ import logging
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -38,6 +39,10 @@ def set_state(cluster: Cluster, crawl: str, state: str) -> None:
 
 def logged(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= level]
+
+
+def has_arrived(told: Recorder, state: str) -> bool:
+    return told.state("a") == state and told.state(state) is not None
 
 
 async def watching(server: ApiServer, told: Recorder) -> None:
@@ -92,7 +97,7 @@ async def test_a_watch_cut_in_any_way_loses_and_doubles_nothing(
         set_state(cluster, "a", state)
         server.faults.cut(how)
         create(cluster, state)
-        await until(lambda wanted=state: told.state("a") == wanted and told.state(wanted))
+        await until(partial(has_arrived, told, state))
     assert reflector.stats.lists == 1
     assert len(told.changes) == 7
     assert reflector.stats.garbage_lines == 0

@@ -1,23 +1,26 @@
 """A reflector follows a cluster: on the simulator, and on a real API server where there is one."""
 
-from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.apis import Api
-from cluster.conftest import Follow
+from cluster.conftest import Follow, Opened
 from cluster.recorder import until
 from exporter.cluster.connection import Connection
+from exporter.cluster.reflector import Reflector
 from factories import crawljob
 
 
 @pytest.fixture
-async def through(api: Api, tmp_path: Path) -> AsyncIterator[Connection]:
-    connection = await Connection.open(api.kubeconfig(tmp_path / "api"))
-    yield connection
-    await connection.close()
+async def through(api: Api, opened: Opened, tmp_path: Path) -> Connection:
+    return await opened(api.kubeconfig(tmp_path / "api"))
+
+
+def has_ended(reflector: Reflector, times: int) -> bool:
+    return reflector.stats.reconnects["ended"] >= times
 
 
 async def create(api: Api, *crawls: str, **more: Any) -> None:
@@ -113,7 +116,7 @@ async def test_a_watch_ended_by_the_server_is_taken_up_where_it_stopped(
     await until(lambda: told.syncs)
     for round_ in range(3):
         await create(api, f"c{round_}")
-        await until(lambda ends=round_: reflector.stats.reconnects["ended"] > ends)
+        await until(partial(has_ended, reflector, round_ + 1))
     await until(lambda: told.names == ["c0", "c1", "c2"])
     assert reflector.stats.lists == 1
     assert reflector.stats.reconnects["ended"] >= 3

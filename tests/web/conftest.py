@@ -72,9 +72,10 @@ async def serve() -> AsyncIterator[Serve]:
 
     async def start(*content: bytes | Exception, **settings: Any) -> Site:
         site = Site(Exposition(list(content)) if content else Exposition())
+        chosen: dict[str, Any] = {"listen": [Address("127.0.0.1", 0)], "grace": 5.0} | settings
         site.server = WebServer(
             site.exposition,
-            WebSettings(**({"listen": [Address("127.0.0.1", 0)], "grace": 5.0} | settings)),
+            WebSettings(**chosen),
             health=Health(alive=lambda: site.dead, ready=lambda: site.unready),
             scraped=lambda *facts: site.scraped.append(facts),
         )
@@ -99,7 +100,7 @@ def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
 
     async def wait(condition: Callable[[], object]) -> None:
         async with asyncio.timeout(20):
-            while not condition():  # noqa: ASYNC110 - any condition, not one that has an event
+            while not condition():
                 await asyncio.sleep(0.005)
 
     return wait

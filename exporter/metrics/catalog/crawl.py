@@ -57,6 +57,8 @@ def _finished(job: CrawlJob) -> Reading:
 
 def _not_paused(job: CrawlJob) -> float | None:
     """0 seconds; None where ``pausedAt`` could not be read, for then nobody knows."""
+    if not job.problems:
+        return 0.0
     unread = any(problem.field in {"spec.pausedAt", "spec"} for problem in job.problems)
     return None if unread else 0.0
 

@@ -1,0 +1,103 @@
+"""Credentials from a program: what a kubeconfig names under ``exec``.
+
+The client reads the configuration and knows the protocol; the process is ours, for the client's
+own call cannot be ended: a plugin that hangs, or asks a question nobody reads, would stay behind
+at every try.
+Source: Kubernetes, "client-go credential plugins" (client.authentication.k8s.io).
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from kubernetes.aio.config.config_exception import ConfigException
+from kubernetes.aio.config.dateutil import parse_rfc3339
+from kubernetes.aio.config.exec_provider import ExecProvider
+from kubernetes.aio.config.kube_config import ConfigNode
+
+TIMEOUT: Final = 60.0
+"""Seconds. Some talk to a cloud's login service."""
+_MARGIN: Final = 60.0
+"""Seconds before its expiry that a credential is renewed, or a fifth of its life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a plugin gave: a token, or a certificate and its key in PEM, or both."""
+
+    token: str | None
+    certificate: str | None
+    key: str | None
+    renew_at: float
+    """When to ask again, in seconds since 1970; infinite where the plugin does not say."""
+
+    @classmethod
+    def read(cls, reply: Any, asked: float) -> Self:
+        """Read an ExecCredential; raises ConfigException."""
+        status = reply.get("status") if isinstance(reply, dict) else None
+        if not isinstance(status, dict):
+            raise ConfigException("its answer is no ExecCredential with a status")
+        texts = [status.get(name) for name in _FIELDS]
+        token, certificate, key = (text if isinstance(text, str) else None for text in texts)
+        if not token and not (certificate and key):
+            raise ConfigException("it gave neither a token nor a certificate with its key")
+        renew_at = float("inf")
+        if expires := status.get("expirationTimestamp"):
+            try:
+                life = max(0.0, parse_rfc3339(expires).timestamp() - asked)
+            except (ValueError, TypeError, AttributeError) as error:
+                raise ConfigException("its expirationTimestamp is no moment") from error
+            renew_at = asked + life - min(_MARGIN, life / 5)
+        return cls(token, certificate, key, renew_at)
+
+
+_FIELDS: Final = ("token", "clientCertificateData", "clientKeyData")
+
+
+async def ask(config: ConfigNode) -> Credential:
+    """Run the plugin; raises ConfigException with a line that names it."""
+    provider = ExecProvider(config)
+    about: Any = {"interactive": False}
+    info = {"apiVersion": provider.api_version, "kind": "ExecCredential", "spec": about}
+    command = str(provider.args[0])
+    asked = time.time()
+    try:
+        output = await _run(
+            provider.args, provider.env | {"KUBERNETES_EXEC_INFO": json.dumps(info)}
+        )
+        return Credential.read(json.loads(output), asked)
+    except FileNotFoundError as error:
+        raise ConfigException(f"the credential plugin {command} is not installed") from error
+    except OSError as error:
+        raise ConfigException(f"the credential plugin {command}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigException(f"the credential plugin {command}: its answer is no JSON") from error
+    except ConfigException as error:
+        raise ConfigException(f"the credential plugin {command}: {error}") from error
+
+
+async def _run(command: list[str], environment: dict[str, str]) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            output, errors = await process.communicate()
+    except TimeoutError:
+        raise ConfigException(f"no answer in {TIMEOUT:.0f} s") from None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if process.returncode:
+        said = " ".join(errors.decode("utf-8", "replace").split())[:200]
+        raise ConfigException(f"exit status {process.returncode}" + (f": {said}" if said else ""))
+    return output

@@ -1,0 +1,323 @@
+"""Where the API server is and who we are to it."""
+
+import base64
+import json
+import os
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.cluster import plugin as plugin_module
+from exporter.cluster.credentials import ConfigError, InCluster, Kubeconfig, find_source
+
+TOKEN = "t0ken"  # noqa: S105 - of no server
+
+
+def config(
+    user: dict[str, Any] | None = None, cluster: dict[str, Any] | None = None, name: str = "main"
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": f"{name}-cluster", "cluster": cluster or {"server": "http://api:1"}}],
+        "users": [{"name": f"{name}-user", "user": user or {"token": TOKEN}}],
+        "contexts": [
+            {"name": name, "context": {"cluster": f"{name}-cluster", "user": f"{name}-user"}}
+        ],
+        "current-context": name,
+    }
+
+
+def write(path: Path, value: Any) -> Path:
+    path.write_text(value if isinstance(value, str) else yaml.safe_dump(value))
+    return path
+
+
+def content(file: str | None) -> str:
+    assert file is not None
+    return Path(file).read_text()
+
+
+async def token(source: Kubeconfig | InCluster) -> str:
+    found: str = (await source.load()).api_key["BearerToken"]
+    return found.strip()
+
+
+def plugin(folder: Path, status: dict[str, Any], *, seconds: float | None = None) -> dict[str, Any]:
+    """Write an exec plugin; each run adds one to the token's number."""
+    script = folder / "plugin.py"
+    script.write_text(
+        f"""import datetime, json, pathlib
+runs = pathlib.Path({str(folder / "runs")!r})
+n = int(runs.read_text()) + 1 if runs.exists() else 1
+runs.write_text(str(n))
+status = json.loads({json.dumps(status)!r})
+if "token" in status:
+    status["token"] += str(n)
+if {seconds!r} is not None:
+    now = datetime.datetime.now(datetime.timezone.utc)
+    expires = now + datetime.timedelta(seconds={seconds!r} or 0)
+    status["expirationTimestamp"] = expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+print(json.dumps({{"apiVersion": "client.authentication.k8s.io/v1",
+                  "kind": "ExecCredential", "status": status}}))
+"""
+    )
+    return exec_user(sys.executable, str(script))
+
+
+def exec_user(command: str, *args: str) -> dict[str, Any]:
+    version = "client.authentication.k8s.io/v1"
+    return {"exec": {"apiVersion": version, "command": command, "args": list(args)}}
+
+
+# -- which one
+
+
+async def test_the_file_given_comes_first(tmp_path: Path) -> None:
+    given, other = tmp_path / "given", tmp_path / "other"
+    write(given, config({"token": "given"}))
+    write(other, config({"token": "other"}))
+    source = find_source(given, None, {"KUBECONFIG": str(other)})
+    assert await token(source) == "Bearer given"  # type: ignore[arg-type]
+
+
+async def test_several_files_of_kubeconfig_are_merged(tmp_path: Path) -> None:
+    one, two = config(name="one"), config({"token": "two"}, name="two")
+    paths = [write(tmp_path / "1", one), write(tmp_path / "2", two), tmp_path / "absent"]
+    environ = {"KUBECONFIG": os.pathsep.join(map(str, paths))}
+    source = find_source(None, "two", environ)
+    assert await token(source) == "Bearer two"  # type: ignore[arg-type]
+
+
+async def test_the_home_directorys_comes_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".kube").mkdir()
+    write(tmp_path / ".kube/config", config({"token": "home"}))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    environ = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    assert await token(find_source(None, None, environ)) == "Bearer home"  # type: ignore[arg-type]
+
+
+def test_the_pods_own_account_comes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    source = find_source(None, None, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
+    assert isinstance(source, InCluster)
+
+
+def test_none_at_all_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ConfigError, match="name one with --kubeconfig"):
+        find_source(None, None, {})
+    with pytest.raises(ConfigError, match="context x: there is no kubeconfig"):
+        find_source(None, "x", {"KUBERNETES_SERVICE_HOST": "10.0.0.1"})
+
+
+# -- what is wrong with it
+
+
+@pytest.mark.parametrize(
+    ("content", "context", "why"),
+    [
+        ("a: [", None, "not valid YAML at line 1"),
+        ("", None, "no valid kubeconfig"),
+        ("just text", None, "no valid kubeconfig"),
+        ("- a\n", None, "no valid kubeconfig"),
+        ({"kind": "Config"}, None, "no current-context is set"),
+        (config() | {"current-context": ""}, None, "no current-context is set"),
+        (config(), "other", "context other: there is no context other; there are: main"),
+        (config() | {"clusters": []}, None, "object with name main-cluster in .*clusters list"),
+        (config() | {"users": []}, None, "object with name main-user in .*users list"),
+        (config() | {"users": 5}, None, "no valid kubeconfig"),
+        (config() | {"users": [{"token": "secret"}]}, None, "no valid kubeconfig"),
+        (config(cluster={"server": "ftp://x"}), None, "no http or https address"),
+        (config(cluster={"proxy-url": "http://x"}), None, "no http or https address"),
+        (config({"tokenFile": "absent"}), None, "absent: No such file"),
+        (config({"exec": {"args": ["secret"]}}), None, "missing key 'command'"),
+        (config({"exec": "secret"}), None, "kubeconfig"),
+        (config(exec_user("no-such-plugin")), None, "plugin no-such-plugin is not installed"),
+        (config(exec_user("false")), None, "plugin false: exit status 1"),
+        (config(exec_user("echo", "[]")), None, "its answer is no ExecCredential"),
+        (config(exec_user("sh", "-c", "echo login first >&2; exit 3")), None, "3: login first"),
+        (config(exec_user("echo", "no json")), None, "plugin echo: its answer is no JSON"),
+        (
+            config({"client-certificate": "absent.pem"}, {"server": "https://x"}),
+            None,
+            "File does not exists: .*absent.pem",
+        ),
+        (
+            config({"client-certificate-data": "!secret"}, {"server": "https://x"}),
+            None,
+            "no valid kubeconfig",
+        ),
+    ],
+)
+async def test_a_kubeconfig_that_cannot_be_used_is_told_in_one_line(
+    tmp_path: Path, content: Any, context: str | None, why: str
+) -> None:
+    path = write(tmp_path / "kubeconfig", content)
+    with pytest.raises(ConfigError, match=why) as caught:
+        await Kubeconfig([path], context).load()
+    text = str(caught.value)
+    assert text.startswith(f"kubeconfig {path}")
+    assert "\n" not in text
+    assert "secret" not in text
+
+
+async def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"kubeconfig .*/absent: no such file"):
+        await Kubeconfig([tmp_path / "absent"], None).load()
+
+
+async def test_no_place_for_temporary_files_is_one_readable_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "read-only"))
+    authority = base64.b64encode(b"some certificate never seen before").decode()
+    cluster = {"server": "https://x", "certificate-authority-data": authority}
+    path = write(tmp_path / "kubeconfig", config(cluster=cluster))
+    with pytest.raises(ConfigError, match=r"read-only/.*No such file or directory") as caught:
+        await Kubeconfig([path], None).load()
+    assert "\n" not in str(caught.value)
+
+
+async def test_a_context_without_a_user_needs_no_credentials(tmp_path: Path) -> None:
+    value = config()
+    del value["contexts"][0]["context"]["user"]
+    configuration = await Kubeconfig([write(tmp_path / "k", value)], None).load()
+    assert configuration.host == "http://api:1"
+    assert configuration.api_key == {}
+
+
+# -- that lasts only so long
+
+
+async def test_a_changed_kubeconfig_is_stale_and_read_again(tmp_path: Path) -> None:
+    path = write(tmp_path / "k", config({"token": "one"}))
+    source = Kubeconfig([path], None)
+    assert await token(source) == "Bearer one"
+    assert not source.stale()
+    write(path, config({"token": "another"}))
+    assert source.stale()
+    assert await token(source) == "Bearer another"
+    assert not source.stale()
+
+
+async def test_a_token_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    file = write(tmp_path / "token", "one\n")
+    path = write(tmp_path / "k", config({"tokenFile": "token", "token": "fallback"}))
+    source = Kubeconfig([path], None)
+    assert await token(source) == "Bearer one"
+    write(file, "another\n")
+    assert source.stale()
+    assert await token(source) == "Bearer another"
+    write(file, "")
+    assert await token(source) == "Bearer another"  # halfway through a rotation
+
+
+async def test_a_plugins_token_is_renewed_before_it_expires(tmp_path: Path) -> None:
+    user = plugin(tmp_path, {"token": "t"}, seconds=5)
+    source = Kubeconfig([write(tmp_path / "k", config(user))], None)
+    assert await token(source) == "Bearer t1"
+    assert not source.stale()
+    assert 0 < source._renew_at - time.time() <= 4
+    source._renew_at = time.time()
+    assert source.stale()
+    assert await token(source) == "Bearer t2"
+
+
+async def test_a_plugins_token_without_expiry_is_kept(tmp_path: Path) -> None:
+    user = plugin(tmp_path, {"token": "t"})
+    source = Kubeconfig([write(tmp_path / "k", config(user))], None)
+    assert await token(source) == "Bearer t1"
+    assert source._renew_at == float("inf")
+
+
+async def test_a_plugins_certificate_replaces_the_one_before(tmp_path: Path) -> None:
+    status = {"clientCertificateData": "CERTIFICATE", "clientKeyData": "KEY"}
+    value = config(plugin(tmp_path, status, seconds=3600), {"server": "https://api:1"})
+    source = Kubeconfig([write(tmp_path / "k", value)], None)
+    configuration = await source.load()
+    assert content(configuration.cert_file) == "CERTIFICATE"
+    assert content(configuration.key_file) == "KEY"
+    assert 3500 < source._renew_at - time.time() <= 3540
+
+
+async def test_a_plugin_that_gives_nothing_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "k", config(plugin(tmp_path, {"clientCertificateData": "secret"})))
+    with pytest.raises(
+        ConfigError, match="gave neither a token nor a certificate with its key"
+    ) as caught:
+        await Kubeconfig([path], None).load()
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_plugin_that_hangs_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin_module, "TIMEOUT", 0.2)
+    path = write(tmp_path / "k", config(exec_user("sleep", "60")))
+    with pytest.raises(ConfigError, match="plugin sleep: no answer in 0 s"):
+        await Kubeconfig([path], None).load()
+
+
+async def test_an_oidc_token_is_looked_at_every_minute(tmp_path: Path) -> None:
+    expires = int((datetime.now(UTC) + timedelta(hours=1)).timestamp())
+    claims = base64.urlsafe_b64encode(json.dumps({"exp": expires}).encode()).decode().rstrip("=")
+    user = {"auth-provider": {"name": "oidc", "config": {"id-token": f"a.{claims}.b"}}}
+    source = Kubeconfig([write(tmp_path / "k", config(user))], None)
+    assert await token(source) == f"Bearer a.{claims}.b"
+    assert 0 < source._renew_at - time.time() <= 60
+
+
+# -- in a pod
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> InCluster:
+    environ = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
+    write(tmp_path / "token", f"{TOKEN}\n")
+    write(tmp_path / "ca.crt", "CERTIFICATE")
+    return InCluster(str(tmp_path / "token"), str(tmp_path / "ca.crt"), environ)
+
+
+async def test_a_pod_uses_its_service_account(account: InCluster, tmp_path: Path) -> None:
+    configuration = await account.load()
+    assert configuration.host == "https://[fd00::1]:443"
+    assert configuration.ssl_ca_cert == str(tmp_path / "ca.crt")
+    assert await token(account) == f"bearer {TOKEN}"
+
+
+async def test_a_rotated_service_account_is_stale(account: InCluster, tmp_path: Path) -> None:
+    await account.load()
+    assert not account.stale()
+    os.replace(write(tmp_path / "new", "another"), tmp_path / "token")  # noqa: PTH105 - as kubelet
+    assert account.stale()
+    assert await token(account) == "bearer another"
+    assert not account.stale()
+
+
+async def test_an_empty_token_stays_stale_until_there_is_one(
+    account: InCluster, tmp_path: Path
+) -> None:
+    await account.load()
+    write(tmp_path / "token", "")
+    with pytest.raises(ConfigError, match="service account of this pod: Token file exists but"):
+        await account.load()
+    assert account.stale()
+
+
+async def test_a_pod_without_its_service_account_is_told(
+    account: InCluster, tmp_path: Path
+) -> None:
+    (tmp_path / "token").unlink()
+    with pytest.raises(ConfigError, match="service account of this pod: Service token file does"):
+        await account.load()

@@ -1,0 +1,108 @@
+"""Who may ask, what is installed, and what a client finds out first."""
+
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from api_client import ROOT, Client, job, jobs
+from exporter.simulator import ApiServer, Cluster
+
+
+async def test_tokens_are_needed_and_can_change_while_it_runs(
+    server: ApiServer, client: Client
+) -> None:
+    server.tokens = {"first"}
+    status, answer = await client.list()
+    assert (status, answer["kind"], answer["reason"]) == (401, "Status", "Unauthorized")
+    client.token = "first"  # noqa: S105 - a test's
+    assert (await client.list())[0] == 200
+    server.tokens = {"second"}
+    assert (await client.list())[0] == 401
+    server.tokens.add("first")
+    assert (await client.list())[0] == 200
+
+
+async def test_a_forbidden_namespace_says_which_verb_and_where(
+    server: ApiServer, client: Client
+) -> None:
+    server.forbidden = {"private", ""}
+    status, answer = await client.list("private")
+    assert (status, answer["reason"]) == (403, "Forbidden")
+    assert 'cannot list resource "crawljobs" in API group "btrix.cloud"' in answer["message"]
+    assert 'in the namespace "private"' in answer["message"]
+    _, watched = await client.list("", watch=1)
+    assert "cannot watch" in watched["message"]
+    assert "at the cluster scope" in watched["message"]
+    assert (await client.list())[0] == 200
+
+
+async def test_without_the_definition_the_group_is_not_found(
+    cluster: Cluster, server: ApiServer, client: Client
+) -> None:
+    cluster.create(job("a"))
+    server.installed = False
+    for path in (jobs(), jobs(""), jobs(name="a"), ROOT):
+        assert await client.ask("GET", path) == (404, "404 page not found\n")
+    assert (await client.ask("GET", "/version"))[0] == 200
+    server.installed = True
+    assert (await client.list())[0] == 200
+
+
+async def test_a_client_can_discover_the_resource(client: Client) -> None:
+    _, groups = await client.ask("GET", "/apis")
+    assert [group["name"] for group in groups["groups"]] == ["btrix.cloud"]
+    _, resources = await client.ask("GET", ROOT)
+    assert {item["name"] for item in resources["resources"]} == {"crawljobs", "crawljobs/status"}
+    assert "watch" in resources["resources"][0]["verbs"]
+    for path in ("/version", "/version/"):
+        assert (await client.ask("GET", path))[1]["major"] == "1"
+    for path in ("/livez", "/readyz", "/healthz"):
+        assert await client.ask("GET", path) == (200, "ok")
+    assert await client.ask("GET", "/nowhere") == (404, "404 page not found\n")
+
+
+async def test_a_kubeconfig_leads_to_it(server: ApiServer, tmp_path: Path) -> None:
+    path = server.write_kubeconfig(tmp_path / "config", token="secret")  # noqa: S106 - a test's
+    config = yaml.safe_load(path.read_text())
+    assert config["clusters"][0]["cluster"] == {"server": server.url}
+    assert config["users"][0]["user"] == {"token": "secret"}
+    assert config["current-context"] == config["contexts"][0]["name"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_it_speaks_tls(cluster: Cluster, client: Client, tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = subprocess.run(  # noqa: ASYNC221 - once, and nothing else runs
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-keyout", key, "-out", certificate, "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
+        ],
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("openssl makes the certificate, and is not installed")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    async with ApiServer(cluster, ssl_context=context) as server:
+        assert server.url.startswith("https://")
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        async with client.session.get(f"{server.url}/livez", ssl=trusting) as response:
+            assert await response.text() == "ok"
+        path = server.write_kubeconfig(tmp_path / "config", authority=certificate)
+        cluster_entry = yaml.safe_load(path.read_text())["clusters"][0]["cluster"]
+        assert cluster_entry["certificate-authority"] == str(certificate)
+
+
+async def test_a_taken_port_is_an_error_and_leaves_nothing_behind(
+    cluster: Cluster, server: ApiServer
+) -> None:
+    port = int(server.url.rpartition(":")[2])
+    second = ApiServer(cluster, port=port)
+    with pytest.raises(OSError, match="address already in use"):
+        await second.start()
+    await second.stop()

@@ -1,0 +1,184 @@
+"""Many lives together: seeded, kept at a number, and with a status that steps back."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from api_client import NOW
+from exporter.simulator import Browsertrix, Cluster
+from exporter.simulator.lives import KINDS
+from exporter.simulator.stale import stale
+
+POPULATION = {"crawls": 12, "speed": 10.0, "pause_limit": 200.0, "sync_every": 120.0}
+
+
+def _lived(stride: float, until: float = 12_000, **options: Any) -> tuple[Cluster, Browsertrix]:
+    """A population that lived for a while, its time cut into strides."""
+    now = NOW
+    cluster = Cluster(clock=lambda: now, seed=options.get("seed", 0))
+    browsertrix = Browsertrix(cluster, clock=lambda: now, **{**POPULATION, **options})
+    while now < NOW + until / 10:
+        now += stride
+        browsertrix.step()
+    return cluster, browsertrix
+
+
+def test_a_seed_decides_everything_however_time_is_cut() -> None:
+    one, first = _lived(1)
+    other, second = _lived(400)
+    assert [event.after.data for event in one.recent(10**6)] == [
+        event.after.data for event in other.recent(10**6)
+    ]
+    assert first.account == second.account
+    third = _lived(1, seed=2)[1]
+    assert third.account.finished.keys() != first.account.finished.keys()
+
+
+def test_the_number_of_crawls_is_kept_until_they_shall_live_out() -> None:
+    now = NOW
+    cluster = Cluster(clock=lambda: now)
+    browsertrix = Browsertrix(
+        cluster,
+        clock=lambda: now,
+        crawls=5,
+        sync_every=300,
+        pause_limit=900,
+        namespaces=("a", "b"),
+        organisations=2,
+    )
+    sizes = Counter[int]()
+    for _ in range(200):
+        now += 60
+        browsertrix.step()
+        sizes[len(browsertrix.live)] += 1
+    assert max(sizes) == 5
+    assert sizes[5] > 120
+    browsertrix.crawls = 0
+    while (due := browsertrix.next_due) is not None:
+        now = due
+        browsertrix.step()
+    assert browsertrix.live == {}
+    assert len(cluster) == 0
+    ended = browsertrix.account.finished.values()
+    assert {end.namespace for end in ended} == {"a", "b"}
+    assert len({end.oid for end in ended}) == 2
+
+
+def test_the_account_is_what_the_wire_told() -> None:
+    """An observer as simple as can be, of a status that never steps back, counts the same."""
+    cluster, browsertrix = _lived(100)
+    states: Counter[tuple[str, str]] = Counter()
+    exits: set[tuple[str, str, str]] = set()
+    evictions = pauses = resumes = 0
+    finished: dict[str, tuple[str, str]] = {}
+    for event in cluster.recent(10**6):
+        value = event.after.value()
+        before = event.before.value() if event.before else {"spec": {}}
+        uid, status = value["metadata"]["uid"], value.get("status", {})
+        was = before.get("status", {})
+        state = status.get("state", "starting")
+        if event.before is None or was.get("state", "starting") != state:
+            states[value["metadata"]["namespace"], state] += 1
+        for pod, info in status.get("podStatus", {}).items():
+            old = was.get("podStatus", {}).get(pod, {})
+            evictions += info["evicted"] and not old.get("evicted", False)
+            if "exitTime" in info:
+                exits.add((uid, pod, info["exitTime"]))
+        pauses += bool(value["spec"]["pausedAt"]) and not before["spec"].get("pausedAt")
+        resumes += bool(before["spec"].get("pausedAt")) and not value["spec"]["pausedAt"]
+        if "finished" in status:
+            finished[uid] = (state, status.get("stopReason", ""))
+    account = browsertrix.account
+    assert account.states == states
+    assert account.exits.total() == len(exits)
+    assert account.evictions.total() == evictions > 0
+    assert account.pauses.total() == pauses > 0
+    assert account.resumes.total() == resumes > 0
+    assert {uid: (end.state, end.stop_reason) for uid, end in account.finished.items()} == finished
+
+
+def test_a_status_that_steps_back_changes_the_wire_but_not_the_account() -> None:
+    steady, plain = _lived(100)
+    wavering, stepping = _lived(100, stale_writes=True)
+    assert len(wavering.recent(10**6)) > len(steady.recent(10**6))
+    assert stepping.account.finished  # the random numbers differ, so the accounts may
+    falls = reasons_lost = 0
+    for event in wavering.recent(10**6):
+        if event.before is None:
+            continue
+        was, now = event.before.value().get("status"), event.after.value().get("status")
+        if not was or not now:
+            continue
+        falls += now["crawlExecTime"] < was["crawlExecTime"]
+        if "finished" in was:
+            assert now["finished"] == was["finished"]
+            assert now["state"] == was["state"]
+            uid = event.after.value()["metadata"]["uid"]
+            end = stepping.account.finished[uid]
+            reasons_lost += now.get("stopReason", "") != end.stop_reason
+    assert falls > 10
+    assert reasons_lost > 0
+    assert plain.account.pauses.total() > 0
+
+
+def test_a_stale_status_keeps_state_and_evictions() -> None:
+    before = {
+        "state": "running",
+        "size": 1,
+        "podStatus": {"a": {"evicted": False, "exitTime": "t1", "used": 1}},
+    }
+    now = {
+        "state": "complete",
+        "finished": "t9",
+        "size": 2,
+        "stopReason": "size-limit",
+        "podStatus": {
+            "a": {"evicted": True, "exitTime": "t2", "reason": "oom", "used": 2},
+            "b": {"evicted": False, "exitTime": "t3"},
+        },
+    }
+    assert stale(before, now) == {
+        "state": "complete",
+        "finished": "t9",
+        "size": 1,
+        "podStatus": {
+            "a": {"evicted": True, "exitTime": "t1", "used": 2},
+            "b": {"evicted": False},
+        },
+    }
+    assert now["stopReason"] == "size-limit"
+
+
+def test_an_unknown_kind_is_named_with_those_there_are() -> None:
+    browsertrix = Browsertrix(Cluster())
+    with pytest.raises(ValueError, match=r"no kind of life is called flies; .*completes"):
+        browsertrix.start("flies")
+    assert browsertrix.next_due is None
+
+
+def test_common_lives_are_commoner() -> None:
+    browsertrix = _lived(100)[1]
+    states = Counter(end.state for end in browsertrix.account.finished.values())
+    assert states["complete"] > sum(states.values()) / 3
+    assert len(states) > 4
+    assert all(kind.weight > 0 for kind in KINDS.values())
+
+
+async def test_it_lives_in_real_time_and_makes_up_for_what_was_missed() -> None:
+    cluster = Cluster()
+    browsertrix = Browsertrix(cluster, speed=3000, clock=time.time)
+    crawl = browsertrix.start("completes", work=600.0)
+    await asyncio.sleep(0)
+    running = asyncio.create_task(browsertrix.run())
+    async with asyncio.timeout(20):
+        while browsertrix.live:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    finished = browsertrix.account.finished[crawl.uid].finished
+    assert abs(time.time() - finished) < 20

@@ -1,0 +1,140 @@
+"""What a test orders to go wrong does, as often as ordered and no more."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from api_client import Client, job, jobs
+from exporter.simulator import ApiServer, Cluster
+
+
+async def test_refusals_are_used_up_in_order(server: ApiServer, client: Client) -> None:
+    server.faults.refuse(503, 2)
+    server.faults.refuse(429, retry_after=7)
+    answers = [await client.list() for _ in range(2)]
+    assert [(status, answer["reason"]) for status, answer in answers] == [
+        (503, "ServiceUnavailable"),
+        (503, "ServiceUnavailable"),
+    ]
+    async with client.session.get(server.url + jobs()) as response:
+        assert (response.status, response.headers["Retry-After"]) == (429, "7")
+    assert (await client.list())[0] == 200
+
+
+async def test_a_refusal_can_wait_for_one_verb(server: ApiServer, client: Client) -> None:
+    server.faults.refuse(500, only="watch")
+    assert (await client.list())[0] == 200
+    assert (await client.list(watch=1))[0] == 500
+    server.faults.refuse(500, body=b"", only="list")
+    assert await client.list() == (500, "")
+
+
+async def test_a_proxys_html_can_be_the_answer(server: ApiServer, client: Client) -> None:
+    server.faults.answer_html()
+    server.faults.answer_html(code=502)
+    for code in (200, 502):
+        status, body = await client.list()
+        assert status == code
+        assert body.startswith("<!DOCTYPE html>")
+
+
+async def test_a_clean_cut_ends_the_stream_properly(
+    cluster: Cluster, server: ApiServer, client: Client
+) -> None:
+    async with client.watch(resourceVersion=cluster.resource_version) as watch:
+        cluster.create(job("a"))
+        server.faults.cut()
+        assert await watch.events(1) == [("ADDED", "a")]  # what was waiting is still sent
+        assert await watch.line() == b""
+
+
+async def test_a_cut_within_a_line_leaves_half_of_it(
+    cluster: Cluster, server: ApiServer, client: Client
+) -> None:
+    cluster.create(job("a"))
+    async with client.watch(resourceVersion=cluster.resource_version) as watch:
+        server.faults.cut("mid-line")
+        half, error = await watch.rest()
+    assert isinstance(error, aiohttp.ClientPayloadError)
+    assert half.startswith(b'{"type":')
+    assert b"\n" not in half
+
+
+async def test_a_reset_is_one(cluster: Cluster, server: ApiServer, client: Client) -> None:
+    async with client.watch(resourceVersion=cluster.resource_version) as watch:
+        server.faults.cut("reset")
+        with pytest.raises(aiohttp.ClientError, match="reset by peer"):
+            await watch.line()
+
+
+async def test_a_stall_is_silent_until_released(cluster: Cluster, client: Client) -> None:
+    async with ApiServer(cluster, bookmark_every=0.02) as server:
+        quick = Client(client.session, server.url)
+        async with quick.watch(
+            resourceVersion=cluster.resource_version, allowWatchBookmarks="true"
+        ) as watch:
+            server.faults.stall()
+            cluster.create(job("a"))
+            while not await watch.is_silent():
+                pass  # bookmarks that were on their way
+            assert (await quick.list())[0] == 200  # lists are answered
+            server.faults.release()
+            kinds = [(await watch.event())[0]]
+            while kinds[-1] == "BOOKMARK":
+                kinds.append((await watch.event())[0])
+            assert kinds[-1] == "ADDED"
+
+
+async def test_lists_can_stall_too(server: ApiServer, client: Client) -> None:
+    server.faults.stall("list", "get")
+    asked = asyncio.create_task(client.list())
+    done, _ = await asyncio.wait([asked], timeout=0.2)
+    assert not done
+    server.faults.release()
+    assert (await asked)[0] == 200
+
+
+async def test_garbage_comes_as_a_line_and_the_stream_goes_on(
+    cluster: Cluster, server: ApiServer, client: Client
+) -> None:
+    async with client.watch(resourceVersion=cluster.resource_version) as watch:
+        server.faults.garbage()
+        assert b"<garbage>" in await watch.line()
+        cluster.create(job("a"))
+        assert await watch.events(1) == [("ADDED", "a")]
+
+
+async def test_error_events_come_in_an_open_stream(
+    cluster: Cluster, server: ApiServer, client: Client
+) -> None:
+    async with client.watch(resourceVersion=cluster.resource_version) as watch:
+        server.faults.error_event(500, "etcd is away")
+        kind, status = await watch.event()
+        assert (kind, status["code"], status["message"]) == ("ERROR", 500, "etcd is away")
+        server.faults.expire_streams()
+        kind, status = await watch.event()
+        assert (kind, status["code"], status["reason"]) == ("ERROR", 410, "Expired")
+        assert await watch.line() == b""
+
+
+async def test_old_events_come_again(cluster: Cluster, server: ApiServer, client: Client) -> None:
+    async with client.watch(resourceVersion=cluster.resource_version) as watch:
+        cluster.create(job("a"))
+        cluster.create(job("other", "elsewhere"))
+        cluster.delete("crawlers", "a")
+        await watch.events(2)
+        server.faults.resend(3)
+        assert await watch.events(2) == [("ADDED", "a"), ("DELETED", "a")]
+        assert await watch.is_silent()
+
+
+async def test_the_next_events_come_twice(
+    cluster: Cluster, server: ApiServer, client: Client
+) -> None:
+    server.faults.duplicate(2)
+    async with client.watch(resourceVersion=cluster.resource_version) as watch:
+        for name in "abc":
+            cluster.create(job(name))
+        names = [name for _, name in await watch.events(5)]
+    assert names == ["a", "a", "b", "b", "c"]

@@ -1,0 +1,41 @@
+"""The ready-made CrawlJobs of the benchmark."""
+
+import json
+from collections import Counter
+
+from api_client import NOW
+from exporter import crawljob
+from exporter.crawljob import derived
+from exporter.simulator import Cluster
+from exporter.simulator.fleet import fleet
+
+
+def test_a_fleet_is_sound_and_about_as_large_as_real_ones() -> None:
+    jobs = [crawljob.parse_value(value) for value in fleet(600, now=NOW)]
+    assert all(job.problems == () and not list(derived.unknown_words(job)) for job in jobs)
+    assert len({derived.crawl_id(job) for job in jobs}) == 600
+    for job in jobs:
+        roles = Counter(pod.role for pod in derived.pods(job))
+        assert roles == {"crawler": 3, "redis": 1}
+        assert job.metadata.creation_timestamp is not None
+        assert NOW - 86_400 <= job.metadata.creation_timestamp < NOW
+    states = Counter(derived.state(job) for job in jobs)
+    assert states == {"running": 570, "paused": 30}
+    assert Counter(derived.transition(job) for job in jobs)["stopping"] >= 15
+    sizes = [len(json.dumps(value, separators=(",", ":"))) for value in fleet(50)]
+    assert min(sizes) > 2400
+    assert max(sizes) < 3600
+
+
+def test_a_fleet_is_repeated_by_its_seed() -> None:
+    assert list(fleet(20, 5, now=NOW)) == list(fleet(20, 5, now=NOW))
+    assert list(fleet(20, 5, now=NOW)) != list(fleet(20, 6, now=NOW))
+
+
+def test_a_cluster_takes_a_fleet_with_its_statuses() -> None:
+    cluster = Cluster()
+    for value in fleet(10, namespace="elsewhere"):
+        cluster.create(value)
+    assert len(cluster) == 10
+    assert all(value["status"]["podStatus"] for value in cluster.objects())
+    assert all(value["metadata"]["namespace"] == "elsewhere" for value in cluster.objects())

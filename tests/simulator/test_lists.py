@@ -1,0 +1,145 @@
+"""Lists, as the Kubernetes API concepts describe them."""
+
+import json
+
+import pytest
+
+from api_client import NOW, Client, job, jobs
+from exporter.simulator import ApiServer, Cluster
+from exporter.simulator.cluster import stamp
+
+
+def _names(answer: dict) -> list[str]:  # type: ignore[type-arg]
+    return [item["metadata"]["name"] for item in answer["items"]]
+
+
+async def test_a_list_has_every_object_of_its_namespace_sorted_and_a_version(
+    cluster: Cluster, client: Client
+) -> None:
+    for name, namespace in (("b", "crawlers"), ("a", "crawlers"), ("c", "crawlers-2")):
+        cluster.create(job(name, namespace))
+    status, answer = await client.list()
+    assert status == 200
+    assert answer["kind"] == "CrawlJobList"
+    assert answer["apiVersion"] == "btrix.cloud/v1"
+    assert answer["metadata"] == {"resourceVersion": str(cluster.resource_version)}
+    assert _names(answer) == ["a", "b"]
+    _, everywhere = await client.list("")
+    assert _names(everywhere) == ["a", "b", "c"]
+    _, nothing = await client.list("elsewhere")
+    assert nothing["items"] == []
+
+
+async def test_pages_join_to_the_whole_list_of_the_first_pages_version(
+    cluster: Cluster, client: Client
+) -> None:
+    for number in range(5):
+        cluster.create(job(f"j{number}"))
+    version = str(cluster.resource_version)
+    _, first = await client.list(limit=2)
+    assert first["metadata"]["remainingItemCount"] == 3
+    cluster.delete("crawlers", "j3")
+    cluster.create(job("j2b"))
+    names, token = _names(first), first["metadata"]["continue"]
+    while token:
+        _, page = await client.list(**{"limit": 2, "continue": token})
+        assert page["metadata"]["resourceVersion"] == version
+        names += _names(page)
+        token = page["metadata"].get("continue")
+    assert names == ["j0", "j1", "j2", "j3", "j4"]
+
+
+@pytest.mark.parametrize("how", ["compaction", "order"])
+async def test_an_expired_continue_token_is_410_with_one_to_go_on_inconsistently(
+    how: str, cluster: Cluster, server: ApiServer, client: Client
+) -> None:
+    for number in range(4):
+        cluster.create(job(f"j{number}"))
+    _, first = await client.list(limit=2)
+    cluster.create(job("j9"))
+    if how == "compaction":
+        cluster.compact()
+    else:
+        server.faults.expire_continues()
+    token = first["metadata"]["continue"]
+    status, answer = await client.list(**{"limit": 2, "continue": token})
+    assert (status, answer["reason"], answer["code"]) == (410, "Expired", 410)
+    assert answer["kind"] == "Status"
+    _, rest = await client.list(**{"continue": answer["metadata"]["continue"]})
+    assert _names(rest) == ["j2", "j3", "j9"]
+    assert rest["metadata"]["resourceVersion"] == str(cluster.resource_version)
+
+
+async def test_a_list_under_way_goes_on_across_namespaces(cluster: Cluster, client: Client) -> None:
+    for namespace in ("a", "b", "c"):
+        cluster.create(job("same", namespace))
+    _, first = await client.list("", limit=1)
+    _, rest = await client.list("", **{"continue": first["metadata"]["continue"]})
+    assert [item["metadata"]["namespace"] for item in rest["items"]] == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"labelSelector": "role=job"}, ["a", "b"]),
+        ({"labelSelector": "role!=job"}, ["c", "d"]),
+        ({"labelSelector": "role in (job, qa-job),btrix.org==one"}, ["a", "c"]),
+        ({"labelSelector": "role notin (job)"}, ["c", "d"]),
+        ({"labelSelector": "role"}, ["a", "b", "c"]),
+        ({"labelSelector": "!role"}, ["d"]),
+        ({"fieldSelector": "metadata.name=b"}, ["b"]),
+        ({"fieldSelector": "metadata.name!=b,metadata.namespace=crawlers"}, ["a", "c", "d"]),
+    ],
+)
+async def test_selectors_choose(
+    query: dict[str, str], expected: list[str], cluster: Cluster, client: Client
+) -> None:
+    cluster.create(job("a", role="job", **{"btrix.org": "one"}))
+    cluster.create(job("b", role="job", **{"btrix.org": "two"}))
+    cluster.create(job("c", role="qa-job", **{"btrix.org": "one"}))
+    cluster.create(job("d"))
+    _, answer = await client.list(**query)
+    assert _names(answer) == expected
+    if len(expected) > 1:  # a page of a selection does not say how much is left
+        _, page = await client.list(limit=1, **query)
+        assert "remainingItemCount" not in page["metadata"]
+        _, rest = await client.list(**{"continue": page["metadata"]["continue"]}, **query)
+        assert _names(rest) == expected[1:]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"labelSelector": "role=job=x"},
+        {"labelSelector": "a b"},
+        {"fieldSelector": "spec.id=x"},
+        {"fieldSelector": "metadata.name"},
+        {"limit": "many"},
+        {"resourceVersion": "x"},
+        {"continue": "nonsense"},
+        {"continue": "eyJ2IjoxfQ"},
+    ],
+)
+async def test_what_cannot_be_read_is_a_bad_request(query: dict[str, str], client: Client) -> None:
+    status, answer = await client.list(**query)
+    assert (status, answer["reason"], answer["status"]) == (400, "BadRequest", "Failure")
+
+
+async def test_a_version_that_does_not_exist_yet_is_too_large(
+    cluster: Cluster, client: Client
+) -> None:
+    status, answer = await client.list(resourceVersion=cluster.resource_version + 1)
+    assert (status, answer["reason"]) == (504, "Timeout")
+    assert answer["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
+    for version in (0, cluster.resource_version):
+        assert (await client.list(resourceVersion=version))[0] == 200
+
+
+async def test_what_a_test_creates_is_served_as_it_is(cluster: Cluster, client: Client) -> None:
+    hostile = {"metadata": {"name": "x", "namespace": "n"}, "spec": {"a": [1, None, "\x00é"]}}
+    cluster.create({**hostile, "status": {"n": 10**400}})
+    _, answer = await client.ask("GET", jobs("n", "x"))
+    assert answer["spec"] == {"a": [1, None, "\x00é"]}
+    assert answer["status"] == {"n": 10**400}
+    assert answer["metadata"]["creationTimestamp"] == stamp(NOW) == "2025-05-21T12:00:00Z"
+    assert json.loads(json.dumps(answer)) == cluster.get("n", "x")

@@ -1,0 +1,182 @@
+"""Reading and writing single objects."""
+
+from typing import Any
+
+import pytest
+
+from api_client import Client, job, jobs
+from exporter.simulator import Cluster
+from exporter.simulator.errors import ApiError
+from exporter.simulator.updates import merge_patch
+
+
+async def test_create_assigns_what_is_the_servers_and_drops_the_status(client: Client) -> None:
+    wanted: dict[str, Any] = job("a")
+    wanted["metadata"] |= {"uid": "mine", "creationTimestamp": "1999-01-01T00:00:00Z"}
+    del wanted["metadata"]["namespace"]
+    status, made = await client.ask("POST", jobs(), {**wanted, "status": {"state": "x"}})
+    assert status == 201
+    metadata = made["metadata"]
+    assert metadata["namespace"] == "crawlers"
+    assert metadata["uid"] != "mine"
+    assert len(metadata["uid"]) == 36
+    assert metadata["creationTimestamp"] == "2025-05-21T12:00:00Z"
+    assert metadata["generation"] == 1
+    assert int(metadata["resourceVersion"]) > 1
+    assert (made["kind"], made["apiVersion"]) == ("CrawlJob", "btrix.cloud/v1")
+    assert "status" not in made
+    assert await client.ask("GET", jobs(name="a")) == (200, made)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "reason"),
+    [
+        (job("taken"), 409, "AlreadyExists"),
+        (job("a", "elsewhere"), 400, "BadRequest"),
+        ({"metadata": {}}, 422, "Invalid"),
+        ({"metadata": {"name": "a", "resourceVersion": "1"}}, 400, "BadRequest"),
+        ([], 400, "BadRequest"),
+        ({"metadata": 3}, 400, "BadRequest"),
+    ],
+)
+async def test_create_refuses(
+    body: Any, code: int, reason: str, cluster: Cluster, client: Client
+) -> None:
+    cluster.create(job("taken"))
+    status, answer = await client.ask("POST", jobs(), body)
+    assert (status, answer["code"], answer["reason"]) == (code, code, reason)
+
+
+async def test_the_status_subresource_and_the_rest_do_not_touch_each_other(
+    cluster: Cluster, client: Client
+) -> None:
+    cluster.create(job("a"))
+    both = {"spec": {"scale": 9}, "status": {"state": "running"}}
+    _, first = await client.ask("PATCH", jobs(name="a", sub="status"), both)
+    assert (first["spec"]["scale"], first["status"]) == (1, {"state": "running"})
+    assert first["metadata"]["generation"] == 1
+    _, second = await client.ask("PATCH", jobs(name="a"), {**both, "status": {"state": "x"}})
+    assert (second["spec"]["scale"], second["status"]) == (9, {"state": "running"})
+    assert second["metadata"]["generation"] == 2
+    _, third = await client.ask(
+        "PUT", jobs(name="a", sub="status"), {**second, "spec": {}, "status": {"state": "done"}}
+    )
+    assert (third["spec"], third["status"]) == (second["spec"], {"state": "done"})
+    assert await client.ask("GET", jobs(name="a", sub="status")) == (200, third)
+
+
+async def test_put_needs_the_current_version(cluster: Cluster, client: Client) -> None:
+    made = cluster.create(job("a"))
+    status, answer = await client.ask("PUT", jobs(name="a"), job("a"))
+    assert (status, answer["reason"]) == (422, "Invalid")
+    made["spec"]["scale"] = 3
+    status, put = await client.ask("PUT", jobs(name="a"), made)
+    assert (status, put["spec"]["scale"], put["metadata"]["generation"]) == (200, 3, 2)
+    status, answer = await client.ask("PUT", jobs(name="a"), made)
+    assert (status, answer["reason"]) == (409, "Conflict")
+    stale_patch = {"metadata": {"resourceVersion": "1"}, "spec": {"scale": 4}}
+    assert (await client.ask("PATCH", jobs(name="a"), stale_patch))[0] == 409
+    assert (await client.ask("PUT", jobs(name="b"), made))[0] == 400
+
+
+async def test_what_the_server_set_cannot_be_changed(cluster: Cluster, client: Client) -> None:
+    made = cluster.create(job("a"))
+    _, patched = await client.ask(
+        "PATCH",
+        jobs(name="a"),
+        {"metadata": {"uid": "x", "creationTimestamp": None, "labels": {"role": "job"}}},
+    )
+    assert patched["metadata"] == {
+        **made["metadata"],
+        "labels": {"role": "job"},
+        "resourceVersion": patched["metadata"]["resourceVersion"],
+    }
+
+
+async def test_a_write_that_changes_nothing_is_no_event(cluster: Cluster, client: Client) -> None:
+    made = cluster.create(job("a"))
+    version = cluster.resource_version
+    status, answer = await client.ask("PATCH", jobs(name="a"), {"spec": {"scale": 1}})
+    assert (status, answer) == (200, made)
+    assert cluster.resource_version == version
+
+
+async def test_delete_without_finalizers_is_at_once(cluster: Cluster, client: Client) -> None:
+    uid = cluster.create(job("a"))["metadata"]["uid"]
+    status, answer = await client.ask("DELETE", jobs(name="a"))
+    assert (status, answer["status"], answer["details"]["uid"]) == (200, "Success", uid)
+    status, answer = await client.ask("DELETE", jobs(name="a"))
+    assert (status, answer["reason"], answer["details"]["name"]) == (404, "NotFound", "a")
+
+
+async def test_delete_waits_for_finalizers(cluster: Cluster, client: Client) -> None:
+    value = job("a")
+    value["metadata"]["finalizers"] = ["one", "two"]
+    version = int(cluster.create(value)["metadata"]["resourceVersion"])
+    _, left = await client.ask("DELETE", jobs(name="a"))
+    assert left["metadata"]["deletionTimestamp"] == "2025-05-21T12:00:00Z"
+    await client.ask("DELETE", jobs(name="a"))  # again changes nothing
+    cluster.patch("crawlers", "a", {"status": {"state": "canceled"}}, status=True)
+    await client.ask("PATCH", jobs(name="a"), {"metadata": {"finalizers": ["two"]}})
+    assert ("crawlers", "a") in cluster
+    await client.ask("PATCH", jobs(name="a"), {"metadata": {"finalizers": []}})
+    assert ("crawlers", "a") not in cluster
+    async with client.watch(resourceVersion=version) as watch:
+        events = [await watch.event() for _ in range(4)]
+    assert [kind for kind, _ in events] == ["MODIFIED", "MODIFIED", "MODIFIED", "DELETED"]
+    assert events[3][1]["status"] == {"state": "canceled"}
+
+
+async def test_delete_can_be_bound_to_a_uid(cluster: Cluster, client: Client) -> None:
+    uid = cluster.create(job("a"))["metadata"]["uid"]
+    for wrong in ({"uid": "other"}, {"resourceVersion": "1"}):
+        status, answer = await client.ask("DELETE", jobs(name="a"), {"preconditions": wrong})
+        assert (status, answer["reason"]) == (409, "Conflict")
+    assert (await client.ask("DELETE", jobs(name="a"), {"preconditions": {"uid": uid}}))[0] == 200
+
+
+async def test_a_name_used_again_has_another_uid(cluster: Cluster) -> None:
+    first = cluster.create(job("a"))
+    cluster.delete("crawlers", "a")
+    assert cluster.create(job("a"))["metadata"]["uid"] != first["metadata"]["uid"]
+
+
+async def test_other_kinds_of_patch_and_other_methods_are_refused(
+    cluster: Cluster, client: Client
+) -> None:
+    cluster.create(job("a"))
+    status, answer = await client.ask(
+        "PATCH", jobs(name="a"), [], content_type="application/json-patch+json"
+    )
+    assert (status, answer["reason"]) == (415, "UnsupportedMediaType")
+    status, answer = await client.ask("DELETE", jobs())
+    assert (status, answer["reason"]) == (405, "MethodNotAllowed")
+
+
+def test_a_copy_is_a_copy(cluster: Cluster) -> None:
+    cluster.create(job("a"))
+    cluster.get("crawlers", "a")["spec"]["scale"] = 99
+    assert cluster.get("crawlers", "a")["spec"]["scale"] == 1
+    assert [value["spec"]["scale"] for value in cluster.objects()] == [1]
+    assert len(cluster) == 1
+    with pytest.raises(ApiError, match="not found"):
+        cluster.get("crawlers", "b")
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "expected"),
+    [  # from RFC 7386, appendix A
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        ({"a": "foo"}, "bar", "bar"),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_a_merge_patch_merges(target: Any, patch: Any, expected: Any) -> None:
+    assert merge_patch(target, patch) == expected

@@ -1,0 +1,57 @@
+"""The simulator as a process of its own."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from api_client import Client
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_prints_where_it_listens_and_ends_when_told(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    kubeconfig = tmp_path / "config"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "exporter.simulator", "--static", "--crawls", "7", "--token", "secret"),
+        *("--kubeconfig", str(kubeconfig)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    url = (await process.stdout.readline()).decode().strip()
+    config = json.loads(kubeconfig.read_text())
+    assert config["clusters"][0]["cluster"]["server"] == url
+    async with aiohttp.ClientSession() as session:
+        client = Client(session, url)
+        assert (await client.list())[0] == 401
+        client.token = config["users"][0]["user"]["token"]
+        _, answer = await client.list()
+        assert len(answer["items"]) == 7
+        async with client.watch(resourceVersion=answer["metadata"]["resourceVersion"]) as watch:
+            process.send_signal(number)
+            assert await watch.line() == b""
+    _, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+
+
+async def test_its_crawls_live() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "exporter.simulator", "--speed", "2000", "--crawls", "3", "--seed", "4"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    url = (await process.stdout.readline()).decode().strip()
+    async with aiohttp.ClientSession() as session:
+        async with Client(session, url).watch(resourceVersion=1) as watch:
+            kinds = {(await watch.event())[0] for _ in range(20)}
+        assert kinds >= {"ADDED", "MODIFIED"}
+    process.terminate()
+    assert await process.wait() == 0
