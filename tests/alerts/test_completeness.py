@@ -122,6 +122,18 @@ def test_a_runbook_asks_only_for_metrics_and_labels_that_exist(alert: Alert) -> 
         labels_of(query, KNOWN)
 
 
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [ROOT / "docs" / "alerts.md", *(ROOT / "docs" / "runbooks").glob("*.md")]
+    broken = [
+        f"{page.name}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+        if "://" not in link and not (page.parent / link).exists()
+    ]
+
+    assert broken == []
+
+
 def test_every_runbook_is_of_an_alert() -> None:
     pages = {path.stem for path in (ROOT / "docs" / "runbooks").glob("*.md")}
 
