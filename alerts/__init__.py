@@ -9,6 +9,7 @@ Patterns that all declarations share, each because the obvious alternative paged
 - ``max by (…)`` merges a pair of exporters, and drops what would make one alert two.
 - What happened ("ended as") stands on moments that Browsertrix wrote, looked back on with
   ``last_over_time``: neither a restart nor a scrape gap can repeat or lose it. No ``for``.
+- What an alert records for itself is in its own group, so that it is evaluated right before it.
 - What lasts has ``for``, and either looks over a lost scrape itself (where ``for`` is so long that
   a few minutes do not matter) or keeps firing through one (``keep_firing_for``).
 """
@@ -23,7 +24,8 @@ GROUPS: Final[tuple[Group, ...]] = (
     ended.GROUP,
     paused.GROUP,
     limits.GROUP,
-    pods.GROUP,
+    pods.EVENTS,
+    pods.CONDITIONS,
     stuck.GROUP,
     itself.GROUP,
 )

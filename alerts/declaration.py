@@ -76,6 +76,9 @@ class Group:
     name: str
     topic: str
     rules: tuple[Alert | Record, ...]
+    interval: str = ""
+    """How often they are evaluated; as all others where empty. Costly rules whose alerts wait for
+    minutes anyway need no more than once a minute."""
 
 
 CRAWL: Final = (

@@ -9,6 +9,7 @@ from typing import Final
 
 from alerts.declaration import CRAWL, PERCENT, Alert, Dashboard, Group, Severity
 from alerts.promql import ended
+from alerts.recordings import ENDS
 from alerts.thresholds import ENDED_WINDOW, FAILURE_RATIO, FAILURES
 
 
@@ -38,6 +39,7 @@ GROUP: Final = Group(
     name="browsertrix-ended",
     topic="Ended as",
     rules=(
+        *ENDS,
         _ended(
             "BrowsertrixCrawlPauseExpired",
             severity=Severity.CRITICAL,

@@ -9,6 +9,7 @@ from typing import Final
 from alerts import thresholds as at
 from alerts.declaration import CRAWL, PERCENT, Alert, Dashboard, Group, Severity
 from alerts.promql import now_in_state
+from alerts.recordings import LIMITS
 
 _SIZE: Final = "crawl:browsertrix_crawl_size_limit:ratio"
 _TIME: Final = "crawl:browsertrix_crawl_timeout:ratio"
@@ -58,7 +59,9 @@ and last_over_time({ratio}[{at.BRIDGE}] offset {at.PREDICTION_AGE})
 GROUP: Final = Group(
     name="browsertrix-limits",
     topic="About to reach a limit",
+    interval="1m",
     rules=(
+        *LIMITS,
         _near(
             "BrowsertrixCrawlSizeLimitNear", severity=Severity.WARNING, limit="size", ratio=_SIZE
         ),

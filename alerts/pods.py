@@ -9,6 +9,7 @@ from typing import Final
 from alerts import thresholds as at
 from alerts.declaration import PERCENT, POD, Alert, Dashboard, Group, Severity
 from alerts.promql import POD_LABELS
+from alerts.recordings import CRASHES, PODS
 
 
 def _near(  # noqa: PLR0913 - a table's row, each column by its name
@@ -74,8 +75,7 @@ _EVENTS: Final = (
         summary="A pod was evicted from its node",
         description=f"{POD} was evicted by Kubernetes; Browsertrix starts another one.",
         condition=f"evicted, within the last {at.EVICTED_WINDOW}",
-        expr=f"max by ({POD_LABELS}) "
-        f"(max_over_time(browsertrix_pod_evicted[{at.EVICTED_WINDOW}])) > 0",
+        expr=f"last_over_time(pod:browsertrix_pod_evicted:max[{at.EVICTED_WINDOW}]) == 1",
         dashboard=Dashboard.PODS,
         event=True,
     ),
@@ -170,6 +170,14 @@ max by ({POD_LABELS}, reason) (
     ),
 )
 
-GROUP: Final = Group(
-    name="browsertrix-pods", topic="Pods", rules=(*_NEAR, *_EVENTS, *_FLEET, *_CRASHING)
+EVENTS: Final = Group(
+    name="browsertrix-pod-events",
+    topic="Pods: what happened",
+    rules=(*PODS, *_EVENTS, *_FLEET),
+)
+CONDITIONS: Final = Group(
+    name="browsertrix-pods",
+    topic="Pods: how they are",
+    interval="1m",
+    rules=(*CRASHES, *_NEAR, *_CRASHING),
 )

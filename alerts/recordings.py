@@ -1,14 +1,15 @@
 """Recording rules: what dashboards and people ask most, and what several alerts stand on.
 
 Names say level:metric:operation. All merge a pair of exporters, so their series have no
-``instance``.
+``instance``. Those that alerts stand on are in the alerts' own groups: there they are evaluated
+right before them.
 """
 
 from typing import Final
 
 from alerts.declaration import Group, Record
 from alerts.promql import CRAWL_LABELS, POD_LABELS
-from alerts.thresholds import EVICTION_OF_EXIT_WINDOW, EVICTION_STORM_WINDOW
+from alerts.thresholds import EVICTED_BRIDGE, EVICTION_OF_EXIT_WINDOW, EVICTION_STORM_WINDOW
 
 _CRAWL: Final = ("namespace", "oid", "crawl")
 _POD: Final = (*_CRAWL, "pod")
@@ -38,7 +39,7 @@ sum by (namespace) (
     )
 
 
-_CRAWLS: Final = (
+CRAWLS: Final = (
     Record(
         name="namespace_state:browsertrix_crawls:max",
         what="Crawls by state, zeros included",
@@ -54,6 +55,9 @@ count by (namespace, oid, state) (
   max by ({CRAWL_LABELS}, state) (browsertrix_crawl_state)
 )""",
     ),
+)
+
+LIMITS: Final = (
     Record(
         name="crawl:browsertrix_crawl_size_limit:ratio",
         what="Archived bytes over the size limit, of crawls that have one",
@@ -72,7 +76,7 @@ max by ({CRAWL_LABELS}) (browsertrix_crawl_elapsed_seconds)
     ),
 )
 
-_ENDS: Final = (
+ENDS: Final = (
     Record(
         name="namespace_state:browsertrix_crawls_finished:increase1h",
         what="Crawls that finished within the last hour, by state",
@@ -114,16 +118,27 @@ namespace:browsertrix_crawls_failed:increase1h
     ),
 )
 
-_PODS: Final = (
+USAGE: Final = (
     _usage("memory", "bytes"),
     _usage("cpu", "cores"),
     _usage("storage", "bytes"),
+)
+
+PODS: Final = (
     Record(
         name="namespace_role:browsertrix_pod_evictions:increase15m",
         what="Evictions within a quarter of an hour, by the role of the pod",
         labels=("namespace", "role"),
         expr="max by (namespace, role) "
         f"(increase(browsertrix_pod_evictions_total[{EVICTION_STORM_WINDOW}]))",
+    ),
+    Record(
+        name="pod:browsertrix_pod_evicted:max",
+        what="1 for a pod that is or just was evicted; no series for all others, which makes it "
+        "cheap to look back on",
+        labels=_POD,
+        expr=f"""\
+max by ({POD_LABELS}) (max_over_time(browsertrix_pod_evicted[{EVICTED_BRIDGE}])) == 1""",
     ),
     Record(
         name="pod:browsertrix_pod_oom_exit_timestamp_seconds:max",
@@ -134,8 +149,7 @@ max by ({POD_LABELS}) (
   browsertrix_pod_exit_timestamp_seconds
   and on ({POD_LABELS}) browsertrix_pod_info{{exit_reason="oom"}}
 )
-unless on ({POD_LABELS})
-(max_over_time(browsertrix_pod_evicted[{EVICTION_OF_EXIT_WINDOW}]) == 1)""",
+unless last_over_time(pod:browsertrix_pod_evicted:max[{EVICTION_OF_EXIT_WINDOW}])""",
     ),
     Record(
         name="pod:browsertrix_pod_out_of_space_exit_timestamp_seconds:max",
@@ -147,6 +161,9 @@ max by ({POD_LABELS}) (
   and on ({POD_LABELS}) browsertrix_pod_exit_code == 3
 )""",
     ),
+)
+
+CRASHES: Final = (
     Record(
         name="pod:browsertrix_pod_crash_timestamp_seconds:max",
         what="When the pod's last exit was, if that was a crash; never stepping back",
@@ -164,5 +181,6 @@ max by ({POD_LABELS}) (
 GROUP: Final = Group(
     name="browsertrix-records",
     topic="Recording rules",
-    rules=(*_CRAWLS, *_ENDS, *_PODS),
+    interval="1m",
+    rules=(*CRAWLS, *USAGE),
 )

@@ -152,5 +152,8 @@ and on ({CRAWL_LABELS}) browsertrix_crawl_state""",
 )
 
 GROUP: Final = Group(
-    name="browsertrix-stuck", topic="Stuck", rules=(*_WAITING, *_AT_WORK, *_ON_THE_WAY)
+    name="browsertrix-stuck",
+    topic="Stuck",
+    interval="1m",
+    rules=(*_WAITING, *_AT_WORK, *_ON_THE_WAY),
 )

@@ -68,7 +68,9 @@ STORAGE_NEAR: Final = 0.8
 STORAGE_HOLD: Final = "5m"
 """The crawler stops itself at 90 % of its disk (``disk_utilization_threshold``)."""
 EVICTED_WINDOW: Final = "10m"
-"""``evicted`` is true until the replacement is seen, which can be one scrape only."""
+EVICTED_BRIDGE: Final = "2m"
+"""``evicted`` is true until the replacement is seen, which can be one scrape only; the bridge must
+be longer than the interval of the rules' evaluation, so that none is overlooked."""
 EVICTION_STORM: Final = 5
 EVICTION_STORM_WINDOW: Final = "15m"
 """One eviction is Kubernetes at work; five in a quarter of an hour are a node in trouble."""

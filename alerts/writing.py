@@ -74,7 +74,9 @@ def files(root: Path) -> dict[Path, str]:
 
 
 def _group(group: Group, addresses: Addresses) -> dict[str, Any]:
-    return {"name": group.name, "rules": [_rule(rule, addresses) for rule in group.rules]}
+    interval = {"interval": group.interval} if group.interval else {}
+    rules = [_rule(rule, addresses) for rule in group.rules]
+    return {"name": group.name, **interval, "rules": rules}
 
 
 def _rule(rule: Alert | Record, addresses: Addresses) -> dict[str, Any]:

@@ -90,6 +90,15 @@ def test_a_condition_survives_a_lost_scrape(alert: Alert) -> None:
     assert alert.event or alert.keep or looks_back
 
 
+def test_an_alert_stands_only_on_records_of_its_own_group() -> None:
+    """Those of another may be evaluated after it, and are then one evaluation old."""
+    for group in GROUPS:
+        own = {rule.name for rule in group.rules if isinstance(rule, Record)}
+        for rule in group.rules:
+            asked = set(re.findall(r"\w+:\w+:\w+", rule.expr))
+            assert asked <= own, rule.name
+
+
 def test_an_alert_has_one_name_and_one_severity() -> None:
     names = [alert.name for alert in ALERTS]
 
@@ -111,6 +120,18 @@ def test_a_runbook_asks_only_for_metrics_and_labels_that_exist(alert: Alert) -> 
 
     for query in _queries(text):
         labels_of(query, KNOWN)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [ROOT / "docs" / "alerts.md", *(ROOT / "docs" / "runbooks").glob("*.md")]
+    broken = [
+        f"{page.name}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+        if "://" not in link and not (page.parent / link).exists()
+    ]
+
+    assert broken == []
 
 
 def test_every_runbook_is_of_an_alert() -> None:
