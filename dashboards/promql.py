@@ -7,7 +7,6 @@ them, and what merges cannot be forgotten, for a selection only gives merged ser
 from collections.abc import Iterable
 from typing import Final
 
-from dashboards.pending import PENDING
 from exporter.metrics import CATALOG
 from exporter.metrics.catalog import Kind
 
@@ -16,7 +15,7 @@ POD: Final = (*CRAWL, "pod")
 
 
 def _labels() -> dict[str, tuple[str, ...]]:
-    found = dict(PENDING)
+    found: dict[str, tuple[str, ...]] = {}
     for family in CATALOG:
         for name in family.sample_names:
             le = ("le",) if family.kind is Kind.HISTOGRAM and name.endswith("_bucket") else ()

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
-from dashboards.pending import pending_text
 from dashboards.rehearsal.lives import HOURS, enter
 from exporter.cluster.changes import Change
 from exporter.cluster.connection import Connection
@@ -18,7 +17,7 @@ from exporter.cluster.reflector import Reflector
 from exporter.crawljob import CrawlJob, parse_json
 from exporter.history.ledger import Ledger
 from exporter.history.observer import Observer
-from exporter.metrics import Exposition, OwnMetrics, SeriesStore, catalog
+from exporter.metrics import Exposition, OwnMetrics, Past, SeriesStore, catalog
 from exporter.metrics.exposition import Format
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.cluster import Event
@@ -51,17 +50,19 @@ class _Exporter:
     """The rooms of an exporter whose reflector is told what happened instead of asking."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
-        families = catalog(PAUSE_LIMIT)
         self._cluster = cluster
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
+        families = catalog(PAUSE_LIMIT, self._ledger.paused_before)
         self._observer = Observer(self._ledger, [""], cluster.clock)
         self._known: dict[str | None, CrawlJob] = {}
         self._seen = 0
         self._started = cluster.clock() - 7200.0
         self._store = SeriesStore(families)
         self._watch = Reflector(cast("Connection", None), "", self._store)  # it never runs
-        self._own = OwnMetrics(families, [self._watch])
-        self._exposition = Exposition(families, self._store, self._own.registry)
+        self._own = OwnMetrics(families, [self._watch], self._ledger)
+        self._exposition = Exposition(
+            families, self._store, Past(families, self._ledger), self._own.registry
+        )
 
     def hear(self, now: float) -> list[Event]:
         """Take in what happened since the last time, and count it as the reflector would."""
@@ -104,8 +105,7 @@ class _Exporter:
         """What it serves now, as OpenMetrics."""
         text = b"".join(self._exposition.chunks(Format.OPENMETRICS, None, now))
         self._own.scraped(0.004 + len(text) / 2e8, len(text), Format.OPENMETRICS)
-        text = _PROCESS_START.sub(b"%.1f" % self._started, text)
-        return pending_text(self._ledger) + text
+        return _PROCESS_START.sub(b"%.1f" % self._started, text)
 
 
 def record(target: BinaryIO, folder: Path, end: float, seed: int = 7) -> Recording:
