@@ -31,7 +31,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m dashboards.pictures", description=__doc__)
     parser.add_argument("--to", type=Path, default=_FOLDER, help="where (default: docs/img)")
     folder = parser.parse_args().to
-    logging.disable(logging.WARNING)  # of CrawlJobs that are odd on purpose
     try:
         with tempfile.TemporaryDirectory() as scratch, stage(Path(scratch)) as prometheus:
             folder.mkdir(parents=True, exist_ok=True)
@@ -120,4 +119,5 @@ def _moments(values: list[tuple[float, str]], *, dated: bool) -> list[float]:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # of CrawlJobs that are odd on purpose
     sys.exit(main())
