@@ -10,10 +10,16 @@ import time
 from dataclasses import dataclass
 
 from benchmarks import blocking, changes, processes, scraping
+from exporter.metrics.catalog import CATALOG, Group
 
 _ROUNDS = 3
 """Of each side; the other side is slow."""
 _KIB = 1024
+_COMPARED = {
+    family.name.encode()
+    for family in CATALOG
+    if family.group in {Group.FLEET, Group.CRAWL, Group.POD}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,7 @@ def _scrapes(exporter: processes.Process, baseline: processes.Process) -> list[F
 def _samples(process: processes.Process) -> int:
     """Count the samples of crawls, pods and fleet."""
     lines = scraping.text(process.port, "/metrics").splitlines()
-    served = (b"browsertrix_crawl", b"browsertrix_pod", b"browsertrix_malformed")
-    return sum(line.startswith(served) for line in lines)
+    return sum(line.partition(b"{")[0] in _COMPARED for line in lines)
 
 
 def _print(figures: list[Figure]) -> None:
