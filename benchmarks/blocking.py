@@ -20,6 +20,7 @@ _BURST = 500
 def longest_blocks(simulator: processes.Process, kubeconfig: Path) -> dict[str, float]:
     """Seconds, by occasion; of what is repeated, the median of the rounds' longest."""
     with processes.exporter(kubeconfig, "benchmarks.probe") as exporter:
+        _longest(exporter)  # what was before it listened blocked nobody
         exporter.wait_until_ready()
         found = {"the first list": _longest(exporter)}
         scrapes = []

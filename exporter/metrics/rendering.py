@@ -25,42 +25,42 @@ from exporter.metrics.catalog.family import (
 
 
 def number(value: float) -> bytes:
-    """Write a value and the line's end, as prometheus_client does; negative zero as zero."""
-    return _SMALL[value] if value < 1e6 else _large(value)
+    """Write a value and the end of its line, as prometheus_client does."""
+    return _NUMBERS[value]
 
 
-class _Small(dict[float, bytes]):
-    """Numbers below a million, remembered: flags, ratios and counts come up all the time."""
+class _Numbers(dict[float, bytes]):
+    """Numbers as they end a line, remembered: most come up again and again.
+
+    Negative zero is written as zero: to a dict they are the same.
+    """
 
     _MOST: Final = 20_000
 
     def __missing__(self, value: float) -> bytes:
         if len(self) >= self._MOST:
             self.clear()
-        text = repr(value + 0.0) if value >= _LOWEST else _written(value)
-        written = self[value] = f"{text}\n".encode()
+        written = self[value] = f"{_written(value)}\n".encode()
         return written
 
 
-def _large(value: float) -> bytes:
-    """Write a number of a million or more; nearly all are whole, and then this is faster."""
+def _written(value: float) -> str:
+    """Write a number as ``floatToGoString`` does; nearly all are written faster here."""
+    if _LOWEST <= value < 1e6:
+        return repr(value + 0.0)
     if value < 1e15 and value == (whole := int(value)):
         digits = str(whole)
-        if digits[-1] != "0":
-            return f"{digits[0]}.{digits[1:]}{_EXPONENTS[len(digits)]}".encode()
-        mantissa = f"{digits[0]}.{digits[1:]}".rstrip("0.")
-        return f"{mantissa}{_EXPONENTS[len(digits)]}".encode()
-    return f"{_written(value)}\n".encode()
+        mantissa = f"{digits[0]}.{digits[1:]}"
+        if digits[-1] == "0":
+            mantissa = mantissa.rstrip("0.")
+        return f"{mantissa}{_EXPONENTS[len(digits)]}"
+    text: str = floatToGoString(value)  # type: ignore[no-untyped-call]
+    return text
 
 
-def _written(value: float) -> str:
-    written: str = floatToGoString(value + 0.0)  # type: ignore[no-untyped-call]
-    return written
-
-
-_SMALL: Final = _Small()
+_NUMBERS: Final = _Numbers()
 _LOWEST: Final = -sys.float_info.max
-_EXPONENTS: Final = [f"e+{digits - 1:02d}\n" for digits in range(17)]
+_EXPONENTS: Final = [f"e+{digits - 1:02d}" for digits in range(17)]
 
 
 def escaped(text: str) -> str:
@@ -71,23 +71,12 @@ def escaped(text: str) -> str:
 def line(family: Family, words: Sequence[str], value: float) -> bytes:
     """One sample line of any family; ``words`` are its labels' values, in the family's order."""
     pairs = sorted(zip(family.labels, words, strict=True))
-    labels = ",".join(f'{label}="{_WORDS[word]}"' for label, word in pairs)
+    labels = ",".join(f'{label}="{_word(word)}"' for label, word in pairs)
     return f"{family.name}{{{labels}}} ".encode() + number(value)
 
 
-class _Words(dict[str | int | None, str]):
-    """Labels' values as written, remembered: states, roles, channels are a few words."""
-
-    _MOST: Final = 20_000
-
-    def __missing__(self, word: str | int | None) -> str:
-        if len(self) >= self._MOST:
-            self.clear()
-        text = self[word] = "" if word is None else escaped(str(word))
-        return text
-
-
-_WORDS: Final = _Words()
+def _word(word: str | int | None) -> str:
+    return "" if word is None else escaped(str(word))
 
 
 @dataclass(slots=True)
@@ -142,8 +131,6 @@ class Renderer:
         ]
         self._pod_writers = [(_pod_writer(f), f.of_gone_pods) for f in pod]
         self._clocks = [f.since for f in crawl if f.since]
-        self._unsaid = [_UNSAID] * len(self.families)
-        self._nothing = (b"",) * len(self.families)
 
     def render(self, job: CrawlJob, before: Rendered | None = None) -> Rendered:
         """Render all samples of a CrawlJob, keeping the pieces that are as they were ``before``.
@@ -152,34 +139,41 @@ class Renderer:
         """
         pods = list(derived.pods(job))
         existing = [pod for pod in pods if pod.exists]
-        readings: list[Any] = [read(job) for read in self._crawl_readers]
+        of_crawl: list[Any] = [read(job) for read in self._crawl_readers]
+        of_pods: list[Any] = []
         for read, of_gone, places in self._pod_readers:
             columns = list(zip(*map(read, pods if of_gone else existing), strict=True))
-            readings += [columns[place] for place in places] if columns else [()] * len(places)
+            of_pods += [columns[place] for place in places] if columns else [()] * len(places)
+        readings = of_crawl + of_pods
         who = (
             job.metadata.namespace,
             derived.org_id(job),
             derived.crawl_id(job),
             [(pod.name, pod.exists) for pod in pods],
         )
-        if before is not None and before.owners.who == who:
+        if before is None or before.owners.who != who:
+            owners = _owners(who)
+            pieces = [
+                write(owners.crawl, says)
+                for write, says in zip(self._crawl_writers, of_crawl, strict=True)
+            ]
+            pieces += [
+                write(owners.pods if gone else owners.existing, says)
+                for (write, gone), says in zip(self._pod_writers, of_pods, strict=True)
+            ]
+        else:
             owners = before.owners
             past = zip(readings, before.readings, before.pieces, strict=True)
-        else:
-            owners = _owners(who)
-            past = zip(readings, self._unsaid, self._nothing, strict=True)
-        pieces = [
-            piece if says == said else write(owners.crawl, says)
-            for write, (says, said, piece) in zip(self._crawl_writers, past, strict=False)
-        ]
-        pieces += [
-            piece if says == said else write(owners.pods if gone else owners.existing, says)
-            for (write, gone), (says, said, piece) in zip(self._pod_writers, past, strict=False)
-        ]
-        return Rendered(tuple(pieces), self._since(job), owners, readings)
-
-    def _since(self, job: CrawlJob) -> tuple[float | None, ...]:
-        return tuple([since(job) for since in self._clocks])
+            pieces = [
+                piece if says == said else write(owners.crawl, says)
+                for write, (says, said, piece) in zip(self._crawl_writers, past, strict=False)
+            ]
+            pieces += [
+                piece if says == said else write(owners.pods if gone else owners.existing, says)
+                for (write, gone), (says, said, piece) in zip(self._pod_writers, past, strict=False)
+            ]
+        since = tuple([clock(job) for clock in self._clocks])
+        return Rendered(tuple(pieces), since, owners, readings)
 
 
 def _owners(who: tuple[Any, ...]) -> _Owners:
@@ -193,10 +187,6 @@ def _owners(who: tuple[Any, ...]) -> _Owners:
         if exists:
             existing.append(known[-1])
     return _Owners(who, _Known(f"{{{first},{rest}}} ".encode(), first, rest), known, existing)
-
-
-_UNSAID: Final = object()
-"""Equal to nothing that is read."""
 
 
 def _reader(family: CrawlFamily) -> Callable[[CrawlJob], Any]:
@@ -225,9 +215,7 @@ def _writer(family: CrawlFamily) -> Callable[[_Known, Any], bytes]:
             else name + known.labels + number(reading)
         )
     return lambda known, reading: (
-        b""
-        if reading is None
-        else name + known.labels + (_SMALL[reading] if reading < 1e6 else _large(reading))
+        b"" if reading is None else name + known.labels + (_NUMBERS[reading])
     )
 
 
@@ -250,7 +238,7 @@ def _pod_writer(family: PodFamily) -> Callable[[Sequence[_Known], Sequence[Any]]
             if value is not None:
                 parts.append(name)
                 parts.append(known.labels)
-                parts.append(_SMALL[value] if value < 1e6 else _large(value))
+                parts.append(_NUMBERS[value])
         return b"".join(parts)
 
     return plain
@@ -262,16 +250,40 @@ def _labelled(family: CrawlFamily | PodFamily) -> Callable[[_Known, Any], bytes]
     own = family.labels[len(identity) :]
     if list(own) != sorted(own) or any("namespace" < label < max(identity) for label in own):
         raise ValueError(f"{family.name}: its own labels must be sorted, none amid the identity's")
-    before = sum(label < "crawl" for label in own)
-    between = sum(label < "namespace" for label in own)
-    places = [f'{label}="%s"' for label in own]
-    labels = [*places[:before], "%s", *places[before:between], "%s", *places[between:]]
-    template = f"{family.name}{{{','.join(labels)}}} "
+    own_labels = _OwnLabels(own)
+    name = family.name
 
     def write(known: _Known, reading: Any) -> bytes:
-        words = [_WORDS[word] for word in reading[1:]]
-        words.insert(between, known.rest)
-        words.insert(before, known.crawl)
-        return (template % tuple(words)).encode() + number(reading[0])
+        before, between, after = own_labels[reading[1:]]
+        labels = f"{name}{{{before}{known.crawl}{between}{known.rest}{after}}} "
+        return labels.encode() + number(reading[0])
 
     return write
+
+
+class _OwnLabels(dict[tuple[str | int | None, ...], tuple[str, str, str]]):
+    """Labels as they stand before the crawl's, between that and the rest, and after all.
+
+    Remembered by their values: roles, states and reasons are a few words.
+    """
+
+    _MOST: Final = 2_000
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, words: tuple[str | int | None, ...]) -> tuple[str, str, str]:
+        if len(self) >= self._MOST:
+            self.clear()
+        before, between, after = "", "", ""
+        for name, word in zip(self._names, words, strict=True):
+            label = f'{name}="{_word(word)}"'
+            if name < CRAWL_LABELS[-1]:
+                before += f"{label},"
+            elif name < CRAWL_LABELS[0]:
+                between += f",{label}"
+            else:
+                after += f",{label}"
+        written = self[words] = (before, f"{between},", after)
+        return written
