@@ -89,6 +89,19 @@ def paused_since(job: CrawlJob) -> float | None:
     return None if has_ended(job) else job.spec.paused_at
 
 
+def spec_changed_at(job: CrawlJob) -> float | None:
+    """When somebody last wrote anything but the status; None where the object does not say.
+
+    The API server notes the time, in whole seconds, of each writer's last change (Kubernetes:
+    "Server-Side Apply", ``managedFields``), so all who see this version know the same moment.
+    """
+    latest = None
+    for entry in job.metadata.managed_fields or ():
+        if not entry.subresource and entry.time is not None:
+            latest = entry.time if latest is None else max(latest, entry.time)
+    return latest
+
+
 def pause_expires(job: CrawlJob, pause_limit: float = DEFAULT_PAUSE_LIMIT) -> float | None:
     """When Browsertrix throws the paused crawl away; ``pause_limit`` in seconds."""
     since = paused_since(job)

@@ -26,6 +26,10 @@ MOST_PODS = 1000
 """Entries of ``podStatus``. A crawl has a dozen; each costs some twenty series at every scrape."""
 
 
+MOST_WRITERS = 100
+"""Entries of ``managedFields``. The API server keeps ten, and one for each that applies."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A field that could not be read: its path, and why; the reason never shows the value."""
@@ -48,6 +52,15 @@ class Labels:
 
 
 @dataclass(config=_WIRE, slots=True, kw_only=True)
+class ManagedFields:
+    """When one writer last changed the fields it owns; which those are is not read."""
+
+    subresource: Text = None
+    """``status`` where the status was written; None for all the rest of the object."""
+    time: Moment = None
+
+
+@dataclass(config=_WIRE, slots=True, kw_only=True)
 class Metadata:
     """Who the object is. Only the name is indispensable; without one it cannot be served."""
 
@@ -58,6 +71,7 @@ class Metadata:
     creation_timestamp: Moment = None
     deletion_timestamp: Moment = None
     labels: Labels = field(default_factory=Labels)
+    managed_fields: Annotated[list[ManagedFields], Field(max_length=MOST_WRITERS)] | None = None
 
 
 @dataclass(config=_WIRE, slots=True, kw_only=True)

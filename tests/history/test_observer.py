@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from exporter.cluster.changes import Change
+from exporter.cluster.changes import Change, Resumption
 from exporter.crawljob import UnusableError, parse_json
 from exporter.history.facts import Facts
-from exporter.history.observer import Resumption
 from exporter.history.tallies import (
     FINISHED,
     PAUSES,
