@@ -42,9 +42,11 @@ format: $(VENV)/dev.stamp  ## put the code into its form
 bench: $(VENV)/dev.stamp  ## measure the speed claims, both sides in one run
 	$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(VENV)/dev.stamp  ## generate what docs/ says of metrics and flags
+docs: $(VENV)/dev.stamp  ## generate docs, alert rules and dashboards from what declares them
 	$(BIN)/python -m exporter metrics --format=markdown > docs/metrics.md
 	$(BIN)/python -m exporter.documentation > docs/configuration.md
+	$(BIN)/python -m alerts
+	$(BIN)/python -m dashboards
 
 tools:  ## fetch Prometheus and promtool from the distribution's packages, if not installed
 	tests/install-tools

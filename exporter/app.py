@@ -8,14 +8,19 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
 
 from exporter import __version__
+from exporter.cluster.changes import Change
 from exporter.cluster.connection import Connection
 from exporter.cluster.reflector import Reflector
-from exporter.metrics import Exposition, OwnMetrics, SeriesStore, catalog, selected
+from exporter.history.ledger import Ledger
+from exporter.history.observer import Observer
+from exporter.metrics import Exposition, OwnMetrics, Past, SeriesStore, catalog, selected
 from exporter.settings import Settings
 from exporter.web import Health, WebServer, WebSettings
 
@@ -36,37 +41,66 @@ def keep_collections_short() -> None:
     gc.set_threshold(young, middle, _NEVER)
 
 
+class Pipeline:
+    """What becomes of a change: first it is remembered, then it is shown."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self.families = selected(
+            catalog(settings.pause_limit, ledger.paused_before),
+            settings.metrics_include,
+            settings.metrics_exclude,
+        )
+        self.observer = Observer(ledger, settings.namespaces)
+        self._store = SeriesStore(self.families)
+        self._past = Past(self.families, ledger)
+
+    def change(self, change: Change) -> None:
+        """Take one change."""
+        self.observer.change(change)
+        self._store.change(change)
+
+    def synced(self, scope: str, resource_version: str) -> None:
+        """Take note that the scope's content is complete."""
+        self.observer.synced(scope, resource_version)
+        self._store.synced(scope, resource_version)
+
+    def reached(self, scope: str, resource_version: str) -> None:
+        """Take note of how far the watch has come."""
+        self.observer.reached(scope, resource_version)
+        self._store.reached(scope, resource_version)
+
+    def exposition(self, own: CollectorRegistry) -> Exposition:
+        """Return what is to be served; ``own`` collects what the exporter says of itself."""
+        return Exposition(self.families, self._store, self._past, own)
+
+
 class Exporter:
     """One exporter: its watches, its series, its web server."""
 
-    def __init__(self, settings: Settings, connection: Connection) -> None:
+    def __init__(self, settings: Settings, connection: Connection, ledger: Ledger) -> None:
         """Wire the rooms; nothing starts yet."""
-        families = selected(
-            catalog(settings.pause_limit), settings.metrics_include, settings.metrics_exclude
-        )
         self._connection = connection
-        self._store = SeriesStore(families)
+        self._ledger = ledger
+        self._pipeline = pipeline = Pipeline(settings, ledger)
         self._reflectors = tuple(
             Reflector(
                 connection,
                 scope,
-                self._store,
+                pipeline,
                 selector=settings.selector,
                 idle_limit=settings.idle_limit,
+                resume=pipeline.observer.resumption(scope),
             )
             for scope in settings.namespaces
         )
-        own = OwnMetrics(families, self._reflectors)
+        own = OwnMetrics(pipeline.families, self._reflectors, ledger)
         self.web = WebServer(
-            Exposition(families, self._store, own.registry),
-            WebSettings(
-                listen=settings.listen_addresses,
-                telemetry_path=settings.telemetry_path,
-            ),
+            pipeline.exposition(own.registry),
+            WebSettings(listen=settings.listen_addresses, telemetry_path=settings.telemetry_path),
             health=Health(alive=self._not_alive, ready=self._not_ready),
             scraped=own.scraped,
         )
-        self._watches: Sequence[asyncio.Task[None]] = ()
+        self._tasks: Sequence[asyncio.Task[None]] = ()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set; then let scrapes in flight finish. Raises ListenError."""
@@ -76,32 +110,27 @@ class Exporter:
             ending.push_async_callback(self.web.stop)
             for address in self.web.addresses:
                 log.info("listening", extra={"address": address, "version": __version__})
-            self._watches = [
-                asyncio.create_task(self._watch(reflector), name=f"watch {reflector.scope}")
-                for reflector in self._reflectors
-            ]
-            ending.push_async_callback(self._end_watches)
             keep_collections_short()
-            collecting = asyncio.create_task(_collect_now_and_then())
-            ending.callback(collecting.cancel)
+            ending.callback(self._ledger.close)
+            self._tasks = [
+                *(
+                    _task(f"the watch of {reflector.scope or 'all namespaces'}", reflector.run())
+                    for reflector in self._reflectors
+                ),
+                _task("history", self._pipeline.observer.run()),
+                _task("collections", _collect_now_and_then()),
+            ]
+            ending.push_async_callback(self._end_tasks)
             await stop.wait()
             log.info("stopping")
 
-    async def _watch(self, reflector: Reflector) -> None:
-        """Follow one scope; a fault of ours there is told by /livez, and the rest goes on."""
-        try:
-            await reflector.run()
-        except Exception:
-            log.exception("the watch ended", extra={"namespace": reflector.scope})
-            raise
-
-    async def _end_watches(self) -> None:
-        for watch in self._watches:
-            watch.cancel()
-        await asyncio.gather(*self._watches, return_exceptions=True)
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _not_alive(self) -> str | None:
-        ended = [watch.get_name() for watch in self._watches if watch.done()]
+        ended = [task.get_name() for task in self._tasks if task.done()]
         return f"ended by a fault: {', '.join(ended)}; the log says which" if ended else None
 
     def _not_ready(self) -> str | None:
@@ -111,6 +140,18 @@ class Exporter:
             if not reflector.synced
         ]
         return "; ".join(missing) or None
+
+
+def _task(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Run one part; a fault of ours there is logged and told by /livez, and the rest goes on."""
+
+    async def run() -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("%s ended by a fault", name)
+
+    return asyncio.create_task(run(), name=name)
 
 
 async def _collect_now_and_then() -> None:
@@ -123,10 +164,22 @@ async def _collect_now_and_then() -> None:
 async def serve(settings: Settings) -> None:
     """Run an exporter until SIGTERM or SIGINT.
 
-    Raises ConfigError where the cluster's configuration is wrong, ListenError where it cannot
-    listen.
+    Raises ConfigError where the cluster's configuration is wrong, LedgerError where the ledger
+    cannot be used, ListenError where it cannot listen.
     """
-    exporter = Exporter(settings, await Connection.open(settings.kubeconfig, settings.context))
+    connection = await Connection.open(settings.kubeconfig, settings.context)
+    ledger = Ledger.open(
+        settings.history_path,
+        source=f"{connection.server} {settings.selector}",
+        retention=settings.history_retention,
+        max_finished=settings.history_max_finished,
+    )
+    if settings.history_path is None:
+        log.warning(
+            "history is kept in memory only: a restart forgets counters, pauses and crawls that "
+            "are over, and misses what happens meanwhile; set --history.path"
+        )
+    exporter = Exporter(settings, connection, ledger)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

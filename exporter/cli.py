@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from exporter import __version__, logs
-from exporter.options import GROUPS, Parser, add_options, settings_from
+from exporter.options import GROUPS, Parser, add_options, duration, settings_from
 from exporter.settings import Settings
 
 PROGRAM: Final = "browsertrix-exporter"
@@ -41,6 +41,22 @@ def _snapshot(settings: Settings, arguments: argparse.Namespace) -> int:
     return DONE if snapshot(settings, arguments.file, form) else FAILED
 
 
+def _history(settings: Settings, arguments: argparse.Namespace) -> int:
+    from exporter.history.store import StoreError  # noqa: PLC0415
+    from exporter.retelling import retell  # noqa: PLC0415
+
+    if settings.history_path is None:
+        return _complain("name the ledger's file with --history.path", WRONG_USE)
+    try:
+        lines = retell(
+            settings.history_path, arguments.since, arguments.crawl, as_json=arguments.json
+        )
+    except StoreError as error:
+        return _complain(error, FAILED)
+    sys.stdout.writelines(lines)
+    return DONE
+
+
 def _metrics(_: Settings, arguments: argparse.Namespace) -> int:
     from exporter.metrics import CATALOG  # noqa: PLC0415
     from exporter.metrics.documentation import documentation  # noqa: PLC0415
@@ -52,18 +68,19 @@ def _metrics(_: Settings, arguments: argparse.Namespace) -> int:
 def _run(work: Coroutine[Any, Any, None]) -> int:
     """Run until its end; what a user can mend is told in one line, not in a traceback."""
     from exporter.cluster.connection import ConfigError  # noqa: PLC0415
+    from exporter.history.store import LedgerError  # noqa: PLC0415
     from exporter.web import ListenError  # noqa: PLC0415
 
     try:
         asyncio.run(work)
     except ConfigError as error:
         return _complain(error, WRONG_USE)
-    except ListenError as error:
+    except (LedgerError, ListenError) as error:
         return _complain(error, FAILED)
     return DONE
 
 
-def _complain(error: Exception, status: int) -> int:
+def _complain(error: Exception | str, status: int) -> int:
     sys.stderr.write(f"{PROGRAM}: error: {error}\n")
     return status
 
@@ -84,10 +101,13 @@ COMMANDS: Final = {
     "demo": Command(
         _demo,
         "the same on a simulated Browsertrix: nothing to install",
-        ("Metrics", "Web", "Logging"),
+        ("History", "Metrics", "Web", "Logging"),
     ),
     "snapshot": Command(
         _snapshot, "print the metrics of CrawlJobs in a file, as kubectl prints them", ("Metrics",)
+    ),
+    "history": Command(
+        _history, "list finished crawls and what happened to them, newest first", ("History",)
     ),
     "metrics": Command(_metrics, "print all that can be served", ()),
 }
@@ -114,6 +134,12 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         help="how many times faster than in life crawls live (default: 60)",
     )
     demo.add_argument("--seed", type=int, default=1, help="another number, other crawls")
+    history = parsers["history"]
+    history.add_argument(
+        "--since", type=_ago, metavar="DURATION", help="only the last of it, e.g. 12h"
+    )
+    history.add_argument("--crawl", metavar="ID", help="only of this crawl")
+    history.add_argument("--json", action="store_true", help="one JSON object a line")
     snapshot = parsers["snapshot"]
     snapshot.add_argument("file", metavar="FILE", help="JSON or YAML; - for standard input")
     _add_format(snapshot, "text", "openmetrics")
@@ -129,6 +155,13 @@ def _positive(text: str) -> float:
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return value
+
+
+def _ago(text: str) -> float:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, got {text!r}") from None
 
 
 def _add_format(parser: Parser, *formats: str) -> None:

@@ -38,9 +38,18 @@ async def demo(settings: Settings, *, speed: float, seed: int) -> None:
                 f"paused crawls expire after {pause_limit:.0f} s. Look at what the exporter makes "
                 f"of it, and stop with Ctrl-C:\n\n"
                 f"    curl {where}{settings.telemetry_path}\n"
+                f"    browsertrix-exporter history --history.path "
+                f"{settings.history_path or Path(folder, 'history.db')}\n"
                 f"    kubectl --kubeconfig {kubeconfig} get crawljobs\n\n"
             )
-            await serve(replace(settings, kubeconfig=kubeconfig, pause_limit=pause_limit))
+            await serve(
+                replace(
+                    settings,
+                    kubeconfig=kubeconfig,
+                    pause_limit=pause_limit,
+                    history_path=settings.history_path or Path(folder, "history.db"),
+                )
+            )
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ never a secret or the value of a malformed field.
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -43,10 +44,15 @@ class LogfmtFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the record."""
-        return " ".join(f"{key}={_logfmt(value)}" for key, value in _fields(record).items())
+        return logfmt(_fields(record))
 
 
-def _logfmt(value: object) -> str:
+def logfmt(fields: Mapping[str, object]) -> str:
+    """Write fields as ``key=value`` pairs on one line, without its end."""
+    return " ".join(f"{key}={_quoted(value)}" for key, value in fields.items())
+
+
+def _quoted(value: object) -> str:
     text = str(value)
     if text and all(char.isalnum() or char in "._:/+-*@" for char in text) and text.isascii():
         return text

@@ -48,6 +48,13 @@ def duration(text: str) -> float:
     return float(seconds)
 
 
+def number(text: str) -> int:
+    """Read a whole number of at least 1. Raises ValueError with a readable text."""
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text) > 0):
+        raise ValueError("expected a whole number of at least 1")
+    return int(text)
+
+
 def namespace(text: str) -> str:
     """Check the name of a namespace (RFC 1123 label). Raises ValueError with a readable text."""
     if not _NAMESPACE.fullmatch(text):
@@ -146,6 +153,30 @@ KUBERNETES: Final = (
     ),
 )
 
+HISTORY: Final = (
+    Option(
+        flag="--history.path",
+        field="history_path",
+        read=Path,
+        metavar="FILE",
+        help="file that remembers what happened; without it a restart forgets",
+    ),
+    Option(
+        flag="--history.retention",
+        field="history_retention",
+        read=duration,
+        metavar="DURATION",
+        help="how long a finished crawl is served after its CrawlJob is gone",
+    ),
+    Option(
+        flag="--history.max-finished",
+        field="history_max_finished",
+        read=number,
+        metavar="N",
+        help="how many finished crawls are remembered at most; the oldest go first",
+    ),
+)
+
 METRICS: Final = (
     Option(
         flag="--pause-limit",
@@ -209,6 +240,7 @@ LOGGING: Final = (
 
 GROUPS: Final[Mapping[str, tuple[Option, ...]]] = {
     "Kubernetes": KUBERNETES,
+    "History": HISTORY,
     "Metrics": METRICS,
     "Web": WEB,
     "Logging": LOGGING,

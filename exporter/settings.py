@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from exporter.cluster.reflector import IDLE_LIMIT
 from exporter.crawljob.derived import DEFAULT_PAUSE_LIMIT
+from exporter.history.ledger import DEFAULT_MAX_FINISHED, DEFAULT_RETENTION
 from exporter.web import Address
 
 DEFAULT_PORT: Final = 10937
@@ -27,6 +28,9 @@ class Settings:
     idle_limit: float = IDLE_LIMIT
     """Seconds without a byte after which a request to the API server is given up."""
     pause_limit: float = DEFAULT_PAUSE_LIMIT
+    history_path: Path | None = None
+    history_retention: float = DEFAULT_RETENTION
+    history_max_finished: int = DEFAULT_MAX_FINISHED
     metrics_include: tuple[str, ...] = ()
     """Shell patterns; where there are any, only families that match one are served."""
     metrics_exclude: tuple[str, ...] = ()

@@ -5,15 +5,18 @@ The same parser, catalog and exposition as when serving, without a cluster.
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from exporter.app import Pipeline
 from exporter.cluster.changes import Change
 from exporter.cluster.content import Key, key_of
 from exporter.cluster.manifests import LeftOut, read_manifests
 from exporter.crawljob import CrawlJob
-from exporter.metrics import Exposition, Format, SeriesStore, catalog, selected
+from exporter.history.ledger import Ledger
+from exporter.metrics import Format
 from exporter.settings import Settings
 
 
@@ -27,10 +30,7 @@ def snapshot(settings: Settings, file: str, form: Format) -> bool:
     except OSError as error:
         sys.stderr.write(f"{file}: {error.strerror}\n")
         return False
-    families = selected(
-        catalog(settings.pause_limit), settings.metrics_include, settings.metrics_exclude
-    )
-    store = SeriesStore(families)
+    pipeline = Pipeline(replace(settings, namespaces=("",)), Ledger.open())
     usable = True
     seen: dict[Key, CrawlJob] = {}
     for item in read_manifests(data):
@@ -45,11 +45,10 @@ def snapshot(settings: Settings, file: str, form: Format) -> bool:
             sys.stderr.write(
                 f"CrawlJob {'/'.join(key)}: {problem.field} is left out: {problem.reason}\n"
             )
-        store.change(Change("", seen.get(key), item))
+        pipeline.change(Change("", seen.get(key), item))
         seen[key] = item
-    store.synced("", "")
-    exposition = Exposition(families, store, CollectorRegistry())
-    for chunk in exposition.chunks(form, None, time.time()):
+    pipeline.synced("", "")
+    for chunk in pipeline.exposition(CollectorRegistry()).chunks(form, None, time.time()):
         sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
     return usable

@@ -3,7 +3,8 @@
 Source: Kubernetes API concepts, "Retrieving large results sets in chunks".
 """
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
 
 from exporter.cluster.connection import Connection, RequestError
 from exporter.cluster.wire import Page, read_page
@@ -12,18 +13,31 @@ from exporter.crawljob import UnusableError
 
 async def pages(
     connection: Connection, path: str, query: Mapping[str, str], idle: float
-) -> AsyncIterator[Page]:
-    """Ask for one page after the other; raises RequestError, also for what is no list."""
-    more = ""
-    while True:
-        following = {"continue": more} if more else {}
-        async with connection.get(path, {**query, **following}, idle=idle) as reply:
-            body = await reply.read()
-        try:
-            page = read_page(body)
-        except UnusableError as error:
-            raise RequestError("not_json", f"the list cannot be read: {error}") from error
-        yield page
-        more = page.metadata.more
-        if not more:
-            return
+) -> AsyncGenerator[Page]:
+    """Ask for one page after the other; raises RequestError, also for what is no list.
+
+    The next page is on its way while one is taken in: the server works while we do. Close it.
+    """
+    fetching = asyncio.create_task(_page(connection, path, query, idle))
+    try:
+        while True:
+            page = await fetching
+            if not page.metadata.more:
+                yield page
+                return
+            following = {**query, "continue": page.metadata.more}
+            fetching = asyncio.create_task(_page(connection, path, following, idle))
+            await asyncio.sleep(0)  # so that it is sent first
+            yield page
+    finally:
+        fetching.cancel()
+        await asyncio.gather(fetching, return_exceptions=True)
+
+
+async def _page(connection: Connection, path: str, query: Mapping[str, str], idle: float) -> Page:
+    async with connection.get(path, query, idle=idle) as reply:
+        body = await reply.read()
+    try:
+        return read_page(body)
+    except UnusableError as error:
+        raise RequestError("not_json", f"the list cannot be read: {error}") from error

@@ -14,6 +14,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Final
 from urllib.parse import quote
 
@@ -177,21 +178,22 @@ class Reflector:
         to_replay: list[CrawlJob] = []
         version = ""
         rewound = False
-        async for page in pages(self._connection, self._path, query, self._idle_limit):
-            if not version:  # all pages are of the first one's version
-                version = page.metadata.version
-                rewound = is_older(version, self._version)
-            for item in page.items:
-                if isinstance(item, Unusable):
-                    self._unusable(item)
-                    seen.add((item.namespace, item.name))  # what was held of it stays
-                else:
-                    seen.add(key_of(item))
-                    if self._resume is None:
-                        self._content.see(item, rewound=rewound)
+        async with aclosing(pages(self._connection, self._path, query, self._idle_limit)) as listed:
+            async for page in listed:
+                if not version:  # all pages are of the first one's version
+                    version = page.metadata.version
+                    rewound = is_older(version, self._version)
+                for item in page.items:
+                    if isinstance(item, Unusable):
+                        self._unusable(item)
+                        seen.add((item.namespace, item.name))  # what was held of it stays
                     else:
-                        to_replay.append(item)
-                await self._pace.breathe()
+                        seen.add(key_of(item))
+                        if self._resume is None:
+                            self._content.see(item, rewound=rewound)
+                        else:
+                            to_replay.append(item)
+                    await self._pace.breathe()
         for key in self._content.missing(seen):
             self._content.vanished(key)
             await self._pace.breathe()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from exporter.cluster.content import is_newer
+from exporter.crawljob import CrawlJob, derived
 from exporter.history.comparison import Difference
 from exporter.history.facts import Facts
 from exporter.history.keeper import Keeper
@@ -110,6 +111,11 @@ class Ledger:
         self.flush()
         self.keeper.close()
 
+    def paused_before(self, job: CrawlJob) -> float:
+        """Seconds the crawl was paused, in the pauses that are over."""
+        facts = self.memory.facts.get(derived.identity(job))
+        return 0.0 if facts is None else facts.paused_seconds
+
     # -- what is told
 
     def record(self, facts: Facts, difference: Difference) -> bool:
@@ -154,8 +160,13 @@ class Ledger:
             self._unwritten.rest = True
 
     def watch_only(self, scopes: Collection[str]) -> None:
-        """Forget positions and crawls that no scope covers (counts and finished crawls stay)."""
+        """Forget positions and crawls that no scope covers (counts and finished crawls stay).
+
+        What can be counted in a scope's namespace is there from now on.
+        """
         memory = self.memory
+        for namespace in filter(None, scopes):
+            memory.tallies.see_namespace(namespace)
         for scope in memory.positions.keys() - set(scopes):
             del memory.positions[scope]
             self._unwritten.rest = True

@@ -3,6 +3,7 @@
 from exporter.metrics.catalog import CATALOG, catalog
 from exporter.metrics.exposition import Exposition, Format
 from exporter.metrics.own import OwnMetrics
+from exporter.metrics.past import Past
 from exporter.metrics.selection import selected
 from exporter.metrics.series import SeriesStore
 
@@ -11,6 +12,7 @@ __all__ = [
     "Exposition",
     "Format",
     "OwnMetrics",
+    "Past",
     "SeriesStore",
     "catalog",
     "selected",

@@ -10,6 +10,7 @@ _TITLES: Final = {
     Group.FLEET: "All crawls of a namespace",
     Group.CRAWL: "One crawl",
     Group.POD: "One pod of a crawl",
+    Group.HISTORY: "What happened",
     Group.EXPORTER: "The exporter itself",
 }
 
@@ -65,6 +66,7 @@ _COMMON: Final = {
     Group.FLEET: ("namespace",),
     Group.CRAWL: ("namespace", "oid", "crawl"),
     Group.POD: ("namespace", "oid", "crawl", "pod"),
+    Group.HISTORY: ("namespace",),
     Group.EXPORTER: (),
 }
 
@@ -75,6 +77,9 @@ _NOTES: Final = {
     Group.POD: "Labels: `namespace`, `oid`, `crawl`, `pod`; and those of the table.\n\n"
     "Browsertrix never forgets a pod of a crawl. Of one that no longer exists (after a scale-down, "
     "a pause, the end) only `browsertrix_pod_info` and its exit are served.",
+    Group.HISTORY: "Labels: `namespace`; and those of the table. Each happening is counted once, "
+    "however often it is seen, and counters go on through restarts (with `--history.path`). They "
+    "are there at 0 as soon as a namespace is, so `increase` and `rate` miss nothing.",
     Group.EXPORTER: "`scope` is the namespace watched, or `*` where all are.",
 }
 

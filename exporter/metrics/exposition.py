@@ -5,7 +5,7 @@ of moderate size, each a fraction of a millisecond's work or a few, of one momen
 snapshot is taken when it is asked for, not when the last chunk is sent.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from itertools import repeat
 from typing import Final
@@ -15,6 +15,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from exporter.metrics.catalog import CrawlFamily, Family, FleetFamily, Group
+from exporter.metrics.past import Past
 from exporter.metrics.rendering import line, number
 from exporter.metrics.selection import is_named
 from exporter.metrics.series import SeriesStore, Snapshot
@@ -58,11 +59,12 @@ class Exposition:
     """What is served: the families chosen, of the store's CrawlJobs and of the exporter itself."""
 
     def __init__(
-        self, families: Iterable[Family], store: SeriesStore, own: CollectorRegistry
+        self, families: Iterable[Family], store: SeriesStore, past: Past, own: CollectorRegistry
     ) -> None:
         """``own`` collects what the exporter says of itself."""
         self._families = tuple(families)
         self._store = store
+        self._past = past
         self._own = own
         self._headers = {
             (family.name, form): _text([family.metric()], form)
@@ -80,14 +82,20 @@ class Exposition:
         1970. What can fail fails here, before the first chunk.
         """
         own = self._text_of_own(form, names)
-        return self._chunks(form, names, now, self._store.snapshot(), own)
+        past = self._past.lines(
+            family
+            for family in self._families
+            if family.group is Group.HISTORY and is_named(family, names)
+        )
+        return self._chunks(form, names, now, self._store.snapshot(), past, own)
 
-    def _chunks(
+    def _chunks(  # noqa: PLR0913, PLR0917 - the parts of one moment
         self,
         form: Format,
         names: frozenset[str] | None,
         now: float,
         snapshot: Snapshot,
+        past: Mapping[str, tuple[bytes, ...]],
         own: bytes,
     ) -> Iterator[bytes]:
         for family in self._families:
@@ -95,15 +103,19 @@ class Exposition:
                 lines = [
                     line(family, words, value) for words, value in family.samples(snapshot.fleet)
                 ]
-                yield self._headers[family.name, form] + "".join(lines).encode()
+                yield self._headers[family.name, form] + b"".join(lines)
+        clock = 0
         for family, column in zip(snapshot.families, _columns(snapshot), strict=True):
+            ticks = isinstance(family, CrawlFamily) and family.since is not None
+            place, clock = clock, clock + ticks
             if not is_named(family, names):
                 continue
             yield self._headers[family.name, form]
-            if isinstance(family, CrawlFamily) and family.since is not None:
-                yield from _joined(_timed(column, snapshot.since, now))
-            else:
-                yield from _joined(column)
+            since = [moments[place] for moments in snapshot.since] if ticks else []
+            yield from _joined(_timed(column, since, now) if ticks else column)
+        for name, remembered in past.items():
+            yield self._headers[name, form]
+            yield from _joined(remembered)
         if own:
             yield own
         if form is Format.OPENMETRICS:
@@ -131,7 +143,7 @@ def _columns(snapshot: Snapshot) -> Iterator[tuple[bytes, ...]]:
 def _timed(column: Iterable[bytes], since: Iterable[float | None], now: float) -> tuple[bytes, ...]:
     """Write the values that depend on the clock: the seconds since, but never less than 0."""
     return tuple(
-        piece if moment is None else piece + f"{number(max(0.0, now - moment))}\n".encode()
+        piece if moment is None else piece + number(max(0.0, now - moment))
         for piece, moment in zip(column, since, strict=True)
     )
 

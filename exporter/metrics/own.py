@@ -17,8 +17,15 @@ from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.cluster.reflector import Reflector
+from exporter.history.ledger import Ledger
 from exporter.metrics.catalog import Family
-from exporter.metrics.catalog.own import BUILD, SCRAPE_DURATION, SCRAPE_SIZE, WatchFamily
+from exporter.metrics.catalog.own import (
+    BUILD,
+    SCRAPE_DURATION,
+    SCRAPE_SIZE,
+    LedgerFamily,
+    WatchFamily,
+)
 from exporter.metrics.exposition import Format
 
 _SCRAPE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -28,12 +35,17 @@ _SCRAPE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 class OwnMetrics:
     """The exporter's own metrics, in a registry of their own."""
 
-    def __init__(self, families: Iterable[Family], reflectors: Sequence[Reflector]) -> None:
-        """Of ``families``, those about watches are read from ``reflectors`` at each scrape."""
+    def __init__(
+        self, families: Iterable[Family], reflectors: Sequence[Reflector], ledger: Ledger
+    ) -> None:
+        """Families about watches and the ledger are read from these at each scrape."""
         self.registry = CollectorRegistry()
         self.registry.register(_Build())
-        watched = [family for family in families if isinstance(family, WatchFamily)]
+        chosen = tuple(families)
+        watched = [family for family in chosen if isinstance(family, WatchFamily)]
         self.registry.register(_Watches(watched, reflectors))
+        kept = [family for family in chosen if isinstance(family, LedgerFamily)]
+        self.registry.register(_OfLedger(kept, ledger))
         self._seconds = Histogram(
             SCRAPE_DURATION.name,
             SCRAPE_DURATION.help,
@@ -84,3 +96,16 @@ class _Watches(Collector):
                 for reflector in self._reflectors
                 for words, value in family.samples(reflector)
             )
+
+
+class _OfLedger(Collector):
+    """Reads what the ledger counts anyway."""
+
+    def __init__(self, families: Sequence[LedgerFamily], ledger: Ledger) -> None:
+        self._families = families
+        self._ledger = ledger
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._families:
+            value = family.value(self._ledger)
+            yield family.filled([] if value is None else [((), value)])

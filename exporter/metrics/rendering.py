@@ -6,8 +6,10 @@ say the same again are kept. The sample lines of the text format and of OpenMetr
 only headers differ, and both equal prometheus_client's own, byte for byte.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 from prometheus_client.utils import floatToGoString
@@ -22,12 +24,33 @@ from exporter.metrics.catalog.family import (
 )
 
 
-def number(value: float) -> str:
-    """Write a value as prometheus_client's ``floatToGoString`` does, several times faster.
-
-    Negative zero is written as zero.
-    """
+def number(value: float) -> bytes:
+    """Write a value and the line's end, as prometheus_client does; negative zero as zero."""
     return _SMALL[value] if value < 1e6 else _large(value)
+
+
+class _Small(dict[float, bytes]):
+    """Numbers below a million, remembered: flags, ratios and counts come up all the time."""
+
+    _MOST: Final = 20_000
+
+    def __missing__(self, value: float) -> bytes:
+        if len(self) >= self._MOST:
+            self.clear()
+        text = repr(value + 0.0) if value >= _LOWEST else _written(value)
+        written = self[value] = f"{text}\n".encode()
+        return written
+
+
+def _large(value: float) -> bytes:
+    """Write a number of a million or more; nearly all are whole, and then this is faster."""
+    if value < 1e15 and value == (whole := int(value)):
+        digits = str(whole)
+        if digits[-1] != "0":
+            return f"{digits[0]}.{digits[1:]}{_EXPONENTS[len(digits)]}".encode()
+        mantissa = f"{digits[0]}.{digits[1:]}".rstrip("0.")
+        return f"{mantissa}{_EXPONENTS[len(digits)]}".encode()
+    return f"{_written(value)}\n".encode()
 
 
 def _written(value: float) -> str:
@@ -35,31 +58,9 @@ def _written(value: float) -> str:
     return written
 
 
-class _Small(dict[float, str]):
-    """Numbers as written, remembered: flags, ratios and small counts come up all the time."""
-
-    _MOST: Final = 20_000
-
-    def __missing__(self, value: float) -> str:
-        if len(self) >= self._MOST:
-            self.clear()
-        text = self[value] = _written(value)
-        return text
-
-
-def _large(value: float) -> str:
-    """Write a value of at least a million; nearly always it is a whole number."""
-    if value < 1e15 and value == (whole := int(value)):
-        digits = str(whole)
-        if digits[-1] != "0":
-            return f"{digits[0]}.{digits[1:]}{_EXPONENTS[len(digits)]}"
-        mantissa = f"{digits[0]}.{digits[1:]}".rstrip("0.")
-        return f"{mantissa}{_EXPONENTS[len(digits)]}"
-    return _written(value)
-
-
 _SMALL: Final = _Small()
-_EXPONENTS: Final = [f"e+{digits - 1:02d}" for digits in range(17)]
+_LOWEST: Final = -sys.float_info.max
+_EXPONENTS: Final = [f"e+{digits - 1:02d}\n" for digits in range(17)]
 
 
 def escaped(text: str) -> str:
@@ -67,29 +68,37 @@ def escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def line(family: Family, words: Sequence[object], value: float) -> str:
+def line(family: Family, words: Sequence[str], value: float) -> bytes:
     """One sample line of any family; ``words`` are its labels' values, in the family's order."""
-    return _template(family)(*map(_word, words), number(value))
+    pairs = sorted(zip(family.labels, words, strict=True))
+    labels = ",".join(f'{label}="{_WORDS[word]}"' for label, word in pairs)
+    return f"{family.name}{{{labels}}} ".encode() + number(value)
 
 
-def _word(word: object) -> str:
-    return "" if word is None else escaped(str(word))
+class _Words(dict[str | int | None, str]):
+    """Labels' values as written, remembered: states, roles, channels are a few words."""
+
+    _MOST: Final = 20_000
+
+    def __missing__(self, word: str | int | None) -> str:
+        if len(self) >= self._MOST:
+            self.clear()
+        text = self[word] = "" if word is None else escaped(str(word))
+        return text
 
 
-def _template(family: Family) -> Callable[..., str]:
-    """Make what puts a family's labels and value where they belong: labels are sorted by name."""
-    places = sorted((label, place) for place, label in enumerate(family.labels))
-    labels = ",".join(f'{label}="{{{place}}}"' for label, place in places)
-    return f"{family.name}{{{{{labels}}}}} {{{len(places)}}}\n".format
+_WORDS: Final = _Words()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Known:
-    """Whose sample it is."""
+    """Whose sample it is, as labels."""
 
-    labels: str
-    """As written, up to the value."""
-    values: tuple[str, ...]
+    labels: bytes
+    """All of them and the closing brace, with what precedes the value."""
+    crawl: str
+    """The first of them alone; a family's own labels may be sorted between it and the rest."""
+    rest: str
 
 
 @dataclass(slots=True)
@@ -109,8 +118,8 @@ class Rendered:
 
     pieces: tuple[bytes, ...]
     """Lines, a piece for each crawl family, then for each pod family."""
-    since: float | None
-    """From when values that depend on the clock count; None where the clock stands still."""
+    since: tuple[float | None, ...]
+    """From when each family that depends on the clock counts; None where the clock stands still."""
     owners: _Owners
     readings: list[Any]
     """What each piece says."""
@@ -127,9 +136,12 @@ class Renderer:
         """Whose pieces there are, in this order."""
         self._crawl_readers = [_reader(f) for f in crawl]
         self._crawl_writers = [_writer(f) for f in crawl]
-        self._pod_readers = [(f.values, f.of_gone_pods) for f in pod]
+        self._pod_readers = [
+            (read, of_gone, [f.place for f in group])
+            for (read, of_gone), group in groupby(pod, lambda f: (f.read, f.of_gone_pods))
+        ]
         self._pod_writers = [(_pod_writer(f), f.of_gone_pods) for f in pod]
-        self._since = next((f.since for f in crawl if f.since), _never)
+        self._clocks = [f.since for f in crawl if f.since]
         self._unsaid = [_UNSAID] * len(self.families)
         self._nothing = (b"",) * len(self.families)
 
@@ -141,7 +153,9 @@ class Renderer:
         pods = list(derived.pods(job))
         existing = [pod for pod in pods if pod.exists]
         readings: list[Any] = [read(job) for read in self._crawl_readers]
-        readings += [read(pods if gone else existing) for read, gone in self._pod_readers]
+        for read, of_gone, places in self._pod_readers:
+            columns = list(zip(*map(read, pods if of_gone else existing), strict=True))
+            readings += [columns[place] for place in places] if columns else [()] * len(places)
         who = (
             job.metadata.namespace,
             derived.org_id(job),
@@ -164,26 +178,25 @@ class Renderer:
         ]
         return Rendered(tuple(pieces), self._since(job), owners, readings)
 
+    def _since(self, job: CrawlJob) -> tuple[float | None, ...]:
+        return tuple([since(job) for since in self._clocks])
+
 
 def _owners(who: tuple[Any, ...]) -> _Owners:
-    *identity, pods = who
-    namespace, oid, crawl = values = tuple(map(escaped, identity))
-    labels = f'{{crawl="{crawl}",namespace="{namespace}",oid="{oid}"'
+    namespace, oid, crawl, pods = who
+    first = f'crawl="{escaped(crawl)}"'
+    rest = f'namespace="{escaped(namespace)}",oid="{escaped(oid)}"'
     known, existing = [], []
     for name, exists in pods:
-        pod = escaped(name)
-        known.append(_Known(f'{labels},pod="{pod}"}} ', (*values, pod)))
+        pod = f'{rest},pod="{escaped(name)}"'
+        known.append(_Known(f"{{{first},{pod}}} ".encode(), first, pod))
         if exists:
             existing.append(known[-1])
-    return _Owners(who, _Known(f"{labels}}} ", values), known, existing)
+    return _Owners(who, _Known(f"{{{first},{rest}}} ".encode(), first, rest), known, existing)
 
 
 _UNSAID: Final = object()
 """Equal to nothing that is read."""
-
-
-def _never(_: CrawlJob) -> float | None:
-    return None
 
 
 def _reader(family: CrawlFamily) -> Callable[[CrawlJob], Any]:
@@ -199,47 +212,66 @@ _TICKING: Final = "ticking"
 
 def _writer(family: CrawlFamily) -> Callable[[_Known, Any], bytes]:
     """Make what writes a crawl's line from a reading."""
-    write = _line_writer(family, CRAWL_LABELS)
+    name = family.name.encode()
+    if family.labels != CRAWL_LABELS:
+        write = _labelled(family)
+        return lambda known, reading: b"" if reading is None else write(known, reading)
     if family.since is not None:
-        name = family.name
         return lambda known, reading: (
-            f"{name}{known.labels}".encode()
-            if reading is _TICKING
-            else b""
+            b""
             if reading is None
-            else write(known, reading).encode()
+            else name + known.labels
+            if reading is _TICKING
+            else name + known.labels + number(reading)
         )
-    return lambda known, reading: b"" if reading is None else write(known, reading).encode()
+    return lambda known, reading: (
+        b""
+        if reading is None
+        else name + known.labels + (_SMALL[reading] if reading < 1e6 else _large(reading))
+    )
 
 
 def _pod_writer(family: PodFamily) -> Callable[[Sequence[_Known], Sequence[Any]], bytes]:
     """Make what writes the lines of all pods from their readings; most of the time goes here."""
-    name = family.name
-    if family.labels == POD_LABELS:
-        return lambda owners, readings: "".join(
+    name = family.name.encode()
+    if family.labels != POD_LABELS:
+        write = _labelled(family)
+        return lambda owners, readings: b"".join(
             [
-                f"{name}{known.labels}{_SMALL[value] if value < 1e6 else _large(value)}\n"
-                for known, value in zip(owners, readings)  # noqa: B905 - checking costs a tenth
-                if value is not None
+                write(known, reading)
+                for known, reading in zip(owners, readings, strict=True)
+                if reading is not None
             ]
-        ).encode()
-    write = _line_writer(family, POD_LABELS)
-    return lambda owners, readings: "".join(
-        [
-            write(known, reading)
-            for known, reading in zip(owners, readings, strict=True)
-            if reading is not None
-        ]
-    ).encode()
+        )
+
+    def plain(owners: Sequence[_Known], readings: Sequence[Any]) -> bytes:
+        parts = []
+        for known, value in zip(owners, readings):  # noqa: B905 - a check costs a tenth of it
+            if value is not None:
+                parts.append(name)
+                parts.append(known.labels)
+                parts.append(_SMALL[value] if value < 1e6 else _large(value))
+        return b"".join(parts)
+
+    return plain
 
 
-def _line_writer(
-    family: CrawlFamily | PodFamily, identity: tuple[str, ...]
-) -> Callable[[_Known, Any], str]:
-    name = family.name
-    if family.labels == identity:
-        return lambda known, reading: f"{name}{known.labels}{number(reading)}\n"
-    template = _template(family)
-    return lambda known, reading: template(
-        *known.values, *map(_word, reading[1:]), number(reading[0])
-    )
+def _labelled(family: CrawlFamily | PodFamily) -> Callable[[_Known, Any], bytes]:
+    """Make what writes a line with labels of the family's own, which are in sorted order."""
+    identity = CRAWL_LABELS if isinstance(family, CrawlFamily) else POD_LABELS
+    own = family.labels[len(identity) :]
+    if list(own) != sorted(own) or any("namespace" < label < max(identity) for label in own):
+        raise ValueError(f"{family.name}: its own labels must be sorted, none amid the identity's")
+    before = sum(label < "crawl" for label in own)
+    between = sum(label < "namespace" for label in own)
+    places = [f'{label}="%s"' for label in own]
+    labels = [*places[:before], "%s", *places[before:between], "%s", *places[between:]]
+    template = f"{family.name}{{{','.join(labels)}}} "
+
+    def write(known: _Known, reading: Any) -> bytes:
+        words = [_WORDS[word] for word in reading[1:]]
+        words.insert(between, known.rest)
+        words.insert(before, known.crawl)
+        return (template % tuple(words)).encode() + number(reading[0])
+
+    return write

@@ -63,8 +63,8 @@ class Snapshot:
     families: tuple[CrawlFamily | PodFamily, ...]
     rows: list[tuple[bytes, ...]]
     """For each CrawlJob, its lines for each of ``families``."""
-    since: list[float | None]
-    """For each CrawlJob, from when a value that depends on the clock counts."""
+    since: list[tuple[float | None, ...]]
+    """For each CrawlJob, from when each family that depends on the clock counts."""
     fleet: Fleet
 
 

@@ -13,10 +13,19 @@ from typing import Any
 import aiohttp
 import pytest
 
+from exporter.metrics.catalog import CATALOG, CrawlFamily, Group
 from exporter.simulator import ApiServer, Cluster
 
 PATIENCE = 30.0
 """Seconds a condition may take to come true on a busy machine."""
+
+
+_OF_CRAWLJOBS = {
+    family.name
+    for family in CATALOG
+    if family.group in {Group.FLEET, Group.CRAWL, Group.POD}
+    and not (isinstance(family, CrawlFamily) and family.since)
+}
 
 
 class Scrape:
@@ -51,8 +60,7 @@ class Scrape:
         return {
             name: value
             for name, value in self.series.items()
-            if name.startswith(("browsertrix_crawl", "browsertrix_pod", "browsertrix_malformed"))
-            and not name.startswith("browsertrix_crawl_pause_duration_seconds")
+            if name.partition("{")[0] in _OF_CRAWLJOBS
         }
 
 

@@ -12,7 +12,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from exporter.cluster.changes import Change
 from exporter.crawljob import CrawlJob, derived
-from exporter.metrics import Exposition, Format, SeriesStore
+from exporter.history.ledger import Ledger
+from exporter.metrics import Exposition, Format, Past, SeriesStore
 from exporter.metrics.catalog import CrawlFamily, Family, Fleet, FleetFamily, PodFamily
 
 NOW = 1_900_000_000.5
@@ -40,7 +41,11 @@ def fast(families: Sequence[Family], jobs: Iterable[CrawlJob], now: float, form:
     for job in jobs:
         store.change(Change("", None, job))
     store.synced("", "1")
-    return b"".join(Exposition(families, store, CollectorRegistry()).chunks(form, None, now))
+    return b"".join(
+        Exposition(families, store, Past(families, Ledger.open()), CollectorRegistry()).chunks(
+            form, None, now
+        )
+    )
 
 
 def samples(
@@ -57,6 +62,7 @@ def samples(
 
 def _metric(family: Family, jobs: Sequence[CrawlJob], now: float) -> Metric:
     metric = Metric(family.base, family.help, family.kind, family.unit)
+    identity: tuple[str, ...]
     match family:
         case CrawlFamily():
             for job in jobs:
@@ -74,7 +80,7 @@ def _metric(family: Family, jobs: Sequence[CrawlJob], now: float) -> Metric:
                             job.metadata.namespace, derived.org_id(job), derived.crawl_id(job),
                             pod.name,
                         )  # fmt: skip
-                        _add(metric, family, identity, family.values([pod])[0])
+                        _add(metric, family, identity, family.value(pod))
         case FleetFamily():
             for words, value in family.samples(fleet_of(jobs)):
                 _add(metric, family, words, value)

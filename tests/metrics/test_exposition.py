@@ -20,7 +20,17 @@ from exporter.cluster.problems import Problems
 from exporter.cluster.reflector import Reflector
 from exporter.cluster.stats import Stats
 from exporter.crawljob import parse_json
-from exporter.metrics import CATALOG, Exposition, Format, OwnMetrics, SeriesStore, catalog, selected
+from exporter.history.ledger import Ledger
+from exporter.metrics import (
+    CATALOG,
+    Exposition,
+    Format,
+    OwnMetrics,
+    Past,
+    SeriesStore,
+    catalog,
+    selected,
+)
 from exporter.metrics.catalog import Group, Kind
 from exporter.metrics.documentation import documentation
 from factories import crawljob, to_wire
@@ -50,8 +60,11 @@ class Exporter:
             wire = crawljob(crawl=f"manual-{number}", spec={"pausedAt": "2025-05-21T12:00:00Z"})
             store.change(Change("crawlers", None, parse_json(to_wire(wire))))
         store.synced("crawlers", "1")
-        self.own = OwnMetrics(self.families, reflectors or [watch()])
-        self.exposition = Exposition(self.families, store, self.own.registry)
+        ledger = Ledger.open()
+        self.own = OwnMetrics(self.families, reflectors or [watch()], ledger)
+        self.exposition = Exposition(
+            self.families, store, Past(self.families, ledger), self.own.registry
+        )
 
     def text(self, form: Format = Format.TEXT, *names: str) -> str:
         chosen = frozenset(names) or None
@@ -219,7 +232,9 @@ def test_a_collector_that_raises_fails_the_scrape_before_its_first_byte() -> Non
 
     registry = CollectorRegistry()
     registry.register(Broken())
-    exposition = Exposition(catalog(), SeriesStore(catalog()), registry)
+    exposition = Exposition(
+        catalog(), SeriesStore(catalog()), Past(catalog(), Ledger.open()), registry
+    )
     with pytest.raises(RuntimeError):
         exposition.chunks(Format.TEXT, None, 0.0)
 
@@ -233,7 +248,9 @@ def test_a_metric_that_is_not_in_the_catalog_is_not_served() -> None:
 
     registry = CollectorRegistry()
     registry.register(Stranger())
-    exposition = Exposition(catalog(), SeriesStore(catalog()), registry)
+    exposition = Exposition(
+        catalog(), SeriesStore(catalog()), Past(catalog(), Ledger.open()), registry
+    )
     assert b"stranger" not in b"".join(exposition.chunks(Format.TEXT, None, 0.0))
 
 

@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry
 from exporter.cluster.changes import Change
 from exporter.crawljob import CrawlJob, parse_json
 from exporter.crawljob.states import KNOWN_STATES
-from exporter.metrics import Exposition, Format, SeriesStore, catalog, selected
+from exporter.history.ledger import Ledger
+from exporter.metrics import Exposition, Format, Past, SeriesStore, catalog, selected
 from factories import CREATED, UPDATED_EPOCH, crawler_pod, crawljob, to_wire
 
 CREATED_EPOCH = UPDATED_EPOCH - 960
@@ -22,7 +23,9 @@ class Served:
     def __init__(self, *families: str) -> None:
         chosen = selected(catalog(), families, []) if families else FAMILIES
         self.store = SeriesStore(chosen)
-        self.exposition = Exposition(chosen, self.store, CollectorRegistry())
+        self.exposition = Exposition(
+            chosen, self.store, Past(chosen, Ledger.open()), CollectorRegistry()
+        )
 
     def put(
         self, after: CrawlJob, before: CrawlJob | None = None, scope: str = "crawlers"

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from exporter.crawljob import CrawlJob
 from exporter.crawljob.derived import DEFAULT_PAUSE_LIMIT
-from exporter.metrics.catalog.crawl import crawl_families
+from exporter.metrics.catalog.crawl import PausedBefore, crawl_families
 from exporter.metrics.catalog.family import (
     CRAWL_LABELS,
     POD_LABELS,
@@ -16,27 +17,52 @@ from exporter.metrics.catalog.family import (
     PodFamily,
 )
 from exporter.metrics.catalog.fleet import FLEET_FAMILIES
+from exporter.metrics.catalog.history import (
+    FINISHED_TIMESTAMP,
+    HISTORY_FAMILIES,
+    CounterFamily,
+    HistogramFamily,
+)
 from exporter.metrics.catalog.own import OWN_FAMILIES
 from exporter.metrics.catalog.pod import POD_FAMILIES
 
 __all__ = [
     "CATALOG",
     "CRAWL_LABELS",
+    "FINISHED_TIMESTAMP",
     "POD_LABELS",
+    "CounterFamily",
     "CrawlFamily",
     "Family",
     "Fleet",
     "FleetFamily",
     "Group",
+    "HistogramFamily",
     "Kind",
     "PodFamily",
     "catalog",
 ]
 
 
-def catalog(pause_limit: float = DEFAULT_PAUSE_LIMIT) -> tuple[Family, ...]:
-    """Return all families, in the order they are served; ``pause_limit`` in seconds."""
-    return (*FLEET_FAMILIES, *crawl_families(pause_limit), *POD_FAMILIES, *OWN_FAMILIES)
+def _never_before(_: CrawlJob) -> float:
+    return 0.0
+
+
+def catalog(
+    pause_limit: float = DEFAULT_PAUSE_LIMIT, paused_before: PausedBefore = _never_before
+) -> tuple[Family, ...]:
+    """Return all families, in the order they are served.
+
+    ``pause_limit`` in seconds is Browsertrix's; ``paused_before`` says how many seconds a crawl
+    was paused in pauses that are over.
+    """
+    return (
+        *FLEET_FAMILIES,
+        *crawl_families(pause_limit, paused_before),
+        *POD_FAMILIES,
+        *HISTORY_FAMILIES,
+        *OWN_FAMILIES,
+    )
 
 
 CATALOG: Final = catalog()

@@ -7,17 +7,17 @@ from exporter.crawljob import CrawlJob, derived
 from exporter.metrics.catalog.family import CRAWL_LABELS, CrawlFamily, Kind, Reading
 
 _INFO_LABELS: Final = (
-    "uid",
-    "cid",
-    "role",
-    "qa_source",
-    "manual",
     "channel",
-    "image",
-    "storage",
-    "proxy",
-    "profile",
+    "cid",
     "collection",
+    "image",
+    "manual",
+    "profile",
+    "proxy",
+    "qa_source",
+    "role",
+    "storage",
+    "uid",
 )
 
 
@@ -26,17 +26,17 @@ def _identity(job: CrawlJob) -> Reading:
     profile = spec.profile_id if spec.profile_id != "None" else None
     return (
         1.0,
-        job.metadata.uid,
-        spec.cid,
-        "qa-job" if derived.is_qa(job) else "job",
-        spec.qa_source_crawl_id,
-        None if spec.manual is None else "true" if spec.manual else "false",
         spec.crawler_channel,
-        job.status.crawler_image,
-        spec.storage_name or labels.storage,
-        spec.proxy_id,
-        profile or spec.profile_filename,
+        spec.cid,
         spec.dedupe_coll_id or labels.dedupe_coll_id,
+        job.status.crawler_image,
+        None if spec.manual is None else "true" if spec.manual else "false",
+        profile or spec.profile_filename,
+        spec.proxy_id,
+        spec.qa_source_crawl_id,
+        "qa-job" if derived.is_qa(job) else "job",
+        spec.storage_name or labels.storage,
+        job.metadata.uid,
     )
 
 
@@ -50,20 +50,20 @@ def _transition(job: CrawlJob) -> Reading:
     return (1.0, word) if word else None
 
 
-def _finished(job: CrawlJob) -> Reading:
-    moment = job.status.finished
-    return None if moment is None else (moment, derived.state(job), job.status.stop_reason)
+def _pause_is_unread(job: CrawlJob) -> bool:
+    """Whether ``pausedAt`` could not be read: then nobody knows whether it is paused."""
+    return bool(job.problems) and any(
+        problem.field in {"spec.pausedAt", "spec"} for problem in job.problems
+    )
 
 
-def _not_paused(job: CrawlJob) -> float | None:
-    """0 seconds; None where ``pausedAt`` could not be read, for then nobody knows."""
-    unread = any(problem.field in {"spec.pausedAt", "spec"} for problem in job.problems)
-    return None if unread else 0.0
+PausedBefore = Callable[[CrawlJob], float]
+"""Says how many seconds a crawl was paused in the pauses that are over."""
 
 
-def crawl_families(pause_limit: float) -> tuple[CrawlFamily, ...]:
+def crawl_families(pause_limit: float, paused_before: PausedBefore) -> tuple[CrawlFamily, ...]:
     """All families of a crawl; ``pause_limit`` in seconds is Browsertrix's."""
-    return (*_what(), *_when(pause_limit), *_how_much(), *_flags())
+    return (*_what(), *_when(pause_limit, paused_before), *_how_much(), *_flags())
 
 
 def _what() -> tuple[CrawlFamily, ...]:
@@ -116,7 +116,7 @@ def _moment(
     )
 
 
-def _when(pause_limit: float) -> tuple[CrawlFamily, ...]:
+def _when(pause_limit: float, paused_before: PausedBefore) -> tuple[CrawlFamily, ...]:
     return (
         _moment(
             "created",
@@ -167,22 +167,27 @@ def _when(pause_limit: float) -> tuple[CrawlFamily, ...]:
             lambda job: job.status.rate_limited_at_time,
         ),
         CrawlFamily(
-            name="browsertrix_crawl_finished_timestamp_seconds",
-            help="When the crawl finished, in seconds since 1970, and how it ended.",
-            source="status.finished, status.state, status.stopReason",
-            unit="seconds",
-            labels=(*CRAWL_LABELS, "state", "stop_reason"),
-            value=_finished,
-        ),
-        CrawlFamily(
             name="browsertrix_crawl_pause_duration_seconds",
             help="Seconds since the current pause was asked for; 0 while not paused.",
             source="spec.pausedAt against the time of the scrape",
             unit="seconds",
-            value=_not_paused,
+            value=lambda job: None if _pause_is_unread(job) else 0.0,
             since=derived.paused_since,
         ),
+        CrawlFamily(
+            name="browsertrix_crawl_paused_seconds",
+            help="Seconds the crawl has been paused over all its pauses, the current included.",
+            source="the history of spec.pausedAt",
+            unit="seconds",
+            value=lambda job: None if _pause_is_unread(job) else paused_before(job),
+            since=lambda job: _since_all(derived.paused_since(job), paused_before(job)),
+        ),
     )
+
+
+def _since_all(since: float | None, before: float) -> float | None:
+    """From when all pauses would count if they had been one that goes on now."""
+    return None if since is None else since - before
 
 
 def _figure(

@@ -5,7 +5,7 @@ its text, and the checks of rules and dashboards the set of what exists. Every f
 has at most one sample for it, so a family says how to read *the* value, and nothing more.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -26,6 +26,7 @@ class Group(StrEnum):
     CRAWL = "crawl"
     POD = "pod"
     FLEET = "fleet"
+    HISTORY = "history"
     EXPORTER = "exporter"
 
 
@@ -52,7 +53,7 @@ class Family:
     group: Group
     kind: Kind = Kind.GAUGE
     labels: tuple[str, ...] = ()
-    """In reading order; on the wire they are sorted."""
+    """The identity's first, then its own, these in sorted order; on the wire all are sorted."""
     unit: str = field(default="")
     """As OpenMetrics has it: the end of the name; empty where the value has none."""
 
@@ -100,12 +101,19 @@ class CrawlFamily(Family):
 class PodFamily(Family):
     """A family with at most one sample for each pod of a crawl."""
 
-    values: Callable[[Sequence[Pod]], list[Reading]]
-    """Of several pods at once: this runs for every change, and a call costs more than a value."""
+    read: Callable[[Pod], tuple[Reading, ...]]
+    """Reads a pod once for several families: this runs at every change, and to call a function
+    costs more than to read a value."""
+    place: int
+    """Which of the readings is this family's."""
     of_gone_pods: bool = False
     """Whether it is served for a pod that no longer exists: exit facts are, usage is not."""
     group: Group = Group.POD
     labels: tuple[str, ...] = POD_LABELS
+
+    def value(self, pod: Pod) -> Reading:
+        """What the family says of the pod."""
+        return self.read(pod)[self.place]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any, Final, get_args, get_origin
 
 from exporter.cluster.reflector import Reflector
 from exporter.crawljob import CrawlJob
+from exporter.history.ledger import Ledger
 from exporter.metrics.catalog.family import Family, Group, Kind
 
 
@@ -187,6 +188,66 @@ WATCH_FAMILIES: Final = (
     ),
 )
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFamily(Family):
+    """A family about the ledger."""
+
+    value: Callable[[Ledger], float | None]
+    group: Group = Group.EXPORTER
+
+
+def _ledger(
+    name: str, text: str, source: str, value: Callable[[Ledger], float | None]
+) -> LedgerFamily:
+    return LedgerFamily(
+        name=f"browsertrix_exporter_ledger_{name}",
+        help=text,
+        source=source,
+        kind=Kind.COUNTER if name.endswith("_total") else Kind.GAUGE,
+        value=value,
+    )
+
+
+LEDGER_FAMILIES: Final = (
+    _ledger(
+        "persistent",
+        "1 when history survives a restart, 0 without --history.path.",
+        "--history.path",
+        lambda ledger: float(ledger.keeper.path is not None),
+    ),
+    _ledger(
+        "failing",
+        "1 while the ledger's file cannot be written; memory goes on alone.",
+        "the ledger's last write",
+        lambda ledger: float(ledger.keeper.fault is not None),
+    ),
+    _ledger(
+        "write_failures_total",
+        "Writes to the ledger's file that failed.",
+        "this process",
+        lambda ledger: ledger.keeper.failures,
+    ),
+    _ledger(
+        "writes_total",
+        "Transactions written to the ledger's file.",
+        "this process",
+        lambda ledger: ledger.keeper.writes,
+    ),
+    _ledger(
+        "finished_crawls",
+        "Finished crawls remembered.",
+        "the ledger",
+        lambda ledger: len(ledger.memory.finished),
+    ),
+    _ledger(
+        "dropped_crawls_total",
+        "Finished crawls forgotten before --history.retention, for --history.max-finished.",
+        "the ledger",
+        lambda ledger: ledger.memory.dropped,
+    ),
+)
+
 BUILD: Final = Family(
     name="browsertrix_exporter_build_info",
     kind=Kind.INFO,
@@ -255,4 +316,11 @@ CLIENT_FAMILIES: Final = (
 )
 """What prometheus_client serves of any process; declared so that it is documented here too."""
 
-OWN_FAMILIES: Final = (BUILD, *WATCH_FAMILIES, SCRAPE_DURATION, SCRAPE_SIZE, *CLIENT_FAMILIES)
+OWN_FAMILIES: Final = (
+    BUILD,
+    *WATCH_FAMILIES,
+    *LEDGER_FAMILIES,
+    SCRAPE_DURATION,
+    SCRAPE_SIZE,
+    *CLIENT_FAMILIES,
+)

@@ -1,0 +1,92 @@
+"""Paused crawls: those about to be given up, and those that Browsertrix paused by itself."""
+
+from typing import Final
+
+from alerts.declaration import CRAWL, DURATION, Alert, Dashboard, Group, Severity
+from alerts.promql import CRAWL_LABELS, now_in_state
+from alerts.thresholds import BRIDGE, PAUSE_DAY_SECONDS, PAUSE_HOLD, PAUSE_HOUR_SECONDS
+
+
+def _expires(name: str, *, severity: Severity, summary: str, within: int, words: str) -> Alert:
+    """A pause that ends on its own within ``within`` seconds, and has not ended yet."""
+    return Alert(
+        name=name,
+        severity=severity,
+        summary=summary,
+        description=f"{CRAWL} is paused and will be stopped for good in {DURATION}: "
+        "resume it, or stop it if it is done.",
+        condition=f"the pause expires within {words}",
+        expr=f"""\
+max by ({CRAWL_LABELS}) (browsertrix_crawl_pause_expires_timestamp_seconds) - time()
+< {within} > 0""",
+        hold=PAUSE_HOLD,
+        keep=BRIDGE,
+        dashboard=Dashboard.CRAWL,
+    )
+
+
+def _paused_by(name: str, *, summary: str, why: str, reasons: str, dashboard: Dashboard) -> Alert:
+    """A pause that nobody asked for; the stop reason says why, the state that it is a pause.
+
+    A spelling slip in Browsertrix gives read-only pauses the state ``paused``, and a pause's reason
+    can be left over after it: so both are asked.
+    """
+    return Alert(
+        name=name,
+        severity=Severity.WARNING,
+        summary=summary,
+        description=f"{CRAWL} was paused by Browsertrix ({{{{ $labels.stop_reason }}}}) {why}",
+        condition="paused with stop reason "
+        + " or ".join(f"`{reason}`" for reason in reasons.split("|")),
+        expr=f"""\
+max by ({CRAWL_LABELS}, stop_reason) (
+  browsertrix_crawl_stop_reason{{stop_reason=~"{reasons}"}}
+) == 1
+{now_in_state("paused.*")}""",
+        hold=PAUSE_HOLD,
+        keep=BRIDGE,
+        dashboard=dashboard,
+    )
+
+
+GROUP: Final = Group(
+    name="browsertrix-paused",
+    topic="Paused",
+    rules=(
+        _expires(
+            "BrowsertrixCrawlPauseExpiresInADay",
+            severity=Severity.WARNING,
+            summary="A paused crawl will be given up within a day",
+            within=PAUSE_DAY_SECONDS,
+            words="a day",
+        ),
+        _expires(
+            "BrowsertrixCrawlPauseExpiresInAnHour",
+            severity=Severity.CRITICAL,
+            summary="A paused crawl will be given up within an hour",
+            within=PAUSE_HOUR_SECONDS,
+            words="an hour",
+        ),
+        _paused_by(
+            "BrowsertrixCrawlPausedByQuota",
+            summary="A crawl was paused because a quota of its organisation is used up",
+            why="and goes on only when the organisation has quota again and somebody resumes it.",
+            reasons="paused_storage_quota_reached|paused_time_quota_reached",
+            dashboard=Dashboard.ORG,
+        ),
+        _paused_by(
+            "BrowsertrixCrawlPausedByReadOnlyOrg",
+            summary="A crawl was paused because its organisation was set read-only",
+            why="and goes on only when the organisation can be written to and somebody resumes it.",
+            reasons="paused_org_readonly",
+            dashboard=Dashboard.ORG,
+        ),
+        _paused_by(
+            "BrowsertrixCrawlPausedByRateLimit",
+            summary="A crawl was paused because the site limited its rate for too long",
+            why="and goes on only when somebody resumes it.",
+            reasons="paused_rate_limit_time_reached",
+            dashboard=Dashboard.CRAWL,
+        ),
+    ),
+)

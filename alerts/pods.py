@@ -1,0 +1,183 @@
+"""Pods: near their allocation, evicted, out of memory or space, crashing, not restarted.
+
+Browsertrix never forgets a pod, and an exit stays in its status: exits are told by their moment,
+so that one of last week is not told today.
+"""
+
+from typing import Final
+
+from alerts import thresholds as at
+from alerts.declaration import PERCENT, POD, Alert, Dashboard, Group, Severity
+from alerts.promql import POD_LABELS
+from alerts.recordings import CRASHES, PODS
+
+
+def _near(  # noqa: PLR0913 - a table's row, each column by its name
+    name: str, *, severity: Severity, resource: str, what: str, level: float, hold: str
+) -> Alert:
+    return Alert(
+        name=name,
+        severity=severity,
+        summary=f"A pod has nearly used up its {what}",
+        description=f"{POD} uses {PERCENT} of the {what} it was given.",
+        condition=f"more than {level:.0%} of the {what} allocated is used",
+        expr=f"max by ({POD_LABELS}) (browsertrix_pod_{resource}_usage_ratio) > {level}",
+        hold=hold,
+        keep=at.BRIDGE,
+        dashboard=Dashboard.PODS,
+    )
+
+
+def _exited(name: str, *, severity: Severity, summary: str, why: str, record: str) -> Alert:
+    return Alert(
+        name=name,
+        severity=severity,
+        summary=summary,
+        description=f"{POD} {why}",
+        condition=f"{summary[0].lower()}{summary[1:]}, within the last {at.EXIT_WINDOW}",
+        expr=f"last_over_time({record}[{at.EXIT_WINDOW}]) > time() - {at.EXIT_WINDOW_SECONDS}",
+        dashboard=Dashboard.PODS,
+        event=True,
+    )
+
+
+_NEAR: Final = (
+    _near(
+        "BrowsertrixPodMemoryNearLimit",
+        severity=Severity.WARNING,
+        resource="memory",
+        what="memory",
+        level=at.MEMORY_NEAR,
+        hold=at.MEMORY_HOLD,
+    ),
+    _near(
+        "BrowsertrixPodCPUNearLimit",
+        severity=Severity.INFO,
+        resource="cpu",
+        what="CPU",
+        level=at.CPU_NEAR,
+        hold=at.CPU_HOLD,
+    ),
+    _near(
+        "BrowsertrixPodStorageNearLimit",
+        severity=Severity.WARNING,
+        resource="storage",
+        what="storage",
+        level=at.STORAGE_NEAR,
+        hold=at.STORAGE_HOLD,
+    ),
+)
+
+_EVENTS: Final = (
+    Alert(
+        name="BrowsertrixPodEvicted",
+        severity=Severity.WARNING,
+        summary="A pod was evicted from its node",
+        description=f"{POD} was evicted by Kubernetes; Browsertrix starts another one.",
+        condition=f"evicted, within the last {at.EVICTED_WINDOW}",
+        expr=f"last_over_time(pod:browsertrix_pod_evicted:max[{at.EVICTED_WINDOW}]) == 1",
+        dashboard=Dashboard.PODS,
+        event=True,
+    ),
+    _exited(
+        "BrowsertrixPodOOMKilled",
+        severity=Severity.WARNING,
+        summary="A crawler was killed for want of memory",
+        why="was killed because it used more memory than it may; the pages it was at are crawled "
+        "again.",
+        record="pod:browsertrix_pod_oom_exit_timestamp_seconds:max",
+    ),
+    _exited(
+        "BrowsertrixPodOutOfSpace",
+        severity=Severity.CRITICAL,
+        summary="A crawler ran out of disk space",
+        why="ended with exit code 3, out of space: its volume is full.",
+        record="pod:browsertrix_pod_out_of_space_exit_timestamp_seconds:max",
+    ),
+)
+
+_FLEET: Final = (
+    Alert(
+        name="BrowsertrixPodEvictionStorm",
+        severity=Severity.CRITICAL,
+        summary="Many pods are being evicted",
+        description="About {{ $value | humanize }} pods in {{ $labels.namespace }} were evicted "
+        f"within {at.EVICTION_STORM_WINDOW}.",
+        condition=f"at least {at.EVICTION_STORM} evictions in a namespace within "
+        f"{at.EVICTION_STORM_WINDOW}",
+        expr=f"""\
+round(sum by (namespace) (namespace_role:browsertrix_pod_evictions:increase15m))
+>= {at.EVICTION_STORM}""",
+        keep=at.BRIDGE,
+        dashboard=Dashboard.FLEET,
+    ),
+    Alert(
+        name="BrowsertrixRedisOOMKilled",
+        severity=Severity.WARNING,
+        summary="The redis of a crawl was killed for want of memory",
+        description="A redis pod in {{ $labels.namespace }} was killed because it used more "
+        "memory than it may. Redis holds the crawl's queue.",
+        condition=f"a redis pod out of memory, within the last {at.REDIS_OOM_WINDOW}",
+        # By namespace: a status has no time of a redis pod's exit, so only the counter tells when.
+        expr="max by (namespace) "
+        f'(increase(browsertrix_pod_oom_kills_total{{role="redis"}}[{at.REDIS_OOM_WINDOW}])) > 0',
+        keep=at.BRIDGE,
+        dashboard=Dashboard.FLEET,
+    ),
+)
+
+_CRASHING: Final = (
+    Alert(
+        name="BrowsertrixPodCrashLoop",
+        severity=Severity.WARNING,
+        summary="A crawler crashes as soon as it is started",
+        description=f"{POD} waits longer and longer to be restarted after crashes "
+        "(CrashLoopBackOff).",
+        condition="waiting to be restarted after crashes (`backoffWait`), unless rate limited",
+        # A rate limited crawl exits and waits in backoff on purpose: that is its delay.
+        expr=f"""\
+max by ({POD_LABELS}) (max_over_time(browsertrix_pod_backoff[{at.BRIDGE}])) == 1
+unless on (namespace, oid, crawl)
+last_over_time(browsertrix_crawl_rate_limited_timestamp_seconds[{at.BRIDGE}])""",
+        hold=at.CRASH_LOOP_HOLD,
+        dashboard=Dashboard.PODS,
+    ),
+    Alert(
+        name="BrowsertrixCrawlerCrashedRepeatedly",
+        severity=Severity.WARNING,
+        summary="A crawler crashes again and again",
+        description=f"{POD} crashed {{{{ $value }}}} times more within {at.CRASHES_WINDOW}.",
+        condition=f"at least {at.CRASHES} more exits with a code that is a crash within "
+        f"{at.CRASHES_WINDOW}",
+        expr="changes(pod:browsertrix_pod_crash_timestamp_seconds:max"
+        f"[{at.CRASHES_WINDOW}]) >= {at.CRASHES}",
+        keep=at.BRIDGE,
+        dashboard=Dashboard.PODS,
+    ),
+    Alert(
+        name="BrowsertrixPodRestartPendingTooLong",
+        severity=Severity.WARNING,
+        summary="A pod should be restarted and is not",
+        description=f"{POD} has been waiting to be restarted ({{{{ $labels.reason }}}}) for more "
+        f"than {at.RESTART_HOLD}.",
+        condition="a restart is pending",
+        expr=f"""\
+max by ({POD_LABELS}, reason) (
+  max_over_time(browsertrix_pod_restart_pending[{at.BRIDGE}])
+) == 1""",
+        hold=at.RESTART_HOLD,
+        dashboard=Dashboard.PODS,
+    ),
+)
+
+EVENTS: Final = Group(
+    name="browsertrix-pod-events",
+    topic="Pods: what happened",
+    rules=(*PODS, *_EVENTS, *_FLEET),
+)
+CONDITIONS: Final = Group(
+    name="browsertrix-pods",
+    topic="Pods: how they are",
+    interval="1m",
+    rules=(*CRASHES, *_NEAR, *_CRASHING),
+)

@@ -1,0 +1,116 @@
+"""Measure every speed claim, both sides in one run: ``python -m benchmarks [--crawls N]``.
+
+Prints a table; the exit status is 1 if a target is missed. Other work on the machine disturbs it.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+
+from benchmarks import blocking, changes, processes, scraping
+from exporter.metrics.catalog import CATALOG, Group
+
+_ROUNDS = 3
+"""Of each side; the other side is slow."""
+_KIB = 1024
+_COMPARED = {
+    family.name.encode()
+    for family in CATALOG
+    if family.group in {Group.FLEET, Group.CRAWL, Group.POD}
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One claim."""
+
+    name: str
+    target: str
+    measured: str
+    met: bool
+
+
+def main() -> int:
+    """Measure all, print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--crawls", type=int, default=10_000, help="(default: %(default)s)")
+    crawls: int = parser.parse_args().crawls
+    figures = [_change()]
+    with processes.simulator(0) as (_, nobody), processes.exporter(nobody) as empty:
+        empty.wait_until_ready()
+        scraping.get(empty.port, "/metrics", gzip=True)
+        memory_empty = empty.memory
+    with processes.simulator(crawls) as (simulator, kubeconfig):
+        started = time.perf_counter()
+        with processes.exporter(kubeconfig) as exporter:
+            exporter.wait_until_ready()
+            ready = time.perf_counter() - started
+            with processes.baseline(crawls) as baseline:
+                figures += _scrapes(exporter, baseline)
+            memory = (exporter.memory - memory_empty) / crawls / _KIB
+        figures.append(Figure("memory per CrawlJob", "< 45 KiB", f"{memory:.1f} KiB", memory < 45))
+        figures.append(
+            Figure(f"start to ready with {crawls}", "< 5 s", f"{ready:.2f} s", ready < 5)
+        )
+        for occasion, seconds in blocking.longest_blocks(simulator, kubeconfig).items():
+            figures.append(
+                Figure(
+                    f"event loop blocked by {occasion}",
+                    "< 50 ms",
+                    f"{seconds * 1e3:.1f} ms",
+                    seconds < 0.05,
+                )
+            )
+    _print(figures)
+    return 0 if all(figure.met for figure in figures) else 1
+
+
+def _change() -> Figure:
+    seconds = changes.cost_of_a_change()
+    return Figure("CPU of one change", "< 0.30 ms", f"{seconds * 1e3:.3f} ms", seconds < 0.3e-3)
+
+
+def _scrapes(exporter: processes.Process, baseline: processes.Process) -> list[Figure]:
+    """Compare scrapes, taking turns so that both see the same machine."""
+    figures = []
+    ours, theirs = (_samples(process) for process in (exporter, baseline))
+    if ours != theirs:
+        raise AssertionError(f"not the same families: {ours} samples against {theirs}")
+    for gzip, target in ((True, 50), (False, 30)):
+        fast, slow = [], []
+        for _ in range(_ROUNDS):
+            fast.append(scraping.get(exporter.port, "/metrics", gzip=gzip).seconds)
+            slow.append(scraping.get(baseline.port, "/metrics", gzip=gzip).seconds)
+        quick, plain = statistics.median(fast), statistics.median(slow)
+        how = "with gzip" if gzip else "without compression"
+        figures.append(
+            Figure(
+                f"scrape {how}, against prometheus_client",
+                f"≥ {target} times faster",
+                f"{plain / quick:.0f} times ({quick * 1e3:.0f} ms against {plain:.2f} s)",
+                plain / quick >= target,
+            )
+        )
+    return figures
+
+
+def _samples(process: processes.Process) -> int:
+    """Count the samples of crawls, pods and fleet."""
+    lines = scraping.text(process.port, "/metrics").splitlines()
+    return sum(line.partition(b"{")[0] in _COMPARED for line in lines)
+
+
+def _print(figures: list[Figure]) -> None:
+    rows = [("figure", "target", "measured", "")]
+    rows += [(f.name, f.target, f.measured, "met" if f.met else "MISSED") for f in figures]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        print(
+            "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

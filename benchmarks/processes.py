@@ -1,0 +1,114 @@
+"""The processes that are measured: simulator, exporter, and what the exporter is compared with."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from benchmarks.scraping import get
+
+_PATIENCE: Final = 180.0
+"""Seconds for a process to be ready, however slow the machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that listens on 127.0.0.1."""
+
+    pid: int
+    port: int
+    log: Path
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes now."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
+
+    def wait_until_ready(self) -> None:
+        """Wait for ``/readyz`` to say 200."""
+        _wait(lambda: get(self.port, "/readyz").status == 200, self.log)
+
+
+@contextlib.contextmanager
+def simulator(crawls: int) -> Iterator[tuple[Process, Path]]:
+    """An API server with ``crawls`` static CrawlJobs, and a kubeconfig for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        kubeconfig = Path(folder) / "kubeconfig"
+        arguments = ["--static", f"--crawls={crawls}", f"--kubeconfig={kubeconfig}"]
+        with _running("exporter.simulator", arguments, r"http://\S+") as process:
+            yield process, kubeconfig
+
+
+@contextlib.contextmanager
+def exporter(kubeconfig: Path, module: str = "exporter") -> Iterator[Process]:
+    """The exporter, ready or not, on a free port."""
+    arguments = [
+        "serve", "--kubeconfig", str(kubeconfig), "--web.listen-address", "127.0.0.1:0",
+    ]  # fmt: skip
+    with _running(module, arguments, r"address=(\S+)") as process:
+        yield process
+
+
+@contextlib.contextmanager
+def baseline(crawls: int) -> Iterator[Process]:
+    """The same families through a plain custom collector of prometheus_client's."""
+    with _running("benchmarks.baseline", [f"--crawls={crawls}"], r"http://\S+") as process:
+        yield process
+
+
+@contextlib.contextmanager
+def _running(module: str, arguments: list[str], told: str) -> Iterator[Process]:
+    """Run ``python -m module`` until it says where it listens; end it in the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments], stdout=output, stderr=output
+            )
+        try:
+            found = _wait(
+                lambda: process.poll() is not None or re.search(told, log.read_text()), log
+            )
+            if process.returncode is not None:
+                raise RuntimeError(f"{module} ended: {log.read_text()}")
+            address = found[found.lastindex or 0]
+            port = urlsplit(address if "//" in address else f"//{address}").port
+            yield Process(process.pid, port, log)
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait(condition, log: Path):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ConnectionError):
+            if met := condition():
+                return met
+        time.sleep(0.01)
+    raise TimeoutError(f"not ready within {_PATIENCE:.0f} s: {log.read_text()[-2000:]}")
+
+
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Let a process stand still."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)

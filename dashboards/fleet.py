@@ -1,0 +1,364 @@
+"""The fleet: what all crawls together are doing, and which deserve a look."""
+
+from typing import Final
+
+from dashboards.colours import BAD, GOOD, OUTCOMES, QUIET, ROLES, SEVERITIES, STATES, WARN
+from dashboards.frame import NAMESPACE as CHOOSE_NAMESPACE
+from dashboards.frame import Board, Event, line, section
+from dashboards.panels import (
+    ANY_IS_BAD,
+    ANY_IS_WORTH_A_LOOK,
+    FILLING,
+    Look,
+    Query,
+    bars,
+    lines,
+    number,
+)
+from dashboards.promql import CRAWL as CRAWL_LABELS
+from dashboards.promql import Selection, largest, one_of, quantile, total
+from dashboards.tables import CRAWL, HIDDEN_ORGANISATION, NAMESPACE, TO_CRAWL, Label, Value, rows
+from exporter.crawljob.states import PAUSED, RUNNING, WAITING
+
+FLEET: Final = Selection(namespace='namespace=~"$namespace"')
+
+_FAILED: Final = one_of("state", ("failed", "failed_not_logged_in"))
+_COUNTED: Final = 'state!~"canceled|skipped_.*"'
+_FAILURE_STEPS: Final = ((None, GOOD), (0.1, WARN), (0.5, BAD))
+_FINISHED: Final = "browsertrix_crawls_finished_total"
+
+
+def _now(states: frozenset[str]) -> Query:
+    return Query(expr=total(FLEET.merged("browsertrix_crawls", one_of("state", states))))
+
+
+def _failure_share(over: str) -> str:
+    failed = total(FLEET.increase(_FINISHED, _FAILED, over=over))
+    finished = total(FLEET.increase(_FINISHED, _COUNTED, over=over))
+    return f"{failed} / ({finished} > 0)"
+
+
+_AGE: Final = (
+    f"time() - {FLEET.merged('browsertrix_crawl_created_timestamp_seconds')}"
+    f" unless on ({', '.join(CRAWL_LABELS)})"
+    f" {FLEET.merged('browsertrix_crawl_finished_timestamp_seconds', by=CRAWL_LABELS)}"
+)
+_WAITING_SINCE_CREATION: Final = f"{_AGE} {FLEET.in_states(WAITING)}"
+
+_NOW: Final = section(
+    "Now",
+    line(
+        4,
+        number(
+            "Running",
+            "Crawls that are crawling, writing or uploading their archive.",
+            _now(RUNNING),
+        ),
+        number(
+            "Waiting",
+            "Crawls that wait to be started: for a node, for their organisation's other crawls, or "
+            "for a deduplication index.",
+            _now(WAITING),
+            Look(thresholds=((None, GOOD), (5, WARN), (20, BAD))),
+        ),
+        number(
+            "Paused",
+            "Crawls paused by a user or by a quota. They keep their volumes, count towards their "
+            "organisation's limit, and are given up after a week.",
+            _now(PAUSED),
+        ),
+        number(
+            "Longest wait",
+            "Age of the oldest crawl that waits now. Hours mean that no node is coming.",
+            Query(expr=f"max({_WAITING_SINCE_CREATION})", instant=True),
+            Look(unit="s", thresholds=((None, GOOD), (1800, WARN), (14400, BAD)), no_value="none"),
+        ),
+        number(
+            "Finished",
+            "Crawls that ended within the time shown, however they ended.",
+            Query(expr=total(FLEET.increase(_FINISHED, over="$__range")), instant=True),
+            Look(decimals=0),
+        ),
+        number(
+            "Failed",
+            "Share of the crawls that ended within the time shown and failed. Canceled and skipped "
+            "ones count on neither side.",
+            Query(expr=_failure_share("$__range"), instant=True),
+            Look(unit="percentunit", thresholds=_FAILURE_STEPS, decimals=0, no_value="none ended"),
+        ),
+        number(
+            "Pods evicted",
+            "Pods thrown out by their nodes within the time shown.",
+            Query(
+                expr=total(FLEET.increase("browsertrix_pod_evictions_total", over="$__range")),
+                instant=True,
+            ),
+            Look(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
+        ),
+        number(
+            "Malformed",
+            "CrawlJobs with a field that cannot be read. What it would say is missing here; the "
+            "exporter's log names object and field.",
+            Query(expr=total(FLEET.merged("browsertrix_malformed_crawljobs"))),
+            Look(thresholds=ANY_IS_BAD),
+        ),
+    ),
+    line(
+        9,
+        lines(
+            "Crawls by state",
+            "Every crawl there is, by the state Browsertrix has it in.",
+            Query(
+                expr=total(FLEET.merged("browsertrix_crawls"), "state") + " > 0", legend="{{state}}"
+            ),
+            look=Look(colours=STATES, low=0, decimals=0),
+            stacked=True,
+        ),
+        bars(
+            "By state now",
+            "How many crawls are in each state at the end of the time shown.",
+            Query(
+                expr=f"sort_desc({total(FLEET.merged('browsertrix_crawls'), 'state')} > 0)",
+                legend="{{state}}",
+                instant=True,
+            ),
+            Look(colours=STATES, low=0, decimals=0),
+        ),
+        widths=(17, 7),
+    ),
+)
+
+_ENDS: Final = section(
+    "Ends and waits",
+    line(
+        8,
+        lines(
+            "Finished crawls",
+            "Crawls that ended, by how. A size or time limit counts as complete: Browsertrix says "
+            "so too.",
+            Query(
+                expr=total(FLEET.happened(_FINISHED), "state") + " > 0",
+                legend="{{state}}",
+            ),
+            look=Look(colours=STATES, low=0, decimals=0),
+            stacked=True,
+            bars=True,
+            every="10m",
+        ),
+        lines(
+            "Failure rate",
+            "Share of the crawls ended within an hour that failed. Beyond half it is the cluster, "
+            "a proxy or the storage rather than a site.",
+            Query(expr=_failure_share("1h"), legend="failed"),
+            look=Look(
+                unit="percentunit",
+                low=0,
+                high=1,
+                thresholds=_FAILURE_STEPS,
+                colours={"failed": BAD},
+            ),
+            show_limits=True,
+        ),
+        lines(
+            "Time waited before running",
+            "Of the crawls that began to run within an hour: half waited less than the lower line, "
+            "nine in ten less than the upper one.",
+            *(
+                Query(
+                    expr=quantile(
+                        share, FLEET.increase("browsertrix_crawl_wait_seconds_bucket", over="1h")
+                    ),
+                    legend=legend,
+                )
+                for share, legend in ((0.5, "half"), (0.9, "nine in ten"))
+            ),
+            look=Look(unit="s", low=0, colours={"half": GOOD, "nine in ten": WARN}),
+        ),
+    ),
+    line(
+        8,
+        lines(
+            "Waiting crawls",
+            "Crawls that wait, by what for.",
+            Query(
+                expr=total(FLEET.merged("browsertrix_crawls", one_of("state", WAITING)), "state"),
+                legend="{{state}}",
+            ),
+            look=Look(colours=STATES, low=0, decimals=0),
+            stacked=True,
+        ),
+        lines(
+            "How long crawls last",
+            "Of the crawls that ended within an hour: half lasted less than this, from creation to "
+            "end, by how they ended.",
+            Query(
+                expr=quantile(
+                    0.5,
+                    FLEET.increase("browsertrix_crawl_duration_seconds_bucket", over="1h"),
+                    "outcome",
+                ),
+                legend="{{outcome}}",
+            ),
+            look=Look(unit="s", low=0, colours=OUTCOMES),
+        ),
+        rows(
+            "Longest waits",
+            "The crawls that wait now, the oldest first; the time is since their creation.",
+            CRAWL,
+            NAMESPACE,
+            HIDDEN_ORGANISATION,
+            Value(
+                title="Waiting",
+                expr=largest(10, _WAITING_SINCE_CREATION),
+                unit="s",
+                width=100,
+                thresholds=((None, GOOD), (1800, WARN), (14400, BAD)),
+            ),
+            sort="Waiting",
+            look=Look(no_value="no crawl waits"),
+        ),
+    ),
+)
+
+_WORK: Final = section(
+    "Work",
+    line(
+        8,
+        *(
+            lines(
+                title,
+                description,
+                Query(expr=total(FLEET.rate(metric), "role"), legend="{{role}}"),
+                look=Look(unit=unit, low=0, colours=ROLES),
+                stacked=True,
+            )
+            for title, description, metric, unit in (
+                (
+                    "Pages per second",
+                    "Pages crawled, by crawls (job) and QA runs (qa-job).",
+                    "browsertrix_org_pages_total",
+                    "short",
+                ),
+                (
+                    "Bytes per second",
+                    "Bytes archived, by crawls (job) and QA runs (qa-job).",
+                    "browsertrix_org_bytes_total",
+                    "Bps",
+                ),
+                (
+                    "Execution minutes per minute",
+                    "What organisations are billed on. About as many pods are at work.",
+                    "browsertrix_org_exec_seconds_total",
+                    "short",
+                ),
+            )
+        ),
+    ),
+)
+
+
+_CRAWLS: Final = section(
+    "Which crawls",
+    line(
+        10,
+        rows(
+            "Largest",
+            "Crawls by bytes archived so far.",
+            CRAWL,
+            NAMESPACE,
+            HIDDEN_ORGANISATION,
+            Value(
+                title="Size",
+                expr=largest(10, FLEET.merged("browsertrix_crawl_size_bytes")),
+                unit="bytes",
+                width=110,
+            ),
+            sort="Size",
+        ),
+        rows(
+            "Fullest",
+            "Crawls by their fullest pod: memory in use over memory allocated. Unknown where "
+            "Browsertrix does not measure it (auto-resize off).",
+            CRAWL,
+            NAMESPACE,
+            HIDDEN_ORGANISATION,
+            Value(
+                title="Memory",
+                expr=largest(
+                    10, FLEET.merged("browsertrix_pod_memory_usage_ratio", by=CRAWL_LABELS)
+                ),
+                unit="percentunit",
+                width=140,
+                decimals=0,
+                thresholds=FILLING,
+                bar=1,
+            ),
+            sort="Memory",
+        ),
+        rows(
+            "Oldest",
+            "Crawls by time since their creation, ended ones aside.",
+            CRAWL,
+            NAMESPACE,
+            HIDDEN_ORGANISATION,
+            Value(title="Age", expr=largest(10, _AGE), unit="s", width=110),
+            sort="Age",
+        ),
+    ),
+    line(
+        6,
+        rows(
+            "Alerts firing",
+            "Alerts of this project's rules that fire now; docs/runbooks says what to do about "
+            "each. Empty as well where the rules are not installed.",
+            Label(label="alertname", title="Alert", width=330),
+            Label(label="severity", title="Severity", width=90, colours=SEVERITIES),
+            Label(label="namespace", title="Namespace", width=120),
+            Label(label="crawl", title="Crawl", link=TO_CRAWL),
+            Value(
+                expr="max by (alertname, severity, namespace, crawl) "
+                '(ALERTS{alertstate="firing", alertname=~"Browsertrix.+", '
+                'namespace=~"$namespace|"})',
+            ),
+            look=Look(no_value="no alert fires"),
+        ),
+    ),
+)
+
+BOARD: Final = Board(
+    uid="browsertrix-fleet",
+    title="Browsertrix / Fleet",
+    description="What all crawls together are doing, and which of them deserve a look.",
+    variables=(CHOOSE_NAMESPACE,),
+    events=(
+        Event(
+            name="Failed crawls",
+            expr=FLEET.merged("browsertrix_crawl_finished_timestamp_seconds", _FAILED) + " * 1000",
+            colour=BAD,
+            title="Crawl failed",
+            text="{{crawl}}: {{state}}",
+            tags="namespace,state",
+            dated=True,
+        ),
+        Event(
+            name="Evictions",
+            expr=FLEET.merged("browsertrix_pod_evicted") + " > 0",
+            colour=WARN,
+            title="Pod evicted",
+            text="{{pod}}",
+            tags="namespace",
+        ),
+        Event(
+            name="Exporter restarts",
+            expr="(process_start_time_seconds and on (job, instance) "
+            "browsertrix_exporter_build_info) * 1000",
+            colour=QUIET,
+            title="Exporter started",
+            text="{{instance}}",
+            tags="job",
+            dated=True,
+            shown=False,
+        ),
+    ),
+    sections=(_NOW, _ENDS, _WORK, _CRAWLS),
+)

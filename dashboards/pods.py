@@ -1,0 +1,292 @@
+"""Pods: how full they are, which were thrown out or killed, and what Browsertrix does about it."""
+
+from typing import Final
+
+from dashboards.colours import BAD, EXIT_REASONS, GOOD, RESTART_REASONS, ROLES, WARN
+from dashboards.frame import CRAWLS, NAMESPACE, ORGANISATION, Board, Event, line, section
+from dashboards.panels import (
+    ANY_IS_BAD,
+    ANY_IS_WORTH_A_LOOK,
+    FILLING,
+    Look,
+    Query,
+    lines,
+    number,
+    shades,
+)
+from dashboards.promql import POD, Selection, exit_reasons, largest, total
+from dashboards.tables import NAMESPACE as HIDDEN_NAMESPACE
+from dashboards.tables import TO_CRAWL, Label, Value, rows
+
+PODS: Final = Selection(
+    namespace='namespace=~"$namespace"', oid='oid=~"$oid"', crawl='crawl=~"$crawl"'
+)
+
+_POD: Final = (
+    Label(label="pod", title="Pod", link=TO_CRAWL),
+    HIDDEN_NAMESPACE,
+    Label(label="oid"),
+    Label(label="crawl"),
+)
+_BOUNDS: Final = ("0.1", "0.25", "0.5", "0.75", "0.9", "1")
+"""Few, for Prometheus counts all pods once for each: the halves, and where trouble begins."""
+_EVERY: Final = "10m"
+"""Counts are shown for so long at least: events are rare, and a bar per scrape is unreadable."""
+
+
+def _counted(metric: str) -> Query:
+    return Query(expr=total(PODS.increase(metric, over="$__range")), instant=True)
+
+
+def _pods_where(expression: str) -> Query:
+    return Query(expr=f"count({expression}) or vector(0)")
+
+
+def _filled(resource: str) -> Query:
+    """How many pods are filled up to each bound, as a histogram that Grafana can take apart."""
+    ratio = PODS.merged(f"browsertrix_pod_{resource}_usage_ratio")
+    counts = {bound: f"count({ratio} <= {bound})" for bound in _BOUNDS} | {
+        "+Inf": f"count({ratio})"
+    }
+    return Query(
+        expr=" or ".join(
+            f'label_replace({count} or vector(0), "le", "{bound}", "", "")'
+            for bound, count in counts.items()
+        ),
+        legend="{{le}}",
+        buckets=True,
+    )
+
+
+_NOW: Final = section(
+    "Now",
+    line(
+        4,
+        number(
+            "Pods",
+            "Crawler and redis pods that exist.",
+            _pods_where(PODS.merged("browsertrix_pod_memory_allocated_bytes")),
+        ),
+        number(
+            "Nearly out of memory",
+            "Pods that use more than nine tenths of their memory. With auto-resize Browsertrix "
+            "gives such pods more; otherwise they are about to be killed.",
+            _pods_where(PODS.merged("browsertrix_pod_memory_usage_ratio") + " > 0.9"),
+            Look(thresholds=ANY_IS_WORTH_A_LOOK),
+        ),
+        number(
+            "Nearly out of space",
+            "Pods that use more than eight tenths of their volume. The crawler stops itself at "
+            "nine.",
+            _pods_where(PODS.merged("browsertrix_pod_storage_usage_ratio") + " > 0.8"),
+            Look(thresholds=ANY_IS_BAD),
+        ),
+        number(
+            "Restart pending",
+            "Pods that Browsertrix is about to restart: for more memory or CPU, after an eviction, "
+            "or because somebody asked for it.",
+            _pods_where(PODS.merged("browsertrix_pod_restart_pending") + " > 0"),
+        ),
+        number(
+            "Held back",
+            "Pods that crashed again and again, and that Kubernetes lets wait before the next try.",
+            _pods_where(PODS.merged("browsertrix_pod_backoff") + " > 0"),
+            Look(thresholds=ANY_IS_BAD),
+        ),
+        number(
+            "Evictions",
+            "Pods thrown out by their nodes within the time shown.",
+            _counted("browsertrix_pod_evictions_total"),
+            Look(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
+        ),
+        number(
+            "OOM kills",
+            "Pods killed for want of memory within the time shown, evicted ones not among them.",
+            _counted("browsertrix_pod_oom_kills_total"),
+            Look(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
+        ),
+        number(
+            "Exits",
+            "Pods that ended within the time shown, for whatever reason.",
+            _counted("browsertrix_pod_exits_total"),
+            Look(decimals=0),
+        ),
+    ),
+)
+
+_FILLED: Final = section(
+    "How full",
+    line(
+        9,
+        shades(
+            "Memory",
+            "How many pods use up to each share of their memory; +Inf is beyond it. Many in the "
+            "upper rows: the allocation is too small for these sites.",
+            _filled("memory"),
+            Look(unit="percentunit"),
+        ),
+        shades(
+            "CPU",
+            "How many pods use up to each share of their CPU; +Inf is beyond it. Browsers take "
+            "what they get, so high is usual and slow.",
+            _filled("cpu"),
+            Look(unit="percentunit"),
+        ),
+        shades(
+            "Storage",
+            "How many pods use up to each share of their volume; +Inf is beyond it.",
+            _filled("storage"),
+            Look(unit="percentunit"),
+        ),
+    ),
+    line(
+        9,
+        *(
+            rows(
+                title,
+                f"The pods with the least {what} left.",
+                *_POD,
+                Value(
+                    title="Used",
+                    expr=largest(10, PODS.merged(f"browsertrix_pod_{resource}_usage_ratio")),
+                    unit="percentunit",
+                    decimals=0,
+                    width=140,
+                    thresholds=FILLING,
+                    bar=1,
+                ),
+                sort="Used",
+            )
+            for title, what, resource in (
+                ("Fullest memory", "memory", "memory"),
+                ("Busiest CPU", "CPU", "cpu"),
+                ("Fullest storage", "space", "storage"),
+            )
+        ),
+    ),
+)
+
+_LAST_EXITS: Final = largest(20, PODS.merged("browsertrix_pod_exit_timestamp_seconds"))
+
+_EXITS: Final = section(
+    "Exits and restarts",
+    line(
+        8,
+        *(
+            lines(
+                title,
+                description,
+                Query(expr=total(PODS.happened(metric), by) + " > 0", legend=f"{{{{{by}}}}}"),
+                look=Look(low=0, decimals=0, colours=colours),
+                stacked=True,
+                bars=True,
+                every=_EVERY,
+            )
+            for title, description, metric, by, colours in (
+                (
+                    "Evictions over time",
+                    "Pods thrown out by their nodes, by role. Several at once: a node in trouble.",
+                    "browsertrix_pod_evictions_total",
+                    "role",
+                    ROLES,
+                ),
+                (
+                    "Exits by reason",
+                    "Pods that ended, evicted ones counted as such and not as out of memory.",
+                    "browsertrix_pod_exits_total",
+                    "reason",
+                    EXIT_REASONS,
+                ),
+                (
+                    "Restarts by reason",
+                    "Restarts that Browsertrix decided on, by reason.",
+                    "browsertrix_pod_restarts_total",
+                    "reason",
+                    RESTART_REASONS,
+                ),
+            )
+        ),
+    ),
+    line(
+        9,
+        rows(
+            "Last exits",
+            "The pods that exited last, of crawls that there are, and why. 137 is out of memory or "
+            "evicted, 3 out of space, 11 and 13 a restart on request.",
+            *_POD,
+            Label(label="exit_reason", title="Reason", width=110, colours=EXIT_REASONS),
+            Value(
+                title="Exited",
+                expr=f"{_LAST_EXITS} * on ({', '.join(POD)}) group_left (exit_reason) "
+                f"{exit_reasons(PODS)} * 1000",
+                unit="dateTimeAsIso",
+                width=170,
+            ),
+            Value(
+                title="Code",
+                expr=f"{PODS.merged('browsertrix_pod_exit_code')} "
+                f"and on ({', '.join(POD)}) {_LAST_EXITS}",
+                unit="none",
+                width=70,
+                thresholds=((None, GOOD), (1, WARN), (11, GOOD), (16, WARN), (137, BAD)),
+            ),
+            sort="Exited",
+            look=Look(no_value="no pod exited"),
+        ),
+        rows(
+            "Pending resizes",
+            "Pods that Browsertrix wants to give more, or less, than they have: they are restarted "
+            "for it. Longer than half an hour: the restart does not come.",
+            *_POD,
+            Value(
+                title="Memory now",
+                expr=f"{PODS.merged('browsertrix_pod_memory_allocated_bytes')} "
+                f"and on ({', '.join(POD)}) {PODS.merged('browsertrix_pod_memory_target_bytes')}",
+                unit="bytes",
+                width=120,
+            ),
+            Value(
+                title="Memory wanted",
+                expr=PODS.merged("browsertrix_pod_memory_target_bytes"),
+                unit="bytes",
+                width=130,
+            ),
+            sort="Memory wanted",
+            look=Look(no_value="no resize is pending"),
+        ),
+        widths=(14, 10),
+    ),
+)
+
+BOARD: Final = Board(
+    uid="browsertrix-pods",
+    title="Browsertrix / Pods",
+    description="How full pods are, which were thrown out or killed, and what Browsertrix does "
+    "about it.",
+    variables=(NAMESPACE, ORGANISATION, CRAWLS),
+    events=(
+        Event(
+            name="Evictions",
+            expr=PODS.merged("browsertrix_pod_evicted") + " > 0",
+            colour=WARN,
+            title="Pod evicted",
+            text="{{pod}}",
+            tags="namespace",
+        ),
+        Event(
+            name="OOM kills",
+            # An evicted pod shows as out of memory, too.
+            expr=f"({PODS.merged('browsertrix_pod_exit_timestamp_seconds')} "
+            f"and on ({', '.join(POD)}) "
+            + PODS.merged("browsertrix_pod_info", 'exit_reason="oom"', by=POD)
+            + f" unless on ({', '.join(POD)}) "
+            f"max_over_time({PODS.of('browsertrix_pod_evicted')}[2h]) == 1) * 1000",
+            colour=BAD,
+            title="Pod killed: out of memory",
+            text="{{pod}}",
+            tags="namespace",
+            dated=True,
+        ),
+    ),
+    sections=(_NOW, _FILLED, _EXITS),
+)

@@ -1,0 +1,64 @@
+"""``history``: what a ledger knows, for people at a terminal and for scripts.
+
+Finished crawls and happenings in one stream, newest first. Texts are of the cluster and hostile,
+so they are quoted as in the log.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from exporter.history.reading import finished_crawls, happenings
+from exporter.history.records import FinishedCrawl, LoggedHappening
+from exporter.logs import logfmt
+
+_ENDS: Final = frozenset({"finished", "vanished"})
+
+
+def retell(path: Path, since: float | None, crawl: str | None, *, as_json: bool) -> Iterator[str]:
+    """Give the lines, newest first; ``since`` in seconds before now, None for all.
+
+    Raises StoreError, at once, where the file cannot be read or is no ledger.
+    """
+    begin = 0.0 if since is None else time.time() - since
+    over = finished_crawls(path, since=begin, crawl=crawl)
+    ends = {record.uid for record in over}
+    told = [(record.finished, _crawl(record)) for record in over]
+    told += [
+        (happening.at, _happening(happening))
+        for happening in happenings(path, since=begin, crawl=crawl)
+        if not (happening.kind in _ENDS and happening.uid in ends)  # the crawl's entry says more
+    ]
+    told.sort(key=lambda entry: entry[0], reverse=True)
+    return (_line(at, fields, as_json) for at, fields in told)
+
+
+def _crawl(record: FinishedCrawl) -> dict[str, Any]:
+    return {
+        "what": "crawl over",
+        "namespace": record.namespace,
+        "oid": record.oid,
+        "crawl": record.crawl,
+        "state": record.state,
+        "stop_reason": record.stop_reason,
+        "paused_seconds": record.paused_seconds,
+    }
+
+
+def _happening(happening: LoggedHappening) -> dict[str, Any]:
+    return {
+        "what": happening.kind,
+        "namespace": happening.namespace,
+        "oid": happening.oid,
+        "crawl": happening.crawl,
+        **happening.detail,
+    }
+
+
+def _line(at: float, fields: dict[str, Any], as_json: bool) -> str:
+    moment = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    fields = {"at": moment, **fields}
+    return (json.dumps(fields) if as_json else logfmt(fields)) + "\n"

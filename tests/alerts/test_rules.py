@@ -1,0 +1,45 @@
+import re
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from alerts import ALERTS, RECORDS
+from promtool import read_case, run_rule_tests
+from tools import require_tool
+
+CASES: Final = {path.stem: path for path in sorted((Path(__file__).parent / "rules").glob("*"))}
+
+
+def test_every_alert_fires_when_it_should_and_is_quiet_otherwise(tmp_path: Path) -> None:
+    complaints = run_rule_tests({alert: read_case(path) for alert, path in CASES.items()}, tmp_path)
+
+    assert not complaints, f"\n{complaints}"
+
+
+def test_every_recording_rule_says_what_it_should() -> None:
+    records = Path(__file__).parent / "records.yaml"
+
+    ran = subprocess.run(
+        [require_tool("promtool"), "test", "rules", records.name],
+        cwd=records.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    asked = set(re.findall(r"expr: ([\w:]+)", records.read_text(encoding="utf-8")))
+    assert asked == {record.name for record in RECORDS}
+
+
+def test_every_alert_has_a_case_and_every_case_an_alert() -> None:
+    assert set(CASES) == {alert.name for alert in ALERTS}
+
+
+@pytest.mark.parametrize("alert", sorted(CASES))
+def test_every_case_has_the_step_before_it_fires_and_its_end(alert: str) -> None:
+    tests = read_case(CASES[alert])["tests"]
+
+    assert any("quiet" in test and "fires" in test for test in tests)
