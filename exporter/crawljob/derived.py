@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from exporter.crawljob.fields import read_moment
 from exporter.crawljob.model import CrawlJob, PodInfo
 from exporter.crawljob.states import (
     ENDED,
@@ -95,11 +96,9 @@ def spec_changed_at(job: CrawlJob) -> float | None:
     The API server notes the time, in whole seconds, of each writer's last change (Kubernetes:
     "Server-Side Apply", ``managedFields``), so all who see this version know the same moment.
     """
-    latest = None
-    for entry in job.metadata.managed_fields or ():
-        if not entry.subresource and entry.time is not None:
-            latest = entry.time if latest is None else max(latest, entry.time)
-    return latest
+    entries = job.metadata.managed_fields or ()
+    moments = (read_moment(entry.time) for entry in entries if not entry.subresource)
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def pause_expires(job: CrawlJob, pause_limit: float = DEFAULT_PAUSE_LIMIT) -> float | None:

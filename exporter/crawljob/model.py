@@ -19,6 +19,8 @@ from exporter.crawljob.states import STATE_BEFORE_FIRST_STATUS
 
 _WIRE = ConfigDict(alias_generator=to_camel, extra="ignore")
 
+ShortText = Annotated[str, StringConstraints(max_length=64)]
+
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 """A name Kubernetes could have given: of an object, a namespace or a pod."""
 
@@ -55,9 +57,10 @@ class Labels:
 class ManagedFields:
     """When one writer last changed the fields it owns; which those are is not read."""
 
-    subresource: Text = None
-    """``status`` where the status was written; None for all the rest of the object."""
-    time: Moment = None
+    subresource: ShortText = ""
+    """``status`` where the status was written; empty for all the rest of the object."""
+    time: ShortText = ""
+    """As on the wire: each event has a few of these, and hardly ever is one asked for."""
 
 
 @dataclass(config=_WIRE, slots=True, kw_only=True)

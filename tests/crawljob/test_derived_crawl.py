@@ -160,7 +160,7 @@ def test_the_pause_of_an_ended_crawl_is_over(status: dict[str, Any]) -> None:
         ([], None),
         ([{"subresource": "status", "time": UPDATED}], None),
         ([{"time": UPDATED}], UPDATED_EPOCH),
-        ([{"time": None}, {}, {"time": UPDATED}], UPDATED_EPOCH),
+        ([{"time": "soon"}, {"time": "0001-01-01"}, {}, {"time": UPDATED}], UPDATED_EPOCH),
         ([{"time": "2025-05-21T12:00:05Z"}, {"time": UPDATED}], UPDATED_EPOCH + 5),
         (
             [
@@ -186,7 +186,7 @@ def test_the_last_write_of_anything_but_the_status_tells_when_the_spec_changed(
 
 @pytest.mark.parametrize(
     "entries",
-    ["text", 7, {"time": UPDATED}, [7], [{"time": 7}], [{"time": "soon"}], [[]], [{}] * 101],
+    ["text", 7, {"time": UPDATED}, [7], [{"time": 7}], [{"time": "1" * 65}], [[]], [{}] * 101],
 )
 def test_malformed_managed_fields_cost_themselves_alone(entries: Any) -> None:
     job = read(metadata={"managedFields": entries})
