@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from exporter.crawljob.fields import read_moment
 from exporter.crawljob.model import CrawlJob, PodInfo
 from exporter.crawljob.states import (
     ENDED,
@@ -87,6 +88,17 @@ def paused_since(job: CrawlJob) -> float | None:
     Browsertrix counts the pause limit from here, whatever the state (``sync_crawls``).
     """
     return None if has_ended(job) else job.spec.paused_at
+
+
+def spec_changed_at(job: CrawlJob) -> float | None:
+    """When somebody last wrote anything but the status; None where the object does not say.
+
+    The API server notes the time, in whole seconds, of each writer's last change (Kubernetes:
+    "Server-Side Apply", ``managedFields``), so all who see this version know the same moment.
+    """
+    entries = job.metadata.managed_fields or ()
+    moments = (read_moment(entry.time) for entry in entries if not entry.subresource)
+    return max((moment for moment in moments if moment is not None), default=None)
 
 
 def pause_expires(job: CrawlJob, pause_limit: float = DEFAULT_PAUSE_LIMIT) -> float | None:

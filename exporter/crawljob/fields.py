@@ -30,6 +30,14 @@ def _epoch(moment: datetime) -> float:
     return seconds
 
 
+def read_moment(text: str) -> float | None:
+    """Seconds since 1970; None where the text is no moment."""
+    try:
+        return _epoch(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return None
+
+
 def _nothing(_: str) -> None:
     """An empty text is how Browsertrix clears a field."""
 

@@ -19,11 +19,17 @@ from exporter.crawljob.states import STATE_BEFORE_FIRST_STATUS
 
 _WIRE = ConfigDict(alias_generator=to_camel, extra="ignore")
 
+ShortText = Annotated[str, StringConstraints(max_length=64)]
+
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 """A name Kubernetes could have given: of an object, a namespace or a pod."""
 
 MOST_PODS = 1000
 """Entries of ``podStatus``. A crawl has a dozen; each costs some twenty series at every scrape."""
+
+
+MOST_WRITERS = 100
+"""Entries of ``managedFields``. The API server keeps ten, and one for each that applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,16 @@ class Labels:
 
 
 @dataclass(config=_WIRE, slots=True, kw_only=True)
+class ManagedFields:
+    """When one writer last changed the fields it owns; which those are is not read."""
+
+    subresource: ShortText = ""
+    """``status`` where the status was written; empty for all the rest of the object."""
+    time: ShortText = ""
+    """As on the wire: each event has a few of these, and hardly ever is one asked for."""
+
+
+@dataclass(config=_WIRE, slots=True, kw_only=True)
 class Metadata:
     """Who the object is. Only the name is indispensable; without one it cannot be served."""
 
@@ -58,6 +74,7 @@ class Metadata:
     creation_timestamp: Moment = None
     deletion_timestamp: Moment = None
     labels: Labels = field(default_factory=Labels)
+    managed_fields: Annotated[list[ManagedFields], Field(max_length=MOST_WRITERS)] | None = None
 
 
 @dataclass(config=_WIRE, slots=True, kw_only=True)

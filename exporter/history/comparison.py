@@ -29,6 +29,8 @@ from exporter.history.happenings import (
 from exporter.history.pods import compare_pods
 
 _PAUSED_AT: Final = "spec.pausedAt"
+_CLOCK_SKEW: Final = 60.0
+"""Seconds that the API server's clock may be ahead of ours and still be the one that counts."""
 
 
 @dataclass(slots=True)
@@ -165,7 +167,7 @@ def _compare_wishes(
     """What users asked for; the spec, unlike the status, is never written over by older values."""
     spec = job.spec
     if spec.paused_at != facts.paused_at and not _is_unreadable(job, _PAUSED_AT):
-        _compare_pause(facts, spec.paused_at, now, happenings)
+        _compare_pause(facts, job, now, happenings)
     if spec.restart_time is not None and spec.restart_time != facts.forced_restart:
         facts.forced_restart = spec.restart_time
         happenings.append(RestartDue(spec.restart_time, "", "forced"))
@@ -185,19 +187,30 @@ def _compare_wishes(
         happenings.append(Canceled(deleted))
 
 
-def _compare_pause(
-    facts: Facts, paused_at: float | None, now: float, happenings: list[Happening]
-) -> None:
+def _compare_pause(facts: Facts, job: CrawlJob, now: float, happenings: list[Happening]) -> None:
+    paused_at = job.spec.paused_at
     if facts.paused_at is not None:
         if paused_at is None:
-            seconds = max(0.0, now - facts.paused_at)
+            resumed_at = _resumed_at(facts.paused_at, job, now)
+            seconds = resumed_at - facts.paused_at
             facts.paused_seconds += seconds
-            happenings.append(Resumed(now, seconds))
+            happenings.append(Resumed(resumed_at, seconds))
         else:
             happenings.append(Resumed(paused_at, None))
     if paused_at is not None:
         happenings.append(Paused(paused_at))
     facts.paused_at = paused_at
+
+
+def _resumed_at(paused_at: float, job: CrawlJob, now: float) -> float:
+    """When ``pausedAt`` was cleared, as the API server noted it: the same for every exporter.
+
+    The time of noticing stands where it noted nothing, or a moment that is still to come.
+    """
+    changed_at = derived.spec_changed_at(job)
+    if changed_at is None or changed_at > now + _CLOCK_SKEW:
+        changed_at = now
+    return max(paused_at, changed_at)
 
 
 def _is_unreadable(job: CrawlJob, path: str) -> bool:

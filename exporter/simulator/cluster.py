@@ -20,6 +20,7 @@ from random import Random
 from typing import Any, Final, Literal
 
 from exporter.simulator import errors
+from exporter.simulator.managed import BACKEND, OPERATOR, note_creation, note_write
 from exporter.simulator.updates import Object, all_but_status, merge_patch, status_written
 
 Key = tuple[str, str]
@@ -195,7 +196,12 @@ class Cluster:
 
     # Writes
 
-    def create(self, value: Object) -> Object:
+    # ``moment`` is the write's time in seconds since 1970, else the clock's; ``manager`` is who
+    # writes, else whom Browsertrix would have write that.
+
+    def create(
+        self, value: Object, *, manager: str = BACKEND, moment: float | None = None
+    ) -> Object:
         """Add one object. Raises ApiError: 409 where the name is taken, 422 without a name."""
         metadata = dict(value.get("metadata") or {})
         new: Object = {**value, "metadata": metadata}
@@ -210,9 +216,17 @@ class Cluster:
         metadata.setdefault("uid", str(uuid.UUID(int=self._random.getrandbits(128), version=4)))
         metadata.setdefault("creationTimestamp", stamp(self.clock()))
         metadata.setdefault("generation", 1)
+        note_creation(new, manager, self._stamp(moment))
         return self._write("ADDED", key, new)
 
-    def replace(self, value: Object, *, status: bool = False) -> Object:
+    def replace(
+        self,
+        value: Object,
+        *,
+        status: bool = False,
+        manager: str = "",
+        moment: float | None = None,
+    ) -> Object:
         """Put one object as a whole; with ``status`` its status alone, else all but that.
 
         A ``metadata.resourceVersion`` that is given must be the current one.
@@ -223,21 +237,28 @@ class Cluster:
         expected = metadata.get("resourceVersion")
         if expected and str(expected) != str(current.version):
             raise errors.conflict(current.key[1])
-        return self._update(current, value, status=status)
+        return self._update(current, value, status, manager, moment)
 
-    def patch(self, namespace: str, name: str, merge: Object, *, status: bool = False) -> Object:
+    def patch(  # what an API server knows of a write  # noqa: PLR0913
+        self,
+        namespace: str,
+        name: str,
+        merge: Object,
+        *,
+        status: bool = False,
+        manager: str = "",
+        moment: float | None = None,
+    ) -> Object:
         """Merge a patch (RFC 7386) into one object; like ``replace`` otherwise."""
         current = self.stored(namespace, name)
         expected = (merge.get("metadata") or {}).get("resourceVersion")
         if expected and str(expected) != str(current.version):
             raise errors.conflict(name)
-        return self._update(current, merge_patch(current.value(), merge), status=status)
+        wanted = merge_patch(current.value(), merge)
+        return self._update(current, wanted, status, manager, moment)
 
     def delete(self, namespace: str, name: str, *, moment: float | None = None) -> Object | None:
-        """Delete one object; what is left of it (waiting for finalizers), or None when it is gone.
-
-        ``moment`` is the deletion's time in seconds since 1970, else the clock's.
-        """
+        """Delete one object; what is left of it (waiting for finalizers), or None if it is gone."""
         current = self.stored(namespace, name)
         value = current.value()
         metadata = value["metadata"]
@@ -245,19 +266,26 @@ class Cluster:
             self._write("DELETED", current.key, value)
             return None
         if "deletionTimestamp" not in metadata:
-            metadata["deletionTimestamp"] = stamp(self.clock() if moment is None else moment)
+            metadata["deletionTimestamp"] = self._stamp(moment)
             metadata["deletionGracePeriodSeconds"] = 0
             metadata["generation"] = metadata.get("generation", 1) + 1
             return self._write("MODIFIED", current.key, value)
         return value
 
-    def _update(self, current: Stored, wanted: Object, *, status: bool) -> Object:
+    def _stamp(self, moment: float | None) -> str:
+        return stamp(self.clock() if moment is None else moment)
+
+    def _update(
+        self, current: Stored, wanted: Object, status: bool, manager: str, moment: float | None
+    ) -> Object:
         before = current.value()
         after = status_written(before, wanted) if status else all_but_status(before, wanted)
         metadata = after["metadata"]
         metadata["resourceVersion"] = before["metadata"]["resourceVersion"]
         if after == before:
             return before  # a write that changes nothing gives no version
+        writer = manager or (OPERATOR if status else BACKEND)
+        note_write(before, after, writer, self._stamp(moment), status=status)
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
             return self._write("DELETED", current.key, after)
         return self._write("MODIFIED", current.key, after)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from exporter.simulator.account import Account, Ended
 from exporter.simulator.cluster import Cluster, stamp
 from exporter.simulator.growth import Growth
+from exporter.simulator.managed import OPERATOR
 from exporter.simulator.manifest import (
     FINALIZER,
     IMAGE,
@@ -51,7 +52,7 @@ class Crawl:
         self.traits = traits
         self.rng = rng
         self.now = now
-        manifest = world.cluster.create(crawljob(traits, now))
+        manifest = world.cluster.create(crawljob(traits, now), moment=now)
         metadata = manifest["metadata"]
         self.namespace: str = metadata["namespace"]
         self.name: str = metadata["name"]
@@ -194,7 +195,7 @@ class Crawl:
 
     def ask(self, **spec: Any) -> None:
         """Change the spec, as the backend does."""
-        self.world.cluster.patch(self.namespace, self.name, {"spec": spec})
+        self.world.cluster.patch(self.namespace, self.name, {"spec": spec}, moment=self.now)
 
     def ask_scale(self, pods: int) -> None:
         """Ask for another number of crawler pods."""
@@ -248,7 +249,11 @@ class Crawl:
         """Put the finalizer on or off; off, a CrawlJob that is deleted is gone."""
         finalizers = [FINALIZER] if holds else []
         self.world.cluster.patch(
-            self.namespace, self.name, {"metadata": {"finalizers": finalizers}}
+            self.namespace,
+            self.name,
+            {"metadata": {"finalizers": finalizers}},
+            manager=OPERATOR,
+            moment=self.now,
         )
         self.gone = (self.namespace, self.name) not in self.world.cluster
         if self.gone and "finished" not in self.status:
@@ -274,7 +279,9 @@ class Crawl:
 
     def _write(self, status: dict[str, Any]) -> None:
         metadata = {"namespace": self.namespace, "name": self.name}
-        self.world.cluster.replace({"metadata": metadata, "status": status}, status=True)
+        self.world.cluster.replace(
+            {"metadata": metadata, "status": status}, status=True, moment=self.now
+        )
 
     def _advance(self) -> None:
         passed = (self.now - self._last) * self.world.speed

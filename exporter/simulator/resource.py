@@ -107,11 +107,18 @@ class CrawlJobs:
                 " request"
             )
         value.pop("status", None)
-        for name in ("uid", "creationTimestamp", "deletionTimestamp", "generation"):
+        for name in (
+            "uid",
+            "creationTimestamp",
+            "deletionTimestamp",
+            "generation",
+            "managedFields",
+        ):
             metadata.pop(name, None)
         if "resourceVersion" in metadata:
             raise errors.bad_request("resourceVersion should not be set on objects to be created")
-        return json_response(serialise(self._cluster.create(value)), 201)
+        created = self._cluster.create(value, manager=_manager(request))
+        return json_response(serialise(created), 201)
 
     async def read(self, request: web.Request) -> web.Response:
         """GET of one object."""
@@ -134,12 +141,17 @@ class CrawlJobs:
                 name,
                 "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update",
             )
-        return json_response(serialise(self._cluster.replace(value, status=_of_status(request))))
+        written = self._cluster.replace(
+            value, status=_of_status(request), manager=_manager(request)
+        )
+        return json_response(serialise(written))
 
     async def patch(self, request: web.Request) -> web.Response:
         """PATCH with a merge patch, of an object or of its status."""
         merge = await _body(request, "application/merge-patch+json")
-        written = self._cluster.patch(*_key(request), merge, status=_of_status(request))
+        written = self._cluster.patch(
+            *_key(request), merge, status=_of_status(request), manager=_manager(request)
+        )
         return json_response(serialise(written))
 
     async def delete(self, request: web.Request) -> web.Response:
@@ -179,6 +191,12 @@ def _key(request: web.Request) -> tuple[str, str]:
 
 def _of_status(request: web.Request) -> bool:
     return request.path.endswith("/status")
+
+
+def _manager(request: web.Request) -> str:
+    """Who writes: as named, else what the client calls itself up to the first slash."""
+    named = request.query.get("fieldManager", "")
+    return named or request.headers.get("User-Agent", "").partition("/")[0]
 
 
 def _is_true(text: str) -> bool:

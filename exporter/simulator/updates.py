@@ -12,6 +12,7 @@ _SET_BY_SERVER: Final = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
     "generation",
+    "managedFields",
 )
 
 

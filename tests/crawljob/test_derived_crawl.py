@@ -153,6 +153,55 @@ def test_the_pause_of_an_ended_crawl_is_over(status: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("entries", "moment"),
+    [
+        (ABSENT, None),
+        (None, None),
+        ([], None),
+        ([{"subresource": "status", "time": UPDATED}], None),
+        ([{"time": UPDATED}], UPDATED_EPOCH),
+        ([{"time": "soon"}, {"time": "0001-01-01"}, {}, {"time": UPDATED}], UPDATED_EPOCH),
+        ([{"time": "2025-05-21T12:00:05Z"}, {"time": UPDATED}], UPDATED_EPOCH + 5),
+        (
+            [
+                {
+                    "manager": "metacontroller",
+                    "subresource": "status",
+                    "time": "2025-05-21T13:00:00Z",
+                },
+                {"manager": "OpenAPI-Generator", "operation": "Update", "time": UPDATED},
+            ],
+            UPDATED_EPOCH,
+        ),
+    ],
+)
+def test_the_last_write_of_anything_but_the_status_tells_when_the_spec_changed(
+    entries: Any, moment: float | None
+) -> None:
+    job = read(metadata={"managedFields": entries})
+
+    assert derived.spec_changed_at(job) == moment
+    assert job.problems == ()
+
+
+@pytest.mark.parametrize(
+    "entries",
+    ["text", 7, {"time": UPDATED}, [7], [{"time": 7}], [{"time": "1" * 65}], [[]], [{}] * 101],
+)
+def test_malformed_managed_fields_cost_themselves_alone(entries: Any) -> None:
+    job = read(metadata={"managedFields": entries})
+
+    assert derived.spec_changed_at(job) is None
+    assert [problem.field for problem in job.problems] == ["metadata.managedFields"]
+    assert job.spec.oid == OID
+
+
+def test_identity_is_the_uid_or_else_the_name() -> None:
+    assert derived.identity(read(metadata={"uid": "u"})) == "u"
+    assert derived.identity(read(metadata={"uid": ABSENT})) == f"crawlers/crawljob-{CRAWL_ID}"
+
+
+@pytest.mark.parametrize(
     ("value", "limit"), [(None, None), (0, None), (0.0, None), (1, 1), (7200.0, 7200)]
 )
 def test_zero_and_absent_are_no_limit(value: float | None, limit: float | None) -> None:

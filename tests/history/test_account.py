@@ -132,6 +132,11 @@ def remembered(ledger: Ledger) -> dict[str, tuple[str, ...]]:
     }
 
 
+def paused(ledger: Ledger) -> dict[str, float]:
+    finished = ledger.memory.finished.values()
+    return {one.uid: one.paused_seconds for one in finished if one.paused_seconds}
+
+
 def ended(account: Account) -> dict[str, tuple[str, ...]]:
     return {
         uid: (e.namespace, e.oid, e.crawl, e.state, e.stop_reason, str(float(e.finished)))
@@ -158,8 +163,7 @@ def test_every_kind_of_life_is_counted_as_it_was(kind: str, tmp_path: Path) -> N
     live(browsertrix, clock, exporter.follow)
     assert counted(exporter.ledger) == accounted(browsertrix.account)
     assert remembered(exporter.ledger) == ended(browsertrix.account)
-    for uid, seconds in browsertrix.account.paused_seconds.items():
-        assert exporter.ledger.memory.finished[uid].paused_seconds == pytest.approx(seconds, abs=1)
+    assert paused(exporter.ledger) == dict(+browsertrix.account.paused_seconds)
     exporter.kill()
 
 
@@ -230,13 +234,45 @@ def test_two_exporters_of_which_one_was_often_down_agree(tmp_path: Path) -> None
     live(browsertrix, clock, between)
     shaky.follow()
 
-    def said(exporter: Exporter) -> set[tuple[str, str, str, float]]:
-        records = exporter.ledger.memory.finished.values()
-        return {(one.uid, one.state, one.stop_reason, one.finished) for one in records}
-
     assert len(said(steady)) >= 9
     assert said(steady) == said(shaky)
     assert counted(steady.ledger) == counted(shaky.ledger)
+    for exporter in (steady, shaky):
+        exporter.kill()
+
+
+def said(exporter: Exporter) -> set[tuple[str, str, str, float, float]]:
+    return {
+        (one.uid, one.state, one.stop_reason, one.finished, one.paused_seconds)
+        for one in exporter.ledger.memory.finished.values()
+    }
+
+
+def test_an_exporter_that_was_down_when_a_crawl_was_resumed_knows_for_how_long_it_was_paused(
+    tmp_path: Path,
+) -> None:
+    clock, cluster, browsertrix = world(4)
+    account = browsertrix.account
+    browsertrix.start("pauses_and_resumes")
+    steady = Exporter(cluster, tmp_path / "steady", clock)
+    shaky = Exporter(cluster, tmp_path / "shaky", clock)
+    down_since = 0.0
+
+    def between() -> None:
+        nonlocal down_since
+        steady.follow()
+        if not account.resumes:
+            shaky.follow()
+        elif not down_since:
+            shaky.kill()
+            down_since = clock.now
+
+    live(browsertrix, clock, between)
+    shaky = Exporter(cluster, tmp_path / "shaky", clock)
+    assert clock.now - down_since > 10
+    assert said(steady) == said(shaky)
+    assert account.paused_seconds.total() > 0
+    assert paused(shaky.ledger) == account.paused_seconds
     for exporter in (steady, shaky):
         exporter.kill()
 

@@ -8,33 +8,66 @@ from exporter.cluster.backoff import Backoff
 from exporter.cluster.connection import Connection
 from exporter.cluster.credentials import Kubeconfig
 from exporter.cluster.reflector import Reflector
+from exporter.history import tallies
 from exporter.history.ledger import Ledger
 from exporter.history.observer import Observer
 from exporter.simulator.apiserver import ApiServer
 from factories import NAMESPACE
-from history.test_account import accounted, counted, ended, remembered, world
+from history.story import Clock
+from history.test_account import accounted, counted, ended, live, paused, remembered, world
+
+
+class Exporter:
+    """An observer behind a reflector; ``stop`` it, and ``start`` it again from its ledger."""
+
+    def __init__(self, server: ApiServer, folder: Path, clock: Clock) -> None:
+        self._server = server
+        self._folder = folder
+        self._clock = clock
+
+    async def start(self) -> None:
+        self.ledger = Ledger.open(self._folder / "history.db", clock=self._clock)
+        self.observer = Observer(self.ledger, (NAMESPACE,), self._clock)
+        kubeconfig = self._server.write_kubeconfig(self._folder / "kubeconfig")
+        self._connection = Connection(Kubeconfig([kubeconfig], None))
+        await self._connection.renew()
+        self.reflector = Reflector(
+            self._connection,
+            NAMESPACE,
+            self.observer,
+            resume=self.observer.resumption(NAMESPACE),
+            backoff=Backoff(first=0.01, most=0.02),
+        )
+        self._task = asyncio.create_task(self.reflector.run())
+
+    async def caught_up(self) -> None:
+        """Wait until everything was told."""
+        cluster = self._server.cluster
+        async with asyncio.timeout(30):
+            while (
+                not self.reflector.synced
+                or int(self.ledger.memory.positions[NAMESPACE]) < cluster.resource_version
+            ):
+                await asyncio.sleep(0.005)
+
+    async def stop(self, *, killed: bool) -> None:
+        """End; when ``killed`` what is not on disk is lost."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._connection.close()
+        if killed:
+            self.ledger.keeper.close()
+        else:
+            self.ledger.close()
 
 
 async def test_streams_cut_and_events_sent_again_change_no_count(tmp_path: Path) -> None:
     clock, cluster, browsertrix = world(5)
     chaos = random.Random(5)
     browsertrix.crawls = 8
-    ledger = Ledger.open(tmp_path / "history.db", clock=clock)
-    observer = Observer(ledger, (NAMESPACE,), clock)
     async with ApiServer(cluster, bookmark_every=0.02) as server:
-        connection = Connection(
-            Kubeconfig([server.write_kubeconfig(tmp_path / "kubeconfig")], None)
-        )
-        await connection.renew()
-        backoff = Backoff(first=0.01, most=0.02)
-        reflector = Reflector(connection, NAMESPACE, observer, backoff=backoff)
-        task = asyncio.create_task(reflector.run())
-
-        async def caught_up() -> None:
-            async with asyncio.timeout(30):
-                while int(ledger.memory.positions.get(NAMESPACE, 0)) < cluster.resource_version:
-                    await asyncio.sleep(0.005)
-
+        exporter = Exporter(server, tmp_path, clock)
+        await exporter.start()
         faults = (
             lambda: server.faults.cut("clean"),
             lambda: server.faults.cut("mid-line"),
@@ -42,25 +75,97 @@ async def test_streams_cut_and_events_sent_again_change_no_count(tmp_path: Path)
             lambda: server.faults.duplicate(5),
             server.faults.garbage,
         )
-        await caught_up()  # what happened before the first list is not counted by anybody
+        await exporter.caught_up()  # what happened before the first list is not counted by anybody
         browsertrix.step(clock.now)
         while browsertrix.next_due is not None:
-            for _ in range(150):
-                if browsertrix.next_due is not None:
-                    clock.now = browsertrix.next_due
-                    browsertrix.step(clock.now)
+            live(browsertrix, clock, lambda: None, 150)
             if len(browsertrix.account.finished) >= 10:
                 browsertrix.crawls = 0
-            await caught_up()
+            await exporter.caught_up()
             chaos.choice(faults)()
             if chaos.random() < 0.3:
                 server.faults.expire_streams()
                 cluster.advance()
-                await caught_up()  # what happens between a 410 and the list is lost
-        await caught_up()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await connection.close()
-    assert counted(ledger) == accounted(browsertrix.account)
-    assert remembered(ledger) == ended(browsertrix.account)
-    ledger.close()
+                await exporter.caught_up()  # what happens between a 410 and the list is lost
+        await exporter.caught_up()
+        await exporter.stop(killed=False)
+    assert counted(exporter.ledger) == accounted(browsertrix.account)
+    assert remembered(exporter.ledger) == ended(browsertrix.account)
+
+
+async def test_what_happened_in_downtimes_is_replayed_and_counted(tmp_path: Path) -> None:
+    """Also where the replay itself is cut, doubled, or ended by a kill."""
+    clock, cluster, browsertrix = world(6)
+    chaos = random.Random(6)
+    browsertrix.crawls = 8
+    for kind in ("pauses_and_resumes", "is_evicted", "pause_expires"):
+        browsertrix.start(kind)
+    account = browsertrix.account
+    missed = {"ends": 0, "exits": 0, "evictions": 0, "pauses": 0, "resumes": 0}
+
+    def happened() -> dict[str, int]:
+        return {
+            "ends": len(account.finished),
+            "exits": account.exits.total(),
+            "evictions": account.evictions.total(),
+            "pauses": account.pauses.total(),
+            "resumes": account.resumes.total(),
+        }
+
+    async with ApiServer(cluster, bookmark_every=0.02) as server:
+        exporter = Exporter(server, tmp_path, clock)
+        await exporter.start()
+        await exporter.caught_up()
+        browsertrix.step(clock.now)
+        while browsertrix.next_due is not None:
+            live(browsertrix, clock, lambda: None, chaos.randrange(200))
+            if chaos.random() < 0.7:
+                await exporter.caught_up()
+            await exporter.stop(killed=chaos.random() < 0.7)
+            before = happened()
+            live(browsertrix, clock, lambda: None, chaos.randrange(800))
+            for name, count in happened().items():
+                missed[name] += count - before[name]
+            if len(account.finished) >= 12:
+                browsertrix.crawls = 0
+            server.faults.duplicate(chaos.choice((0, 50)))
+            if chaos.random() < 0.3:
+                server.faults.refuse(503, 2, only="watch")
+            await exporter.start()
+            if chaos.random() < 0.3:
+                await asyncio.sleep(0.05)
+                server.faults.cut(chaos.choice(("clean", "mid-line", "reset")))
+            if chaos.random() < 0.7:
+                await exporter.caught_up()
+        await exporter.caught_up()
+        await exporter.stop(killed=False)
+    assert counted(exporter.ledger) == accounted(account)
+    assert remembered(exporter.ledger) == ended(account)
+    assert paused(exporter.ledger) == dict(+account.paused_seconds)
+    assert all(missed.values()), missed
+
+
+async def test_a_downtime_that_the_server_has_forgotten_makes_the_missing_vanish(
+    tmp_path: Path,
+) -> None:
+    clock, cluster, browsertrix = world(3)
+    browsertrix.crawls = 10
+    async with ApiServer(cluster, bookmark_every=0.02) as server:
+        exporter = Exporter(server, tmp_path, clock)
+        await exporter.start()
+        live(browsertrix, clock, lambda: None, 400)
+        await exporter.caught_up()
+        await exporter.stop(killed=False)
+        alive = {uid for uid, facts in exporter.ledger.memory.facts.items() if not facts.ending}
+        browsertrix.crawls = 0
+        live(browsertrix, clock, lambda: None, 3000)
+        cluster.compact()
+        await exporter.start()
+        await exporter.caught_up()
+        there = {one["metadata"]["uid"] for one in cluster.objects()}
+        finished = exporter.ledger.memory.finished
+        assert {uid for uid, one in finished.items() if one.state == "unknown"} == alive - there
+        assert alive - there
+        assert counted(exporter.ledger)[tallies.VANISHED, (NAMESPACE,)] == len(alive - there)
+        assert exporter.reflector.stats.lists == 1
+        await exporter.stop(killed=True)

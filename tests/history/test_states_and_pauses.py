@@ -1,5 +1,6 @@
 """What is told of a crawl itself: states, start, pauses, scaling, restarts; each once."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from exporter.history.happenings import (
     Started,
     StateEntered,
 )
-from factories import ABSENT, UPDATED_EPOCH, crawljob, to_wire
+from factories import ABSENT, CREATED, UPDATED_EPOCH, crawljob, to_wire
 from history.story import NOW, Told
 
 CREATED_EPOCH = UPDATED_EPOCH - 960
@@ -122,6 +123,37 @@ def test_a_pause_is_told_from_its_request_to_its_end() -> None:
     assert told.status(NOW + 60) == [Resumed(NOW + 60, NOW + 60 - PAUSED_EPOCH)]
     assert told.facts.paused_seconds == NOW + 60 - PAUSED_EPOCH
     assert told.status(NOW + 90) == []
+
+
+def written_at(moment: str) -> dict[str, object]:
+    return {"managedFields": [{"manager": "OpenAPI-Generator", "time": moment}]}
+
+
+def test_a_resume_has_the_moment_the_api_server_noted() -> None:
+    told = known(spec={"pausedAt": PAUSED_AT})
+    resumed = Resumed(PAUSED_EPOCH + 100, 100)
+    moment = datetime.fromtimestamp(PAUSED_EPOCH + 100, UTC).isoformat()
+    assert told.status(NOW + 5000, metadata=written_at(moment)) == [resumed]
+    assert told.facts.paused_seconds == 100
+
+
+def test_the_api_servers_clock_counts_where_it_is_a_little_ahead() -> None:
+    told = known(spec={"pausedAt": PAUSED_AT})
+    moment = datetime.fromtimestamp(NOW + 30, UTC).isoformat()
+    assert told.status(NOW, metadata=written_at(moment)) == [
+        Resumed(NOW + 30, NOW + 30 - PAUSED_EPOCH)
+    ]
+
+
+@pytest.mark.parametrize("moment", ["2099-01-01T00:00:00Z", "soon"])
+def test_a_resume_at_no_possible_moment_is_now(moment: str) -> None:
+    told = known(spec={"pausedAt": PAUSED_AT})
+    assert told.status(NOW, metadata=written_at(moment)) == [Resumed(NOW, NOW - PAUSED_EPOCH)]
+
+
+def test_a_resume_is_never_before_its_pause() -> None:
+    told = known(spec={"pausedAt": PAUSED_AT})
+    assert told.status(NOW, metadata=written_at(CREATED)) == [Resumed(PAUSED_EPOCH, 0)]
 
 
 def test_pauses_add_up() -> None:

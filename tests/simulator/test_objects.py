@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api_client import Client, job, jobs
+from api_client import NOW, Client, job, jobs
 from exporter.simulator import Cluster
 from exporter.simulator.errors import ApiError
 from exporter.simulator.updates import merge_patch
@@ -90,7 +90,62 @@ async def test_what_the_server_set_cannot_be_changed(cluster: Cluster, client: C
         **made["metadata"],
         "labels": {"role": "job"},
         "resourceVersion": patched["metadata"]["resourceVersion"],
+        "managedFields": patched["metadata"]["managedFields"],
     }
+
+
+async def test_who_wrote_what_and_when_is_noted(cluster: Cluster, client: Client) -> None:
+    value = job("a")
+    value["metadata"]["managedFields"] = [{"manager": "a client cannot set this"}]
+    await client.ask("POST", jobs(), value)
+    cluster.clock = lambda: NOW + 60
+    cluster.patch(
+        "crawlers", "a", {"status": {"state": "running", "podStatus": {"p": {}}}}, status=True
+    )
+    cluster.patch("crawlers", "a", {"metadata": {"finalizers": ["one"]}}, manager="metacontroller")
+    cluster.patch("crawlers", "a", {"spec": {"pausedAt": ""}}, moment=NOW + 90)
+    _, made = await client.ask("PATCH", jobs(name="a"), {"spec": {"scale": 9}}, fieldManager="me")
+    noted = made["metadata"]["managedFields"]
+    assert {(one["operation"], one["fieldsType"]) for one in noted} == {("Update", "FieldsV1")}
+    assert {one["apiVersion"] for one in noted} == {"btrix.cloud/v1"}
+    assert [
+        (one["manager"], one.get("subresource"), one["time"], one["fieldsV1"]) for one in noted
+    ] == [
+        (
+            "Python",
+            None,
+            "2025-05-21T12:00:00Z",
+            {"f:spec": {".": {}, "f:scale": {}, "f:id": {}}, "f:metadata": {"f:labels": {".": {}}}},
+        ),
+        (
+            "metacontroller",
+            "status",
+            "2025-05-21T12:01:00Z",
+            {"f:status": {".": {}, "f:state": {}, "f:podStatus": {".": {}, "f:p": {}}}},
+        ),
+        (
+            "metacontroller",
+            None,
+            "2025-05-21T12:01:00Z",
+            {"f:metadata": {"f:finalizers": {}}},
+        ),
+        ("OpenAPI-Generator", None, "2025-05-21T12:01:30Z", {"f:spec": {"f:pausedAt": {}}}),
+        ("me", None, "2025-05-21T12:01:00Z", {"f:spec": {"f:scale": {}}}),
+    ]
+
+
+def test_each_writer_has_one_entry_with_its_last_moment(cluster: Cluster) -> None:
+    cluster.create(job("a"), moment=NOW)
+    for second in (1, 2):
+        cluster.patch("crawlers", "a", {"spec": {f"s{second}": 1}}, moment=NOW + second)
+        cluster.patch("crawlers", "a", {"status": {"n": second}}, status=True, moment=NOW + 10)
+    backend, operator = cluster.get("crawlers", "a")["metadata"]["managedFields"]
+    if backend.get("subresource"):
+        backend, operator = operator, backend
+    assert backend["time"] == "2025-05-21T12:00:02Z"
+    assert backend["fieldsV1"]["f:spec"].keys() == {".", "f:id", "f:scale", "f:s1", "f:s2"}
+    assert operator["time"] == "2025-05-21T12:00:10Z"
+    assert operator["fieldsV1"] == {"f:status": {".": {}, "f:n": {}}}
 
 
 async def test_a_write_that_changes_nothing_is_no_event(cluster: Cluster, client: Client) -> None:
