@@ -5,13 +5,11 @@ from typing import Final
 
 from exporter.simulator import Browsertrix
 from exporter.simulator.crawl import Crawl
-from exporter.simulator.lives import KINDS, Kind
+from exporter.simulator.lives import Kind
 from exporter.simulator.stages import Life, begin, end, pause, resume, run
 
 HOURS: Final = 6
 _HOUR: Final = 3600.0
-
-_HARD: Final = "has_a_hard_day"
 
 
 def _has_a_hard_day(crawl: Crawl) -> Life:
@@ -61,7 +59,7 @@ def _has_a_hard_day(crawl: Crawl) -> Life:
     yield from end(crawl)
 
 
-KINDS.setdefault(_HARD, Kind(_has_a_hard_day, 0, {}))  # of no weight: it never comes by itself
+_HARD: Final = Kind(_has_a_hard_day, 0, {})
 
 Entrance = tuple[float, Callable[[], object]]
 """When (seconds from the beginning) a crawl is to be started, and what starts it."""

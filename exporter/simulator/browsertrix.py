@@ -14,7 +14,7 @@ from typing import Any, Final
 from exporter.simulator.account import Account
 from exporter.simulator.cluster import Cluster
 from exporter.simulator.crawl import Crawl, World
-from exporter.simulator.lives import KINDS
+from exporter.simulator.lives import KINDS, Kind
 from exporter.simulator.manifest import Traits, random_uuid, seeded
 from exporter.simulator.stages import Life
 
@@ -82,13 +82,15 @@ class Browsertrix:
         """When (real seconds since 1970) something happens next; None when nothing will."""
         return self._agenda[0][0] if self._agenda else None
 
-    def start(self, kind: str, **overrides: Any) -> Crawl:
+    def start(self, kind: str | Kind, **overrides: Any) -> Crawl:
         """Start a life of this kind now; overrides are fields of ``Traits``.
 
-        Raises ValueError for a kind there is none of.
+        Raises ValueError for a name that no kind has.
         """
-        if kind not in KINDS:
-            raise ValueError(f"no kind of life is called {kind}; there are: {', '.join(KINDS)}")
+        if isinstance(kind, str):
+            if kind not in KINDS:
+                raise ValueError(f"no kind of life is called {kind}; there are: {', '.join(KINDS)}")
+            kind = KINDS[kind]
         self._now = max(self._now, self._clock())
         return self._start(kind, overrides)
 
@@ -125,9 +127,9 @@ class Browsertrix:
         if len(self.live) < self.crawls:
             rng = seeded(self._seed, "kind", self._started)
             weights = [kind.weight for kind in KINDS.values()]
-            self._start(rng.choices(list(KINDS), weights)[0], {})
+            self._start(rng.choices(list(KINDS.values()), weights)[0], {})
 
-    def _start(self, kind: str, overrides: dict[str, Any]) -> Crawl:
+    def _start(self, kind: Kind, overrides: dict[str, Any]) -> Crawl:
         rng = seeded(self._seed, "crawl", self._started)
         self._started += 1
         pods = rng.choices((1, 2, 3, 4), (3, 4, 2, 1))[0]
@@ -143,10 +145,10 @@ class Browsertrix:
             "pages": int(work * pods * rng.uniform(0.1, 0.5)),
             "page_size": rng.randrange(200_000, 3_000_000),
         }
-        traits = Traits(**{**chosen, **KINDS[kind].traits, **overrides})
+        traits = Traits(**{**chosen, **kind.traits, **overrides})
         crawl = Crawl(self._world, traits, rng, self._now)
         self.live[crawl.uid] = crawl
-        self._go_on(crawl, KINDS[kind].live(crawl))
+        self._go_on(crawl, kind.live(crawl))
         self._after(self._sync_every, lambda: self._sync(crawl))
         return crawl
 
