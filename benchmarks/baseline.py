@@ -7,6 +7,7 @@ prometheus_client's own aiohttp handler. ``python -m benchmarks.baseline --crawl
 import argparse
 import asyncio
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from prometheus_client.registry import Collector
 from exporter.crawljob import CrawlJob, derived, parse_value
 from exporter.metrics import catalog
 from exporter.metrics.catalog import CrawlFamily, Fleet, FleetFamily, PodFamily
+from exporter.metrics.catalog.family import Reading
 from exporter.simulator.fleet import fleet
 
 
@@ -31,18 +33,26 @@ class CrawlJobs(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        pods = [(_identity(job), list(derived.pods(job))) for job in self._jobs]
+        now = time.time()
+        crawls = [(_identity(job), job) for job in self._jobs]
+        pods = [((*who, pod.name), pod) for who, job in crawls for pod in derived.pods(job)]
+        told: dict[object, list[tuple[tuple[str, ...], tuple[Reading, ...]]]] = {}
         for family in catalog():
             metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
             match family:
                 case CrawlFamily():
-                    for job in self._jobs:
-                        _add(metric, _identity(job), family.value(job))
+                    for who, job in crawls:
+                        since = family.since(job) if family.since else None
+                        _add(metric, who, family.value(job) if since is None else now - since)
                 case PodFamily():
-                    for identity, every in pods:
-                        for pod in every:
-                            if pod.exists or family.of_gone_pods:
-                                _add(metric, (*identity, pod.name), family.value(pod))
+                    if family.read not in told:  # each pod once for all that is read together
+                        told[family.read] = [
+                            (who, family.read(pod))
+                            for who, pod in pods
+                            if pod.exists or family.of_gone_pods
+                        ]
+                    for who, readings in told[family.read]:
+                        _add(metric, who, readings[family.place])
                 case FleetFamily():
                     for words, value in family.samples(_fleet(self._jobs)):
                         metric.add_metric(words, value)
@@ -55,7 +65,7 @@ def _identity(job: CrawlJob) -> tuple[str, str, str]:
     return job.metadata.namespace, derived.org_id(job), derived.crawl_id(job)
 
 
-def _add(metric: GaugeMetricFamily, identity: tuple[str, ...], reading: object) -> None:
+def _add(metric: GaugeMetricFamily, identity: tuple[str, ...], reading: Reading) -> None:
     if reading is None:
         return
     value, *words = reading if isinstance(reading, tuple) else (reading,)
