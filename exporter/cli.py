@@ -6,6 +6,7 @@ exporter. A command's room is imported when it runs: ``--version`` need not wait
 
 import argparse
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ WRONG_USE: Final = 2
 
 
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
+    gc.disable()  # until all is imported: nothing of that is garbage
     from exporter.app import serve  # noqa: PLC0415 - see the module's docstring
 
     return _run(serve(settings))

@@ -51,7 +51,8 @@ class Unwritten:
 
     facts: set[str] = field(default_factory=set)
     finished: set[str] = field(default_factory=set)
-    log: list[tuple[Any, ...]] = field(default_factory=list)
+    log: list[tuple[float, tuple[str, str, str, str], Happening]] = field(default_factory=list)
+    """When each was noticed, of which crawl, and what; rows are made only when they are written."""
     rest: bool = False
     """Positions, source or the number of dropped ones."""
     prune: float | None = None
@@ -59,19 +60,8 @@ class Unwritten:
 
     def note(self, facts: Facts, happenings: Iterable[Happening], noticed: float) -> None:
         """Keep happenings for the log."""
-        for happening in happenings:
-            self.log.append(
-                (
-                    noticed,
-                    happening.at,
-                    facts.uid,
-                    facts.namespace,
-                    facts.oid,
-                    facts.crawl,
-                    happening.kind,
-                    _encode(happening.detail()),
-                )
-            )
+        who = (facts.uid, facts.namespace, facts.oid, facts.crawl)
+        self.log += [(noticed, who, happening) for happening in happenings]
         del self.log[:-LONGEST_LOG]
 
     def size(self, tallies: Tallies) -> int:
@@ -130,7 +120,13 @@ def recall(store: Store) -> Memory:
 
 def _log(unwritten: Unwritten) -> Iterator[Statement]:
     if unwritten.log:
-        yield _LOG, unwritten.log
+        yield (
+            _LOG,
+            [
+                (noticed, what.at, *who, what.kind, _encode(what.detail()))
+                for noticed, who, what in unwritten.log
+            ],
+        )
     if unwritten.prune is not None:
         yield _PRUNE_LOG, [(unwritten.prune,)]
 

@@ -1,0 +1,52 @@
+"""What deploy/ asks of a cluster: the least it needs, and what the exporter expects there."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.settings import DEFAULT_PORT
+from tools import ROOT
+
+
+@pytest.fixture
+def objects() -> dict[str, Any]:
+    documents = yaml.safe_load_all((ROOT / "deploy" / "kubernetes.yaml").read_text())
+    return {document["kind"]: document for document in documents}
+
+
+def test_it_may_list_and_watch_crawljobs_and_nothing_else(objects: dict[str, Any]) -> None:
+    assert objects["Role"]["rules"] == [
+        {"apiGroups": ["btrix.cloud"], "resources": ["crawljobs"], "verbs": ["list", "watch"]}
+    ]
+    assert "ClusterRole" not in objects
+
+
+def test_it_runs_without_privileges_on_a_read_only_root(objects: dict[str, Any]) -> None:
+    pod = objects["StatefulSet"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_the_history_lies_on_a_volume_of_its_own(objects: dict[str, Any]) -> None:
+    spec = objects["StatefulSet"]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    (claim,) = spec["volumeClaimTemplates"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    folder = mounts[claim["metadata"]["name"]]
+    assert f"--history.path={folder}/history.db" in container["args"]
+
+
+def test_the_port_is_the_default_one_throughout(objects: dict[str, Any]) -> None:
+    (container,) = objects["StatefulSet"]["spec"]["template"]["spec"]["containers"]
+    service = objects["Service"]
+    assert container["ports"] == [{"name": "metrics", "containerPort": DEFAULT_PORT}]
+    assert service["spec"]["ports"][0]["port"] == DEFAULT_PORT
+    assert service["metadata"]["annotations"]["prometheus.io/port"] == str(DEFAULT_PORT)
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
