@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from benchmarks import blocking, changes, processes, scraping
+from benchmarks import blocking, changes, processes, remembering, scraping
 from exporter.metrics.catalog import CATALOG, Group
 
 _ROUNDS = 3
@@ -37,7 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--crawls", type=int, default=10_000, help="(default: %(default)s)")
     crawls: int = parser.parse_args().crawls
-    figures = [_change(), _remembered_change()]
+    figures = [_change(), _remembered_change(), _recall()]
     with processes.simulator(0) as (_, nobody), processes.exporter(nobody) as empty:
         empty.wait_until_ready()
         scraping.get(empty.port, "/metrics", gzip=True)
@@ -79,6 +79,16 @@ def _remembered_change() -> Figure:
         "< 0.35 ms",
         f"{seconds * 1e3:.3f} ms",
         seconds < 0.35e-3,
+    )
+
+
+def _recall() -> Figure:
+    seconds = remembering.seconds_to_open()
+    return Figure(
+        f"opening a ledger of {remembering.FINISHED} finished crawls",
+        "< 2 s",
+        f"{seconds:.2f} s",
+        seconds < 2,
     )
 
 

@@ -136,10 +136,10 @@ async def _url(log: Path, process: asyncio.subprocess.Process) -> str:
 
 
 async def _ended(process: asyncio.subprocess.Process, log: Path) -> None:
-    if process.returncode is None:
+    if process.returncode is None:  # else the test has ended it, and looked how
         process.terminate()
-    async with asyncio.timeout(PATIENCE):
-        assert await process.wait() == 0, log.read_text()
+        async with asyncio.timeout(PATIENCE):
+            assert await process.wait() == 0, log.read_text()
     assert "Traceback" not in log.read_text()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -243,3 +244,53 @@ async def test_sigterm_ends_it_quickly_and_cleanly(
     exporter.process.terminate()
     async with asyncio.timeout(10):
         assert await exporter.process.wait() == 0
+
+
+async def test_a_second_exporter_on_the_same_history_is_refused(
+    server: ApiServer, start: Start, tmp_path: Path
+) -> None:
+    kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
+    ledger = str(tmp_path / "history.db")
+    first = await start(kubeconfig, "--history.path", ledger)
+    second = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "exporter", "--kubeconfig", str(kubeconfig)),
+        *("--web.listen-address", "127.0.0.1:0", "--history.path", ledger),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await second.communicate()
+    assert second.returncode == 1
+    assert said.decode().count("\n") == 1
+    assert f"process {first.process.pid}" in said.decode()
+    assert (await first.get("/livez"))[0] == 200
+
+
+async def test_a_restart_goes_on_counting_where_the_last_one_stopped(
+    server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path
+) -> None:
+    kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
+    ledger = str(tmp_path / "history.db")
+    over = {"state": "complete", "stopReason": "size-limit", "finished": "2026-01-01T00:00:00Z"}
+    ended = {"state": "complete", "stop_reason": "size-limit"}
+    for crawl in ("before", "meanwhile"):
+        cluster.create(crawljob(crawl=crawl, status={"state": "running"}))
+    first = await start(kubeconfig, "--history.path", ledger, "--history.retention", "3650d")
+    await first.until_ready()
+    cluster.patch("crawlers", "crawljob-before", {"status": over}, status=True)
+    await first.until(
+        lambda scrape: scrape.value("browsertrix_crawls_finished_total", **ended) == 1
+    )
+    first.process.kill()
+    await first.process.wait()
+    cluster.patch("crawlers", "crawljob-meanwhile", {"status": over}, status=True)
+    for crawl in ("before", "meanwhile"):
+        cluster.delete("crawlers", f"crawljob-{crawl}")
+        cluster.patch("crawlers", f"crawljob-{crawl}", {"metadata": {"finalizers": None}})
+    second = await start(kubeconfig, "--history.path", ledger, "--history.retention", "3650d")
+    await second.until_ready()
+    scrape = await second.scrape()
+    assert scrape.value("browsertrix_crawls_finished_total", **ended) == 2
+    assert scrape.value("browsertrix_crawls_vanished_total") == 0
+    for crawl in ("before", "meanwhile"):
+        moment = scrape.value("browsertrix_crawl_finished_timestamp_seconds", crawl=crawl, **ended)
+        assert moment == 1767225600
+    assert not scrape.of("browsertrix_crawl_state")
