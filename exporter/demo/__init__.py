@@ -6,10 +6,11 @@ exporter cannot tell it from a cluster.
 
 import asyncio
 import secrets
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,8 @@ from typing import Final
 
 from exporter.app import serve
 from exporter.crawljob.derived import DEFAULT_PAUSE_LIMIT
+from exporter.demo.monitoring import monitoring
+from exporter.demo.programs import end, free_port
 from exporter.settings import Settings
 
 CRAWLS: Final = 25
@@ -28,26 +31,52 @@ _LONGEST_PAUSE: Final = 600.0
 
 async def demo(settings: Settings, *, speed: float, seed: int) -> None:
     """Serve a simulated cluster until SIGTERM or SIGINT; raises as ``serve`` does."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - this runs in one
+    ended = False
+
+    def leave() -> None:
+        nonlocal ended
+        ended = True
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):  # until the exporter takes them over
+        asyncio.get_running_loop().add_signal_handler(number, leave)
+    try:
+        await _demo(settings, speed, seed)
+    except asyncio.CancelledError:
+        if not ended:
+            raise
+
+
+async def _demo(settings: Settings, speed: float, seed: int) -> None:
     pause_limit = min(DEFAULT_PAUSE_LIMIT / speed, _LONGEST_PAUSE)
-    with TemporaryDirectory(prefix="browsertrix-demo-") as folder:
-        kubeconfig = Path(folder, "kubeconfig")
-        async with _simulator(kubeconfig, speed, seed, pause_limit) as url:
-            where = settings.listen_addresses[0].url
+    where, *others = settings.listen_addresses
+    where = replace(where, port=where.port or free_port())  # else nobody could be told it
+    with TemporaryDirectory(prefix="browsertrix-demo-") as name:
+        folder = Path(name)
+        kubeconfig = folder / "kubeconfig"
+        history = settings.history_path or folder / "history.db"
+        async with (
+            monitoring(folder, where.url, settings.telemetry_path) as alerts,
+            _simulator(kubeconfig, speed, seed, pause_limit) as url,
+        ):
             sys.stderr.write(
                 f"A simulated Browsertrix lives at {url}, {speed:g} times faster than in life;\n"
                 f"paused crawls expire after {pause_limit:.0f} s. Look at what the exporter makes "
                 f"of it, and stop with Ctrl-C:\n\n"
-                f"    curl {where}{settings.telemetry_path}\n"
-                f"    browsertrix-exporter history --history.path "
-                f"{settings.history_path or Path(folder, 'history.db')}\n"
+                f"    curl {where.url}{settings.telemetry_path}\n"
+                f"    browsertrix-exporter history --history.path {history}\n"
                 f"    kubectl --kubeconfig {kubeconfig} get crawljobs\n\n"
+                f"{alerts}\n"
             )
             await serve(
                 replace(
                     settings,
                     kubeconfig=kubeconfig,
                     pause_limit=pause_limit,
-                    history_path=settings.history_path or Path(folder, "history.db"),
+                    history_path=history,
+                    listen_addresses=(where, *others),
                 )
             )
 
@@ -68,9 +97,7 @@ async def _simulator(
     try:
         yield await _first_line(process)
     finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+        await end(process)
 
 
 async def _first_line(process: Process) -> str:

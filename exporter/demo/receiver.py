@@ -1,0 +1,67 @@
+"""Who is notified: a webhook that takes what Alertmanager sends, for a log or a test to show.
+
+The form is https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+_LARGEST: Final = 16 * 1024 * 1024
+"""Bytes of one notification: some thousand alerts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One alert of one delivery."""
+
+    receiver: str
+    firing: bool
+    """Else it is resolved."""
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+
+
+class _Alert(BaseModel):
+    status: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+
+
+class _Delivery(BaseModel):
+    alerts: list[_Alert]
+
+
+@asynccontextmanager
+async def receiver(told: Callable[[Notification], None]) -> AsyncIterator[str]:
+    """Take deliveries on a free port of 127.0.0.1; gives the URL below which they are expected."""
+
+    async def take(request: web.Request) -> web.Response:
+        try:
+            delivery = _Delivery.model_validate_json(await request.read())
+        except ValidationError:
+            raise web.HTTPBadRequest(text="this is no notification of Alertmanager\n") from None
+        for alert in delivery.alerts:
+            told(
+                Notification(
+                    request.match_info["receiver"],
+                    alert.status == "firing",
+                    alert.labels,
+                    alert.annotations,
+                )
+            )
+        return web.Response()
+
+    app = web.Application(client_max_size=_LARGEST)
+    app.router.add_post("/{receiver}", take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
