@@ -4,29 +4,19 @@
 """
 
 import os
-import shutil
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from exporter.demo import programs
+
 ROOT: Final = Path(__file__).resolve().parent.parent
-_FETCHED: Final = ROOT / ".tools" / "usr" / "bin"
-_NAMES_IN_DEBIAN: Final = {"alertmanager": "prometheus-alertmanager"}
-
-
-def find_tool(name: str) -> Path | None:
-    """Find a program on PATH, or among those that ``make tools`` fetched."""
-    for candidate in (name, _NAMES_IN_DEBIAN.get(name, name)):
-        found = shutil.which(candidate) or shutil.which(candidate, path=str(_FETCHED))
-        if found:
-            return Path(found)
-    return None
 
 
 def require_tool(name: str) -> Path:
     """Find a program or skip the test; under CI a missing one is a failure, not a silent gap."""
-    found = find_tool(name)
+    found = programs.find(name, ROOT)
     if found is not None:
         return found
     reason = f"{name} is not installed; `make tools` brings it"

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -15,8 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from dashboards.rehearsal.record import SCRAPE_EVERY, Recording, record
+from exporter.demo import programs
+from exporter.demo.configurations import RULES, shipped
 
-_RULES: Final = Path(__file__).parents[2] / "alerts" / "browsertrix.rules.yaml"
 _PATIENCE: Final = 60.0
 """Seconds for Prometheus to begin to answer."""
 
@@ -73,10 +72,11 @@ def stage(
 ) -> Iterator[Prometheus]:
     """Record hours of history in ``folder`` and run Prometheus over it.
 
-    The programs are those on PATH unless they are named. Raises ProgramMissingError.
+    The programs are those on PATH or fetched by ``make tools``, unless they are named. Raises
+    ProgramMissingError.
     """
     server, tool = _program("prometheus", prometheus), _program("promtool", promtool)
-    text, data = folder / "history.om", folder / "tsdb"
+    text, data = folder / "history.om", folder / "prometheus"
     with text.open("wb") as target:
         recording = record(target, folder, time.time() // 60 * 60)
     subprocess.run(  # noqa: S603 - a program of the developer's
@@ -87,7 +87,7 @@ def stage(
     text.unlink()
     rules = {
         "global": {"evaluation_interval": "1s"},
-        "rule_files": [str(_RULES)],
+        "rule_files": [str(shipped(RULES))],
     }
     with _running(server, folder, rules) as url:
         alerts_at = _wait_for_alerts(url)
@@ -98,30 +98,19 @@ def stage(
 
 @contextlib.contextmanager
 def _running(
-    server: str, folder: Path, configuration: dict[str, Any], *flags: str
+    server: Path, folder: Path, configuration: dict[str, Any], *flags: str
 ) -> Iterator[str]:
     """Run Prometheus; gives its URL once it answers."""
-    file, log = folder / "prometheus.yml", folder / "prometheus.log"
-    file.write_text(json.dumps(configuration))  # which is YAML, too
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with log.open("wb") as stderr:
+    program = programs.prometheus(
+        server, folder, configuration, "--storage.tsdb.retention.time=10y", *flags
+    )
+    with program.log.open("wb") as stderr:
         process = subprocess.Popen(  # noqa: S603 - a program of the developer's
-            [
-                server,
-                f"--config.file={file}",
-                f"--storage.tsdb.path={folder / 'tsdb'}",
-                "--storage.tsdb.retention.time=10y",
-                f"--web.listen-address=127.0.0.1:{port}",
-                *flags,
-            ],
-            stderr=stderr,
+            program.command, cwd=program.directory, stderr=stderr
         )
-    url = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_ready(url, process, log)
-        yield url
+        _wait_until_ready(program.url, process, program.log)
+        yield program.url
     finally:
         process.terminate()
         process.wait()
@@ -143,8 +132,8 @@ def _wait_for_alerts(url: str) -> float:
     raise RuntimeError("no alert fires, though crawls have ended badly")
 
 
-def _program(name: str, given: Path | None) -> str:
-    found = str(given) if given is not None else shutil.which(name)
+def _program(name: str, given: Path | None) -> Path:
+    found = given or programs.find(name, Path())
     if found is None:
         raise ProgramMissingError(
             f"{name} is not on PATH; `make tools` brings it to .tools/usr/bin"

@@ -84,6 +84,7 @@ def test_without_prometheus_it_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(ProgramMissingError, match="prometheus is not on PATH"), stage(tmp_path):
         pass
     monkeypatch.setattr("sys.argv", ["pictures", "--to", str(tmp_path / "img")])

@@ -1,96 +1,14 @@
 """A real Prometheus scrapes the exporter, and answers what an operator would ask."""
 
-import asyncio
-import contextlib
-import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
-import yaml
 
-from end_to_end.conftest import PATIENCE, Start
+from end_to_end.conftest import Start
+from exporter.demo.configurations import scraping
 from exporter.simulator import ApiServer, Cluster
 from factories import GIB, crawler_pod, crawljob
-from tools import require_tool
-
-
-class Prometheus:
-    """One that scrapes a target every half a second."""
-
-    def __init__(self, url: str, session: aiohttp.ClientSession, log: Path) -> None:
-        self.url = url
-        self.log = log
-        self._session = session
-
-    async def get(self, path: str, **parameters: str) -> Any:
-        async with self._session.get(f"{self.url}/api/v1/{path}", params=parameters) as response:
-            answer = await response.json()
-            assert answer["status"] == "success", answer
-            return answer["data"]
-
-    async def query(self, expression: str) -> dict[tuple[tuple[str, str], ...], float]:
-        data = await self.get("query", query=expression)
-        return {
-            tuple(sorted(one["metric"].items())): float(one["value"][1]) for one in data["result"]
-        }
-
-    async def one(self, expression: str) -> float | None:
-        """The value of an expression with one result; None while there is none."""
-        found = list((await self.query(expression)).values())
-        assert len(found) <= 1, found
-        return found[0] if found else None
-
-    async def until(self, expression: str, value: float) -> None:
-        answer: float | None = None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
-                while (answer := await self.one(expression)) != value:
-                    await asyncio.sleep(0.1)
-                return
-        raise AssertionError(f"{expression}: {answer}; log:\n{self.log.read_text()[-3000:]}")
-
-
-@contextlib.asynccontextmanager
-async def prometheus(target: str, folder: Path) -> AsyncIterator[Prometheus]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    configuration = folder / "prometheus.yml"
-    job = {
-        "job_name": "browsertrix",
-        "honor_labels": True,
-        "scrape_interval": "500ms",
-        "scrape_timeout": "500ms",
-        "static_configs": [{"targets": [target]}],
-    }
-    configuration.write_text(yaml.safe_dump({"scrape_configs": [job]}))
-    log = folder / "prometheus.log"
-    with log.open("wb") as stderr:
-        process = await asyncio.create_subprocess_exec(
-            require_tool("prometheus"),
-            f"--config.file={configuration}",
-            f"--storage.tsdb.path={folder / 'tsdb'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-            stderr=stderr,
-        )
-    try:
-        async with aiohttp.ClientSession() as session:
-            url = f"http://127.0.0.1:{port}"
-            async with asyncio.timeout(PATIENCE):
-                while True:
-                    assert process.returncode is None, log.read_text()
-                    with contextlib.suppress(aiohttp.ClientError):
-                        async with session.get(f"{url}/-/ready") as response:
-                            if response.status == 200:
-                                break
-                    await asyncio.sleep(0.05)
-            yield Prometheus(url, session, log)
-    finally:
-        process.terminate()
-        await process.wait()
+from prometheus import prometheus
 
 
 @pytest.mark.timeout(180)
@@ -108,8 +26,8 @@ async def test_a_real_prometheus_gets_what_the_cluster_says(
     exporter = await start(server.write_kubeconfig(tmp_path / "kubeconfig"))
     await exporter.until_ready()
 
-    async with prometheus(exporter.url.removeprefix("http://"), tmp_path) as prom:
-        await prom.until('up{job="browsertrix"}', 1)
+    async with prometheus(scraping([exporter.url], "500ms"), tmp_path) as prom:
+        await prom.until('up{job="browsertrix-exporter"}', 1)
         await prom.until('browsertrix_crawls{namespace="crawlers",state="running"}', 1)
         assert await prom.one('browsertrix_crawls{state="paused"}') == 1
         assert await prom.one('browsertrix_crawls{state="failed"}') == 0
