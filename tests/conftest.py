@@ -1,11 +1,14 @@
-"""An API server for the tests that can run on the simulator and on a real one."""
+"""What tests of several rooms share: API servers to run on, and a word to say at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Final
 
 import pytest
 
 from cluster.apis import Api, Real, Simulated
 from exporter.simulator import ApiServer
+
+_SAID: Final = pytest.StashKey[list[str]]()
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +35,16 @@ async def api(anywhere: Real | None, server: ApiServer) -> Api:
         return Simulated(server)
     await anywhere.clear()
     return anywhere
+
+
+@pytest.fixture
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Print a line at the end, also where all tests pass."""
+    return request.config.stash.setdefault(_SAID, []).append
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    for text in config.stash.get(_SAID, []):
+        terminalreporter.write_line(text)

@@ -59,11 +59,11 @@ class Prometheus:
 
 @contextlib.asynccontextmanager
 async def prometheus(
-    configuration: dict[str, Any], folder: Path, port: int = 0
+    configuration: dict[str, Any], folder: Path, *flags: str, port: int = 0
 ) -> AsyncIterator[Prometheus]:
     """Run one until the end of the block; what is in ``folder`` from before is taken up."""
     executable = require_tool("prometheus")
-    program = programs.prometheus(executable, folder, configuration, port=port)
+    program = programs.prometheus(executable, folder, configuration, *flags, port=port)
     async with programs.running(program) as process, aiohttp.ClientSession() as session:
         async with asyncio.timeout(PATIENCE):
             while True:

@@ -1,8 +1,8 @@
 """The dashboards as Grafana would import them, and a Prometheus to ask everything of."""
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,8 +11,6 @@ from dashboards.rehearsal import Prometheus, stage
 from tools import require_tool
 
 Dashboard = dict[str, Any]
-
-_SAID: Final = pytest.StashKey[list[str]]()
 
 
 def _committed() -> list[Dashboard]:
@@ -38,16 +36,3 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
     programs = {name: require_tool(name) for name in ("prometheus", "promtool")}
     with stage(tmp_path_factory.mktemp("rehearsal"), **programs) as running:
         yield running
-
-
-@pytest.fixture
-def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Print a line at the end, also where all tests pass."""
-    return request.config.stash.setdefault(_SAID, []).append
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    for text in config.stash.get(_SAID, []):
-        terminalreporter.write_line(text)

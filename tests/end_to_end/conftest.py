@@ -109,13 +109,13 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         number = 0
 
-        async def starting(kubeconfig: Path, *flags: str) -> Process:
+        async def starting(kubeconfig: Path, *flags: str, listen: str = "127.0.0.1:0") -> Process:
             nonlocal number
             number += 1
             log = tmp_path / f"exporter-{number}.log"
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "exporter", "--kubeconfig", str(kubeconfig)),
-                *("--web.listen-address", "127.0.0.1:0", "--log.format", "json", *flags),
+                *("--web.listen-address", listen, "--log.format", "json", *flags),
                 stderr=stack.enter_context(log.open("wb")),
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
             )

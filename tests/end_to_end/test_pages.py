@@ -1,0 +1,386 @@
+"""Simulator, exporters, Prometheus, Alertmanager, webhook: each crawl is told once, or not at all.
+
+The world of this test. Everything is real but Browsertrix and its cluster: processes that talk
+HTTP. Every kind of life the simulator knows is lived, six hundred times as fast as in life, many of
+those that a person is paged for, and now and then a status steps back, as Browsertrix' does; paused
+crawls expire after four seconds. A CrawlJob is gone a tenth of a second after its end. All rules as
+committed are loaded; every second Prometheus scrapes a pair of exporters, each with a ledger of its
+own, and evaluates (the groups that say so once a minute). Alertmanager has the routes as committed,
+with a webhook for every receiver. Only ``group_interval`` is shorter, a second for five minutes:
+what is told twice is told twice within the test. (And Prometheus tells again after 15 s, not 60,
+what it told nobody: in its first seconds it knows no Alertmanager.) Meanwhile exporters are killed (one, the other,
+both) in the very moment in which a crawl ends, or just after it, and both stay dead until it is
+gone; and Prometheus is restarted while crawls end.
+
+The account of what ought to be told is kept by the simulator. Conditions that have to last for
+minutes (``for``) do not come true in so short a time: of those, nobody may be told. What happens to
+pods is told where a scrape saw it, in a world this fast not always, but never twice.
+"""
+
+import asyncio
+import itertools
+import random
+import re
+import statistics
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from alertmanager import alertmanager
+from alerts import ALERTS
+from alerts.declaration import Severity
+from end_to_end.conftest import Process, Start
+from exporter.demo.configurations import ROUTES, RULES, scraping, shipped, telling
+from exporter.demo.programs import free_port
+from exporter.demo.receiver import Notification, receiver
+from exporter.simulator import ApiServer, Browsertrix, Cluster
+from exporter.simulator.account import Account, Ended
+from exporter.simulator.lives import KINDS
+from prometheus import Prometheus, prometheus
+from tools import ROOT, require_tool
+
+PATIENCE: Final = 60.0
+"""Seconds."""
+EVERY: Final = 1
+"""Seconds from scrape to scrape, and from evaluation to evaluation."""
+GROUP_WAIT: Final = 5
+"""Seconds, of events in the committed routes."""
+_RESEND: Final = "--rules.alert.resend-delay=15s"
+"""For a minute: a Prometheus that has just started evaluates rules before it knows Alertmanager."""
+PAGED: Final = ("pause_expires", "reaches_size_limit")
+PAUSED_OUT: Final = "stopped_pause_expired"
+TOO_LARGE: Final = "size-limit"
+
+ENDS: Final = {
+    "stopped_pause_expired": "BrowsertrixCrawlPauseExpired",
+    "size-limit": "BrowsertrixCrawlSizeLimitReached",
+    "time-limit": "BrowsertrixCrawlTimeLimitReached",
+    "stopped_storage_quota_reached": "BrowsertrixCrawlStorageQuotaReached",
+    "skipped_storage_quota_reached": "BrowsertrixCrawlStorageQuotaReached",
+    "stopped_time_quota_reached": "BrowsertrixCrawlTimeQuotaReached",
+    "skipped_time_quota_reached": "BrowsertrixCrawlTimeQuotaReached",
+    "stopped_org_readonly": "BrowsertrixCrawlOrgReadOnly",
+    "failed": "BrowsertrixCrawlFailed",
+    "failed_not_logged_in": "BrowsertrixCrawlFailedNotLoggedIn",
+}
+"""What is told of an end, by its state or its stop reason."""
+DECLARED: Final = {alert.name: alert for alert in ALERTS}
+
+Told = tuple[str, str, str, str]
+"""Alert, namespace, organisation, crawl."""
+
+
+class Ends(dict[str, Ended]):
+    """The account's ends, which notes when each came, and has somebody called in that moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at: dict[str, float] = {}
+        """By crawl, in seconds since 1970."""
+        self.callers: list[Callable[[Ended], None]] = []
+
+    def __setitem__(self, uid: str, ended: Ended) -> None:
+        self.at[ended.crawl] = time.time()
+        super().__setitem__(uid, ended)
+        for caller in list(self.callers):
+            caller(ended)
+
+    async def next(self, how: str, at_once: Callable[[], None] = lambda: None) -> Ended:
+        """Wait for the next end of this kind; ``at_once`` is called before it is written."""
+        coming: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+
+        def call(ended: Ended) -> None:
+            if how in {ended.state, ended.stop_reason}:
+                self.callers.remove(call)
+                at_once()
+                coming.set_result(ended)
+
+        self.callers.append(call)
+        async with asyncio.timeout(PATIENCE):
+            return await coming
+
+
+class Inbox:
+    """All that was told, as it came."""
+
+    def __init__(self) -> None:
+        self.notifications: list[Notification] = []
+        self.at: dict[Told, float] = {}
+        """When each was told first, in seconds since 1970."""
+
+    def take(self, notification: Notification) -> None:
+        self.notifications.append(notification)
+        self.at.setdefault(told(notification), time.time())
+
+
+class Replica:
+    """One exporter of a pair, which can be killed and started again at the same place."""
+
+    def __init__(self, start: Start, kubeconfig: Path, ledger: Path) -> None:
+        self._start = start
+        self._kubeconfig = kubeconfig
+        self._ledger = ledger
+        self._address = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{self._address}"
+        self.process: Process
+
+    async def start(self) -> None:
+        self.process = await self._start(
+            self._kubeconfig, "--history.path", str(self._ledger), listen=self._address
+        )
+
+    def kill(self) -> None:
+        self.process.process.kill()
+
+    async def start_again(self) -> None:
+        assert await self.process.process.wait() == -9, "it was alive until it was killed"
+        await self.start()
+
+
+def told(notification: Notification) -> Told:
+    labels = notification.labels
+    return (
+        labels["alertname"],
+        labels.get("namespace", ""),
+        labels.get("oid", ""),
+        labels.get("crawl", ""),
+    )
+
+
+def ought(account: Account) -> Counter[Told]:
+    """What is to be told of these ends, each once."""
+    ends = Counter(
+        (alert, ended.namespace, ended.oid, ended.crawl)
+        for ended in account.finished.values()
+        for alert in {ENDS.get(ended.state), ENDS.get(ended.stop_reason)} - {None}
+        if alert is not None
+    )
+    return ends + Counter(("BrowsertrixCrawlVanished", *one) for one in account.vanished.values())
+
+
+def cast(rng: random.Random) -> list[str]:
+    """Kinds of lives in the order in which they begin: all of them, every other one paged for.
+
+    Evictions are left at that one, for many make a storm, which pages by itself.
+    """
+    others = [kind for kind in KINDS if kind not in PAGED]
+    rng.shuffle(others)
+    return [kind for pair in zip(itertools.cycle(PAGED), others, strict=False) for kind in pair]
+
+
+async def live(browsertrix: Browsertrix, rng: random.Random, all_began: asyncio.Event) -> None:
+    """Have crawls begin until cancelled: the whole cast, then again without evictions."""
+    kinds = cast(rng)
+    for round_ in itertools.count():
+        for kind in kinds:
+            if not (round_ and kind == "is_evicted"):
+                browsertrix.start(kind, work=rng.uniform(600, 2400))
+            await asyncio.sleep(0.25)
+        all_began.set()
+
+
+async def live_out(browsertrix: Browsertrix) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while browsertrix.live:
+            await asyncio.sleep(0.05)
+
+
+async def gone(cluster: Cluster, ended: Ended) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while (ended.namespace, f"crawljob-{ended.crawl}") in cluster:
+            await asyncio.sleep(0.01)
+
+
+async def have_trouble(ends: Ends, cluster: Cluster, pair: tuple[Replica, Replica]) -> None:
+    """Kill exporters as crawls end."""
+    one, other = pair
+
+    def kill_both() -> None:
+        one.kill()
+        other.kill()
+
+    await ends.next(PAUSED_OUT, one.kill)
+    await one.start_again()
+    for how in (TOO_LARGE, PAUSED_OUT):  # nobody sees it end, and then there is nothing to see
+        await gone(cluster, await ends.next(how, kill_both))
+        await asyncio.gather(one.start_again(), other.start_again())
+    await ends.next(TOO_LARGE)
+    other.kill()  # it may have heard, and may have written it down, or not
+    await other.start_again()
+    await ends.next(PAUSED_OUT, other.kill)
+    await ends.next(TOO_LARGE, one.kill)
+    await asyncio.gather(one.start_again(), other.start_again())
+
+
+@asynccontextmanager
+async def watched(
+    configuration: dict[str, Any], folder: Path, port: int, targets: int
+) -> AsyncIterator[Prometheus]:
+    """One life of Prometheus, from its first look at the pair; no rule may fail in it."""
+    async with prometheus(configuration, folder, _RESEND, port=port) as prom:
+        await prom.until("count(up)", targets)
+        yield prom
+        failures = {
+            sample.labels["rule_group"]: sample.value
+            for family in text_string_to_metric_families(await prom.metrics())
+            for sample in family.samples
+            if sample.name == "prometheus_rule_evaluation_failures_total"
+        }
+        assert failures, "it has rules"
+        assert not any(failures.values()), failures
+
+
+async def evaluated(prom: Prometheus, times: int) -> None:
+    """Wait until the ends were looked at so many times more."""
+
+    async def last() -> str:
+        (group,) = [
+            group
+            for group in (await prom.get("rules", type="alert"))["groups"]
+            if group["name"] == "browsertrix-ended"
+        ]
+        return str(group["lastEvaluation"])
+
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(times):
+            before = await last()
+            while await last() == before:
+                await asyncio.sleep(0.1)
+
+
+async def until_told(inbox: Inbox, expected: Callable[[], Counter[Told]]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while missing := set(expected()) - set(inbox.at):
+        assert time.monotonic() < deadline, f"never told: {sorted(missing)}"
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.timeout(400)
+async def test_each_crawl_that_ends_badly_is_told_exactly_once_and_no_other(
+    server: ApiServer,
+    cluster: Cluster,
+    start: Start,
+    say: Callable[[str], None],
+    tmp_path: Path,
+) -> None:
+    require_tool("prometheus")
+    rng = random.Random(4)
+    browsertrix = Browsertrix(
+        cluster, seed=4, speed=600, pause_limit=4, stale_writes=True, sync_every=60
+    )
+    account = browsertrix.account
+    account.finished = ends = Ends()
+    inbox = Inbox()
+    kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
+    pair = (
+        Replica(start, kubeconfig, tmp_path / "one.db"),
+        Replica(start, kubeconfig, tmp_path / "other.db"),
+    )
+    async with AsyncExitStack() as stack:
+        routes = telling(shipped(ROUTES), await stack.enter_async_context(receiver(inbox.take)))
+        (ours,) = routes["route"]["routes"]
+        ours["group_interval"] = "1s"
+        sender = stack.enter_context(alertmanager(routes, tmp_path))
+        watching = scraping(
+            [replica.url for replica in pair],
+            f"{EVERY}s",
+            rules=shipped(RULES),
+            alertmanager=sender,
+        )
+        port = free_port()
+        for replica in pair:
+            await replica.start()
+            # Crawls that ended before the first list of a new ledger are nobody's to know.
+            await replica.process.until_ready()
+
+        running = asyncio.create_task(browsertrix.run())
+        all_began = asyncio.Event()
+        beginning = asyncio.create_task(live(browsertrix, rng, all_began))
+        for task in (running, beginning):
+            stack.callback(task.cancel)
+        async with watched(watching, tmp_path, port, len(pair)):
+            await have_trouble(ends, cluster, pair)
+        for how in (TOO_LARGE, PAUSED_OUT):  # while nobody watches the exporters
+            await gone(cluster, await ends.next(how))
+        async with watched(watching, tmp_path, port, len(pair)) as prom:
+            await gone(cluster, await ends.next(PAUSED_OUT, pair[0].kill))
+            await pair[0].start_again()
+            for replica in pair:
+                await replica.process.until_ready()
+            async with asyncio.timeout(PATIENCE):
+                await all_began.wait()
+            beginning.cancel()
+            await live_out(browsertrix)
+            await until_told(inbox, lambda: ought(account))
+
+            calm = len(ends)
+            for kind, offset in itertools.product(PAGED, range(4)):
+                browsertrix.start(kind, work=600 + 150 * offset)
+            await live_out(browsertrix)
+            await until_told(inbox, lambda: ought(account))
+            await evaluated(prom, 5)
+            # When this one is told, which takes a group_wait, every group before it was flushed
+            # again: what Alertmanager has to say twice, it has said.
+            browsertrix.start("reaches_size_limit", work=600)
+            await live_out(browsertrix)
+            await until_told(inbox, lambda: ought(account))
+        assert not running.done(), running
+
+    judge(inbox, account)
+    waits = sorted(
+        inbox.at[ENDS.get(ended.state) or ENDS[ended.stop_reason], *identity(ended)]
+        - ends.at[ended.crawl]
+        for ended in list(ends.values())[calm:]
+    )
+    claim = EVERY + EVERY + GROUP_WAIT
+    say(
+        f"Pages: {ought(account).total()} ends told once each of {len(ends)}, among exporters that "
+        f"died; from a crawl's end to the webhook median {statistics.median(waits):.1f} s, at "
+        f"most {waits[-1]:.1f} s (scrape + evaluation + group_wait: {claim} s)"
+    )
+    assert waits[-1] < claim + PATIENCE / 2
+
+
+def identity(ended: Ended) -> tuple[str, str, str]:
+    return ended.namespace, ended.oid, ended.crawl
+
+
+def judge(inbox: Inbox, account: Account) -> None:
+    """Hold what was told against the account, and look whether a person can read it."""
+    expected = ought(account)
+    kinds = Counter(alert for alert, *_ in expected)
+    assert set(kinds) == {*ENDS.values(), "BrowsertrixCrawlVanished"}, "all kinds of ends came"
+    assert kinds["BrowsertrixCrawlPauseExpired"] >= 10
+    assert kinds["BrowsertrixCrawlSizeLimitReached"] >= 10
+    assert len(account.finished) - expected.total() >= 15, "and many that nobody is told of"
+
+    of_pods = [one for one in inbox.notifications if "pod" in one.labels]
+    of_crawls = [one for one in inbox.notifications if "pod" not in one.labels]
+    assert Counter(map(told, of_crawls)) == expected
+    once = Counter((one.labels["alertname"], one.labels["pod"]) for one in of_pods)
+    assert set(once.values()) <= {1}
+    assert {name for name, _ in once} <= {"BrowsertrixPodEvicted", "BrowsertrixPodOOMKilled"}
+    assert len(of_pods) <= account.evictions.total() + account.oom_kills.total()
+    for notification in inbox.notifications:
+        assert_readable(notification)
+
+
+def assert_readable(notification: Notification) -> None:
+    labels, texts = notification.labels, notification.annotations
+    alert = DECLARED[labels["alertname"]]
+    critical = alert.severity is Severity.CRITICAL
+    assert notification.firing
+    assert notification.receiver == f"browsertrix-{'page' if critical else 'ticket'}-event"
+    assert labels["severity"] == alert.severity
+    assert texts["summary"] == alert.summary
+    assert labels["crawl"] in texts["description"]
+    assert labels["namespace"] in texts["description"]
+    assert not re.search(r"\{\{|<no value>|<error", " ".join(texts.values()))
+    assert (ROOT / texts["runbook_url"]).is_file()
+    assert labels["namespace"] in texts["dashboard_url"]
