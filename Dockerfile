@@ -24,6 +24,7 @@ RUN /opt/build/bin/python -m pip --python /opt/exporter/bin/python install \
       --require-hashes --only-binary :all: --requirement requirements/build.lock
 
 COPY pyproject.toml README.md LICENSE ./
+COPY alerts/alertmanager.yml alerts/browsertrix.rules.yaml alerts/
 COPY exporter exporter
 RUN /opt/build/bin/python -m hatchling build --target wheel --directory /wheel \
  && /opt/build/bin/python -m pip --python /opt/exporter/bin/python install \

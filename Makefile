@@ -48,7 +48,7 @@ docs: $(VENV)/dev.stamp  ## generate docs, alert rules and dashboards from what 
 	$(BIN)/python -m alerts
 	$(BIN)/python -m dashboards
 
-tools:  ## fetch Prometheus and promtool from the distribution's packages, if not installed
+tools:  ## fetch Prometheus and Alertmanager from the distribution's packages, if not installed
 	tests/install-tools
 
 lock: $(VENV)/dev.stamp  ## renew the pinned requirements: hashes, no addresses

@@ -7,10 +7,11 @@ crawls expire after four seconds. A CrawlJob is gone a tenth of a second after i
 committed are loaded; every second Prometheus scrapes a pair of exporters, each with a ledger of its
 own, and evaluates (the groups that say so once a minute). Alertmanager has the routes as committed,
 with a webhook for every receiver. Only ``group_interval`` is shorter, a second for five minutes:
-what is told twice is told twice within the test. (And Prometheus tells again after 15 s, not 60,
-what it told nobody: in its first seconds it knows no Alertmanager.) Meanwhile exporters are killed (one, the other,
-both) in the very moment in which a crawl ends, or just after it, and both stay dead until it is
-gone; and Prometheus is restarted while crawls end.
+what is told twice is told twice within the test. And Prometheus tells
+again after 15 s, not 60, what it told nobody: in its first seconds it knows no Alertmanager.
+
+Meanwhile exporters are killed (one, the other, both) in the very moment in which a crawl ends, or
+just after it, and both stay dead until it is gone; and Prometheus is restarted while crawls end.
 
 The account of what ought to be told is kept by the simulator. Conditions that have to last for
 minutes (``for``) do not come true in so short a time: of those, nobody may be told. What happens to

@@ -20,6 +20,10 @@ PYPROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_
 LOCKS: Final = sorted((ROOT / "requirements").glob("*.lock"))
 
 
+DEMO: Final = ("alertmanager.yml", "browsertrix.rules.yaml")
+"""Of alerts/, what the demo needs."""
+
+
 def pins(lock: Path) -> dict[str, str]:
     """Package names to pinned versions."""
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", lock.read_text(), re.MULTILINE))
@@ -98,8 +102,16 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     assert {name for name in names if not name.startswith(information)} == {
         *modules,
         "exporter/py.typed",
+        *(f"exporter/demo/{name}" for name in DEMO),
     }
     assert {f"{information}entry_points.txt", f"{information}licenses/LICENSE"} <= names
+
+
+def test_the_wheels_rules_and_routes_are_the_committed_ones(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as opened:
+        for name in DEMO:
+            committed = (ROOT / "alerts" / name).read_bytes()
+            assert opened.read(f"exporter/demo/{name}") == committed
 
 
 def test_the_wheels_metadata_says_what_it_needs(wheel: Path) -> None:

@@ -1,0 +1,227 @@
+"""The demo as a user starts it: with Prometheus and Alertmanager, without, and how it ends."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import re
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import pytest
+
+from exporter.demo import programs
+from tools import ROOT, require_tool
+
+PATIENCE: Final = 60.0
+"""Seconds."""
+_URL: Final = re.compile(r"^    (curl|Prometheus|Alertmanager) +(http://\S+)$", re.MULTILINE)
+
+
+class Demo:
+    """One that runs."""
+
+    def __init__(self, process: asyncio.subprocess.Process, session: aiohttp.ClientSession) -> None:
+        self.process = process
+        self.said = ""
+        self._session = session
+
+    async def until(self, condition: Callable[[str], Any]) -> str:
+        """Read what it says until that is enough; all that was said until then."""
+        assert self.process.stderr is not None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                while not condition(self.said):
+                    line = await self.process.stderr.readline()
+                    assert line, self.said
+                    self.said += line.decode()
+                return self.said
+        raise AssertionError(f"it never said that:\n{self.said}")
+
+    async def urls(self) -> dict[str, str]:
+        """Where it says one is to look, once it listens."""
+        return dict(_URL.findall(await self.until(lambda said: "msg=listening" in said)))
+
+    async def get(self, url: str, containing: str = "") -> str:
+        """What is there; it may not be ready at once, and have that in it only later."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with self._session.get(url) as response:
+                        text = await response.text()
+                        if response.status == 200 and containing in text:
+                            return text
+                await asyncio.sleep(0.1)
+
+    async def get_until(self, url: str, condition: Callable[[Any], Any]) -> Any:
+        """What is there in JSON, as soon as it is as wanted."""
+        async with asyncio.timeout(PATIENCE):
+            while not (found := condition(json.loads(await self.get(url)))):
+                await asyncio.sleep(0.2)
+        return found
+
+    async def end(self, number: signal.Signals = signal.SIGINT) -> None:
+        self.process.send_signal(number)
+        assert self.process.stderr is not None
+        async with asyncio.timeout(PATIENCE):
+            self.said += (await self.process.stderr.read()).decode()
+            assert await self.process.wait() == 0, self.said
+        assert "Traceback" not in self.said
+
+
+@asynccontextmanager
+async def demo(folder: Path, *flags: str, path: str, cwd: Path) -> AsyncIterator[Demo]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "exporter", "demo", "--web.listen-address", "127.0.0.1:0", *flags),
+        env=os.environ | {"PATH": path, "TMPDIR": str(folder), "PYTHONPATH": str(ROOT)},
+        cwd=cwd,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with aiohttp.ClientSession() as session:
+            yield Demo(process, session)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+def begotten(folder: Path) -> dict[str, int]:
+    """The processes that work on this folder, each name with a process id."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_text().split("\0")
+            if entry.name.isdigit() and any(str(folder) in word for word in words[1:]):
+                found[Path(words[0]).name.removeprefix("prometheus-")] = int(entry.name)
+    return found
+
+
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """One demo at a time, for all of them want the same ports first."""
+    with Path(tempfile.gettempdir(), "browsertrix-demo-tests.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
+def monitored(alone: None) -> str:
+    """A PATH on which Prometheus and Alertmanager are."""
+    folders = {str(require_tool(name).parent) for name in ("prometheus", "alertmanager")}
+    return os.pathsep.join([*folders, os.environ["PATH"]])
+
+
+@pytest.mark.timeout(240)
+async def test_alerts_fire_and_somebody_is_notified(monitored: str, tmp_path: Path) -> None:
+    flags = ("--speed", "900", "--web.telemetry-path", "/elsewhere")
+    async with demo(tmp_path, *flags, path=monitored, cwd=tmp_path) as running:
+        urls = await running.urls()
+        assert urls["curl"].endswith("/elsewhere")
+        await running.get(urls["curl"], containing="browsertrix_exporter_build_info")
+        targets = await running.get_until(
+            f"{urls['Prometheus']}/api/v1/targets", lambda answer: answer["data"]["activeTargets"]
+        )
+        assert [target["scrapeUrl"] for target in targets] == [urls["curl"]]
+        rules = json.loads(await running.get(f"{urls['Prometheus']}/api/v1/rules?type=alert"))
+        assert len(rules["data"]["groups"]) >= 7
+
+        alerts = await running.get_until(
+            f"{urls['Alertmanager']}/api/v2/alerts", lambda answer: answer
+        )
+        assert alerts[0]["labels"]["alertname"].startswith("Browsertrix")
+        said = await running.until(lambda said: "msg=notified alert=" in said)
+        (line,) = [line for line in said.splitlines() if "msg=notified alert=" in line][:1]
+        assert re.search(
+            r"alert=Browsertrix\w+ severity=\w+ namespace=crawlers .*crawl=\S+ .*summary=\"A ", line
+        )
+        await running.end()
+    assert begotten(tmp_path) == {}, "all has ended with it"
+    assert list(tmp_path.iterdir()) == [], "and nothing is left"
+
+
+async def test_one_that_dies_is_told_and_missed_by_nobody(monitored: str, tmp_path: Path) -> None:
+    async with demo(tmp_path, path=monitored, cwd=tmp_path) as running:
+        urls = await running.urls()
+        await running.get(f"{urls['Prometheus']}/-/ready")
+        os.kill(begotten(tmp_path)["prometheus"], signal.SIGKILL)
+        said = await running.until(lambda said: "Prometheus has ended" in said)
+        assert "the demo goes on without it" in said
+        assert "status=-9" in said
+        await running.get(urls["curl"], containing="browsertrix_crawls{")
+        await running.end(signal.SIGTERM)
+
+
+async def test_without_them_it_says_how_to_get_them_and_serves(tmp_path: Path) -> None:
+    async with demo(tmp_path, path=str(tmp_path), cwd=tmp_path) as running:
+        urls = await running.urls()
+        assert set(urls) == {"curl"}
+        assert "Prometheus is not installed here" in running.said
+        assert "`make tools` fetches both" in running.said
+        await running.get(urls["curl"], containing="browsertrix_crawls{")
+        await running.end()
+
+
+@pytest.mark.usefixtures("alone")
+async def test_prometheus_alone_shows_alerts_and_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "prometheus").symlink_to(require_tool("prometheus"))
+    (tmp_path / "demo").mkdir()
+    async with demo(tmp_path / "demo", path=str(tmp_path / "bin"), cwd=tmp_path) as running:
+        urls = await running.urls()
+        assert set(urls) == {"curl", "Prometheus"}
+        assert "Alertmanager is not installed here" in running.said
+        await running.get(f"{urls['Prometheus']}/-/ready")
+        await running.end()
+
+
+async def test_a_port_that_is_taken_ends_all_of_it(monitored: str, tmp_path: Path) -> None:
+    taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = taken.sockets[0].getsockname()[1]
+    async with (
+        taken,
+        demo(
+            tmp_path,
+            "--web.listen-address",
+            f"127.0.0.1:{port}",
+            path=monitored,
+            cwd=tmp_path,
+        ) as running,
+    ):
+        _, said = await running.process.communicate()
+        assert running.process.returncode == 1
+        assert f"cannot listen on 127.0.0.1:{port}" in said.decode()
+    assert begotten(tmp_path) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_make_tools_fetched_is_found_after_what_is_on_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def install(folder: Path, name: str) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("")
+        (folder / name).chmod(0o755)
+        return folder / name
+
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert programs.find("alertmanager", tmp_path) is None
+    fetched = install(tmp_path / ".tools/usr/bin", "prometheus-alertmanager")
+    assert programs.find("alertmanager", tmp_path) == fetched
+    installed = install(tmp_path / "bin", "alertmanager")
+    assert programs.find("alertmanager", tmp_path) == installed
+
+
+async def test_a_wanted_port_is_taken_only_if_it_is_free() -> None:
+    taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = taken.sockets[0].getsockname()[1]
+    async with taken:
+        assert programs.free_port(port) != port
+    assert programs.free_port(port) == port
