@@ -27,7 +27,7 @@ demo: $(VENV)/runtime.stamp  ## run the exporter on a simulated Browsertrix
 	$(BIN)/python -m exporter demo $(ARGS)
 
 test: $(VENV)/dev.stamp tools lint  ## install what the tests need, and run all of them
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 lint: $(VENV)/dev.stamp  ## formatting, lint, types, layers
 	$(BIN)/ruff format --check .

@@ -8,7 +8,7 @@ import pytest
 from cluster.apis import Api, Real, Simulated
 from exporter.simulator import ApiServer
 
-_SAID: Final = pytest.StashKey[list[str]]()
+_SAID: Final = "said"
 
 
 @pytest.fixture(scope="session")
@@ -38,13 +38,14 @@ async def api(anywhere: Real | None, server: ApiServer) -> Api:
 
 
 @pytest.fixture
-def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Print a line at the end, also where all tests pass."""
-    return request.config.stash.setdefault(_SAID, []).append
+    return lambda text: record_property(_SAID, text)  # it comes over from a worker of xdist's, too
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    for text in config.stash.get(_SAID, []):
-        terminalreporter.write_line(text)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, text in getattr(report, "user_properties", ()):
+                if name == _SAID and report.when == "call":
+                    terminalreporter.write_line(text)

@@ -104,8 +104,8 @@ def begotten(folder: Path) -> dict[str, int]:
     return found
 
 
-@pytest.fixture
-def alone() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
     """One demo at a time, for all of them want the same ports first."""
     with Path(tempfile.gettempdir(), "browsertrix-demo-tests.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -113,7 +113,7 @@ def alone() -> Iterator[None]:
 
 
 @pytest.fixture
-def monitored(alone: None) -> str:
+def monitored() -> str:
     """A PATH on which Prometheus and Alertmanager are."""
     folders = {str(require_tool(name).parent) for name in ("prometheus", "alertmanager")}
     return os.pathsep.join([*folders, os.environ["PATH"]])
@@ -169,7 +169,6 @@ async def test_without_them_it_says_how_to_get_them_and_serves(tmp_path: Path) -
         await running.end()
 
 
-@pytest.mark.usefixtures("alone")
 async def test_prometheus_alone_shows_alerts_and_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "prometheus").symlink_to(require_tool("prometheus"))
