@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from alerts.writing import Addresses, files, prometheus_rule, rules
+from alerts.writing import files, prometheus_rule, rules
+from exporter.alerting.wording import Addresses
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 

@@ -1,16 +1,23 @@
 """What a rule is, and the words all rules share."""
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
+from exporter.alerting.events import Event
+from exporter.alerting.wording import CRAWL, POD, Dashboard, Severity
 
-class Severity(StrEnum):
-    """Who should know. One alert has one severity, so that a name alone says what to do."""
-
-    CRITICAL = "critical"
-    WARNING = "warning"
-    INFO = "info"
+__all__ = [
+    "CRAWL",
+    "DURATION",
+    "PERCENT",
+    "POD",
+    "SEVERITIES",
+    "Alert",
+    "Dashboard",
+    "Group",
+    "Record",
+    "Severity",
+]
 
 
 SEVERITIES: Final = {
@@ -18,21 +25,6 @@ SEVERITIES: Final = {
     Severity.WARNING: "a ticket: somebody should act within the day",
     Severity.INFO: "context: nothing to do by itself, useful beside other alerts",
 }
-
-
-class Dashboard(StrEnum):
-    """Where to look, as a path below the address of Grafana; the ids are those of dashboards/."""
-
-    FLEET = "/d/browsertrix-fleet?var-namespace={{ $labels.namespace }}"
-    CRAWL = (
-        "/d/browsertrix-crawl?var-namespace={{ $labels.namespace }}&var-crawl={{ $labels.crawl }}"
-    )
-    ORG = (
-        "/d/browsertrix-orgs"
-        "?var-namespace={{ $labels.namespace }}&var-oid={{ $labels.oid | urlquery }}"
-    )
-    PODS = "/d/browsertrix-pods?var-namespace={{ $labels.namespace }}&var-crawl={{ $labels.crawl }}"
-    EXPORTER = "/d/browsertrix-exporter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +47,20 @@ class Alert:
     """``keep_firing_for``: how long a lost scrape may hide the condition."""
     event: bool = False
     """Whether it tells of something that happened, which nothing can resolve."""
+
+    @classmethod
+    def of(cls, event: Event, expr: str) -> Self:
+        """The rule that finds what the exporter, told to, posts by itself."""
+        return cls(
+            name=event.name,
+            severity=event.severity,
+            summary=event.summary,
+            description=event.description,
+            condition=event.condition,
+            expr=expr,
+            dashboard=event.dashboard,
+            event=True,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +87,5 @@ class Group:
     minutes anyway need no more than once a minute."""
 
 
-CRAWL: Final = (
-    "Crawl {{ $labels.crawl }} of organisation {{ $labels.oid }} in {{ $labels.namespace }}"
-)
-POD: Final = "Pod {{ $labels.pod }} of crawl {{ $labels.crawl }} in {{ $labels.namespace }}"
 PERCENT: Final = "{{ $value | humanizePercentage }}"
 DURATION: Final = "{{ $value | humanizeDuration }}"

@@ -10,6 +10,7 @@ from alerts import thresholds as at
 from alerts.declaration import PERCENT, POD, Alert, Dashboard, Group, Severity
 from alerts.promql import POD_LABELS
 from alerts.recordings import CRASHES, PODS
+from exporter.alerting.events import EVICTED, OOM_KILLED, OUT_OF_SPACE, Event
 
 
 def _near(  # noqa: PLR0913 - a table's row, each column by its name
@@ -28,16 +29,9 @@ def _near(  # noqa: PLR0913 - a table's row, each column by its name
     )
 
 
-def _exited(name: str, *, severity: Severity, summary: str, why: str, record: str) -> Alert:
-    return Alert(
-        name=name,
-        severity=severity,
-        summary=summary,
-        description=f"{POD} {why}",
-        condition=f"{summary[0].lower()}{summary[1:]}, within the last {at.EXIT_WINDOW}",
-        expr=f"last_over_time({record}[{at.EXIT_WINDOW}]) > time() - {at.EXIT_WINDOW_SECONDS}",
-        dashboard=Dashboard.PODS,
-        event=True,
+def _exited(event: Event, record: str) -> Alert:
+    return Alert.of(
+        event, f"last_over_time({record}[{at.EXIT_WINDOW}]) > time() - {at.EXIT_WINDOW_SECONDS}"
     )
 
 
@@ -69,31 +63,9 @@ _NEAR: Final = (
 )
 
 _EVENTS: Final = (
-    Alert(
-        name="BrowsertrixPodEvicted",
-        severity=Severity.WARNING,
-        summary="A pod was evicted from its node",
-        description=f"{POD} was evicted by Kubernetes; Browsertrix starts another one.",
-        condition=f"evicted, within the last {at.EVICTED_WINDOW}",
-        expr=f"last_over_time(pod:browsertrix_pod_evicted:max[{at.EVICTED_WINDOW}]) == 1",
-        dashboard=Dashboard.PODS,
-        event=True,
-    ),
-    _exited(
-        "BrowsertrixPodOOMKilled",
-        severity=Severity.WARNING,
-        summary="A crawler was killed for want of memory",
-        why="was killed because it used more memory than it may; the pages it was at are crawled "
-        "again.",
-        record="pod:browsertrix_pod_oom_exit_timestamp_seconds:max",
-    ),
-    _exited(
-        "BrowsertrixPodOutOfSpace",
-        severity=Severity.CRITICAL,
-        summary="A crawler ran out of disk space",
-        why="ended with exit code 3, out of space: its volume is full.",
-        record="pod:browsertrix_pod_out_of_space_exit_timestamp_seconds:max",
-    ),
+    Alert.of(EVICTED, f"last_over_time(pod:browsertrix_pod_evicted:max[{at.EVICTED_WINDOW}]) == 1"),
+    _exited(OOM_KILLED, "pod:browsertrix_pod_oom_exit_timestamp_seconds:max"),
+    _exited(OUT_OF_SPACE, "pod:browsertrix_pod_out_of_space_exit_timestamp_seconds:max"),
 )
 
 _FLEET: Final = (

@@ -9,7 +9,8 @@ import pytest
 from alerts import ALERTS, GROUPS, RECORDS
 from alerts.__main__ import main
 from alerts.declaration import Alert, Record
-from alerts.writing import Addresses, files
+from alerts.writing import files
+from exporter.alerting.wording import Addresses
 from exporter.metrics import CATALOG
 from promql import QueryError, labels_of, served
 from promtool import committed_groups
