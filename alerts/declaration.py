@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from exporter.alerting.events import Event
-from exporter.alerting.wording import CRAWL, POD, Dashboard, Severity
+from exporter.alerting.wording import CRAWL, POD, Dashboard, Severity, Wording
 
 __all__ = [
     "CRAWL",
@@ -28,19 +28,10 @@ SEVERITIES: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alert:
+class Alert(Wording):
     """One alerting rule."""
 
-    name: str
-    severity: Severity
-    summary: str
-    """The same for every crawl, so that notifications can be grouped under it."""
-    description: str
-    """A template: which crawl or pod, what is true of it. Of an event, labels only."""
-    condition: str
-    """The expression in words, for docs/alerts.md."""
     expr: str
-    dashboard: Dashboard
     hold: str = ""
     """``for``: how long the condition must be true."""
     keep: str = ""

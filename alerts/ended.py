@@ -13,7 +13,6 @@ from alerts.recordings import ENDS
 from alerts.thresholds import FAILURE_RATIO, FAILURES
 from exporter.alerting import events
 
-
 GROUP: Final = Group(
     name="browsertrix-ended",
     topic="Ended as",

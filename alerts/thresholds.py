@@ -1,8 +1,8 @@
 """Every number of the alerts, each with its reason: the one place to tune them.
 
-Durations are written as in PromQL (``30m``, ``4h``). After a change: ``python -m alerts``. Only how
-long an event is told stands, with its reason, in ``exporter/alerting/events.py``: the exporter, which
-can post event alerts itself, must know it too.
+Durations are written as in PromQL (``30m``, ``4h``). After a change: ``python -m alerts``. Only
+how long an event is told stands, with its reason, in ``exporter/alerting/events.py``: the exporter,
+which can post event alerts itself, must know it too.
 """
 
 from typing import Final

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from exporter.alerting.wording import CRAWL, POD, Dashboard, Severity, rule_labels
+from exporter.alerting.wording import CRAWL, POD, Dashboard, Severity, Wording, rule_labels
 from exporter.history.records import FinishedCrawl
 
 ENDED_SECONDS: Final = 3600
@@ -30,18 +30,9 @@ POD_LABELS: Final = (*CRAWL_LABELS, "pod")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Wording):
     """Something that happens, which nothing can resolve."""
 
-    name: str
-    severity: Severity
-    summary: str
-    """The same for every crawl, so that notifications can be grouped under it."""
-    description: str
-    """A template: which crawl or pod, what happened to it. Of labels only."""
-    condition: str
-    """What it is, in words, for docs/alerts.md."""
-    dashboard: Dashboard
     window: int
     """Seconds from its moment for which it is told."""
     labels: tuple[str, ...]
@@ -110,7 +101,7 @@ def _ended(  # noqa: PLR0913 - a table's row, each column by its name
     )
 
 
-def _of_pod(
+def _of_pod(  # noqa: PLR0913 - as above
     name: str, *, severity: Severity, summary: str, why: str, condition: str, window: int
 ) -> Event:
     return Event(
@@ -230,7 +221,8 @@ OOM_KILLED: Final = _of_pod(
     "BrowsertrixPodOOMKilled",
     severity=Severity.WARNING,
     summary="A crawler was killed for want of memory",
-    why="was killed because it used more memory than it may; the pages it was at are crawled again.",
+    why="was killed because it used more memory than it may; the pages it was at are crawled "
+    "again.",
     condition="a crawler was killed for want of memory",
     window=EXIT_SECONDS,
 )

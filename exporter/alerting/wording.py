@@ -1,4 +1,4 @@
-"""The words of an alert, the same in the rules of ``alerts/`` and in what the exporter posts itself.
+"""The words of an alert: the same in the rules of ``alerts/`` and in what the exporter posts.
 
 Alertmanager takes two alerts for one when their labels are the same, and shows the annotations of
 the one it heard last: so both ways draw from here. The texts are templates as Prometheus has them,
@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import quote_plus
 
 CRAWL: Final = (
@@ -43,17 +43,19 @@ class Dashboard(StrEnum):
     EXPORTER = "/d/browsertrix-exporter"
 
 
-class Described(Protocol):
-    """What a text is written of: an alert of the rules, or an event."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """What an alert says: one of the rules, or an event that the exporter posts."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def summary(self) -> str: ...
-    @property
-    def description(self) -> str: ...
-    @property
-    def dashboard(self) -> Dashboard: ...
+    name: str
+    severity: Severity
+    summary: str
+    """The same for every crawl, so that notifications can be grouped under it."""
+    description: str
+    """A template: which crawl or pod, what is true of it. Of an event, labels only."""
+    condition: str
+    """When it is told, in words, for docs/alerts.md."""
+    dashboard: Dashboard
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Addresses:
     grafana: str = ""
     """Put before the paths of dashboards; as it stands, they begin at the root of Grafana."""
 
-    def annotations(self, alert: Described) -> dict[str, str]:
+    def annotations(self, alert: Wording) -> dict[str, str]:
         """What a notification says of the alert, as templates."""
         return {
             "summary": alert.summary,

@@ -12,14 +12,15 @@ when it can be; a damaged or missing file is replaced and written whole.
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from exporter.cluster.content import is_newer
 from exporter.crawljob import CrawlJob, derived
 from exporter.history.comparison import Difference
 from exporter.history.facts import Facts
+from exporter.history.happenings import Happening
 from exporter.history.keeper import Keeper
 from exporter.history.memory import Memory, Unwritten, changes, whole
 from exporter.history.records import FinishedCrawl
@@ -35,14 +36,20 @@ _LOG_EVERY: Final = 10.0
 """Seconds between looks for happenings that are too old."""
 
 
-class Audience(Protocol):
-    """Who shows finished crawls; told when one is added, becomes better known, or is dropped."""
+class Audience:
+    """Who is told what the ledger takes in, each as far as it cares.
+
+    What is heard may not be on disk yet; lost from there, it is found anew, with the same moments.
+    """
 
     def finished(self, record: FinishedCrawl) -> None:
-        """Show it, in place of what was said of its uid before."""
+        """A crawl is over or its end is better known: in place of what was said of its uid."""
 
     def forgotten(self, record: FinishedCrawl) -> None:
-        """Show it no more."""
+        """Of that crawl nothing is to be said any more."""
+
+    def happened(self, facts: Facts, happenings: Sequence[Happening]) -> None:
+        """What one change showed of a crawl; the facts include it."""
 
 
 class Ledger:
@@ -60,7 +67,7 @@ class Ledger:
         self.memory = memory
         self.keeper = keeper
         """The file: ``keeper.fault``, ``failures`` and ``writes`` say how it is."""
-        self.audience: Audience | None = None
+        self.audiences: list[Audience] = []
         self.moved: str | None = None
         """The source now watched, where the memory is of another one and ``settle`` is to come.
 
@@ -126,6 +133,8 @@ class Ledger:
         memory.tallies.add(facts, difference)
         if difference.happenings:
             self._unwritten.note(facts, difference.happenings, self._clock())
+            for audience in self.audiences:
+                audience.happened(facts, difference.happenings)
         if difference.ending_changed or facts.gone:
             self._show_ending(facts)
         return bool(difference.happenings) or difference.ending_changed or facts.gone
@@ -244,8 +253,8 @@ class Ledger:
     def _show(self, record: FinishedCrawl) -> None:
         self.memory.finished[record.uid] = record
         self._unwritten.finished.add(record.uid)
-        if self.audience is not None:
-            self.audience.finished(record)
+        for audience in self.audiences:
+            audience.finished(record)
 
     def _drop_oldest(self) -> None:
         """Those whose object is gone first: the others are seen again with their next change."""
@@ -258,8 +267,8 @@ class Ledger:
         record = self.memory.finished.pop(uid, None)
         if record is not None:
             self._unwritten.finished.add(uid)
-            if self.audience is not None:
-                self.audience.forgotten(record)
+            for audience in self.audiences:
+                audience.forgotten(record)
 
     def _bury(self, scope: str, version: str) -> None:
         kept: deque[tuple[float, str]] = deque()

@@ -10,7 +10,7 @@ from typing import Final
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.history.ledger import Ledger
+from exporter.history.ledger import Audience, Ledger
 from exporter.history.records import FinishedCrawl
 from exporter.history.tallies import BUCKETS, Histogram
 from exporter.metrics.catalog import FINISHED_TIMESTAMP, Family
@@ -24,8 +24,8 @@ _BOUNDS: Final = tuple(
 )
 
 
-class Past:
-    """The ledger's audience, and where the exposition takes its lines from."""
+class Past(Audience):
+    """Listens to the ledger, and is where the exposition takes its lines from."""
 
     def __init__(self, families: Iterable[Family], ledger: Ledger) -> None:
         """Listen to the ledger; what it remembers already is shown from now on."""
@@ -37,7 +37,7 @@ class Past:
         """By uid."""
         for record in ledger.memory.finished.values():
             self.finished(record)
-        ledger.audience = self
+        ledger.audiences.append(self)
 
     def finished(self, record: FinishedCrawl) -> None:
         """Show a crawl that is over, in place of what was said of its uid before."""

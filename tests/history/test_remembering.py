@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter.history import memory
+from exporter.history.ledger import Audience
 from exporter.history.reading import finished_crawls, happenings
 from exporter.history.records import FinishedCrawl, LoggedHappening
 from exporter.history.store import StoreError
@@ -20,9 +21,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "history.db"
 
 
-class Shown:
-    """An audience."""
-
+class Shown(Audience):
     def __init__(self) -> None:
         self.now: dict[str, FinishedCrawl] = {}
 
@@ -35,7 +34,7 @@ class Shown:
 
 def shown(watch: Watch) -> Shown:
     audience = Shown()
-    watch.ledger.audience = audience
+    watch.ledger.audiences.append(audience)
     return audience
 
 
