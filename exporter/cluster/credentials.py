@@ -24,6 +24,7 @@ from kubernetes.aio.config.incluster_config import (
 )
 from kubernetes.aio.config.kube_config import ConfigNode, KubeConfigLoader, KubeConfigMerger
 
+from exporter.cluster.files import Stamp, changed, stamps_of
 from exporter.cluster.plugin import ask
 
 _PROVIDER_CHECK: Final = 60.0
@@ -84,7 +85,7 @@ class Kubeconfig:
 
     def stale(self) -> bool:
         """Whether a file it stands on has changed, or a plugin's credential runs out."""
-        return time.time() >= self._renew_at or _changed(self._stamps)
+        return time.time() >= self._renew_at or changed(self._stamps)
 
     async def load(self) -> Configuration:
         """Read the files if they changed, ask the plugin if there is one; raises ConfigError."""
@@ -102,7 +103,7 @@ class Kubeconfig:
             raise ConfigError(f"{self._where}: this is no valid kubeconfig") from error
 
     async def _load(self) -> Configuration:
-        stamps = _stamps([str(file) for file in self._files])
+        stamps = stamps_of([str(file) for file in self._files])
         if self._config is None or stamps != self._read_at:
             self._config, self._read_at = self._read(), stamps
         self._renew_at = float("inf")
@@ -113,7 +114,7 @@ class Kubeconfig:
                 await self._ask(ConfigNode(f"{user.name}/exec", plugin, user.path), user)
             elif user is not None and "tokenFile" in user:
                 file = Path(user.path).parent / user["tokenFile"]
-                stamps = stamps | _stamps([str(file)])
+                stamps = stamps | stamps_of([str(file)])
                 user.value["token"] = file.read_text().strip() or user.value.get("token")
             elif user is not None and "auth-provider" in user:
                 self._renew_at = time.time() + _PROVIDER_CHECK
@@ -123,7 +124,7 @@ class Kubeconfig:
         finally:
             if user is not None and plugin is not None:
                 user.value["exec"] = plugin
-        self._stamps = stamps | _stamps(_tls_files(configuration))
+        self._stamps = stamps | stamps_of(_tls_files(configuration))
         return configuration
 
     def _read(self) -> ConfigNode:
@@ -192,11 +193,11 @@ class InCluster:
 
     def stale(self) -> bool:
         """Whether the token or the certificate authority was rotated."""
-        return _changed(self._stamps)
+        return changed(self._stamps)
 
     async def load(self) -> Configuration:
         """Read token and certificate; raises ConfigError, as while a rotation is half done."""
-        stamps = _stamps([self._token, self._certificate])
+        stamps = stamps_of([self._token, self._certificate])
         configuration = Configuration()
         try:
             InClusterConfigLoader(
@@ -208,26 +209,6 @@ class InCluster:
             raise ConfigError(f"service account of this pod: {_os_error(error)}") from error
         self._stamps = stamps
         return configuration
-
-
-Stamp = tuple[int, int, int] | None
-"""Modification time, size and inode of a file; None while there is none."""
-
-
-def _stamps(names: Iterable[str]) -> dict[str, Stamp]:
-    return {name: _stamp(name) for name in names}
-
-
-def _stamp(name: str) -> Stamp:
-    try:
-        stat = os.stat(name)  # noqa: PTH116 - follows the links that Kubernetes rotates secrets with
-    except OSError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
-
-
-def _changed(stamps: Mapping[str, Stamp]) -> bool:
-    return any(_stamp(name) != stamp for name, stamp in stamps.items())
 
 
 def _tls_files(configuration: Configuration) -> list[str]:
@@ -242,7 +223,7 @@ def tls_identity(configuration: Configuration) -> object:
         configuration.proxy,
         configuration.verify_ssl,
         configuration.tls_server_name,
-        _stamps(_tls_files(configuration)),
+        stamps_of(_tls_files(configuration)),
     )
 
 

@@ -1,0 +1,193 @@
+"""Which events are told now: those within their window, taken from what the ledger says.
+
+Nothing of it is stored. What is open follows from the ledger's finished crawls and its log of
+happenings, so a restarted exporter has the same alerts open as the one before it, and those of what
+happened in between. Each is open no longer than its rule fires (see ``events``): that decides here
+wherever both ways would differ.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from exporter.alerting.events import (
+    ENDS,
+    EVICTED,
+    LONGEST_WINDOW,
+    OOM_KILLED,
+    OUT_OF_SPACE,
+    Event,
+)
+from exporter.history.facts import Facts
+from exporter.history.happenings import (
+    Happening,
+    OomKilled,
+    PodEvicted,
+    PodExited,
+    StateEntered,
+)
+from exporter.history.ledger import Audience, Ledger
+from exporter.history.reading import happenings as log_of
+from exporter.history.records import FinishedCrawl, LoggedHappening
+from exporter.history.store import StoreError
+
+logger = logging.getLogger(__name__)
+
+_OUT_OF_SPACE_CODE: Final = 3
+
+Key = tuple[str, tuple[str, ...]]
+"""The event's name and the values of its labels: to Alertmanager, one alert."""
+
+
+@dataclass(slots=True)
+class OpenAlert:
+    """One event that is told. Moments in seconds since 1970."""
+
+    event: Event
+    values: tuple[str, ...]
+    """Of the event's labels."""
+    uid: str
+    """Of the CrawlJob."""
+    starts: float
+    ends: float
+
+
+class OpenAlerts(Audience):
+    """Listens to the ledger; ``listeners`` hear of each alert that opens or changes."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
+        """Open what the ledger already knows and is still to be told."""
+        self.listeners: list[Callable[[Key], None]] = []
+        self._alerts: dict[Key, OpenAlert] = {}
+        self._ledger = ledger
+        self._clock = clock
+        for record in ledger.memory.finished.values():
+            self.finished(record)
+        self._recall()
+        ledger.audiences.append(self)
+
+    def __len__(self) -> int:
+        return len(self._alerts)
+
+    def keys(self) -> Iterable[Key]:
+        """Those of all open alerts."""
+        return self._alerts.keys()
+
+    def get(self, key: Key) -> OpenAlert | None:
+        """The alert, if it is open still."""
+        alert = self._alerts.get(key)
+        return alert if alert is not None and alert.ends > self._clock() else None
+
+    def tidy(self) -> None:
+        """Drop what is over, and keep open what still lasts; call it a few times a minute."""
+        now = self._clock()
+        for key, alert in list(self._alerts.items()):
+            if alert.event is EVICTED and self._is_evicted(alert):
+                alert.ends = max(alert.ends, now + EVICTED.window)
+            if alert.ends <= now:
+                del self._alerts[key]
+
+    # -- what the ledger tells
+
+    def finished(self, record: FinishedCrawl) -> None:
+        """Tell of the end, if it is one to be told of."""
+        for event in ENDS:
+            if event.tells_of(record):
+                self._open(event, _who(record), record.uid, record.finished)
+
+    def forgotten(self, record: FinishedCrawl) -> None:
+        """Tell no more of an end that was none, or that is forgotten for its age.
+
+        Nothing is sent that ends it: the rule, which saw it too, goes on for its window.
+        """
+        for event in ENDS:
+            key = event.name, _who(record)
+            if event.tells_of(record) and key in self._alerts:
+                if self._alerts[key].uid == record.uid:
+                    del self._alerts[key]
+
+    def happened(self, facts: Facts, happenings: Sequence[Happening]) -> None:
+        """Tell of what happened to pods."""
+        self._of_pods(_who(facts), facts.uid, happenings)
+
+    def _of_pods(
+        self, who: tuple[str, str, str], uid: str, happenings: Sequence[Happening]
+    ) -> None:
+        """Open what one change showed of a crawl's pods.
+
+        Of a pod seen for the first time, an exit for want of memory may just as well be that of an
+        eviction which is over; only who saw the eviction knows. Redis has no time of its exits.
+        """
+        first_seen = any(isinstance(one, StateEntered) and not one.previous for one in happenings)
+        for happening in happenings:
+            match happening:
+                case PodEvicted(at, pod, _):
+                    self._open(EVICTED, (*who, pod), uid, at)
+                case OomKilled(at, pod, role) if role != "redis" and not first_seen:
+                    self._open(OOM_KILLED, (*who, pod), uid, at)
+                case PodExited(at, pod, role, _, code) if (
+                    code == _OUT_OF_SPACE_CODE and role != "redis"
+                ):
+                    self._open(OUT_OF_SPACE, (*who, pod), uid, at)
+
+    def _open(self, event: Event, values: tuple[str, ...], uid: str, at: float) -> None:
+        now = self._clock()
+        starts = min(at, now)  # clocks differ, and Alertmanager's may be behind Browsertrix's
+        ends = starts + event.window
+        key = event.name, values
+        known = self._alerts.get(key)
+        if known is not None:
+            # An end that is better known has its moment put right. Anything else is another
+            # event of the same crawl's name or pod: one alert, which lasts as long as the later.
+            if known.uid != uid or event not in ENDS:
+                starts, ends = min(starts, known.starts), max(ends, known.ends)
+            if (starts, ends) == (known.starts, known.ends):
+                return
+        if ends <= now:
+            self._alerts.pop(key, None)
+            return
+        self._alerts[key] = OpenAlert(event, values, uid, starts, ends)
+        for listener in self.listeners:
+            listener(key)
+
+    def _is_evicted(self, alert: OpenAlert) -> bool:
+        facts = self._ledger.memory.facts.get(alert.uid)
+        if facts is None or facts.gone or facts.ending is not None:
+            return False
+        pod = facts.pods.get(alert.values[-1])
+        return pod is not None and pod.evicted
+
+    # -- what was told before the start
+
+    def _recall(self) -> None:
+        """Take what happened to pods from the ledger's log."""
+        path = self._ledger.keeper.path
+        if path is None:
+            return
+        try:
+            logged = log_of(path, since=self._clock() - LONGEST_WINDOW)
+        except StoreError as error:
+            logger.warning("what happened to pods before the start is not told again: %s", error)
+            return
+        for _, change in groupby(logged, key=lambda one: (one.noticed, one.uid)):
+            entries = list(change)
+            happenings = [one for one in map(_restored, entries) if one is not None]
+            self._of_pods(_who(entries[0]), entries[0].uid, happenings)
+
+
+def _who(crawl: FinishedCrawl | Facts | LoggedHappening) -> tuple[str, str, str]:
+    """The values of the labels that every event has."""
+    return crawl.namespace, crawl.oid, crawl.crawl
+
+
+_OF_PODS: Final[dict[str, type[Happening]]] = {
+    kind.kind: kind for kind in (StateEntered, PodEvicted, PodExited, OomKilled)
+}
+
+
+def _restored(logged: LoggedHappening) -> Happening | None:
+    kind = _OF_PODS.get(logged.kind)
+    return None if kind is None else kind(logged.at, **logged.detail)
