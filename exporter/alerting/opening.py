@@ -105,9 +105,9 @@ class OpenAlerts(Audience):
         """
         for event in ENDS:
             key = event.name, _who(record)
-            if event.tells_of(record) and key in self._alerts:
-                if self._alerts[key].uid == record.uid:
-                    del self._alerts[key]
+            known = self._alerts.get(key)
+            if known is not None and known.uid == record.uid and event.tells_of(record):
+                del self._alerts[key]
 
     def happened(self, facts: Facts, happenings: Sequence[Happening]) -> None:
         """Tell of what happened to pods."""
