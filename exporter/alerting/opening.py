@@ -63,7 +63,7 @@ class OpenAlerts(Audience):
         self.listeners: list[Callable[[Key], None]] = []
         self._alerts: dict[Key, OpenAlert] = {}
         self._ledger = ledger
-        self._clock = clock
+        self.clock = clock
         for record in ledger.memory.finished.values():
             self.finished(record)
         self._recall()
@@ -79,11 +79,11 @@ class OpenAlerts(Audience):
     def get(self, key: Key) -> OpenAlert | None:
         """The alert, if it is open still."""
         alert = self._alerts.get(key)
-        return alert if alert is not None and alert.ends > self._clock() else None
+        return alert if alert is not None and alert.ends > self.clock() else None
 
     def tidy(self) -> None:
         """Drop what is over, and keep open what still lasts; call it a few times a minute."""
-        now = self._clock()
+        now = self.clock()
         for key, alert in list(self._alerts.items()):
             if alert.event is EVICTED and self._is_evicted(alert):
                 alert.ends = max(alert.ends, now + EVICTED.window)
@@ -134,7 +134,7 @@ class OpenAlerts(Audience):
                     self._open(OUT_OF_SPACE, (*who, pod), uid, at)
 
     def _open(self, event: Event, values: tuple[str, ...], uid: str, at: float) -> None:
-        now = self._clock()
+        now = self.clock()
         starts = min(at, now)  # clocks differ, and Alertmanager's may be behind Browsertrix's
         ends = starts + event.window
         key = event.name, values
@@ -168,7 +168,7 @@ class OpenAlerts(Audience):
         if path is None:
             return
         try:
-            logged = log_of(path, since=self._clock() - LONGEST_WINDOW)
+            logged = log_of(path, since=self.clock() - LONGEST_WINDOW)
         except StoreError as error:
             logger.warning("what happened to pods before the start is not told again: %s", error)
             return
