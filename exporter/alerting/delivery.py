@@ -7,6 +7,7 @@ delivered stays, and is tried again after a growing delay, while its alert is op
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,8 @@ class Delivery:
         self._rejected: set[Key] = set()
         self._fault: str | None = None
         self._news = asyncio.Event()
+        self._settled = asyncio.Event()
+        """Set while nothing is left to tell at once, or nothing can be told."""
         alerts.listeners.append(self._opened)
 
     @property
@@ -99,26 +102,27 @@ class Delivery:
 
     async def drain(self, limit: float) -> None:
         """Wait until all is delivered that can be at once; ``limit`` in seconds."""
-        deadline = _now() + limit
-        while (self._fresh or self._under_way) and not self.failing and _now() < deadline:
-            await asyncio.sleep(0.02)
+        if self._fault is None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(limit):
+                    await self._settled.wait()
 
     def _opened(self, key: Key) -> None:
         self._fresh[key] = None
         self._again.pop(key, None)
         self._news.set()
+        self._settled.clear()
 
     async def _wait(self) -> None:
         """Until there is something to tell, or it is time to show that we are there."""
         self._news.clear()
         if self._fresh:
             return
+        self._settled.set()
         due = next(iter(self._again.values()), _now() + self._resend)
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(due):
                 await self._news.wait()
-        except TimeoutError:
-            pass
 
     def _batch(self) -> list[Key]:
         """Take the next to tell: new ones, else those that are due again."""
@@ -200,6 +204,7 @@ class Delivery:
                 extra={"alertmanager": self.url},
             )
         self._fault = str(error)
+        self._settled.set()
 
 
 def _now() -> float:
