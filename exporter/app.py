@@ -1,20 +1,22 @@
 """Start reading here: the one place that knows every room, and wires them.
 
 Reflectors tell the series store of every change; the exposition joins what the store has ready;
-the web server serves it. Everything runs on one event loop, and ends together.
+the web server serves it. What the ledger makes of a change, the notifier posts to Alertmanagers, if
+there are any. Everything runs on one event loop, and ends together.
 """
 
 import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
 from exporter import __version__
+from exporter.alerting.notifier import Notifier
 from exporter.cluster.changes import Change
 from exporter.cluster.connection import Connection
 from exporter.cluster.reflector import Reflector
@@ -96,14 +98,20 @@ class Exporter:
             )
             for scope in settings.namespaces
         )
-        own = OwnMetrics(pipeline.families, self._reflectors, ledger)
+        self._notifier = Notifier(settings.notifier, ledger) if settings.alertmanager_urls else None
+        own = OwnMetrics(
+            pipeline.families,
+            self._reflectors,
+            ledger,
+            () if self._notifier is None else self._notifier.deliveries,
+        )
         self.web = WebServer(
             pipeline.exposition(own.registry),
             WebSettings(listen=settings.listen_addresses, telemetry_path=settings.telemetry_path),
             health=Health(alive=self._not_alive, ready=self._not_ready),
             scraped=own.scraped,
         )
-        self._tasks: Sequence[asyncio.Task[None]] = ()
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set; then let scrapes in flight finish. Raises ListenError."""
@@ -123,9 +131,19 @@ class Exporter:
                 _task("history", self._pipeline.observer.run()),
                 _task("collections", _collect_now_and_then()),
             ]
+            if self._notifier is not None:
+                self._tasks += [
+                    _task("open alerts", self._notifier.run()),
+                    *(
+                        _task(f"alerts to {delivery.url}", delivery.run())
+                        for delivery in self._notifier.deliveries
+                    ),
+                ]
             ending.push_async_callback(self._end_tasks)
             await stop.wait()
             log.info("stopping")
+            if self._notifier is not None:
+                await self._notifier.drain()
 
     async def _end_tasks(self) -> None:
         for task in self._tasks:
@@ -167,8 +185,9 @@ async def _collect_now_and_then() -> None:
 async def serve(settings: Settings) -> None:
     """Run an exporter until SIGTERM or SIGINT.
 
-    Raises ConfigError where the cluster's configuration is wrong, LedgerError where the ledger
-    cannot be used, ListenError where it cannot listen.
+    Raises ConfigError where the cluster's configuration is wrong, AccessError where a file for
+    Alertmanager is, LedgerError where the ledger cannot be used, ListenError where it cannot
+    listen.
     """
     connection = await Connection.open(settings.kubeconfig, settings.context)
     ledger = Ledger.open(

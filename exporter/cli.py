@@ -69,13 +69,14 @@ def _metrics(_: Settings, arguments: argparse.Namespace) -> int:
 
 def _run(work: Coroutine[Any, Any, None]) -> int:
     """Run until its end; what a user can mend is told in one line, not in a traceback."""
+    from exporter.alerting.access import AccessError  # noqa: PLC0415
     from exporter.cluster.connection import ConfigError  # noqa: PLC0415
     from exporter.history.store import LedgerError  # noqa: PLC0415
     from exporter.web import ListenError  # noqa: PLC0415
 
     try:
         asyncio.run(work)
-    except ConfigError as error:
+    except (AccessError, ConfigError) as error:
         return _complain(error, WRONG_USE)
     except (LedgerError, ListenError) as error:
         return _complain(error, FAILED)
@@ -103,7 +104,7 @@ COMMANDS: Final = {
     "demo": Command(
         _demo,
         "the same on a simulated Browsertrix: nothing to install",
-        ("History", "Metrics", "Web", "Logging"),
+        ("History", "Metrics", "Web", "Alertmanager", "Logging"),
     ),
     "snapshot": Command(
         _snapshot, "print the metrics of CrawlJobs in a file, as kubectl prints them", ("Metrics",)

@@ -15,6 +15,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from exporter.alerting.events import LONGEST_WINDOW, in_promql
+from exporter.alerting.posting import CredentialsInUrlError, alertmanager_url, external_label
 from exporter.metrics.catalog import CATALOG
 from exporter.settings import Settings
 from exporter.web import Address, telemetry_path
@@ -221,6 +223,88 @@ WEB: Final = (
     ),
 )
 
+ALERTMANAGER: Final = (
+    Option(
+        flag="--alertmanager.url",
+        field="alertmanager_urls",
+        read=alertmanager_url,
+        metavar="URL",
+        repeatable=True,
+        help="Alertmanager to post event alerts to at once; repeat it for each of a cluster",
+    ),
+    Option(
+        flag="--alertmanager.label",
+        field="alertmanager_labels",
+        read=external_label,
+        metavar="NAME=VALUE",
+        repeatable=True,
+        help="label added to those alerts, as in Prometheus's external_labels",
+    ),
+    Option(
+        flag="--alertmanager.runbook-url",
+        field="alertmanager_runbooks",
+        read=str,
+        metavar="URL",
+        help="folder of the runbooks that those alerts link to",
+    ),
+    Option(
+        flag="--alertmanager.grafana-url",
+        field="alertmanager_grafana",
+        read=str,
+        metavar="URL",
+        help="address of Grafana that those alerts link to",
+    ),
+    Option(
+        flag="--alertmanager.ca-file",
+        field="alertmanager_ca_file",
+        read=Path,
+        metavar="FILE",
+        help="certificates to verify Alertmanager's with, instead of the system's",
+    ),
+    Option(
+        flag="--alertmanager.cert-file",
+        field="alertmanager_cert_file",
+        read=Path,
+        metavar="FILE",
+        help="client certificate to show to Alertmanager",
+    ),
+    Option(
+        flag="--alertmanager.key-file",
+        field="alertmanager_key_file",
+        read=Path,
+        metavar="FILE",
+        help="key of that certificate",
+    ),
+    Option(
+        flag="--alertmanager.server-name",
+        field="alertmanager_server_name",
+        read=str,
+        metavar="NAME",
+        help="name in Alertmanager's certificate, if it is not that of its URL",
+    ),
+    Option(
+        flag="--alertmanager.username",
+        field="alertmanager_username",
+        read=str,
+        metavar="NAME",
+        help="user for basic authentication with Alertmanager",
+    ),
+    Option(
+        flag="--alertmanager.password-file",
+        field="alertmanager_password_file",
+        read=Path,
+        metavar="FILE",
+        help="file with the password of that user",
+    ),
+    Option(
+        flag="--alertmanager.bearer-token-file",
+        field="alertmanager_bearer_token_file",
+        read=Path,
+        metavar="FILE",
+        help="file with a token to show to Alertmanager",
+    ),
+)
+
 LOGGING: Final = (
     Option(
         flag="--log.level",
@@ -243,6 +327,7 @@ GROUPS: Final[Mapping[str, tuple[Option, ...]]] = {
     "History": HISTORY,
     "Metrics": METRICS,
     "Web": WEB,
+    "Alertmanager": ALERTMANAGER,
     "Logging": LOGGING,
 }
 
@@ -300,15 +385,51 @@ def settings_from(
                 continue
         if given is None:
             continue
-        try:
-            if option.repeatable:
-                values[option.field] = tuple(option.read(text) for text in given)
-            else:
-                values[option.field] = option.read(given)
-        except ValueError as error:
-            parser.error(f"{source}: {error}, got {given!r}")
+        read = [_read(parser, option, source, text) for text in _texts(option, given)]
+        values[option.field] = tuple(read) if option.repeatable else read[0]
     if values.pop("all_namespaces", False):
         if "namespaces" in values:
             parser.error("--all-namespaces and --namespace exclude each other")
         values["namespaces"] = ("",)
+    _check_alertmanager(parser, values)
     return Settings(**values)
+
+
+def _texts(option: Option, given: Any) -> Sequence[str]:
+    return given if option.repeatable else [given]
+
+
+def _read(parser: argparse.ArgumentParser, option: Option, source: str, text: str) -> Any:
+    try:
+        return option.read(text)
+    except CredentialsInUrlError as error:
+        parser.error(f"{source}: {error}")
+    except ValueError as error:
+        parser.error(f"{source}: {error}, got {text!r}")
+
+
+def _check_alertmanager(parser: argparse.ArgumentParser, values: Mapping[str, Any]) -> None:
+    """Complain of what does nothing, or cannot work, together with the rest."""
+    flags = {option.field: option.flag for option in ALERTMANAGER if option.field in values}
+    if not flags:
+        return
+    if "alertmanager_urls" not in values:
+        parser.error(f"{next(iter(flags.values()))} does nothing without --alertmanager.url")
+    for one, other in (("cert_file", "key_file"), ("username", "password_file")):
+        given = {f"alertmanager_{one}", f"alertmanager_{other}"} & flags.keys()
+        if len(given) == 1:
+            pair = f"--alertmanager.{one} and --alertmanager.{other}".replace("_", "-")
+            parser.error(f"{pair} are of use only together")
+    if {"alertmanager_username", "alertmanager_bearer_token_file"} <= flags.keys():
+        parser.error(
+            "--alertmanager.username and --alertmanager.bearer-token-file exclude each other"
+        )
+    labels = [name for name, _ in values.get("alertmanager_labels", ())]
+    for flag, words in (("url", values["alertmanager_urls"]), ("label", labels)):
+        for twice in {word for word in words if words.count(word) > 1}:
+            parser.error(f"--alertmanager.{flag}: {twice} is given twice")
+    if values.get("history_retention", LONGEST_WINDOW) < LONGEST_WINDOW:
+        parser.error(
+            f"--history.retention must be {in_promql(LONGEST_WINDOW)} at least with "
+            "--alertmanager.url: so long an alert is told"
+        )

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from exporter.alerting.access import Access
+from exporter.alerting.notifier import NotifierSettings
+from exporter.alerting.wording import Addresses
 from exporter.cluster.reflector import IDLE_LIMIT
 from exporter.crawljob.derived import DEFAULT_PAUSE_LIMIT
 from exporter.history.ledger import DEFAULT_MAX_FINISHED, DEFAULT_RETENTION
@@ -36,5 +39,35 @@ class Settings:
     metrics_exclude: tuple[str, ...] = ()
     listen_addresses: tuple[Address, ...] = (Address("", DEFAULT_PORT),)
     telemetry_path: str = "/metrics"
+    alertmanager_urls: tuple[str, ...] = ()
+    alertmanager_labels: tuple[tuple[str, str], ...] = ()
+    """Names and values: what Prometheus has as ``external_labels``."""
+    alertmanager_runbooks: str = Addresses().runbooks
+    alertmanager_grafana: str = Addresses().grafana
+    alertmanager_ca_file: Path | None = None
+    alertmanager_cert_file: Path | None = None
+    alertmanager_key_file: Path | None = None
+    alertmanager_server_name: str | None = None
+    alertmanager_username: str | None = None
+    alertmanager_password_file: Path | None = None
+    alertmanager_bearer_token_file: Path | None = None
     log_level: str = "info"
     log_format: Literal["logfmt", "json"] = "logfmt"
+
+    @property
+    def notifier(self) -> NotifierSettings:
+        """All of the above that is about Alertmanagers."""
+        return NotifierSettings(
+            urls=self.alertmanager_urls,
+            labels=self.alertmanager_labels,
+            addresses=Addresses(self.alertmanager_runbooks, self.alertmanager_grafana),
+            access=Access(
+                ca_file=self.alertmanager_ca_file,
+                cert_file=self.alertmanager_cert_file,
+                key_file=self.alertmanager_key_file,
+                server_name=self.alertmanager_server_name,
+                username=self.alertmanager_username,
+                password_file=self.alertmanager_password_file,
+                bearer_token_file=self.alertmanager_bearer_token_file,
+            ),
+        )

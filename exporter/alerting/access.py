@@ -85,6 +85,9 @@ class _Read(Generic[_Value]):
 
 
 def _context(access: Access) -> ssl.SSLContext:
+    for file in (access.ca_file, access.cert_file, access.key_file):
+        if file is not None:
+            _content(file)  # what OpenSSL says of a missing file does not name it
     try:
         context = ssl.create_default_context(cafile=access.ca_file)
         if access.cert_file is not None:
@@ -107,11 +110,16 @@ def _authorization(access: Access) -> str | None:
     return None
 
 
-def _secret(file: Path) -> str:
+def _content(file: Path) -> bytes:
     try:
-        text = file.read_text(encoding="utf-8").strip()
+        return file.read_bytes()
     except OSError as error:
         raise AccessError(f"{file}: {error.strerror}") from error
+
+
+def _secret(file: Path) -> str:
+    try:
+        text = _content(file).decode().strip()
     except UnicodeDecodeError:
         raise AccessError(f"{file}: is no text file") from None
     if not text or not text.isprintable():

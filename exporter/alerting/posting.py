@@ -4,6 +4,7 @@ The format is that of https://github.com/prometheus/alertmanager, ``api/v2/opena
 """
 
 import json
+import re
 import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from yarl import URL
 
 from exporter import __version__
 from exporter.alerting.access import Credentials
+from exporter.alerting.events import CRAWL_LABELS
 from exporter.alerting.opening import OpenAlert
 from exporter.alerting.wording import Addresses, expand
 from exporter.cluster.backoff import retry_after
@@ -39,6 +41,8 @@ REASONS: Final = (
 )
 """Why a request failed: every value of ``PostError.reason``."""
 
+_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OWN_LABELS: Final = frozenset({"alertname", "severity", "event", *CRAWL_LABELS})
 _ABOUT_THE_ALERTS: Final = frozenset({400, 413, 422})
 """Statuses with which what was sent is refused, and not who sent it."""
 _LONGEST_COMPLAINT: Final = 4096
@@ -59,6 +63,42 @@ class RejectedError(PostError):
 
     def __init__(self, text: str) -> None:
         super().__init__("rejected", text)
+
+
+class CredentialsInUrlError(ValueError):
+    """Not to be shown with the value that it complains of."""
+
+
+def alertmanager_url(text: str) -> str:
+    """Check the address of an Alertmanager, with or without a prefix of its paths.
+
+    Raises ValueError with a readable text.
+    """
+    if "@" in text:
+        raise CredentialsInUrlError(
+            "a URL with a user or password would be logged and served; give them by "
+            "--alertmanager.username and --alertmanager.password-file"
+        )
+    wanted = "expected the address of an Alertmanager, such as http://alertmanager:9093"
+    try:
+        url = URL(text)
+    except ValueError:
+        raise ValueError(wanted) from None
+    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
+        raise ValueError(wanted)
+    if url.path.rstrip("/").endswith(PATH):
+        raise ValueError(f"expected the address without {PATH}")
+    return text.rstrip("/")
+
+
+def external_label(text: str) -> tuple[str, str]:
+    """Read NAME=VALUE. Raises ValueError with a readable text."""
+    name, _, value = text.partition("=")
+    if not _LABEL.fullmatch(name) or not value:
+        raise ValueError("expected NAME=VALUE with the name of a label")
+    if name in _OWN_LABELS:
+        raise ValueError(f"every alert has a label {name} of its own, which stands")
+    return name, value
 
 
 class Letter:

@@ -16,9 +16,11 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 from exporter import __version__
+from exporter.alerting.delivery import Delivery
 from exporter.cluster.reflector import Reflector
 from exporter.history.ledger import Ledger
 from exporter.metrics.catalog import Family
+from exporter.metrics.catalog.alerting import DeliveryFamily
 from exporter.metrics.catalog.own import (
     BUILD,
     SCRAPE_DURATION,
@@ -36,9 +38,13 @@ class OwnMetrics:
     """The exporter's own metrics, in a registry of their own."""
 
     def __init__(
-        self, families: Iterable[Family], reflectors: Sequence[Reflector], ledger: Ledger
+        self,
+        families: Iterable[Family],
+        reflectors: Sequence[Reflector],
+        ledger: Ledger,
+        deliveries: Sequence[Delivery] = (),
     ) -> None:
-        """Families about watches and the ledger are read from these at each scrape."""
+        """Families about watches, the ledger and alerts are read from these at each scrape."""
         self.registry = CollectorRegistry()
         self.registry.register(_Build())
         chosen = tuple(families)
@@ -46,6 +52,8 @@ class OwnMetrics:
         self.registry.register(_Watches(watched, reflectors))
         kept = [family for family in chosen if isinstance(family, LedgerFamily)]
         self.registry.register(_OfLedger(kept, ledger))
+        posted = [family for family in chosen if isinstance(family, DeliveryFamily)]
+        self.registry.register(_Deliveries(posted, deliveries))
         self._seconds = Histogram(
             SCRAPE_DURATION.name,
             SCRAPE_DURATION.help,
@@ -95,6 +103,22 @@ class _Watches(Collector):
                 ((reflector.scope or "*", *words), value)
                 for reflector in self._reflectors
                 for words, value in family.samples(reflector)
+            )
+
+
+class _Deliveries(Collector):
+    """Reads what the deliveries count anyway; nothing where there are none."""
+
+    def __init__(self, families: Sequence[DeliveryFamily], deliveries: Sequence[Delivery]) -> None:
+        self._families = families if deliveries else ()
+        self._deliveries = deliveries
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._families:
+            yield family.filled(
+                ((delivery.url, *words), value)
+                for delivery in self._deliveries
+                for words, value in family.samples(delivery)
             )
 
 

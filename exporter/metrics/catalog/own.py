@@ -7,6 +7,7 @@ from typing import Any, Final, get_args, get_origin
 from exporter.cluster.reflector import Reflector
 from exporter.crawljob import CrawlJob
 from exporter.history.ledger import Ledger
+from exporter.metrics.catalog.alerting import DELIVERY_FAMILIES
 from exporter.metrics.catalog.family import Family, Group, Kind
 
 
@@ -320,6 +321,7 @@ OWN_FAMILIES: Final = (
     BUILD,
     *WATCH_FAMILIES,
     *LEDGER_FAMILIES,
+    *DELIVERY_FAMILIES,
     SCRAPE_DURATION,
     SCRAPE_SIZE,
     *CLIENT_FAMILIES,
