@@ -101,6 +101,19 @@ _PARTLY: Final = (
         dashboard=Dashboard.EXPORTER,
     ),
     Alert(
+        name="BrowsertrixExporterAlertmanagerFailing",
+        severity=Severity.WARNING,
+        summary="The exporter cannot deliver alerts to Alertmanager",
+        description=f"{_INSTANCE} cannot deliver event alerts to {{{{ $labels.alertmanager }}}}, or "
+        "one of them is refused. Its log says why.",
+        condition="an Alertmanager of `--alertmanager.url` cannot be reached, or refuses an alert",
+        expr="max by (job, instance, alertmanager) "
+        "(browsertrix_exporter_alertmanager_failing) == 1",
+        hold=at.DELIVERY_HOLD,
+        keep=at.BRIDGE,
+        dashboard=Dashboard.EXPORTER,
+    ),
+    Alert(
         name="BrowsertrixExporterScrapeSlow",
         severity=Severity.WARNING,
         summary="Scrapes of the exporter take too long",

@@ -132,6 +132,8 @@ MALFORMED_HOLD: Final = "15m"
 UNUSABLE_WINDOW: Final = "1h"
 LEDGER_HOLD: Final = "5m"
 """Writing is tried again at least every 30 s, so five minutes are ten failures."""
+DELIVERY_HOLD: Final = "5m"
+"""A restart of Alertmanager takes less; well within the hour for which an event is told."""
 SCRAPE_SECONDS: Final = 5
 SCRAPE_QUANTILE: Final = 0.9
 SCRAPE_WINDOW: Final = "15m"
