@@ -1,0 +1,3 @@
+from history.conftest import closed
+
+__all__ = ["closed"]
