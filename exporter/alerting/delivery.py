@@ -60,7 +60,7 @@ class Delivery:
         self._alerts = alerts
         self._resend = resend
         self._backoff = backoff or Backoff()
-        self._fresh = dict.fromkeys(alerts.keys())
+        self._fresh = dict.fromkeys(alerts)
         """Not delivered yet as they are now; in the order in which they opened."""
         self._again: dict[Key, float] = {}
         """When the others are due, by the event loop's time; the first in front."""

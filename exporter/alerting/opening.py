@@ -8,7 +8,7 @@ wherever both ways would differ.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -72,9 +72,8 @@ class OpenAlerts(Audience):
     def __len__(self) -> int:
         return len(self._alerts)
 
-    def keys(self) -> Iterable[Key]:
-        """Those of all open alerts."""
-        return self._alerts.keys()
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._alerts)
 
     def get(self, key: Key) -> OpenAlert | None:
         """The alert, if it is open still."""
