@@ -104,8 +104,8 @@ _PARTLY: Final = (
         name="BrowsertrixExporterAlertmanagerFailing",
         severity=Severity.WARNING,
         summary="The exporter cannot deliver alerts to Alertmanager",
-        description=f"{_INSTANCE} cannot deliver event alerts to {{{{ $labels.alertmanager }}}}, or "
-        "one of them is refused. Its log says why.",
+        description=f"{_INSTANCE} cannot deliver event alerts to "
+        "{{ $labels.alertmanager }}, or one of them is refused. Its log says why.",
         condition="an Alertmanager of `--alertmanager.url` cannot be reached, or refuses an alert",
         expr="max by (job, instance, alertmanager) "
         "(browsertrix_exporter_alertmanager_failing) == 1",
