@@ -16,9 +16,12 @@ _PATIENCE: Final = 15.0
 
 
 @contextmanager
-def alertmanager(config: dict[str, Any], folder: Path) -> Iterator[str]:
-    """Run one with this configuration, and give its address; ``folder`` is for what it writes."""
-    program = programs.alertmanager(require_tool("alertmanager"), folder, config)
+def alertmanager(config: dict[str, Any], folder: Path, *, port: int = 0) -> Iterator[str]:
+    """Run one with this configuration, and give its address.
+
+    What it writes is in ``folder``; what is there from before is taken up.
+    """
+    program = programs.alertmanager(require_tool("alertmanager"), folder, config, port=port)
     with (
         program.log.open("wb") as output,
         subprocess.Popen(
