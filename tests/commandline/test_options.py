@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from exporter.alerting.access import Access
+from exporter.alerting.notifier import NotifierSettings
+from exporter.alerting.wording import Addresses
 from exporter.documentation import configuration_page
 from exporter.options import (
     GROUPS,
@@ -150,3 +153,86 @@ def test_the_help_names_default_and_variable_of_every_flag() -> None:
 def test_the_documentation_is_what_the_table_of_options_says() -> None:
     committed = Path(__file__, "../../../docs/configuration.md").resolve().read_text()
     assert committed == configuration_page(), "run `make docs`"
+
+
+URL = "--alertmanager.url"
+
+
+def test_the_flags_of_alertmanagers_say_whom_to_tell_and_how() -> None:
+    notifier = read(
+        *(URL, "http://one:9093", URL, "https://other/prefix/"),
+        *("--alertmanager.label", "cluster=east", "--alertmanager.label", "stage=a=b"),
+        *("--alertmanager.runbook-url", "https://wiki", "--alertmanager.grafana-url", "https://g"),
+        *("--alertmanager.ca-file", "/ca", "--alertmanager.server-name", "am"),
+        *("--alertmanager.cert-file", "/crt", "--alertmanager.key-file", "/key"),
+        *("--alertmanager.username", "me", "--alertmanager.password-file", "/password"),
+    ).notifier
+
+    assert notifier == NotifierSettings(
+        urls=("http://one:9093", "https://other/prefix"),
+        labels=(("cluster", "east"), ("stage", "a=b")),
+        addresses=Addresses("https://wiki", "https://g"),
+        access=Access(
+            ca_file=Path("/ca"),
+            cert_file=Path("/crt"),
+            key_file=Path("/key"),
+            server_name="am",
+            username="me",
+            password_file=Path("/password"),
+        ),
+    )
+    assert read(ALERTMANAGER_URL="http://one http://two").notifier.urls == (
+        "http://one",
+        "http://two",
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ((URL, "alertmanager:9093"), "such as http://alertmanager:9093, got 'alertmanager:9093'"),
+        ((URL, "http://"), "expected the address of an Alertmanager"),
+        ((URL, "http://a:x"), "expected the address of an Alertmanager"),
+        ((URL, "http://a/?x=1"), "expected the address of an Alertmanager"),
+        ((URL, "http://a/api/v2/alerts"), "expected the address without /api/v2/alerts"),
+        ((URL, "http://a", URL, "http://a/"), "--alertmanager.url: http://a is given twice"),
+        (("--alertmanager.label", "a=b"), "does nothing without --alertmanager.url"),
+        (("--alertmanager.ca-file", "/ca"), "does nothing without --alertmanager.url"),
+        ((URL, "http://a", "--alertmanager.label", "a"), "expected NAME=VALUE"),
+        ((URL, "http://a", "--alertmanager.label", "a-b=c"), "expected NAME=VALUE"),
+        ((URL, "http://a", "--alertmanager.label", "severity=x"), "label severity of its own"),
+        (
+            (URL, "http://a", "--alertmanager.label", "a=b", "--alertmanager.label", "a=c"),
+            "--alertmanager.label: a is given twice",
+        ),
+        (
+            (URL, "http://a", "--alertmanager.cert-file", "/c"),
+            "--alertmanager.cert-file and --alertmanager.key-file are of use only together",
+        ),
+        (
+            (URL, "http://a", "--alertmanager.username", "me"),
+            "--alertmanager.username and --alertmanager.password-file are of use only together",
+        ),
+        (
+            (
+                *(URL, "http://a", "--alertmanager.username", "me"),
+                *("--alertmanager.password-file", "/p", "--alertmanager.bearer-token-file", "/t"),
+            ),
+            "exclude each other",
+        ),
+        ((URL, "http://a", "--history.retention", "30m"), "--history.retention must be 1h"),
+    ],
+)
+def test_what_cannot_be_meant_for_alertmanager_is_said(
+    capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], says: str
+) -> None:
+    assert says in complaint(capsys, *flags)
+
+
+def test_a_password_in_a_url_is_refused_and_not_repeated(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = complaint(capsys, URL, "http://me:secret@a:9093")
+
+    assert "--alertmanager.password-file" in said
+    assert "secret" not in said
