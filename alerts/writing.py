@@ -144,4 +144,42 @@ says, which must be what Browsertrix's `paused_crawl_limit_minutes` says.
 
 Alerts marked *event* carry `event="true"`: they tell of something that happened, once, and nothing
 can resolve it. Route them by crawl and without `send_resolved`.
+
+## Told by the exporter itself
+
+A rule is told of an end after a scrape, an evaluation and `group_wait`; and not at all while
+Prometheus is down for longer than the hour for which an event is told. The exporter can post events
+to Alertmanager by itself, the moment they happen:
+
+```sh
+browsertrix-exporter --history.path=history.db \\
+  --alertmanager.url=http://alertmanager-0:9093 --alertmanager.url=http://alertmanager-1:9093
+```
+
+It posts what the event rules find, with the same labels and texts, so **use both**: Alertmanager
+takes them for one alert and notifies once. Alone, it needs no Prometheus, but conditions (a pause
+about to expire, a stuck crawl, a blind exporter) are for the rules alone.
+
+- Give each member of an Alertmanager cluster a flag of its own, as in Prometheus.
+- **The labels must be equal.** What Prometheus adds as `external_labels`, add by
+  `--alertmanager.label NAME=VALUE`; the Prometheus operator adds `prometheus=NAMESPACE/NAME`. Leave
+  `alert_relabel_configs` off these alerts. For equal links, give `--alertmanager.runbook-url` and
+  `--alertmanager.grafana-url` what you gave `python -m alerts`.
+- Alerts are told again every minute until their window is over: an Alertmanager that was down when
+  it happened hears of it when it is back. With `--history.path` that outlasts a restart of the
+  exporter, and what happened meanwhile is told, too.
+- Whether an out-of-memory exit was an eviction, only who saw the eviction can tell: of a crawl that
+  is seen for the first time, an exporter without history posts no such exit. The rule does.
+- Credentials come from files (see [configuration.md](configuration.md)) and are read again when
+  they change. `BrowsertrixExporterAlertmanagerFailing` tells when an Alertmanager cannot be reached,
+  also when there is nothing to tell.
+
+To be told within a second, let Alertmanager not wait for more of the same crawl:
+
+```yaml
+- matchers: [event="true", severity="critical"]
+  receiver: browsertrix-page-event
+  group_by: [alertname, namespace, oid, crawl]
+  group_wait: 0s
+```
 """

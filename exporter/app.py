@@ -16,6 +16,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 
 from exporter import __version__
+from exporter.alerting.access import Credentials
 from exporter.alerting.notifier import Notifier
 from exporter.cluster.changes import Change
 from exporter.cluster.connection import Connection
@@ -189,6 +190,7 @@ async def serve(settings: Settings) -> None:
     Alertmanager is, LedgerError where the ledger cannot be used, ListenError where it cannot
     listen.
     """
+    Credentials(settings.notifier.access)  # to complain before anything is open
     connection = await Connection.open(settings.kubeconfig, settings.context)
     ledger = Ledger.open(
         settings.history_path,

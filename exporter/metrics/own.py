@@ -107,10 +107,10 @@ class _Watches(Collector):
 
 
 class _Deliveries(Collector):
-    """Reads what the deliveries count anyway; nothing where there are none."""
+    """Reads what the deliveries count anyway."""
 
     def __init__(self, families: Sequence[DeliveryFamily], deliveries: Sequence[Delivery]) -> None:
-        self._families = families if deliveries else ()
+        self._families = families
         self._deliveries = deliveries
 
     def collect(self) -> Iterable[Metric]:

@@ -51,6 +51,10 @@ def test_version() -> None:
         (("snapshot",), "the following arguments are required: FILE"),
         (("demo", "--speed", "0"), "argument --speed: expected a number above 0"),
         (("--kubeconfig", "/nonexistent"), "/nonexistent"),
+        (
+            ("--alertmanager.url", "http://a", "--alertmanager.ca-file", "/nonexistent"),
+            "/nonexistent: No such file or directory",
+        ),
         (("metrics", "--format", "pdf"), "invalid choice: 'pdf'"),
     ],
 )
