@@ -171,8 +171,8 @@ about to expire, a stuck crawl, a blind exporter) are for the rules alone.
 - Whether an out-of-memory exit was an eviction, only who saw the eviction can tell: of a crawl that
   is seen for the first time, an exporter without history posts no such exit. The rule does.
 - Credentials come from files (see [configuration.md](configuration.md)) and are read again when
-  they change. `BrowsertrixExporterAlertmanagerFailing` tells when an Alertmanager cannot be reached,
-  also when there is nothing to tell.
+  they change. `BrowsertrixExporterAlertmanagerFailing` tells when an Alertmanager cannot be
+  reached, also when there is nothing to tell.
 
 To be told within a second, let Alertmanager not wait for more of the same crawl:
 

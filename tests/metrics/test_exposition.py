@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.registry import Collector
 
 from exporter import __version__
+from exporter.alerting.delivery import Delivery, DeliveryStats
 from exporter.cluster.changes import Change
 from exporter.cluster.problems import Problems
 from exporter.cluster.reflector import Reflector
@@ -47,6 +48,13 @@ def watch(scope: str = "crawlers", **stats: Any) -> Reflector:
     return cast("Reflector", found)
 
 
+def delivery() -> Delivery:
+    """What the own metrics read of a delivery to Alertmanager."""
+    stats = DeliveryStats(last_success=1.0)
+    found = SimpleNamespace(url="http://alertmanager:9093", failing=False, pending=0, stats=stats)
+    return cast("Delivery", found)
+
+
 class Exporter:
     """Everything that is served, of a few crawls."""
 
@@ -61,7 +69,7 @@ class Exporter:
             store.change(Change("crawlers", None, parse_json(to_wire(wire))))
         store.synced("crawlers", "1")
         ledger = Ledger.open()
-        self.own = OwnMetrics(self.families, reflectors or [watch()], ledger)
+        self.own = OwnMetrics(self.families, reflectors or [watch()], ledger, [delivery()])
         self.exposition = Exposition(
             self.families, store, Past(self.families, ledger), self.own.registry
         )
