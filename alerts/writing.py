@@ -168,8 +168,9 @@ about to expire, a stuck crawl, a blind exporter) are for the rules alone.
 - Alerts are told again every minute until their window is over: an Alertmanager that was down when
   it happened hears of it when it is back. With `--history.path` that outlasts a restart of the
   exporter, and what happened meanwhile is told, too.
-- Whether an out-of-memory exit was an eviction, only who saw the eviction can tell: of a crawl that
-  is seen for the first time, an exporter without history posts no such exit. The rule does.
+- A CrawlJob does not say when a pod was evicted, nor whether an out-of-memory exit was an eviction;
+  only who saw it can tell. So of crawls that it sees for the first time, as after a restart without
+  history, the exporter posts neither.
 - Credentials come from files (see [configuration.md](configuration.md)) and are read again when
   they change. `BrowsertrixExporterAlertmanagerFailing` tells when an Alertmanager cannot be
   reached, also when there is nothing to tell.

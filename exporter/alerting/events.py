@@ -23,7 +23,8 @@ exporter's ``--history.retention`` (24 h)."""
 EXIT_SECONDS: Final = 3600
 """How long a pod's exit is told; as for ends."""
 EVICTED_SECONDS: Final = 600
-"""How long an eviction is told after the pod was replaced: within seconds, as a rule."""
+"""How long an eviction is told. The rule counts from when the pod was replaced, the exporter from
+when it was evicted, seconds before as a rule; so it is never the one to end it last."""
 
 CRAWL_LABELS: Final = ("namespace", "oid", "crawl")
 POD_LABELS: Final = (*CRAWL_LABELS, "pod")

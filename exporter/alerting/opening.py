@@ -62,11 +62,10 @@ class OpenAlerts(Audience):
         """Open what the ledger already knows and is still to be told."""
         self.listeners: list[Callable[[Key], None]] = []
         self._alerts: dict[Key, OpenAlert] = {}
-        self._ledger = ledger
         self.clock = clock
         for record in ledger.memory.finished.values():
             self.finished(record)
-        self._recall()
+        self._recall(ledger)
         ledger.audiences.append(self)
 
     def __len__(self) -> int:
@@ -81,11 +80,9 @@ class OpenAlerts(Audience):
         return alert if alert is not None and alert.ends > self.clock() else None
 
     def tidy(self) -> None:
-        """Drop what is over, and keep open what still lasts; call it a few times a minute."""
+        """Drop what is over; call it now and then."""
         now = self.clock()
         for key, alert in list(self._alerts.items()):
-            if alert.event is EVICTED and self._is_evicted(alert):
-                alert.ends = max(alert.ends, now + EVICTED.window)
             if alert.ends <= now:
                 del self._alerts[key]
 
@@ -117,13 +114,14 @@ class OpenAlerts(Audience):
     ) -> None:
         """Open what one change showed of a crawl's pods.
 
-        Of a pod seen for the first time, an exit for want of memory may just as well be that of an
-        eviction which is over; only who saw the eviction knows. Redis has no time of its exits.
+        Of a crawl seen for the first time, nobody knows when a pod was evicted: Browsertrix never
+        prunes what it says of pods that are gone. And an exit for want of memory may just as well
+        be that of an eviction which is over. Redis has no time of its exits.
         """
         first_seen = any(isinstance(one, StateEntered) and not one.previous for one in happenings)
         for happening in happenings:
             match happening:
-                case PodEvicted(at, pod, _):
+                case PodEvicted(at, pod, _) if not first_seen:
                     self._open(EVICTED, (*who, pod), uid, at)
                 case OomKilled(at, pod, role) if role != "redis" and not first_seen:
                     self._open(OOM_KILLED, (*who, pod), uid, at)
@@ -152,18 +150,11 @@ class OpenAlerts(Audience):
         for listener in self.listeners:
             listener(key)
 
-    def _is_evicted(self, alert: OpenAlert) -> bool:
-        facts = self._ledger.memory.facts.get(alert.uid)
-        if facts is None or facts.gone or facts.ending is not None:
-            return False
-        pod = facts.pods.get(alert.values[-1])
-        return pod is not None and pod.evicted
-
     # -- what was told before the start
 
-    def _recall(self) -> None:
+    def _recall(self, ledger: Ledger) -> None:
         """Take what happened to pods from the ledger's log."""
-        path = self._ledger.keeper.path
+        path = ledger.keeper.path
         if path is None:
             return
         try:

@@ -141,37 +141,26 @@ def test_what_is_forgotten_for_another_object_stays_told(watch: Watch) -> None:
 # Pods -----------------------------------------------------------------------------------------
 
 
-def test_an_eviction_is_told_while_it_lasts_and_ten_minutes_more(watch: Watch) -> None:
-    alerts = opened(watch)
-    watch.told(1001, pods=pods())
-    watch.told(1002, pods=pods(evicted=True))
-    assert moments(alerts) == {(EVICTED, POD): (0, 600)}
-    for seconds in (300, 590):
-        watch.clock.now = NOW + seconds
-        alerts.tidy()
-    assert moments(alerts) == {(EVICTED, POD): (0, 1190)}
-
-    watch.told(1003, pods=pods())
-    watch.told(1004, pods=pods())
-    watch.clock.now = NOW + 800
-    alerts.tidy()
-
-    assert moments(alerts) == {(EVICTED, POD): (0, 1190)}
-
-
-@pytest.mark.parametrize("gone", [False, True])
-def test_the_eviction_of_a_crawl_that_is_over_is_not_told_for_ever(
-    watch: Watch, *, gone: bool
+def test_an_eviction_is_told_for_ten_minutes_however_long_the_status_shows_it(
+    watch: Watch,
 ) -> None:
     alerts = opened(watch)
     watch.told(1001, pods=pods())
     watch.told(1002, pods=pods(evicted=True))
-    over = {"state": "complete", "finished": stamp(NOW)}
-    watch.told(1003, pods=pods(evicted=True), status={} if gone else over, gone=gone)
-    watch.clock.now = NOW + 300
-    alerts.tidy()
+    watch.clock.now = NOW + 599
+    watch.told(1003, pods=pods(evicted=True))
+    assert moments(alerts) == {(EVICTED, POD): (0, 600)}
 
-    assert moments(alerts)[EVICTED, POD] == (0, 600)
+    watch.clock.now = NOW + 600
+    assert moments(alerts) == {}
+
+
+def test_an_eviction_first_seen_may_be_of_long_ago_and_is_not_told(watch: Watch) -> None:
+    alerts = opened(watch)
+    watch.told(1001, pods=pods(evicted=True))
+    watch.told(1002, pods=pods(evicted=True))
+
+    assert moments(alerts) == {}
 
 
 def test_exits_are_told_from_their_moment(watch: Watch) -> None:
