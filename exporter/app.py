@@ -22,7 +22,7 @@ from exporter.history.ledger import Ledger
 from exporter.history.observer import Observer
 from exporter.metrics import Exposition, OwnMetrics, Past, SeriesStore, catalog, selected
 from exporter.settings import Settings
-from exporter.web import Health, WebServer, WebSettings
+from exporter.web import Health, View, WebServer, WebSettings
 
 log = logging.getLogger(__name__)
 
@@ -97,11 +97,14 @@ class Exporter:
             for scope in settings.namespaces
         )
         own = OwnMetrics(pipeline.families, self._reflectors, ledger)
+        health = Health(alive=self._not_alive, ready=self._not_ready)
+        view = View(self._reflectors, ledger, pause_limit=settings.pause_limit, health=health)
         self.web = WebServer(
             pipeline.exposition(own.registry),
             WebSettings(listen=settings.listen_addresses, telemetry_path=settings.telemetry_path),
-            health=Health(alive=self._not_alive, ready=self._not_ready),
+            health=health,
             scraped=own.scraped,
+            view=None if settings.disable_status_page else view,
         )
         self._tasks: Sequence[asyncio.Task[None]] = ()
 

@@ -37,6 +37,7 @@ async def demo(settings: Settings, *, speed: float, seed: int) -> None:
                 f"A simulated Browsertrix lives at {url}, {speed:g} times faster than in life;\n"
                 f"paused crawls expire after {pause_limit:.0f} s. Look at what the exporter makes "
                 f"of it, and stop with Ctrl-C:\n\n"
+                f"    {where}/ in a browser\n"
                 f"    curl {where}{settings.telemetry_path}\n"
                 f"    browsertrix-exporter history --history.path "
                 f"{settings.history_path or Path(folder, 'history.db')}\n"

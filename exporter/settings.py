@@ -36,5 +36,6 @@ class Settings:
     metrics_exclude: tuple[str, ...] = ()
     listen_addresses: tuple[Address, ...] = (Address("", DEFAULT_PORT),)
     telemetry_path: str = "/metrics"
+    disable_status_page: bool = False
     log_level: str = "info"
     log_format: Literal["logfmt", "json"] = "logfmt"
