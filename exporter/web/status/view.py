@@ -15,7 +15,7 @@ from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
 from exporter.crawljob import CrawlJob, derived
 from exporter.history.ledger import Ledger
-from exporter.history.records import FinishedCrawl, LoggedHappening
+from exporter.history.records import FinishedCrawl
 from exporter.web.pages import Health
 from exporter.web.status import facts
 from exporter.web.status.choosing import PORTION, choose
@@ -189,21 +189,16 @@ class View:
 
     def _order(self, sort: str, now: float) -> Callable[[CrawlJob], Any]:
         """What a crawl is sorted by; what is unknown comes last."""
-        match sort:
-            case "oldest":
-                return lambda job: _or_last(job.metadata.creation_timestamp)
-            case "limits":
-                return lambda job: -facts.nearness(job, now, self._pause_limit)
-            case "pause":
-                return lambda job: _or_last(derived.paused_since(job))
-            case "size":
-                return lambda job: -(job.status.size or 0)
-            case "pages":
-                return lambda job: -(job.status.pages_done or 0)
-            case "crawl":
-                return derived.crawl_id
-            case _:
-                return lambda job: -(job.metadata.creation_timestamp or 0.0)
+        orders: dict[str, Callable[[CrawlJob], Any]] = {
+            "newest": lambda job: -(job.metadata.creation_timestamp or 0.0),
+            "oldest": lambda job: _or_last(job.metadata.creation_timestamp),
+            "limits": lambda job: -facts.nearness(job, now, self._pause_limit),
+            "pause": lambda job: _or_last(derived.paused_since(job)),
+            "size": lambda job: -(job.status.size or 0),
+            "pages": lambda job: -(job.status.pages_done or 0),
+            "crawl": derived.crawl_id,
+        }
+        return orders[sort]
 
 
 def _or_last(moment: float | None) -> float:

@@ -6,6 +6,10 @@ from typing import Any, Final
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SPANS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _JUST_NOW: Final = 2
+_LENGTHS: Final = frozenset({"waited", "lasted", "paused"})
+"""Details of happenings that are seconds."""
+
+UNKNOWN: Final = "unknown"
 
 
 def size(number: float | None) -> str:
@@ -67,18 +71,20 @@ def stamp(moment: datetime | None) -> str:
     return UNKNOWN if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def told(kind: str, detail: dict[str, Any]) -> str:
-    """What happened, in one line."""
-    known = {name: value for name, value in detail.items() if value not in ("", None)}
+def told(detail: dict[str, Any], crawl: str) -> str:
+    """What is known of a happening, in one line; the crawl's id in a pod's name says nothing."""
+    known = {name: value for name, value in detail.items() if value not in {"", None}}
     known.pop("role", None)
-    if kind == "state entered":
-        previous = known.get("previous")
-        return f"{previous} → {known.get('state')}" if previous else str(known.get("state"))
-    lengths = ("waited", "lasted", "paused")
-    return ", ".join(
-        f"{name.replace('_', ' ')} {duration(value) if name in lengths else value}"
-        for name, value in known.items()
-    )
-
-
-UNKNOWN: Final = "unknown"
+    if "previous" in detail:  # a state entered
+        return " → ".join(str(known[name]) for name in ("previous", "state") if name in known)
+    if "before" in detail:  # scaled
+        return f"{known.get('what', '')} {known.get('before')} → {known.get('after')}"
+    words = []
+    for name, value in known.items():
+        if name in _LENGTHS:
+            words.append(f"{name} {duration(value)}")
+        elif name == "pod":
+            words.append(str(value).replace(crawl, "…") if crawl else str(value))
+        else:
+            words.append(f"{name.replace('_', ' ')} {value}")
+    return ", ".join(words)
