@@ -21,7 +21,7 @@ def size(number: float | None) -> str:
         if value < 999.5 or unit == _UNITS[-1]:
             break
         value /= 1024
-    return f"{value:.0f} {unit}" if value >= 99.95 or unit == "B" else f"{value:.3g} {unit}"
+    return f"{value:,.0f} {unit}" if value >= 99.95 or unit == "B" else f"{value:.3g} {unit}"
 
 
 def count(number: float | None) -> str:
