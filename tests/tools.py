@@ -1,4 +1,4 @@
-"""Programs of others that some tests run: Prometheus, promtool, Alertmanager, amtool.
+"""Programs of others that some tests run: Prometheus, promtool, Alertmanager, amtool, Chromium.
 
 ``make tools`` (which ``make test`` includes) brings them where they are missing.
 """
@@ -12,12 +12,15 @@ import pytest
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _FETCHED: Final = ROOT / ".tools" / "usr" / "bin"
-_NAMES_IN_DEBIAN: Final = {"alertmanager": "prometheus-alertmanager"}
+_OTHER_NAMES: Final = {
+    "alertmanager": ("prometheus-alertmanager",),  # Debian's
+    "chromium": ("chromium-browser", "google-chrome", "google-chrome-stable"),
+}
 
 
 def find_tool(name: str) -> Path | None:
     """Find a program on PATH, or among those that ``make tools`` fetched."""
-    for candidate in (name, _NAMES_IN_DEBIAN.get(name, name)):
+    for candidate in (name, *_OTHER_NAMES.get(name, ())):
         found = shutil.which(candidate) or shutil.which(candidate, path=str(_FETCHED))
         if found:
             return Path(found)
