@@ -1,4 +1,4 @@
-"""What a person sees and does: bars, filters, pages, a page that stays fresh and keeps its place."""
+"""What a person sees and does: bars, filters, paging, refreshes that keep one's place."""
 
 import asyncio
 import re

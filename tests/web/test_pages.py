@@ -135,5 +135,5 @@ def test_the_telemetry_path_cannot_be_a_probes(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/api", "/api/v1/crawls", "/status", "/status/style.css"])
 def test_the_telemetry_path_cannot_be_the_status_pages(path: str) -> None:
-    with pytest.raises(ValueError, match="/status/ and /api/ are the status page's$"):
+    with pytest.raises(ValueError, match=r"/status/ and /api/ are the status page's$"):
         telemetry_path(path)

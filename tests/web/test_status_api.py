@@ -1,4 +1,4 @@
-"""The JSON of the status page: what it says of crawls, how it filters and pages, what it refuses."""
+"""The status page's JSON: what it says of crawls, how it filters and pages, what it refuses."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from isal import isal_zlib
 
-from exporter.history.comparison import Difference
 from exporter.history.facts import Facts
 from exporter.history.happenings import Paused, PodExited, StateEntered
 from exporter.history.records import FinishedCrawl
@@ -303,8 +302,10 @@ async def test_a_page_is_the_slice_of_what_sorting_all_gives(
         ("crawls?state=a&state=b", "state: expected once, got 2 times"),
         (
             "crawls?stat=a",
-            "'stat' is no parameter here; there are: "
-            "namespace, org, page, per_page, q, sort, state",
+            (
+                "'stat' is no parameter here; there are: "
+                "namespace, org, page, per_page, q, sort, state"
+            ),
         ),
         (
             "happenings?state=a",

@@ -243,9 +243,8 @@ async def test_any_text_is_only_text(serve: Serve, text: str) -> None:
     site = await serve(status_page=True)
     site.watch.see(hostile_job(text))
     page = await site.page()
-    assert page.endswith("</html>") or page.endswith("</html>\n")
+    assert page.rstrip().endswith("</html>")
     assert len(Elements(page).of("script")) == 1
-    assert len(Elements(page).of("article")) == 0
 
 
 async def test_what_was_asked_is_escaped_too(serve: Serve) -> None:
