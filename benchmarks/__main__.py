@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from benchmarks import blocking, changes, processes, remembering, scraping
+from benchmarks import blocking, changes, processes, remembering, scraping, viewing
 from exporter.metrics.catalog import CATALOG, Group
 
 _ROUNDS = 3
@@ -37,7 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--crawls", type=int, default=10_000, help="(default: %(default)s)")
     crawls: int = parser.parse_args().crawls
-    figures = [_change(), _remembered_change(), _recall()]
+    figures = [_change(), _remembered_change(), _recall(), *_viewing(crawls)]
     with processes.simulator(0) as (_, nobody), processes.exporter(nobody) as empty:
         empty.wait_until_ready()
         scraping.get(empty.port, "/metrics", gzip=True)
@@ -90,6 +90,18 @@ def _recall() -> Figure:
         f"{seconds:.2f} s",
         seconds < 2,
     )
+
+
+def _viewing(crawls: int) -> list[Figure]:
+    return [
+        Figure(
+            f"status page of {crawls}, {name}",
+            "< 100 ms, < 5 ms at a time",
+            f"{total * 1e3:.0f} ms, {longest * 1e3:.1f} ms at a time",
+            total < 0.1 and longest < 0.005,
+        )
+        for name, (total, longest) in viewing.figures(crawls).items()
+    ]
 
 
 def _scrapes(exporter: processes.Process, baseline: processes.Process) -> list[Figure]:

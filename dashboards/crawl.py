@@ -5,7 +5,11 @@ Figures are the last within the time shown, so that a crawl that is gone can sti
 
 from typing import Final
 
-from dashboards.colours import (
+from dashboards.frame import NAMESPACE, ONE_CRAWL, ORGANISATION, Board, Event, line, section
+from dashboards.panels import FILLING, Look, Panel, Query, lines, number, timeline, word
+from dashboards.promql import POD, Selection, exit_reasons, named_pods
+from dashboards.tables import Label, Value, rows
+from exporter.colours import (
     BAD,
     GOOD,
     NOTICE,
@@ -14,10 +18,6 @@ from dashboards.colours import (
     TRANSITIONS,
     WARN,
 )
-from dashboards.frame import NAMESPACE, ONE_CRAWL, ORGANISATION, Board, Event, line, section
-from dashboards.panels import FILLING, Look, Panel, Query, lines, number, timeline, word
-from dashboards.promql import POD, Selection, exit_reasons, named_pods
-from dashboards.tables import Label, Value, rows
 
 ONE: Final = Selection(namespace='namespace=~"$namespace"', crawl='crawl="$crawl"')
 

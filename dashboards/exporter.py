@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from dashboards.colours import BAD, GOOD, NOTICE, QUIET, WARN
 from dashboards.frame import Board, Event, Variable, line, of_labels, section
 from dashboards.panels import ANY_IS_BAD, ANY_IS_WORTH_A_LOOK, Look, Query, lines, number, word
 from dashboards.promql import Selection
 from dashboards.tables import Label, Value, rows
+from exporter.colours import BAD, GOOD, NOTICE, QUIET, WARN
 
 _EXPORTER: Final = "browsertrix_exporter_"
 OWN: Final = Selection(job='job=~"$job"', instance='instance=~"$instance"')

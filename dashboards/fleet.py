@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from dashboards.colours import BAD, GOOD, OUTCOMES, QUIET, ROLES, SEVERITIES, STATES, WARN
 from dashboards.frame import NAMESPACE as CHOOSE_NAMESPACE
 from dashboards.frame import Board, Event, line, section
 from dashboards.panels import (
@@ -18,6 +17,7 @@ from dashboards.panels import (
 from dashboards.promql import CRAWL as CRAWL_LABELS
 from dashboards.promql import Selection, largest, one_of, quantile, total
 from dashboards.tables import CRAWL, HIDDEN_ORGANISATION, NAMESPACE, TO_CRAWL, Label, Value, rows
+from exporter.colours import BAD, GOOD, OUTCOMES, QUIET, ROLES, SEVERITIES, STATES, WARN
 from exporter.crawljob.states import PAUSED, RUNNING, WAITING
 
 FLEET: Final = Selection(namespace='namespace=~"$namespace"')

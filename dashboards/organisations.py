@@ -5,7 +5,6 @@ What CrawlJobs say. Quotas of the organisations themselves are known to Browsert
 
 from typing import Final
 
-from dashboards.colours import BAD, STATES, WARN
 from dashboards.frame import NAMESPACE as CHOOSE_NAMESPACE
 from dashboards.frame import ORGANISATION as CHOOSE_ORGANISATION
 from dashboards.frame import Board, Event, line, section
@@ -21,6 +20,7 @@ from dashboards.tables import (
     Value,
     rows,
 )
+from exporter.colours import BAD, STATES, WARN
 from exporter.crawljob.states import PAUSED, RUNNING, WAITING
 
 ORGS: Final = Selection(namespace='namespace=~"$namespace"', oid='oid=~"$oid"')

@@ -23,7 +23,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import heatmap as heatmap_model
 from grafana_foundation_sdk.models import prometheus as prometheus_model
 
-from dashboards.colours import BAD, GOOD, NOTICE, WARN
+from exporter.colours import BAD, GOOD, NOTICE, WARN
 
 DATASOURCE: Final = shared.DataSourceRef(type_val="prometheus", uid="${datasource}")
 

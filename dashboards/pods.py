@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from dashboards.colours import BAD, EXIT_REASONS, GOOD, RESTART_REASONS, ROLES, WARN
 from dashboards.frame import CRAWLS, NAMESPACE, ORGANISATION, Board, Event, line, section
 from dashboards.panels import (
     ANY_IS_BAD,
@@ -17,6 +16,7 @@ from dashboards.panels import (
 from dashboards.promql import POD, Selection, exit_reasons, largest, total
 from dashboards.tables import NAMESPACE as HIDDEN_NAMESPACE
 from dashboards.tables import TO_CRAWL, Label, Value, rows
+from exporter.colours import BAD, EXIT_REASONS, GOOD, RESTART_REASONS, ROLES, WARN
 
 PODS: Final = Selection(
     namespace='namespace=~"$namespace"', oid='oid=~"$oid"', crawl='crawl=~"$crawl"'

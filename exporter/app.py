@@ -25,7 +25,7 @@ from exporter.history.ledger import Ledger
 from exporter.history.observer import Observer
 from exporter.metrics import Exposition, OwnMetrics, Past, SeriesStore, catalog, selected
 from exporter.settings import Settings
-from exporter.web import Health, WebServer, WebSettings
+from exporter.web import Health, View, WebServer, WebSettings
 
 log = logging.getLogger(__name__)
 
@@ -106,11 +106,14 @@ class Exporter:
             ledger,
             () if self._notifier is None else self._notifier.deliveries,
         )
+        health = Health(alive=self._not_alive, ready=self._not_ready)
+        view = View(self._reflectors, ledger, pause_limit=settings.pause_limit, health=health)
         self.web = WebServer(
             pipeline.exposition(own.registry),
             WebSettings(listen=settings.listen_addresses, telemetry_path=settings.telemetry_path),
-            health=Health(alive=self._not_alive, ready=self._not_ready),
+            health=health,
             scraped=own.scraped,
+            view=None if settings.disable_status_page else view,
         )
         self._tasks: list[asyncio.Task[None]] = []
 

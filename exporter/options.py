@@ -221,6 +221,13 @@ WEB: Final = (
         metavar="PATH",
         help="path of the metrics",
     ),
+    Option(
+        flag="--web.disable-status-page",
+        field="disable_status_page",
+        read=_switch,
+        switch=True,
+        help="serve no status page and no JSON, only a landing page at /",
+    ),
 )
 
 ALERTMANAGER: Final = (

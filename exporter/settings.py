@@ -39,6 +39,7 @@ class Settings:
     metrics_exclude: tuple[str, ...] = ()
     listen_addresses: tuple[Address, ...] = (Address("", DEFAULT_PORT),)
     telemetry_path: str = "/metrics"
+    disable_status_page: bool = False
     alertmanager_urls: tuple[str, ...] = ()
     alertmanager_labels: tuple[tuple[str, str], ...] = ()
     """Names and values: what Prometheus has as ``external_labels``."""

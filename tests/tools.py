@@ -1,4 +1,4 @@
-"""Programs of others that some tests run: Prometheus, promtool, Alertmanager, amtool.
+"""Programs of others that some tests run: Prometheus, promtool, Alertmanager, amtool, Chromium.
 
 ``make tools`` (which ``make test`` includes) brings them where they are missing.
 """
@@ -12,13 +12,17 @@ import pytest
 from exporter.demo import programs
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+_OTHER_NAMES: Final = {
+    "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+}
 
 
 def require_tool(name: str) -> Path:
     """Find a program or skip the test; under CI a missing one is a failure, not a silent gap."""
-    found = programs.find(name, ROOT)
-    if found is not None:
-        return found
+    for candidate in _OTHER_NAMES.get(name, (name,)):
+        found = programs.find(candidate, ROOT)
+        if found is not None:
+            return found
     reason = f"{name} is not installed; `make tools` brings it"
     if os.environ.get("CI"):
         pytest.fail(reason)

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dashboards.colours import NOTICE
 from dashboards.pictures.units import written
 from dashboards.rehearsal import Prometheus
 from dashboards.rehearsal.questions import interpolated, seconds
 from dashboards.rehearsal.record import SCRAPE_EVERY
+from exporter.colours import NOTICE
 
 PALETTE: Final = (
     "#7EB26D", "#EAB839", "#6ED0E0", "#EF843C", "#E24D42", "#1F78C1", "#BA43A9", "#705DA0",

@@ -5,6 +5,7 @@ twice, and neither may undo what is known. An object is its uid: a name given to
 the end of one object and the beginning of another.
 """
 
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 
 from exporter.cluster.changes import Change, Sink
@@ -50,6 +51,11 @@ class Content:
 
     def __len__(self) -> int:
         return len(self._held)
+
+    @property
+    def jobs(self) -> Collection[CrawlJob]:
+        """All objects as last seen: a view of what is held, which changes with it."""
+        return self._held.values()
 
     def see(self, job: CrawlJob, unless_after: str = "", *, rewound: bool = False) -> bool:
         """Take an object as it is now; False where that is no newer than what is known.

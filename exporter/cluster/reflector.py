@@ -13,7 +13,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import aclosing
 from typing import Final
 from urllib.parse import quote
@@ -111,6 +111,11 @@ class Reflector:
         namespace = f"namespaces/{quote(scope, safe='')}/" if scope else ""
         self._path = f"/apis/{GROUP}/v1/{namespace}crawljobs"
         self._where = f"namespace {scope}" if scope else "all namespaces"
+
+    @property
+    def jobs(self) -> Collection[CrawlJob]:
+        """The scope's CrawlJobs as last seen, a view; complete once it is ``synced``."""
+        return self._content.jobs
 
     async def run(self) -> None:
         """List and watch until cancelled; no failure of the server's ends it."""

@@ -65,6 +65,7 @@ async def _demo(settings: Settings, speed: float, seed: int) -> None:
                 f"A simulated Browsertrix lives at {url}, {speed:g} times faster than in life;\n"
                 f"paused crawls expire after {pause_limit:.0f} s. Look at what the exporter makes "
                 f"of it, and stop with Ctrl-C:\n\n"
+                f"    {where.url}/ in a browser\n"
                 f"    curl {where.url}{settings.telemetry_path}\n"
                 f"    browsertrix-exporter history --history.path {history}\n"
                 f"    kubectl --kubeconfig {kubeconfig} get crawljobs\n\n"

@@ -132,7 +132,9 @@ class Ledger:
         self._unwritten.facts.add(facts.uid)
         memory.tallies.add(facts, difference)
         if difference.happenings:
-            self._unwritten.note(facts, difference.happenings, self._clock())
+            now = self._clock()
+            self._unwritten.note(facts, difference.happenings, now)
+            memory.note(facts, difference.happenings, now)
             for audience in self.audiences:
                 audience.happened(facts, difference.happenings)
         if difference.ending_changed or facts.gone:
@@ -211,7 +213,7 @@ class Ledger:
 
     def tidy(self, most: int = _LARGEST_WRITE) -> None:
         """Let go of what is past its time; call it now and then, about once a second."""
-        now = self._clock()
+        now, memory = self._clock(), self.memory
         for _ in range(most):
             if not self._leaving or self._leaving[0][0] + self._retention > now:
                 break
@@ -220,7 +222,9 @@ class Ledger:
             self.forget([self._tombstones.popleft()[1]])
         if now >= self._look_at_log:
             self._look_at_log = now + _LOG_EVERY
-            self._unwritten.prune = now - self._retention
+            self._unwritten.prune = oldest = now - self._retention
+            while memory.recent and memory.recent[0].noticed < oldest:
+                memory.recent.popleft()
 
     # -- finished crawls
 

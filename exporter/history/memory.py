@@ -1,6 +1,8 @@
 """All that is remembered, and how it becomes rows of the ledger's file and memory again."""
 
 import json
+import logging
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -9,11 +11,16 @@ from pydantic_core import to_json
 
 from exporter.history.facts import Facts
 from exporter.history.happenings import Happening
-from exporter.history.records import FinishedCrawl
+from exporter.history.reading import latest_happenings
+from exporter.history.records import FinishedCrawl, LoggedHappening
 from exporter.history.schema import MEMORY_TABLES
-from exporter.history.store import Statement, Store
+from exporter.history.store import Statement, Store, StoreError
 from exporter.history.tallies import BUCKETS, Histogram, Tallies
 
+logger = logging.getLogger(__name__)
+
+MOST_RECENT: Final = 5_000
+"""Happenings kept in memory to be shown; the file has all of the retention."""
 LONGEST_LOG: Final = 10_000
 """Happenings that wait to be written; while nothing can be written, the oldest are given up."""
 
@@ -43,6 +50,16 @@ class Memory:
     """What was watched: positions of another cluster mean nothing here."""
     dropped: int = 0
     """Finished crawls given up before their retention, because there were too many."""
+    recent: deque[LoggedHappening] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
+    """The latest happenings, the last one noticed at the end."""
+
+    def note(self, facts: Facts, happenings: Iterable[Happening], noticed: float) -> None:
+        """Keep happenings to be shown."""
+        who = (facts.uid, facts.namespace, facts.oid, facts.crawl)
+        self.recent.extend(
+            LoggedHappening(noticed, happening.at, *who, happening.kind, happening.detail())
+            for happening in happenings
+        )
 
 
 @dataclass(slots=True)
@@ -115,6 +132,11 @@ def recall(store: Store) -> Memory:
     meta = dict(store.rows("SELECT name, value FROM meta"))
     memory.source = meta.get(_SOURCE, "")
     memory.dropped = int(meta.get(_DROPPED, "0"))
+    try:
+        memory.recent.extend(reversed(latest_happenings(store, MOST_RECENT)))
+    except (StoreError, ValueError, TypeError) as error:
+        # Nothing counts on them: the rest is not given up for the sake of what is only shown.
+        logger.warning("history: happenings before the start are not shown: %s", error)
     return memory
 
 

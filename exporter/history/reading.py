@@ -8,7 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 from exporter.history.records import FinishedCrawl, LoggedHappening
-from exporter.history.store import read_only
+from exporter.history.store import Store, read_only
+
+_HAPPENINGS = "SELECT noticed, at, uid, namespace, oid, crawl, kind, detail FROM happenings"
 
 
 def finished_crawls(
@@ -37,10 +39,15 @@ def happenings(
     """
     with closing(read_only(path)) as store:
         rows = store.rows(
-            "SELECT noticed, at, uid, namespace, oid, crawl, kind, detail FROM happenings"
-            " WHERE noticed >= ? AND crawl = coalesce(?, crawl) ORDER BY id DESC",
+            f"{_HAPPENINGS} WHERE noticed >= ? AND crawl = coalesce(?, crawl) ORDER BY id DESC",
             (since, crawl),
         )
+    return [_logged(*row) for row in rows]
+
+
+def latest_happenings(store: Store, most: int) -> list[LoggedHappening]:
+    """At most so many, newest first. Raises StoreError; ValueError where a row makes no sense."""
+    rows = store.rows(f"{_HAPPENINGS} ORDER BY id DESC LIMIT ?", (most,))
     return [_logged(*row) for row in rows]
 
 

@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 from exporter.web.listen import Address, bound, open_sockets
 from exporter.web.pages import LANDING_PATH, LIVENESS_PATHS, READINESS_PATH, Health, Pages
 from exporter.web.scrape import MAX_SCRAPES, Scraped, Scrapes, Source
+from exporter.web.status import PREFIXES, StatusSite, View
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ def telemetry_path(text: str) -> str:
         raise ValueError("expected a path such as /metrics, of letters, digits, - . _ ~ and /")
     if text.rstrip("/") in {*LIVENESS_PATHS, READINESS_PATH}:
         raise ValueError("expected a path of its own: this one is a probe's")
+    if f"{text}/".startswith(PREFIXES):
+        raise ValueError("expected a path of its own: /status/ and /api/ are the status page's")
     return text
 
 
@@ -50,12 +53,22 @@ class WebSettings:
 
 
 class WebServer:
-    """Serves the metrics, the probes and the landing page."""
+    """Serves the metrics, the probes, and the status page or, without one, the landing page."""
 
     def __init__(
-        self, source: Source, settings: WebSettings, *, health: Health, scraped: Scraped
+        self,
+        source: Source,
+        settings: WebSettings,
+        *,
+        health: Health,
+        scraped: Scraped,
+        view: View | None = None,
     ) -> None:
+        """``view`` is what the status page shows; None switches the page and its JSON off."""
         self._settings = settings
+        self._status = (
+            None if view is None else StatusSite(view, telemetry_path=settings.telemetry_path)
+        )
         self._scrapes = Scrapes(source, scraped, max_scrapes=settings.max_scrapes)
         self._pages = Pages(health, telemetry_path=settings.telemetry_path)
         self._runner: web.AppRunner | None = None
@@ -98,8 +111,9 @@ class WebServer:
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=1024, middlewares=[_answer_errors])
         application.on_response_prepare.append(_add_headers)
+        landing = ((LANDING_PATH, self._pages.landing),)
         for path, handler in (
-            (LANDING_PATH, self._pages.landing),
+            *(landing if self._status is None else self._status.routes()),
             *((path, self._pages.live) for path in LIVENESS_PATHS),
             (READINESS_PATH, self._pages.readiness),
             (self._settings.telemetry_path, self._scrapes.handle),

@@ -51,6 +51,7 @@ def test_every_flag_sets_its_field() -> None:
         *("--namespace", "a", "--namespace", "b", "--pause-limit", "1d12h"),
         *("--metrics.include", "browsertrix_crawl_*", "--metrics.exclude", "*_info"),
         *("--web.listen-address", ":1", "--web.listen-address", "[::1]:2"),
+        "--web.disable-status-page",
         *(
             "--watch.idle-limit",
             "2m",
@@ -73,6 +74,7 @@ def test_every_flag_sets_its_field() -> None:
         metrics_exclude=("*_info",),
         listen_addresses=(Address("", 1), Address("::1", 2)),
         telemetry_path="/m",
+        disable_status_page=True,
         log_level="debug",
         log_format="json",
     )

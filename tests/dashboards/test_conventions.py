@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pytest
 
-from dashboards.colours import EXIT_REASONS, OUTCOMES, ROLES, STATES
 from dashboards.rehearsal.questions import panels
+from exporter.colours import EXIT_REASONS, OUTCOMES, ROLES, STATES
 from exporter.crawljob.derived import TRANSITIONS
 from exporter.crawljob.states import KNOWN_EXIT_REASONS, KNOWN_STATES, UNKNOWN_STATE
 

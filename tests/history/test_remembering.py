@@ -1,5 +1,7 @@
 """Finished crawls stay for a while, happenings are kept in a log, and neither grows for ever."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -211,3 +213,66 @@ def test_a_file_that_is_no_ledger_cannot_be_read_and_is_left_alone(
     assert [file.read_bytes() for file in path.parent.iterdir()] == (
         [] if content is None else [content]
     )
+
+
+def recent(watch: Watch) -> list[tuple[str, str]]:
+    return [(one.crawl, one.kind) for one in watch.ledger.memory.recent]
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_the_latest_happenings_are_in_memory_with_and_without_a_file(
+    path: Path, on_disk: bool
+) -> None:
+    watch = Watch(path if on_disk else None)
+    watch.synced()
+    watch.told(10)
+    watch.told(11, status=OVER)
+    kinds = [kind for _, kind in recent(watch)]
+    assert kinds == ["state entered", "state entered", "finished"]
+    assert watch.ledger.memory.recent[-1].detail["state"] == "complete"
+
+
+def test_a_restart_shows_what_happened_before(path: Path) -> None:
+    watch = Watch(path)
+    watch.synced()
+    watch.told(10)
+    watch.told(11, status=OVER)
+    before = list(watch.ledger.memory.recent)
+    watch.ledger.close()
+    assert list(Watch(path).ledger.memory.recent) == before
+    assert before == list(reversed(happenings(path)))
+
+
+def test_happenings_past_the_retention_are_shown_no_more(path: Path) -> None:
+    watch = Watch(path, retention=3600)
+    watch.synced()
+    watch.told(10)
+    watch.clock.now += 3000
+    watch.told(11, status=OVER)
+    watch.clock.now += 601
+    watch.ledger.tidy()
+    assert [kind for _, kind in recent(watch)] == ["state entered", "finished"]
+
+
+def test_only_so_many_happenings_are_kept_in_memory() -> None:
+    watch = Watch()
+    watch.synced()
+    for n in range(memory.MOST_RECENT + 5):
+        watch.told(10 + n, status={"state": ("running", "pending-wait")[n % 2]})
+    assert len(watch.ledger.memory.recent) == memory.MOST_RECENT
+
+
+def test_a_log_that_cannot_be_read_costs_nothing_but_the_log(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = Watch(path)
+    watch.synced()
+    watch.told(10, status=OVER)
+    watch.ledger.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE happenings SET detail = '{'")
+        connection.commit()
+    again = Watch(path)
+    assert crawls(again) != []
+    assert recent(again) == []
+    assert "happenings before the start are not shown" in caplog.text

@@ -17,6 +17,7 @@ from exporter import __version__
 from tools import ROOT
 
 PYPROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ASSETS: Final = ("icon.svg", "refresh.js", "status.html", "style.css")
 LOCKS: Final = sorted((ROOT / "requirements").glob("*.lock"))
 
 
@@ -98,9 +99,11 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
     information = f"browsertrix_exporter-{__version__}.dist-info/"
     names = set(zipfile.ZipFile(wheel).namelist())
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "exporter").rglob("*.py")}
+    assets = {f"exporter/web/status/assets/{name}" for name in ASSETS}
 
     assert {name for name in names if not name.startswith(information)} == {
         *modules,
+        *assets,
         "exporter/py.typed",
         *(f"exporter/demo/{name}" for name in DEMO),
     }

@@ -1,4 +1,7 @@
-"""A web server over real HTTP, with an exposition that a test can hold, break and watch."""
+"""A web server over real HTTP, with an exposition that a test can hold, break and watch.
+
+Its status page shows what a test gives it: CrawlJobs as on the wire, a ledger, a clock.
+"""
 
 import asyncio
 import logging
@@ -9,8 +12,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from exporter.cluster.problems import Problems
+from exporter.cluster.stats import Stats
+from exporter.crawljob import CrawlJob, parse_value
+from exporter.history.ledger import Ledger
 from exporter.metrics import Format
-from exporter.web import Address, Health, WebServer, WebSettings
+from exporter.web import Address, Health, View, WebServer, WebSettings
+from factories import UPDATED_EPOCH
 
 
 @dataclass
@@ -32,6 +40,21 @@ class Exposition:
 
 
 @dataclass
+class Watch:
+    """A scope that is watched."""
+
+    jobs: list[CrawlJob] = field(default_factory=list)
+    scope: str = "crawlers"
+    synced: bool = True
+    trouble: str | None = None
+    stats: Stats = field(default_factory=Stats)
+    problems: Problems = field(default_factory=Problems)
+
+    def see(self, *values: dict[str, Any]) -> None:
+        self.jobs += [parse_value(value) for value in values]
+
+
+@dataclass
 class Site:
     """The server under test."""
 
@@ -39,8 +62,15 @@ class Site:
     dead: str | None = None
     unready: str | None = None
     scraped: list[tuple[float, int, Format]] = field(default_factory=list)
+    watch: Watch = field(default_factory=Watch)
+    watches: list[Watch] = field(init=False)
+    ledger: Ledger = field(default_factory=Ledger.open)
+    now: float = UPDATED_EPOCH
     server: WebServer = field(init=False)
     session: aiohttp.ClientSession = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watches = [self.watch]
 
     @property
     def address(self) -> Address:
@@ -48,6 +78,20 @@ class Site:
 
     def get(self, path: str = "/metrics", **kind: Any) -> Any:
         return self.session.request("GET", f"{self.address.url}{path}", **kind)
+
+    async def json(self, path: str, status: int = 200) -> Any:
+        """The answer, which must have this status."""
+        async with self.get(path) as response:
+            assert response.status == status, await response.text()
+            assert response.headers["Content-Type"] == "application/json; charset=utf-8"
+            return await response.json()
+
+    async def page(self, path: str = "/") -> str:
+        """The status page."""
+        async with self.get(path) as response:
+            assert response.status == 200
+            text: str = await response.text()
+            return text
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(self.address.host, self.address.port, limit=4096)
@@ -70,13 +114,24 @@ async def serve() -> AsyncIterator[Serve]:
     """Start sites; they end with the test."""
     sites: list[Site] = []
 
-    async def start(*content: bytes | Exception, **settings: Any) -> Site:
+    async def start(
+        *content: bytes | Exception, status_page: bool = False, **settings: Any
+    ) -> Site:
         site = Site(Exposition(list(content)) if content else Exposition())
         chosen: dict[str, Any] = {"listen": [Address("127.0.0.1", 0)], "grace": 5.0} | settings
+        health = Health(alive=lambda: site.dead, ready=lambda: site.unready)
+        view = View(
+            site.watches,
+            site.ledger,
+            pause_limit=7 * 86400.0,
+            health=health,
+            clock=lambda: site.now,
+        )
         site.server = WebServer(
             site.exposition,
             WebSettings(**chosen),
-            health=Health(alive=lambda: site.dead, ready=lambda: site.unready),
+            health=health,
+            view=view if status_page else None,
             scraped=lambda *facts: site.scraped.append(facts),
         )
         await site.server.start()

@@ -99,7 +99,7 @@ async def test_a_path_that_is_not_there(serve: Serve) -> None:
         assert await response.text() == "Not Found\n"
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/a/b", "/metrics/", "/m-1._~"])
+@pytest.mark.parametrize("path", ["/metrics", "/a/b", "/metrics/", "/m-1._~", "/apis", "/statusz"])
 def test_a_telemetry_path(path: str) -> None:
     assert telemetry_path(path) == path
 
@@ -130,4 +130,10 @@ def test_a_wrong_telemetry_path_is_explained(path: str) -> None:
 @pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz", "/readyz/"])
 def test_the_telemetry_path_cannot_be_a_probes(path: str) -> None:
     with pytest.raises(ValueError, match=r"^expected a path of its own: this one is a probe's$"):
+        telemetry_path(path)
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/v1/crawls", "/status", "/status/style.css"])
+def test_the_telemetry_path_cannot_be_the_status_pages(path: str) -> None:
+    with pytest.raises(ValueError, match=r"/status/ and /api/ are the status page's$"):
         telemetry_path(path)

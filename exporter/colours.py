@@ -1,4 +1,4 @@
-"""What a colour means: the same on every panel of every dashboard.
+"""What a colour means: the same on every panel of every dashboard, and on the status page.
 
 Green runs, blue waits, purple is paused, teal ended well, red failed, grey was called off. Within
 a group the shades differ, so that each state keeps a colour of its own wherever it appears.

@@ -1,0 +1,170 @@
+"""What is said of one crawl, one end, one happening: the fields of the JSON, which the page shows.
+
+Documented in docs/status-page.md. Only what the metrics show, too: no user, no e-mail address.
+Bytes, cores and seconds are numbers, moments are in UTC to the second; None is *unknown* or *there
+is none*, never zero.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from exporter.crawljob import CrawlJob, derived
+from exporter.crawljob.derived import Pod
+from exporter.crawljob.states import EXIT_CODES
+from exporter.history.records import FinishedCrawl, LoggedHappening
+
+MOST_PODS: Final = 100
+"""Shown of one crawl, which has a dozen; a status may hold ten times that many."""
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """Seconds since 1970 as a moment; None also for those that no calendar has."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def crawl(job: CrawlJob, now: float, pause_limit: float, paused_before: float) -> dict[str, Any]:
+    """Of a CrawlJob as last seen; ``paused_before``: seconds in pauses that are over."""
+    spec, status = job.spec, job.status
+    size_limit, time_limit = derived.limit(spec.max_crawl_size), derived.limit(spec.timeout)
+    pods = sorted(derived.pods(job), key=_by_role)
+    return {
+        "uid": derived.identity(job),
+        "namespace": job.metadata.namespace,
+        "org": derived.org_id(job),
+        "crawl": derived.crawl_id(job),
+        "workflow": spec.cid,
+        "role": "qa-job" if derived.is_qa(job) else "job",
+        "state": derived.state(job),
+        "transition": derived.transition(job),
+        "stop_reason": status.stop_reason or None,
+        "created": moment(job.metadata.creation_timestamp),
+        "finished": moment(status.finished),
+        "pages": {
+            "done": status.pages_done,
+            "found": status.pages_found,
+            "ratio": _ratio(status.pages_done, status.pages_found),
+        },
+        "size": {
+            "bytes": status.size,
+            "limit_bytes": size_limit,
+            "ratio": _ratio(status.size, size_limit),
+        },
+        "time": {
+            "elapsed_seconds": status.elapsed_crawl_time,
+            "limit_seconds": time_limit,
+            "ratio": _ratio(status.elapsed_crawl_time, time_limit),
+            "exec_seconds": status.crawl_exec_time,
+        },
+        "pause": _pause(job, now, pause_limit),
+        "paused_before_seconds": paused_before,
+        "pods": [pod_facts(pod) for pod in pods[:MOST_PODS]],
+        "pod_count": len(pods),
+        "unreadable_fields": [problem.field for problem in job.problems],
+    }
+
+
+def nearness(job: CrawlJob, now: float, pause_limit: float) -> float:
+    """How much of the limit that is nearest is used up: of size, time and pause; 0 without any."""
+    spec, status = job.spec, job.status
+    since = derived.paused_since(job)
+    return max(
+        _ratio(status.size, derived.limit(spec.max_crawl_size)) or 0.0,
+        _ratio(status.elapsed_crawl_time, derived.limit(spec.timeout)) or 0.0,
+        0.0 if since is None else (now - since) / pause_limit,
+    )
+
+
+def _pause(job: CrawlJob, now: float, pause_limit: float) -> dict[str, Any] | None:
+    since = derived.paused_since(job)
+    if since is None:
+        return None
+    return {
+        "since": moment(since),
+        "expires": moment(since + pause_limit),
+        "limit_seconds": pause_limit,
+        "remaining_seconds": max(0.0, round(since + pause_limit - now)),
+        "ratio": _ratio(max(0.0, now - since), pause_limit),
+    }
+
+
+def pod_facts(pod: Pod) -> dict[str, Any]:
+    """Of a pod; of one that no longer exists only how it ended."""
+    info = pod.info
+    allocated = info.allocated
+    return {
+        "name": pod.name,
+        "role": pod.role,
+        "exists": pod.exists,
+        "memory": _usage(pod, pod.used_memory, allocated.memory, "bytes"),
+        "cpu": _usage(pod, pod.used_cpu, allocated.cpu, "cores"),
+        "storage": _usage(pod, pod.used_storage, allocated.storage, "bytes"),
+        "restart_reason": pod.restart_reason,
+        "evicted": bool(info.evicted) if pod.exists else False,
+        "backoff": bool(info.backoff_wait) if pod.exists else False,
+        "exit": _exit(pod),
+    }
+
+
+def _usage(pod: Pod, used: float | None, allocated: float | None, unit: str) -> dict[str, Any]:
+    return {
+        f"used_{unit}": used,
+        f"allocated_{unit}": allocated if pod.exists else None,
+        "ratio": _ratio(used, allocated),
+    }
+
+
+def _exit(pod: Pod) -> dict[str, Any] | None:
+    """How it ended last; None where there is no sign that it ever did."""
+    info = pod.info
+    if info.exit_time is None and info.exit_code is None and not info.reason:
+        return None
+    return {
+        "at": moment(info.exit_time),
+        "code": info.exit_code,
+        "meaning": None if info.exit_code is None else EXIT_CODES.get(info.exit_code),
+        "reason": info.reason or None,
+    }
+
+
+def finished(record: FinishedCrawl) -> dict[str, Any]:
+    """Of a crawl that is over."""
+    return {
+        "uid": record.uid,
+        "namespace": record.namespace,
+        "org": record.oid,
+        "crawl": record.crawl,
+        "state": record.state,
+        "stop_reason": record.stop_reason or None,
+        "finished": moment(record.finished),
+        "paused_seconds": record.paused_seconds,
+        "gone": moment(record.gone),
+    }
+
+
+def happening(logged: LoggedHappening) -> dict[str, Any]:
+    """Of something that happened; ``detail`` depends on its kind."""
+    return {
+        "at": moment(logged.at),
+        "noticed": moment(logged.noticed),
+        "kind": logged.kind,
+        "namespace": logged.namespace,
+        "org": logged.oid,
+        "crawl": logged.crawl,
+        "uid": logged.uid,
+        "detail": logged.detail,
+    }
+
+
+def _by_role(pod: Pod) -> tuple[bool, str, int, str]:
+    """Those that exist first; crawlers in the order of their numbers, then redis."""
+    return not pod.exists, pod.role, pod.index or 0, pod.name
+
+
+def _ratio(part: float | None, whole: float | None) -> float | None:
+    ratio = derived.ratio(part, whole)
+    return None if ratio is None else round(ratio, 4)

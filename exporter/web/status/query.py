@@ -1,0 +1,135 @@
+"""What a visitor asks for: which crawls, in which order, which page of them.
+
+A program is told what it asked wrongly; a person's page leaves out what makes no sense.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from multidict import MultiMapping
+
+SORTS: Final[Mapping[str, str]] = {
+    "newest": "newest first",
+    "oldest": "oldest first",
+    "limits": "nearest to a limit",
+    "pause": "pause expires soonest",
+    "size": "largest first",
+    "pages": "most pages first",
+    "crawl": "by id",
+}
+"""The orders, each as a person reads it."""
+
+MOST_PER_PAGE: Final = 200
+LONGEST_TEXT: Final = 200
+"""Characters of what is looked for; the longest id is a quarter of it."""
+_LAST_PAGE: Final = 1_000_000
+
+
+class QueryError(Exception):
+    """A parameter is unknown or wrong: one readable line says which, and what is expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What is asked; an empty text asks for anything."""
+
+    state: str = ""
+    kind: str = ""
+    """Of a happening."""
+    org: str = ""
+    namespace: str = ""
+    q: str = ""
+    """Words that all must be found in the crawl's id, organisation, workflow or namespace."""
+    sort: str = "newest"
+    page: int = 1
+    per_page: int = 25
+
+    @property
+    def first(self) -> int:
+        """How many come before the page asked for."""
+        return (self.page - 1) * self.per_page
+
+    def matcher(self) -> Callable[..., bool] | None:
+        """What tells whether texts contain all words of ``q``; None where there are no words."""
+        words = self.q.casefold().split()
+        if not words:
+            return None
+
+        def matches(*texts: str) -> bool:
+            text = "\n".join(texts).casefold()
+            return all(word in text for word in words)
+
+        return matches
+
+    def link(self, **changes: str | int) -> str:
+        """The same question with these changes, as the query of a URL; ``?`` where it is empty."""
+        values = asdict(self) | changes
+        asked = {name: value for name, value in values.items() if value != _DEFAULTS[name]}
+        return f"?{urlencode(asked)}"
+
+
+_DEFAULTS: Final = asdict(Query())
+
+CRAWLS: Final = frozenset({"state", "org", "namespace", "q", "sort", "page", "per_page"})
+FINISHED: Final = frozenset({"state", "org", "namespace", "q", "page", "per_page"})
+HAPPENINGS: Final = frozenset({"kind", "org", "namespace", "q", "page", "per_page"})
+"""The parameters that each list understands."""
+
+
+def read_strictly(parameters: MultiMapping[str], understood: frozenset[str]) -> Query:
+    """Read a program's question. Raises QueryError for whatever is not understood."""
+    values: dict[str, Any] = {}
+    for name in dict.fromkeys(parameters):
+        if name not in understood:
+            known = ", ".join(sorted(understood))
+            raise QueryError(f"{name[:LONGEST_TEXT]!r} is no parameter here; there are: {known}")
+        given = parameters.getall(name)
+        if len(given) > 1:
+            raise QueryError(f"{name}: expected once, got {len(given)} times")
+        try:
+            values[name] = _READ[name](given[0])
+        except ValueError as error:
+            raise QueryError(f"{name}: {error}, got {given[0][:LONGEST_TEXT]!r}") from None
+    return Query(**values)
+
+
+def read_kindly(parameters: MultiMapping[str]) -> Query:
+    """Read a person's question, without whatever is not understood."""
+    values: dict[str, Any] = {}
+    for name in CRAWLS & parameters.keys():
+        try:
+            values[name] = _READ[name](parameters[name])
+        except ValueError:
+            continue
+    return Query(**values)
+
+
+def _text(text: str) -> str:
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"expected at most {LONGEST_TEXT} characters")
+    return text.strip()
+
+
+def _sort(text: str) -> str:
+    if text not in SORTS:
+        raise ValueError(f"expected one of {', '.join(SORTS)}")
+    return text
+
+
+def _number(most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
+            raise ValueError(f"expected a whole number from 1 to {most}")
+        return int(text)
+
+    return read
+
+
+_READ: Final[Mapping[str, Callable[[str], Any]]] = {
+    **dict.fromkeys(("state", "kind", "org", "namespace", "q"), _text),
+    "sort": _sort,
+    "page": _number(_LAST_PAGE),
+    "per_page": _number(MOST_PER_PAGE),
+}

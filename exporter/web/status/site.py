@@ -1,0 +1,156 @@
+"""The handlers of the status page: which question is answered by what, compressed, in its turn.
+
+One answer is made at a time, in portions of a few milliseconds, so that many readers cost the
+watch no more than one does.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+from isal import isal_zlib
+from pydantic_core import to_json
+
+from exporter.cluster.pace import Pace
+from exporter.colours import STATES
+from exporter.web.negotiation import choose_encoding
+from exporter.web.status.choosing import PORTION
+from exporter.web.status.page import Page
+from exporter.web.status.query import (
+    CRAWLS,
+    FINISHED,
+    HAPPENINGS,
+    Query,
+    QueryError,
+    read_kindly,
+    read_strictly,
+)
+from exporter.web.status.view import View
+
+log = logging.getLogger(__name__)
+
+PREFIXES: Final = ("/status/", "/api/")
+"""Below these lie the page's own paths."""
+
+MOST_READERS: Final = 40
+"""Answers at once, being made or waiting for it; more are refused with 503."""
+
+_JSON: Final = "application/json"
+_GZIP_WBITS: Final = 31
+_SMALL: Final = 1400
+"""Bytes that fit into one packet anyway."""
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class StatusSite:
+    """The status page, its style and script, and the JSON API."""
+
+    def __init__(self, view: View, *, telemetry_path: str) -> None:
+        self._view = view
+        self._page = Page(view, telemetry_path=telemetry_path)
+        self._turn = asyncio.Lock()
+        self._readers = 0
+
+    def routes(self) -> tuple[tuple[str, Handler], ...]:
+        """Path and handler of everything here."""
+        return (
+            ("/", self._in_turn(self._html)),
+            ("/api/v1/crawls", self._in_turn(self._list("crawls", CRAWLS, self._view.crawls))),
+            (
+                "/api/v1/finished",
+                self._in_turn(self._list("finished", FINISHED, self._view.finished)),
+            ),
+            (
+                "/api/v1/happenings",
+                self._in_turn(self._list("happenings", HAPPENINGS, self._view.happenings)),
+            ),
+            ("/api/v1/exporter", self._exporter),
+            ("/status/style.css", _asset(_style(), "text/css")),
+            ("/status/refresh.js", _asset(_read("refresh.js"), "text/javascript")),
+            ("/status/icon.svg", _asset(_read("icon.svg"), "image/svg+xml")),
+        )
+
+    def _in_turn(self, handler: Handler) -> Handler:
+        async def handle(request: web.Request) -> web.Response:
+            if self._readers >= MOST_READERS:
+                return web.Response(
+                    status=503, text=f"More than {MOST_READERS} readers at once, try again later.\n"
+                )
+            self._readers += 1
+            try:
+                async with self._turn:
+                    return await handler(request)
+            finally:
+                self._readers -= 1
+
+        return handle
+
+    async def _html(self, request: web.Request) -> web.Response:
+        body = await self._page.render(read_kindly(request.query))
+        return _answer(request, body, "text/html", self._page.headers)
+
+    def _list(
+        self,
+        name: str,
+        understood: frozenset[str],
+        look: Callable[[Query], Awaitable[dict[str, Any]]],
+    ) -> Handler:
+        async def handle(request: web.Request) -> web.Response:
+            try:
+                query = read_strictly(request.query, understood)
+            except QueryError as error:
+                return web.json_response({"error": str(error)}, status=400)
+            found = await look(query)
+            if found["next"]:
+                found["next"] = f"{request.path}{found['next']}"
+            return _answer(request, await _encoded(found, name), _JSON)
+
+        return handle
+
+    async def _exporter(self, request: web.Request) -> web.Response:
+        return _answer(request, to_json(self._view.exporter()) + b"\n", _JSON)
+
+
+async def _encoded(found: dict[str, Any], name: str) -> bytes:
+    """As JSON; the list called ``name`` piece by piece."""
+    pace = Pace(PORTION)
+    items = []
+    for item in found.pop(name):
+        items.append(to_json(item))
+        await pace.breathe()
+    return b'%b,"%b":[%b]}\n' % (to_json(found)[:-1], name.encode(), b",".join(items))
+
+
+def _answer(
+    request: web.Request, body: bytes, content_type: str, headers: dict[str, str] | None = None
+) -> web.Response:
+    response = web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
+    response.headers[hdrs.VARY] = "Accept-Encoding"
+    wished = choose_encoding(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ())))
+    if wished == "gzip" and len(body) > _SMALL:
+        response.body = isal_zlib.compress(body, 1, _GZIP_WBITS)
+        response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+    return response
+
+
+def _asset(body: bytes, content_type: str) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        return _answer(request, body, content_type)
+
+    return handle
+
+
+def _read(name: str) -> bytes:
+    return resources.files("exporter.web.status").joinpath("assets", name).read_bytes()
+
+
+def _style() -> bytes:
+    """The style with a colour for each state; one that is unknown has the unknown's."""
+    colours = "".join(
+        f'[data-state="{state}"]{{--state:{colour}}}\n' for state, colour in STATES.items()
+    )
+    return _read("style.css") + colours.encode()

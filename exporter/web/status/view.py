@@ -1,0 +1,205 @@
+"""What there is to show, read where it is held anyway: the watches' content and the ledger.
+
+Everything is computed when it is asked for, and only for what is asked for.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain
+from typing import Any, Final, Protocol
+
+from exporter import __version__
+from exporter.cluster.pace import Pace
+from exporter.cluster.problems import Problems
+from exporter.cluster.stats import Stats
+from exporter.crawljob import CrawlJob, derived
+from exporter.history.ledger import Ledger
+from exporter.history.records import FinishedCrawl
+from exporter.web.pages import Health
+from exporter.web.status import facts
+from exporter.web.status.choosing import PORTION, choose
+from exporter.web.status.query import Query
+
+MOST_WORDS: Final = 100
+"""States and organisations that are counted by name, those with the most crawls."""
+
+
+class Watched(Protocol):
+    """One scope that is watched."""
+
+    @property
+    def scope(self) -> str:
+        """The namespace; empty where all are watched."""
+
+    @property
+    def synced(self) -> bool:
+        """Whether the content has been complete once."""
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong now, in one line."""
+
+    @property
+    def jobs(self) -> Collection[CrawlJob]:
+        """The scope's CrawlJobs as last seen."""
+
+    @property
+    def stats(self) -> Stats:
+        """What was done so far."""
+
+    @property
+    def problems(self) -> Problems:
+        """What was odd about the objects."""
+
+
+class View:
+    """Answers to questions, as plain values ready for JSON; the names are documented."""
+
+    def __init__(
+        self,
+        watches: Sequence[Watched],
+        ledger: Ledger,
+        *,
+        pause_limit: float,
+        health: Health,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``pause_limit`` is in seconds."""
+        self.clock = clock
+        self._watches = watches
+        self._ledger = ledger
+        self._pause_limit = pause_limit
+        self._health = health
+
+    async def crawls(self, query: Query, *, kindly: bool = False) -> dict[str, Any]:
+        """Crawls whose CrawlJob is there; ``states`` counts what all but the state asks for."""
+        now = self.clock()
+        states: Counter[str] = Counter()
+        orgs: Counter[str] = Counter()
+        matches = query.matcher()
+        order = self._order(query.sort, now)
+
+        def rank(job: CrawlJob) -> Any:
+            org = derived.org_id(job)
+            namespace = job.metadata.namespace
+            if query.namespace and namespace != query.namespace:
+                return None
+            if matches and not matches(job.metadata.name, org, job.spec.cid or "", namespace):
+                return None
+            orgs[org] += 1
+            if query.org and org != query.org:
+                return None
+            state = derived.state(job)
+            states[state] += 1
+            return order(job) if not query.state or state == query.state else None
+
+        held = list(chain.from_iterable(watch.jobs for watch in self._watches if watch.synced))
+        chosen = await choose(held, rank, query, kindly=kindly)
+        pace = Pace(PORTION)
+        shown = []
+        for job in chosen.items:
+            before = self._ledger.paused_before(job)
+            shown.append(facts.crawl(job, now, self._pause_limit, before))
+            await pace.breathe()
+        return {
+            **self._about(now, chosen.total, chosen.page, query),
+            "states": dict(states.most_common(MOST_WORDS)),
+            "orgs": dict(orgs.most_common(MOST_WORDS)),
+            "crawls": shown,
+        }
+
+    async def finished(self, query: Query) -> dict[str, Any]:
+        """Crawls that are over, the last one first, for as long as the ledger remembers them."""
+        now = self.clock()
+        matches = query.matcher()
+
+        def rank(record: FinishedCrawl) -> float | None:
+            wanted = (
+                (not query.state or record.state == query.state)
+                and (not query.org or record.oid == query.org)
+                and (not query.namespace or record.namespace == query.namespace)
+                and (not matches or matches(record.crawl, record.oid, record.namespace))
+            )
+            return -record.finished if wanted else None
+
+        # The last are at the end, more or less: so the runs are nearly sorted.
+        records = list(reversed(self._ledger.memory.finished.values()))
+        chosen = await choose(records, rank, query)
+        shown = [facts.finished(record) for record in chosen.items]
+        return {**self._about(now, chosen.total, chosen.page, query), "finished": shown}
+
+    async def happenings(self, query: Query) -> dict[str, Any]:
+        """What happened, the last noticed first: the latest few thousand that are in memory."""
+        now = self.clock()
+        matches = query.matcher()
+        logged = list(reversed(self._ledger.memory.recent))
+        places = range(len(logged))
+
+        def rank(place: int) -> int | None:
+            one = logged[place]
+            wanted = (
+                (not query.kind or one.kind == query.kind)
+                and (not query.org or one.oid == query.org)
+                and (not query.namespace or one.namespace == query.namespace)
+                and (not matches or matches(one.crawl, one.oid, one.namespace))
+            )
+            return place if wanted else None
+
+        chosen = await choose(places, rank, query)
+        shown = [facts.happening(logged[place]) for place in chosen.items]
+        return {**self._about(now, chosen.total, chosen.page, query), "happenings": shown}
+
+    def exporter(self) -> dict[str, Any]:
+        """How the exporter itself is."""
+        keeper = self._ledger.keeper
+        return {
+            "as_of": facts.moment(self.clock()),
+            "version": __version__,
+            "trouble": self._trouble(),
+            "watches": [
+                {
+                    "namespace": watch.scope or None,
+                    "synced": watch.synced,
+                    "trouble": watch.trouble,
+                    "crawljobs": len(watch.jobs),
+                    "last_sync": facts.moment(watch.stats.last_sync),
+                    "last_event": facts.moment(watch.stats.last_event),
+                    "unreadable_fields": watch.problems.kinds.total(),
+                    "unusable_objects": watch.stats.unusable_objects,
+                }
+                for watch in self._watches
+            ],
+            "history": {"on_disk": keeper.path is not None, "trouble": keeper.fault},
+        }
+
+    def _trouble(self) -> str | None:
+        return self._health.alive() or self._health.ready()
+
+    def _about(self, now: float, total: int, page: int, query: Query) -> dict[str, Any]:
+        more = page * query.per_page < total
+        return {
+            "as_of": facts.moment(now),
+            "trouble": self._trouble(),
+            "total": total,
+            "page": page,
+            "per_page": query.per_page,
+            "next": query.link(page=page + 1) if more else None,
+        }
+
+    def _order(self, sort: str, now: float) -> Callable[[CrawlJob], Any]:
+        """What a crawl is sorted by; what is unknown comes last."""
+        orders: dict[str, Callable[[CrawlJob], Any]] = {
+            "newest": lambda job: -(job.metadata.creation_timestamp or 0.0),
+            "oldest": lambda job: _or_last(job.metadata.creation_timestamp),
+            "limits": lambda job: -facts.nearness(job, now, self._pause_limit),
+            "pause": lambda job: _or_last(derived.paused_since(job)),
+            "size": lambda job: -(job.status.size or 0),
+            "pages": lambda job: -(job.status.pages_done or 0),
+            "crawl": derived.crawl_id,
+        }
+        return orders[sort]
+
+
+def _or_last(moment: float | None) -> float:
+    return float("inf") if moment is None else moment

@@ -1,0 +1,288 @@
+"""The status page as a browser gets it: complete, escaped, under a strict policy."""
+
+import base64
+from collections.abc import Awaitable, Callable
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exporter.colours import STATES
+from exporter.history.facts import Facts
+from exporter.history.happenings import OomKilled, PodExited, Scaled, StateEntered
+from exporter.history.records import FinishedCrawl
+from exporter.web.status import words
+from factories import CRAWL_ID, OID, UPDATED_EPOCH, crawler_pod, crawljob
+
+Serve = Callable[..., Awaitable[Any]]
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}&amp;"
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and all text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += f"{data} "
+
+    def of(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
+        return [
+            found
+            for name, found in self.found
+            if name == tag and attributes.items() <= found.items()
+        ]
+
+    def hrefs(self) -> list[str]:
+        return [found["href"] or "" for found in self.of("a")]
+
+
+def structure(page: str) -> list[tuple[str, list[str]]]:
+    """Elements and the names of their attributes: what hostile text must never add to."""
+    return [(tag, sorted(attributes)) for tag, attributes in Elements(page).found]
+
+
+async def test_a_crawl_with_its_bars(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.see(crawljob())
+    page = Elements(await site.page())
+    assert page.of("title")
+    for text in (CRAWL_ID, OID, "running", "45 of 120", "7 GiB of 100 GiB", "15 min of 2 h"):
+        assert text in page.text
+    (progress,) = page.of("progress")
+    assert progress["value"] == "0.375"
+    assert [meter["aria-label"] for meter in page.of("meter")[:2]] == [
+        "Size: 7 GiB of 100 GiB",
+        "Time: 15 min of 2 h",
+    ]
+    assert page.of("meter")[0]["value"] == "0.07"
+    assert len(page.of("meter")) == 2 + 3 * 3 + 2, "redis's CPU was not measured"
+
+
+async def test_few_crawls_show_their_pods_and_many_keep_them_closed(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.see(crawljob(crawl="a"))
+    (details,) = Elements(await site.page()).of("details")
+    assert "open" in details
+    site.watch.see(*(crawljob(crawl=f"b{n}") for n in range(5)))
+    assert not any("open" in details for details in Elements(await site.page()).of("details"))
+
+
+async def test_pods_in_trouble_are_named(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    pods = {
+        "crawl-x-0": crawler_pod(evicted=True),
+        "crawl-x-1": crawler_pod(backoffWait=True, exitCode=137, reason="oom"),
+        "crawl-x-2": crawler_pod(exitCode=3, exitTime="2025-05-21T11:59:00Z"),
+    }
+    site.watch.see(crawljob(crawl="x", pods=pods))
+    text = Elements(await site.page()).text
+    for told in ("2 in trouble", "evicted", "crash loop", "137 (out of memory)", "1 min ago"):
+        assert told in text
+    assert "restart due: evicted" in text
+    assert "exited with 3 (out of space)" in text
+
+
+async def test_a_pause_is_counted_down(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.see(crawljob(spec={"pausedAt": "2025-05-21T12:00:00Z"}, status={"state": "paused"}))
+    site.now += 6 * 86400.0
+    page = Elements(await site.page())
+    assert page.of("meter", **{"aria-label": "Pause: 1 d left"})
+    site.now += 86400.0
+    assert Elements(await site.page()).of("meter", **{"aria-label": "Pause: expired"})
+
+
+async def test_nothing_there_and_nothing_found(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    assert "No CrawlJob is there now." in await site.page()
+    assert "No CrawlJob that is there now matches." in await site.page("/?q=x")
+
+
+async def test_what_is_over_and_what_happened(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    record = FinishedCrawl(
+        "u", "crawlers", "o", "c", "complete", "size-limit", UPDATED_EPOCH - 180, 0.0, None
+    )
+    site.ledger.memory.finished["u"] = record
+    facts = Facts("u", "crawlers", "o", "c", "job")
+    told = [
+        StateEntered(UPDATED_EPOCH, "running", "starting"),
+        PodExited(UPDATED_EPOCH, "crawl-c-0", "crawler", "interrupt: 11", 11),
+        OomKilled(UPDATED_EPOCH, "crawl-c-0", "crawler"),
+        Scaled(UPDATED_EPOCH, "scale", 1, 3),
+    ]
+    site.ledger.memory.note(facts, told, UPDATED_EPOCH)
+    text = " ".join(Elements(await site.page()).text.split())
+    assert "3 min ago c complete size-limit" in text
+    assert "state entered starting → running" in text
+    assert "pod exited crawl-…-0, reason interrupt: 11, code 11" in text
+    assert "scaled scale 1 → 3" in text
+
+
+async def test_trouble_is_the_first_thing_that_is_told(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.unready = "crawlers: the API server refuses connections"
+    page = await site.page()
+    assert 'role="alert"' in page
+    assert page.index("refuses connections") < page.index('id="crawls"')
+
+
+async def test_links_keep_the_filters_and_turn_the_pages(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.see(*(crawljob(crawl=f"c{n}") for n in range(60)))
+    page = Elements(await site.page("/?q=c&org=" + OID + "&sort=crawl&page=2"))
+    kept = f"?org={OID}&q=c&sort=crawl"
+    (previous,), (following,) = page.of("a", rel="prev"), page.of("a", rel="next")
+    assert previous["href"] == kept
+    assert following["href"] == f"{kept}&page=3"
+    assert f"?state=running&org={OID}&q=c&sort=crawl" in page.hrefs()
+    assert "Page 2 of 3" in page.text
+    last = Elements(await site.page("/?page=99"))
+    assert "Page 3 of 3" in last.text, "crawls end while somebody looks at the last page"
+
+
+@pytest.mark.parametrize(
+    "query", ["page=x", "per_page=-1", "sort=x", f"q={'x' * 9000}", "nonsense=1", "q=%ff%00"]
+)
+async def test_a_person_who_asks_wrongly_gets_a_page(serve: Serve, query: str) -> None:
+    site = await serve(status_page=True)
+    site.watch.see(crawljob())
+    assert "</html>" in await site.page(f"/?{query}")
+
+
+async def test_the_policy_allows_only_the_pages_own_files(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.see(crawljob())
+    async with site.get("/") as response:
+        policy = response.headers["Content-Security-Policy"]
+        page = Elements(await response.text())
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "unsafe" not in policy
+    for directive in ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"):
+        assert directive in policy
+    assert [found["src"] for found in page.of("script")] == ["status/refresh.js"]
+    assert not page.of("style")
+    for _, attributes in page.found:
+        assert not any(name == "style" or name.startswith("on") for name in attributes)
+    for path, content_type in (
+        ("style.css", "text/css"),
+        ("refresh.js", "text/javascript"),
+        ("icon.svg", "image/svg+xml"),
+    ):
+        async with site.get(f"/status/{path}") as response:
+            assert response.status == 200
+            assert response.headers["Content-Type"] == f"{content_type}; charset=utf-8"
+
+
+async def test_every_state_has_its_colour_in_the_style(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    async with site.get("/status/style.css") as response:
+        style = await response.text()
+    for state, colour in STATES.items():
+        assert f'[data-state="{state}"]{{--state:{colour}}}' in style
+
+
+def hostile_job(text: str) -> dict[str, Any]:
+    pods = {
+        f"crawl-{text}"[:200]: crawler_pod(reason=text, exitCode=1),
+        "redis-x": crawler_pod(reason=text),
+    }
+    return crawljob(
+        crawl="x",
+        metadata={"name": text[:200] or "x", "uid": text},
+        labels={"btrix.org": text},
+        spec={"oid": text, "cid": text, "timeout": {}},
+        status={"state": text, "stopReason": text + "!"},
+        pods=pods,
+    )
+
+
+def harmless(text: str) -> str:
+    """As long, without anything that means something to HTML."""
+    return base64.b16encode(text.encode("utf-8", "replace")).decode()[: len(text)] or "x"
+
+
+async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
+    pages = []
+    for text in (HOSTILE, harmless(HOSTILE)):
+        site = await serve(status_page=True)
+        site.watch.see(hostile_job(text))
+        site.watch.scope, site.watch.trouble = text, text
+        site.unready = text
+        record = FinishedCrawl(text, text, text, text, text, text + "!", UPDATED_EPOCH, 0.0, None)
+        site.ledger.memory.finished[text] = record
+        facts = Facts(text, text, text, text, "job")
+        told = [
+            StateEntered(UPDATED_EPOCH, text, text),
+            PodExited(UPDATED_EPOCH, text, "other", text, 1),
+        ]
+        site.ledger.memory.note(facts, told, UPDATED_EPOCH)
+        pages.append(await site.page())
+    hostile, plain = pages
+    assert HOSTILE not in hostile
+    assert structure(hostile) == structure(plain)
+    assert HOSTILE in Elements(hostile).text, "shown as it is"
+    assert "49" not in Elements(hostile).text.replace(HOSTILE, "")
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(min_size=1, max_size=60))
+async def test_any_text_is_only_text(serve: Serve, text: str) -> None:
+    site = await serve(status_page=True)
+    site.watch.see(hostile_job(text))
+    page = await site.page()
+    assert page.rstrip().endswith("</html>")
+    assert len(Elements(page).of("script")) == 1
+
+
+async def test_what_was_asked_is_escaped_too(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    page = Elements(await site.page('/?q="><script>alert(1)</script>&state=<b>&org=<i>'))
+    assert len(page.of("script")) == 1
+    assert not page.of("b")
+    (field,) = page.of("input", name="q")
+    assert field["value"] == '"><script>alert(1)</script>'
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3661, "1 h 1 min"), (90000, "1 d 1 h")],
+)
+def test_durations_as_people_say_them(seconds: float, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "0.977 KiB"),
+        (1536, "1.5 KiB"),
+        (7 * 2**30, "7 GiB"),
+        (123456789, "118 MiB"),
+        (2**70, "1,048,576 PiB"),
+        (None, "unknown"),
+    ],
+)
+def test_sizes_as_people_say_them(number: float | None, text: str) -> None:
+    assert words.size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"), [(0.999, "99 %"), (1.0, "100 %"), (2.5, "250 %"), (None, "unknown")]
+)
+def test_percentages_are_rounded_down(ratio: float | None, text: str) -> None:
+    assert words.percent(ratio) == text
