@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from isal import isal_zlib
 
+from exporter.cluster.pace import Pace
 from exporter.history.facts import Facts
 from exporter.history.happenings import Paused, PodExited, StateEntered
 from exporter.history.records import FinishedCrawl
@@ -282,7 +283,7 @@ async def test_the_next_links_lead_through_all_of_them_once(serve: Serve) -> Non
 async def test_a_page_is_the_slice_of_what_sorting_all_gives(
     items: list[int | None], page: int
 ) -> None:
-    chosen = await choose(items, lambda item: item, Query(page=page, per_page=50))
+    chosen = await choose(items, lambda item: item, Query(page=page, per_page=50), Pace(0.0))
     expected = sorted(item for item in items if item is not None)
     assert chosen.total == len(expected)
     assert chosen.items == expected[(page - 1) * 50 : page * 50]

@@ -33,6 +33,7 @@ async def choose(
     items: Sequence[Item],
     rank: Callable[[Item], Any],
     query: Query,
+    pace: Pace,
     *,
     kindly: bool = False,
 ) -> Chosen[Item]:
@@ -40,7 +41,6 @@ async def choose(
 
     ``kindly``: the last page in place of one beyond it.
     """
-    pace = Pace(PORTION)
     runs: list[list[tuple[Any, int]]] = []
     total = 0
     for begin in range(0, len(items), _RUN):

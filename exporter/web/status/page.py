@@ -48,7 +48,8 @@ class Page:
         """The whole page for what is asked."""
         if self._template is None:
             self._template = await asyncio.to_thread(_load)
-        found = await self._view.crawls(query, kindly=True)
+        pace = Pace(PORTION)
+        found = await self._view.crawls(query, pace, kindly=True)
         over = Query(
             state=query.state, org=query.org, namespace=query.namespace, q=query.q, per_page=_OVER
         )
@@ -60,15 +61,14 @@ class Page:
             "found": found,
             "states": _in_order(found["states"], query.state),
             "pages": max(1, -(-found["total"] // query.per_page)),
-            "finished": await self._view.finished(over),
-            "happenings": await self._view.happenings(told),
+            "finished": await self._view.finished(over, pace),
+            "happenings": await self._view.happenings(told, pace),
             "exporter": exporter,
             "several_namespaces": _several(exporter["watches"]),
             "open": found["total"] <= _FEW,
             "now": found["as_of"],
             "telemetry_path": self._telemetry_path,
         }
-        pace = Pace(PORTION)
         parts = []
         for part in self._template.generate(context):
             parts.append(part)

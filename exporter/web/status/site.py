@@ -97,17 +97,18 @@ class StatusSite:
         self,
         name: str,
         understood: frozenset[str],
-        look: Callable[[Query], Awaitable[dict[str, Any]]],
+        look: Callable[[Query, Pace], Awaitable[dict[str, Any]]],
     ) -> Handler:
         async def handle(request: web.Request) -> web.Response:
             try:
                 query = read_strictly(request.query, understood)
             except QueryError as error:
                 return web.json_response({"error": str(error)}, status=400)
-            found = await look(query)
+            pace = Pace(PORTION)
+            found = await look(query, pace)
             if found["next"]:
                 found["next"] = f"{request.path}{found['next']}"
-            return _answer(request, await _encoded(found, name), _JSON)
+            return _answer(request, await _encoded(found, name, pace), _JSON)
 
         return handle
 
@@ -115,9 +116,8 @@ class StatusSite:
         return _answer(request, to_json(self._view.exporter()) + b"\n", _JSON)
 
 
-async def _encoded(found: dict[str, Any], name: str) -> bytes:
+async def _encoded(found: dict[str, Any], name: str, pace: Pace) -> bytes:
     """As JSON; the list called ``name`` piece by piece."""
-    pace = Pace(PORTION)
     items = []
     for item in found.pop(name):
         items.append(to_json(item))

@@ -18,7 +18,7 @@ from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
 from exporter.web.pages import Health
 from exporter.web.status import facts
-from exporter.web.status.choosing import PORTION, choose
+from exporter.web.status.choosing import choose
 from exporter.web.status.query import Query
 
 MOST_WORDS: Final = 100
@@ -54,7 +54,10 @@ class Watched(Protocol):
 
 
 class View:
-    """Answers to questions, as plain values ready for JSON; the names are documented."""
+    """Answers to questions, as plain values ready for JSON; the names are documented.
+
+    One ``pace`` goes through all the work of a request, so that no two portions meet.
+    """
 
     def __init__(
         self,
@@ -72,7 +75,7 @@ class View:
         self._pause_limit = pause_limit
         self._health = health
 
-    async def crawls(self, query: Query, *, kindly: bool = False) -> dict[str, Any]:
+    async def crawls(self, query: Query, pace: Pace, *, kindly: bool = False) -> dict[str, Any]:
         """Crawls whose CrawlJob is there; ``states`` counts what all but the state asks for."""
         now = self.clock()
         states: Counter[str] = Counter()
@@ -95,8 +98,7 @@ class View:
             return order(job) if not query.state or state == query.state else None
 
         held = list(chain.from_iterable(watch.jobs for watch in self._watches if watch.synced))
-        chosen = await choose(held, rank, query, kindly=kindly)
-        pace = Pace(PORTION)
+        chosen = await choose(held, rank, query, pace, kindly=kindly)
         shown = []
         for job in chosen.items:
             before = self._ledger.paused_before(job)
@@ -109,7 +111,7 @@ class View:
             "crawls": shown,
         }
 
-    async def finished(self, query: Query) -> dict[str, Any]:
+    async def finished(self, query: Query, pace: Pace) -> dict[str, Any]:
         """Crawls that are over, the last one first, for as long as the ledger remembers them."""
         now = self.clock()
         matches = query.matcher()
@@ -125,11 +127,11 @@ class View:
 
         # The last are at the end, more or less: so the runs are nearly sorted.
         records = list(reversed(self._ledger.memory.finished.values()))
-        chosen = await choose(records, rank, query)
+        chosen = await choose(records, rank, query, pace)
         shown = [facts.finished(record) for record in chosen.items]
         return {**self._about(now, chosen.total, chosen.page, query), "finished": shown}
 
-    async def happenings(self, query: Query) -> dict[str, Any]:
+    async def happenings(self, query: Query, pace: Pace) -> dict[str, Any]:
         """What happened, the last noticed first: the latest few thousand that are in memory."""
         now = self.clock()
         matches = query.matcher()
@@ -146,7 +148,7 @@ class View:
             )
             return place if wanted else None
 
-        chosen = await choose(places, rank, query)
+        chosen = await choose(places, rank, query, pace)
         shown = [facts.happening(logged[place]) for place in chosen.items]
         return {**self._about(now, chosen.total, chosen.page, query), "happenings": shown}
 
