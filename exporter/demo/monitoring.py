@@ -1,15 +1,16 @@
 """Prometheus and Alertmanager beside the demo, where they are installed: alerts to watch.
 
-They are started and left to get ready by themselves, so that the exporter need not wait for them;
-one that ends is told and missed by nobody.
+They are started once the exporter listens, which so need not wait for them; one that ends is told,
+and the demo goes on.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from exporter.demo import programs
 from exporter.demo.configurations import ROUTES, RULES, scraping, shipped, telling
@@ -31,37 +32,58 @@ _HINT: Final = (
 async def monitoring(folder: Path, target: str, path: str) -> AsyncIterator[str]:
     """Watch the exporter at ``target`` (a URL without ``path``); gives what to tell the user."""
     server = programs.find("prometheus", Path())
-    sender = programs.find("alertmanager", Path())
     if server is None:
         yield f"Prometheus is not installed here, so no alerts are to be seen;\n{_HINT}\n"
         return
-    async with AsyncExitStack() as ending:
-        said = ""
-        alerts_to = None
-        if sender is None:
-            said = f"Alertmanager is not installed here, so nobody is notified;\n{_HINT}\n"
-        else:
-            webhook = await ending.enter_async_context(receiver(tell))
-            alertmanager = programs.alertmanager(
-                sender,
-                folder,
-                telling(shipped(ROUTES), webhook),
-                port=programs.free_port(_ALERTMANAGER_PORT),
-            )
-            await ending.enter_async_context(_beside(alertmanager))
-            alerts_to = alertmanager.url
-            said = (
-                f"    Alertmanager  {alertmanager.url}\n"
-                "Whom it would page or write to is told here, in lines with msg=notified.\n"
-            )
-        prometheus = programs.prometheus(
-            server,
-            folder,
-            scraping([target], _EVERY, path=path, rules=shipped(RULES), alertmanager=alerts_to),
-            port=programs.free_port(_PROMETHEUS_PORT),
+    port = programs.free_port(_PROMETHEUS_PORT)
+    said = f"Alerts, as they fire:\n    Prometheus    http://127.0.0.1:{port}\n"
+    sender = programs.find("alertmanager", Path())
+    alerts_port = programs.free_port(_ALERTMANAGER_PORT)
+    if sender is None:
+        said += f"Alertmanager is not installed here, so nobody is notified;\n{_HINT}\n"
+    else:
+        said += (
+            f"    Alertmanager  http://127.0.0.1:{alerts_port}\n"
+            "Whom it would page or write to is told here, in lines with msg=notified.\n"
         )
-        await ending.enter_async_context(_beside(prometheus))
-        yield f"Alerts, as they fire:\n    Prometheus    {prometheus.url}\n{said}"
+
+    async def run() -> None:
+        await _listening(target)
+        async with receiver(tell) as webhook, asyncio.TaskGroup() as together:
+            alerts_to = None
+            if sender is not None:
+                configuration = telling(shipped(ROUTES), webhook)
+                alertmanager = programs.alertmanager(
+                    sender, folder, configuration, port=alerts_port
+                )
+                alerts_to = alertmanager.url
+                together.create_task(_run(alertmanager))
+            configuration = scraping(
+                [target], _EVERY, path=path, rules=shipped(RULES), alertmanager=alerts_to
+            )
+            prometheus = programs.prometheus(server, folder, configuration, port=port)
+            together.create_task(_run(prometheus))
+
+    task = asyncio.create_task(run())
+    try:
+        yield said
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _listening(url: str) -> None:
+    """Wait until somebody listens: what runs beside the exporter is not to slow its start."""
+    parts = urlsplit(url)
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        except OSError:
+            await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return
 
 
 def tell(notification: Notification) -> None:
@@ -78,17 +100,6 @@ def tell(notification: Notification) -> None:
             "receiver": notification.receiver,
         },
     )
-
-
-@asynccontextmanager
-async def _beside(program: Program) -> AsyncIterator[None]:
-    """Have it run until the end of the block, or its own."""
-    task = asyncio.create_task(_run(program), name=program.name)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 async def _run(program: Program) -> None:
