@@ -7,7 +7,6 @@ snapshot is taken when it is asked for, not when the last chunk is sent.
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
-from itertools import repeat
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric
@@ -105,14 +104,13 @@ class Exposition:
                 ]
                 yield self._headers[family.name, form] + b"".join(lines)
         clock = 0
-        for family, column in zip(snapshot.families, _columns(snapshot), strict=True):
+        for family, column in zip(snapshot.families, snapshot.columns, strict=True):
             ticks = isinstance(family, CrawlFamily) and family.since is not None
             place, clock = clock, clock + ticks
             if not is_named(family, names):
                 continue
             yield self._headers[family.name, form]
-            since = [moments[place] for moments in snapshot.since] if ticks else []
-            yield from _joined(_timed(column, since, now) if ticks else column)
+            yield from _joined(_timed(column, snapshot.since[place], now) if ticks else column)
         for name, remembered in past.items():
             yield self._headers[name, form]
             yield from _joined(remembered)
@@ -131,13 +129,6 @@ class Exposition:
                 served.samples = [s for s in metric.samples if s.name in family.sample_names]
                 metrics.append(served)
         return _text(metrics, form)
-
-
-def _columns(snapshot: Snapshot) -> Iterator[tuple[bytes, ...]]:
-    """All pieces of each family in turn."""
-    if not snapshot.rows:
-        return repeat((), len(snapshot.families))
-    return zip(*snapshot.rows, strict=True)
 
 
 def _timed(column: Iterable[bytes], since: Iterable[float | None], now: float) -> tuple[bytes, ...]:

@@ -131,6 +131,8 @@ class Renderer:
         ]
         self._pod_writers = [(_pod_writer(f), f.of_gone_pods) for f in pod]
         self._clocks = [f.since for f in crawl if f.since]
+        self.clocks = len(self._clocks)
+        """How many families depend on the clock."""
 
     def render(self, job: CrawlJob, before: Rendered | None = None) -> Rendered:
         """Render all samples of a CrawlJob, keeping the pieces that are as they were ``before``.

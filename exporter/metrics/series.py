@@ -13,6 +13,7 @@ from exporter.cluster.changes import Change
 from exporter.crawljob import derived
 from exporter.metrics.catalog import CrawlFamily, Family, Fleet, PodFamily
 from exporter.metrics.rendering import Rendered, Renderer
+from exporter.metrics.table import Table, together
 
 _Key = tuple[str, str]
 """Namespace and name."""
@@ -28,6 +29,8 @@ class _Entry:
     state: str
     malformed: bool
     rendered: Rendered
+    row: int | None = None
+    """In its scope's table, unless it is hidden."""
     hidden: bool = False
     """Whether another object's series have the very same labels; see ``_twin``."""
 
@@ -61,10 +64,10 @@ class Snapshot:
     """The series of one moment; changes that come later do not touch it."""
 
     families: tuple[CrawlFamily | PodFamily, ...]
-    rows: list[tuple[bytes, ...]]
-    """For each CrawlJob, its lines for each of ``families``."""
+    columns: list[tuple[bytes, ...]]
+    """For each of ``families``, the lines of all CrawlJobs."""
     since: list[tuple[float | None, ...]]
-    """For each CrawlJob, from when each family that depends on the clock counts."""
+    """For each family that depends on the clock, from when each CrawlJob's value counts."""
     fleet: Fleet
 
 
@@ -75,6 +78,8 @@ class SeriesStore:
         self._renderer = Renderer(families)
         self._held: dict[_Key, _Entry] = {}
         self._counts: dict[str, _Counts] = {}
+        self._tables: dict[str, Table] = {}
+        """Of each scope, so that it can be served, or not, as a whole."""
         self._synced: set[str] = set()
 
     def change(self, change: Change) -> None:
@@ -103,6 +108,12 @@ class SeriesStore:
         else:
             entry.hidden = before.hidden
         self._held[key] = entry
+        if before is not None and before.row is not None and before.scope == entry.scope:
+            self._table(entry).replace(before, entry)
+        else:
+            if before is not None:
+                self._conceal(before)
+            self._show(entry)
 
     def synced(self, scope: str, resource_version: str) -> None:  # noqa: ARG002 - the protocol's
         """Serve the scope's content from now on."""
@@ -114,15 +125,12 @@ class SeriesStore:
 
     def snapshot(self) -> Snapshot:
         """Return all series of synced scopes as they are now."""
-        served = [
-            entry.rendered
-            for entry in self._held.values()
-            if entry.scope in self._synced and not entry.hidden
-        ]
+        tables = [table for scope, table in self._tables.items() if scope in self._synced]
+        families = self._renderer.families
         return Snapshot(
-            self._renderer.families,
-            [rendered.pieces for rendered in served],
-            [rendered.since for rendered in served],
+            families,
+            together((table.columns for table in tables), len(families)),
+            together((table.since for table in tables), self._renderer.clocks),
             self._fleet(),
         )
 
@@ -144,9 +152,11 @@ class SeriesStore:
     def _forget(self, key: _Key, entry: _Entry) -> None:
         del self._held[key]
         self._count(key, entry, -1)
+        self._conceal(entry)
         twin = self._held.get(_twin(key))
         if twin is not None:
             twin.hidden = False
+            self._show(twin)
 
     def _hide(self, key: _Key, entry: _Entry) -> None:
         """Let one of two objects be seen that would have the same series: Browsertrix's own."""
@@ -154,6 +164,23 @@ class SeriesStore:
         if twin is not None:
             entry.hidden = not key[1].startswith(_PREFIX)
             twin.hidden = not entry.hidden
+            if twin.hidden:
+                self._conceal(twin)
+
+    def _show(self, entry: _Entry) -> None:
+        if entry.row is None and not entry.hidden:
+            self._table(entry).add(entry)
+
+    def _conceal(self, entry: _Entry) -> None:
+        if entry.row is not None:
+            self._table(entry).remove(entry)
+
+    def _table(self, entry: _Entry) -> Table:
+        table = self._tables.get(entry.scope)
+        if table is None:
+            families, clocks = len(self._renderer.families), self._renderer.clocks
+            table = self._tables[entry.scope] = Table(families, clocks)
+        return table
 
 
 def _twin(key: _Key) -> _Key:

@@ -85,7 +85,7 @@ def test_a_crawljob_that_changed_is_rendered_as_if_it_were_new(wires: list[dict[
     fresh = SeriesStore(FAMILIES)
     fresh.change(Change("", None, versions[-1]))
     fresh.synced("", "1")
-    assert store.snapshot().rows == fresh.snapshot().rows
+    assert store.snapshot().columns == fresh.snapshot().columns
     assert store.snapshot().fleet == fleet_of(versions[-1:])
 
 

@@ -213,10 +213,48 @@ def test_pieces_that_say_the_same_again_are_kept() -> None:
     store = SeriesStore(catalog())
     store.change(Change("", None, job()))
     store.synced("", "1")
-    (before,) = store.snapshot().rows
+    before = [piece for (piece,) in store.snapshot().columns]
     store.change(Change("", job(), job(status={"pagesDone": 46})))
-    (after,) = store.snapshot().rows
+    after = [piece for (piece,) in store.snapshot().columns]
     moved = [new for old, new in zip(before, after, strict=True) if old is not new]
     assert len(moved) == 1
     assert moved[0].startswith(b"browsertrix_crawl_pages_done{")
     assert moved[0].endswith(b" 46.0\n")
+
+
+def test_what_leaves_takes_nothing_of_the_others_along() -> None:
+    served = Served("browsertrix_crawl_pause_duration_seconds", "browsertrix_crawl_pages_done")
+    paused = {"pausedAt": "2025-05-21T11:50:00Z"}
+    held = {
+        name: served.put(job(name, spec=paused, status={"pagesDone": number}))
+        for number, name in enumerate("abcd")
+    }
+    served.store.synced("crawlers", "1")
+    served.drop(held.pop("b"))
+    served.drop(held.pop("d"))
+    served.put(job("e", status={"pagesDone": 7}))
+    served.put(job("a", spec=paused, status={"pagesDone": 9}), held["a"])
+    found = {}
+    for line in served.lines(now=UPDATED_EPOCH):
+        name, _, rest = line.partition("{")
+        crawl = rest.partition('crawl="')[2].partition('"')[0]
+        found[name.removeprefix("browsertrix_crawl_"), crawl] = float(line.rpartition(" ")[2])
+    assert found == {
+        ("pages_done", "a"): 9.0,
+        ("pages_done", "c"): 2.0,
+        ("pages_done", "e"): 7.0,
+        ("pause_duration_seconds", "a"): 600.0,
+        ("pause_duration_seconds", "c"): 600.0,
+        ("pause_duration_seconds", "e"): 0.0,
+    }
+
+
+def test_a_crawl_told_by_another_scope_is_served_once() -> None:
+    served = Served("browsertrix_crawl_pages_done")
+    held = served.put(job(status={"pagesDone": 1}), scope="crawlers")
+    served.store.synced("crawlers", "1")
+    served.store.synced("", "1")
+    assert len(served.lines()) == 1
+    served.put(job(status={"pagesDone": 2}), held, scope="")
+    (line,) = served.lines()
+    assert line.endswith(" 2.0")
