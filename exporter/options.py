@@ -398,6 +398,8 @@ def settings_from(
         if "namespaces" in values:
             parser.error("--all-namespaces and --namespace exclude each other")
         values["namespaces"] = ("",)
+    elif "namespaces" in values:  # one named twice is one watch
+        values["namespaces"] = tuple(dict.fromkeys(values["namespaces"]))
     _check_alertmanager(parser, values)
     return Settings(**values)
 

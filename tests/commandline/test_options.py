@@ -88,6 +88,10 @@ def test_a_variable_stands_for_a_flag_and_the_flag_wins() -> None:
     assert read(LOG_LEVEL="").log_level == "info", "an empty variable is as good as none"
 
 
+def test_a_namespace_named_twice_is_watched_once() -> None:
+    assert read("--namespace", "b", "--namespace", "a", "--namespace", "b").namespaces == ("b", "a")
+
+
 def test_all_namespaces_is_a_switch() -> None:
     assert read("--all-namespaces").namespaces == ("",)
     assert read(ALL_NAMESPACES="true").namespaces == ("",)
