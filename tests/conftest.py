@@ -4,11 +4,16 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
+from hypothesis import settings
 
 from cluster.apis import Api, Real, Simulated
 from exporter.simulator import ApiServer
 
 _SAID: Final = "said"
+
+# No example is timed: machines are noisy. All else is as Hypothesis has it, here or under CI.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

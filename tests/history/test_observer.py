@@ -311,7 +311,6 @@ async def test_batches_are_written_by_themselves(
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(tree=mutated_crawljobs())
