@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from exporter.alerting.wording import CRAWL, POD, Dashboard, Severity, Wording, rule_labels
 from exporter.history.records import FinishedCrawl
+from exporter.labels import CRAWL_LABELS, POD_LABELS
 
 ENDED_SECONDS: Final = 3600
 """How long an end is told. Long enough for Prometheus, Alertmanager and the exporter to be
@@ -25,9 +26,6 @@ EXIT_SECONDS: Final = 3600
 EVICTED_SECONDS: Final = 600
 """How long an eviction is told. The rule counts from when the pod was replaced, the exporter from
 when it was evicted, seconds before as a rule; so it is never the one to end it last."""
-
-CRAWL_LABELS: Final = ("namespace", "oid", "crawl")
-POD_LABELS: Final = (*CRAWL_LABELS, "pod")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,10 @@ from yarl import URL
 
 from exporter import __version__
 from exporter.alerting.access import Credentials
-from exporter.alerting.events import CRAWL_LABELS
 from exporter.alerting.opening import OpenAlert
 from exporter.alerting.wording import Addresses, expand
 from exporter.cluster.backoff import retry_after
+from exporter.labels import CRAWL_LABELS
 
 PATH: Final = "/api/v2/alerts"
 TIMEOUT: Final = 10.0

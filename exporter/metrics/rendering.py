@@ -15,9 +15,8 @@ from typing import Any, Final
 from prometheus_client.utils import floatToGoString
 
 from exporter.crawljob import CrawlJob, derived
+from exporter.labels import CRAWL_LABELS, POD_LABELS
 from exporter.metrics.catalog.family import (
-    CRAWL_LABELS,
-    POD_LABELS,
     CrawlFamily,
     Family,
     PodFamily,

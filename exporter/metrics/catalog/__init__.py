@@ -4,10 +4,9 @@ from typing import Final
 
 from exporter.crawljob import CrawlJob
 from exporter.crawljob.derived import DEFAULT_PAUSE_LIMIT
+from exporter.labels import CRAWL_LABELS, POD_LABELS
 from exporter.metrics.catalog.crawl import PausedBefore, crawl_families
 from exporter.metrics.catalog.family import (
-    CRAWL_LABELS,
-    POD_LABELS,
     CrawlFamily,
     Family,
     Fleet,

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from exporter.crawljob import CrawlJob, derived
-from exporter.metrics.catalog.family import CRAWL_LABELS, CrawlFamily, Kind, Reading
+from exporter.labels import CRAWL_LABELS
+from exporter.metrics.catalog.family import CrawlFamily, Kind, Reading
 
 _INFO_LABELS: Final = (
     "channel",

@@ -14,10 +14,7 @@ from prometheus_client import Metric
 
 from exporter.crawljob import CrawlJob
 from exporter.crawljob.derived import Pod
-
-CRAWL_LABELS: Final = ("namespace", "oid", "crawl")
-"""Whose it is; on every series of a crawl."""
-POD_LABELS: Final = (*CRAWL_LABELS, "pod")
+from exporter.labels import CRAWL_LABELS, POD_LABELS
 
 
 class Group(StrEnum):

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.history import tallies
-from exporter.metrics.catalog.family import CRAWL_LABELS, Family, Group, Kind
+from exporter.labels import CRAWL_LABELS
+from exporter.metrics.catalog.family import Family, Group, Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

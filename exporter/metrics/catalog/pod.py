@@ -8,7 +8,8 @@ its families in their order.
 from typing import Any, Final
 
 from exporter.crawljob.derived import Pod
-from exporter.metrics.catalog.family import POD_LABELS, Kind, PodFamily, Reading
+from exporter.labels import POD_LABELS
+from exporter.metrics.catalog.family import Kind, PodFamily, Reading
 
 _POD: Final = "status.podStatus.*"
 
