@@ -1,4 +1,4 @@
-"""Alert and recording rules for Prometheus: declared here as data, written as YAML.
+"""AlertingRule and recording rules for Prometheus: declared here as data, written as YAML.
 
 An operator loads ``browsertrix.rules.yaml`` (or applies ``prometheusrule.yaml``) and needs nothing
 of this package. It exists so that every threshold stands in one place (``thresholds``), every
@@ -16,22 +16,22 @@ Patterns that all declarations share, each because the obvious alternative paged
 
 from typing import Final
 
-from alerts import ended, itself, limits, paused, pods, recordings, stuck
-from alerts.declaration import Alert, Group, Record
+from alerts import ended, limits, paused, pods, recordings, self_monitoring, stuck
+from alerts.rule import AlertingRule, RecordingRule, RuleGroup
 
-GROUPS: Final[tuple[Group, ...]] = (
+GROUPS: Final[tuple[RuleGroup, ...]] = (
     recordings.GROUP,
     ended.GROUP,
     paused.GROUP,
     limits.GROUP,
-    pods.EVENTS,
+    pods.EVENT_ALERTS,
     pods.CONDITIONS,
     stuck.GROUP,
-    itself.GROUP,
+    self_monitoring.GROUP,
 )
-ALERTS: Final[tuple[Alert, ...]] = tuple(
-    rule for group in GROUPS for rule in group.rules if isinstance(rule, Alert)
+ALERTS: Final[tuple[AlertingRule, ...]] = tuple(
+    rule for group in GROUPS for rule in group.rules if isinstance(rule, AlertingRule)
 )
-RECORDS: Final[tuple[Record, ...]] = tuple(
-    rule for group in GROUPS for rule in group.rules if isinstance(rule, Record)
+RECORDS: Final[tuple[RecordingRule, ...]] = tuple(
+    rule for group in GROUPS for rule in group.rules if isinstance(rule, RecordingRule)
 )

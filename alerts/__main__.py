@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from alerts.writing import files, prometheus_rule, rules
-from exporter.alerting.wording import Addresses
+from alerts.render import files, prometheus_rule, rules
+from exporter.alerting.template import Links
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.print:
         write = rules if options.print == "rules" else prometheus_rule
-        sys.stdout.write(write(Addresses(options.runbook_url, options.grafana_url)))
+        sys.stdout.write(write(Links(options.runbook_url, options.grafana_url)))
         return 0
     stale = [
         path
@@ -43,9 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--print",
         choices=("rules", "prometheusrule"),
-        help="print one of them instead, with the addresses given",
+        help="print one of them instead, with the links given",
     )
-    defaults = Addresses()
+    defaults = Links()
     parser.add_argument(
         "--runbook-url",
         default=defaults.runbooks,

@@ -7,19 +7,19 @@ that end a crawl are here; those that pause it (Browsertrix 1.21 and later) are 
 
 from typing import Final
 
-from alerts.declaration import PERCENT, Alert, Dashboard, Group, Severity
 from alerts.promql import ended
 from alerts.recordings import ENDS
+from alerts.rule import PERCENT, AlertingRule, Dashboard, RuleGroup, Severity
 from alerts.thresholds import FAILURE_RATIO, FAILURES
-from exporter.alerting import events
+from exporter.alerting import event_alerts
 
-GROUP: Final = Group(
+GROUP: Final = RuleGroup(
     name="browsertrix-ended",
     topic="Ended as",
     rules=(
         *ENDS,
-        *(Alert.of(event, ended(event.matcher)) for event in events.ENDS),
-        Alert(
+        *(AlertingRule.of(event, ended(event.matcher)) for event in event_alerts.ENDS),
+        AlertingRule(
             name="BrowsertrixCrawlFailureRateHigh",
             severity=Severity.CRITICAL,
             summary="Most crawls fail",
@@ -31,8 +31,8 @@ GROUP: Final = Group(
 namespace:browsertrix_crawls_failed:ratio1h > {FAILURE_RATIO}
 and on (namespace)
 round(namespace:browsertrix_crawls_failed:increase1h) >= {FAILURES}""",
-            hold="5m",
-            keep="5m",
+            for_="5m",
+            keep_firing_for="5m",
             dashboard=Dashboard.FLEET,
         ),
     ),

@@ -7,35 +7,35 @@ on recorded ratios, which already merge a pair of exporters.
 from typing import Final
 
 from alerts import thresholds as at
-from alerts.declaration import CRAWL, PERCENT, Alert, Dashboard, Group, Severity
 from alerts.promql import now_in_state
 from alerts.recordings import LIMITS
+from alerts.rule import CRAWL, PERCENT, AlertingRule, Dashboard, RuleGroup, Severity
 
 _SIZE: Final = "crawl:browsertrix_crawl_size_limit:ratio"
 _TIME: Final = "crawl:browsertrix_crawl_timeout:ratio"
 _AT_WORK: Final = "running|pending-wait|generate-wacz|uploading-wacz|rate-limited"
 
 
-def _near(name: str, *, severity: Severity, limit: str, ratio: str) -> Alert:
-    return Alert(
+def _near(name: str, *, severity: Severity, limit: str, ratio: str) -> AlertingRule:
+    return AlertingRule(
         name=name,
         severity=severity,
         summary=f"A crawl has nearly reached its {limit} limit",
         description=f"{CRAWL} has used {PERCENT} of its {limit} limit and will be stopped there.",
         condition=f"more than {at.LIMIT_NEAR:.0%} of the {limit} limit used, at work",
         expr=f"{ratio} > {at.LIMIT_NEAR}\n{now_in_state(_AT_WORK)}",
-        hold=at.LIMIT_NEAR_HOLD,
-        keep=at.BRIDGE,
+        for_=at.LIMIT_NEAR_HOLD,
+        keep_firing_for=at.BRIDGE,
         dashboard=Dashboard.CRAWL,
     )
 
 
 def _predicted(
     name: str, *, severity: Severity, limit: str, ratio: str, horizon: tuple[str, int]
-) -> Alert:
+) -> AlertingRule:
     words, seconds = horizon
     window = at.PREDICTION_WINDOW
-    return Alert(
+    return AlertingRule(
         name=name,
         severity=severity,
         summary=f"A crawl is going to reach its {limit} limit",
@@ -50,13 +50,13 @@ and deriv({ratio}[{window}]) > 0
 and count_over_time({ratio}[{window}]) >= {at.PREDICTION_SAMPLES}
 and last_over_time({ratio}[{at.BRIDGE}] offset {at.PREDICTION_AGE})
 {now_in_state("running")}""",
-        hold=at.PREDICTION_HOLD,
-        keep=at.BRIDGE,
+        for_=at.PREDICTION_HOLD,
+        keep_firing_for=at.BRIDGE,
         dashboard=Dashboard.CRAWL,
     )
 
 
-GROUP: Final = Group(
+GROUP: Final = RuleGroup(
     name="browsertrix-limits",
     topic="About to reach a limit",
     interval="1m",

@@ -2,14 +2,16 @@
 
 from typing import Final
 
-from alerts.declaration import CRAWL, DURATION, Alert, Dashboard, Group, Severity
 from alerts.promql import CRAWL_LABELS, now_in_state
+from alerts.rule import CRAWL, DURATION, AlertingRule, Dashboard, RuleGroup, Severity
 from alerts.thresholds import BRIDGE, PAUSE_DAY_SECONDS, PAUSE_HOLD, PAUSE_HOUR_SECONDS
 
 
-def _expires(name: str, *, severity: Severity, summary: str, within: int, words: str) -> Alert:
+def _expires(
+    name: str, *, severity: Severity, summary: str, within: int, words: str
+) -> AlertingRule:
     """A pause that ends on its own within ``within`` seconds, and has not ended yet."""
-    return Alert(
+    return AlertingRule(
         name=name,
         severity=severity,
         summary=summary,
@@ -19,19 +21,21 @@ def _expires(name: str, *, severity: Severity, summary: str, within: int, words:
         expr=f"""\
 max by ({CRAWL_LABELS}) (browsertrix_crawl_pause_expires_timestamp_seconds) - time()
 < {within} > 0""",
-        hold=PAUSE_HOLD,
-        keep=BRIDGE,
+        for_=PAUSE_HOLD,
+        keep_firing_for=BRIDGE,
         dashboard=Dashboard.CRAWL,
     )
 
 
-def _paused_by(name: str, *, summary: str, why: str, reasons: str, dashboard: Dashboard) -> Alert:
+def _paused_by(
+    name: str, *, summary: str, why: str, reasons: str, dashboard: Dashboard
+) -> AlertingRule:
     """A pause that nobody asked for; the stop reason says why, the state that it is a pause.
 
     A spelling slip in Browsertrix gives read-only pauses the state ``paused``, and a pause's reason
     can be left over after it: so both are asked.
     """
-    return Alert(
+    return AlertingRule(
         name=name,
         severity=Severity.WARNING,
         summary=summary,
@@ -43,13 +47,13 @@ max by ({CRAWL_LABELS}, stop_reason) (
   browsertrix_crawl_stop_reason{{stop_reason=~"{reasons}"}}
 ) == 1
 {now_in_state("paused.*")}""",
-        hold=PAUSE_HOLD,
-        keep=BRIDGE,
+        for_=PAUSE_HOLD,
+        keep_firing_for=BRIDGE,
         dashboard=dashboard,
     )
 
 
-GROUP: Final = Group(
+GROUP: Final = RuleGroup(
     name="browsertrix-paused",
     topic="Paused",
     rules=(

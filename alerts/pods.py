@@ -7,30 +7,30 @@ so that one of last week is not told today.
 from typing import Final
 
 from alerts import thresholds as at
-from alerts.declaration import PERCENT, POD, Alert, Dashboard, Group, Severity
 from alerts.promql import POD_LABELS
 from alerts.recordings import CRASHES, PODS
-from exporter.alerting.events import EVICTED, OOM_KILLED, OUT_OF_SPACE, Event
+from alerts.rule import PERCENT, POD, AlertingRule, Dashboard, RuleGroup, Severity
+from exporter.alerting.event_alerts import EVICTED, OOM_KILLED, OUT_OF_SPACE, EventAlert
 
 
 def _near(  # noqa: PLR0913 - a table's row, each column by its name
-    name: str, *, severity: Severity, resource: str, what: str, level: float, hold: str
-) -> Alert:
-    return Alert(
+    name: str, *, severity: Severity, resource: str, what: str, level: float, for_: str
+) -> AlertingRule:
+    return AlertingRule(
         name=name,
         severity=severity,
         summary=f"A pod has nearly used up its {what}",
         description=f"{POD} uses {PERCENT} of the {what} it was given.",
         condition=f"more than {level:.0%} of the {what} allocated is used",
         expr=f"max by ({POD_LABELS}) (browsertrix_pod_{resource}_usage_ratio) > {level}",
-        hold=hold,
-        keep=at.BRIDGE,
+        for_=for_,
+        keep_firing_for=at.BRIDGE,
         dashboard=Dashboard.PODS,
     )
 
 
-def _exited(event: Event, record: str) -> Alert:
-    return Alert.of(
+def _exited(event: EventAlert, record: str) -> AlertingRule:
+    return AlertingRule.of(
         event, f"last_over_time({record}[{at.EXIT_WINDOW}]) > time() - {at.EXIT_WINDOW_SECONDS}"
     )
 
@@ -42,7 +42,7 @@ _NEAR: Final = (
         resource="memory",
         what="memory",
         level=at.MEMORY_NEAR,
-        hold=at.MEMORY_HOLD,
+        for_=at.MEMORY_HOLD,
     ),
     _near(
         "BrowsertrixPodCPUNearLimit",
@@ -50,7 +50,7 @@ _NEAR: Final = (
         resource="cpu",
         what="CPU",
         level=at.CPU_NEAR,
-        hold=at.CPU_HOLD,
+        for_=at.CPU_HOLD,
     ),
     _near(
         "BrowsertrixPodStorageNearLimit",
@@ -58,18 +58,20 @@ _NEAR: Final = (
         resource="storage",
         what="storage",
         level=at.STORAGE_NEAR,
-        hold=at.STORAGE_HOLD,
+        for_=at.STORAGE_HOLD,
     ),
 )
 
 _EVENTS: Final = (
-    Alert.of(EVICTED, f"last_over_time(pod:browsertrix_pod_evicted:max[{at.EVICTED_WINDOW}]) == 1"),
+    AlertingRule.of(
+        EVICTED, f"last_over_time(pod:browsertrix_pod_evicted:max[{at.EVICTED_WINDOW}]) == 1"
+    ),
     _exited(OOM_KILLED, "pod:browsertrix_pod_oom_exit_timestamp_seconds:max"),
     _exited(OUT_OF_SPACE, "pod:browsertrix_pod_out_of_space_exit_timestamp_seconds:max"),
 )
 
 _FLEET: Final = (
-    Alert(
+    AlertingRule(
         name="BrowsertrixPodEvictionStorm",
         severity=Severity.CRITICAL,
         summary="Many pods are being evicted",
@@ -80,10 +82,10 @@ _FLEET: Final = (
         expr=f"""\
 round(sum by (namespace) (namespace_role:browsertrix_pod_evictions:increase15m))
 >= {at.EVICTION_STORM}""",
-        keep=at.BRIDGE,
+        keep_firing_for=at.BRIDGE,
         dashboard=Dashboard.FLEET,
     ),
-    Alert(
+    AlertingRule(
         name="BrowsertrixRedisOOMKilled",
         severity=Severity.WARNING,
         summary="The redis of a crawl was killed for want of memory",
@@ -93,13 +95,13 @@ round(sum by (namespace) (namespace_role:browsertrix_pod_evictions:increase15m))
         # By namespace: a status has no time of a redis pod's exit, so only the counter tells when.
         expr="max by (namespace) "
         f'(increase(browsertrix_pod_oom_kills_total{{role="redis"}}[{at.REDIS_OOM_WINDOW}])) > 0',
-        keep=at.BRIDGE,
+        keep_firing_for=at.BRIDGE,
         dashboard=Dashboard.FLEET,
     ),
 )
 
 _CRASHING: Final = (
-    Alert(
+    AlertingRule(
         name="BrowsertrixPodCrashLoop",
         severity=Severity.WARNING,
         summary="A crawler crashes as soon as it is started",
@@ -111,10 +113,10 @@ _CRASHING: Final = (
 max by ({POD_LABELS}) (max_over_time(browsertrix_pod_backoff[{at.BRIDGE}])) == 1
 unless on (namespace, oid, crawl)
 last_over_time(browsertrix_crawl_rate_limited_timestamp_seconds[{at.BRIDGE}])""",
-        hold=at.CRASH_LOOP_HOLD,
+        for_=at.CRASH_LOOP_HOLD,
         dashboard=Dashboard.PODS,
     ),
-    Alert(
+    AlertingRule(
         name="BrowsertrixCrawlerCrashedRepeatedly",
         severity=Severity.WARNING,
         summary="A crawler crashes again and again",
@@ -123,10 +125,10 @@ last_over_time(browsertrix_crawl_rate_limited_timestamp_seconds[{at.BRIDGE}])"""
         f"{at.CRASHES_WINDOW}",
         expr="changes(pod:browsertrix_pod_crash_timestamp_seconds:max"
         f"[{at.CRASHES_WINDOW}]) >= {at.CRASHES}",
-        keep=at.BRIDGE,
+        keep_firing_for=at.BRIDGE,
         dashboard=Dashboard.PODS,
     ),
-    Alert(
+    AlertingRule(
         name="BrowsertrixPodRestartPendingTooLong",
         severity=Severity.WARNING,
         summary="A pod should be restarted and is not",
@@ -137,17 +139,17 @@ last_over_time(browsertrix_crawl_rate_limited_timestamp_seconds[{at.BRIDGE}])"""
 max by ({POD_LABELS}, reason) (
   max_over_time(browsertrix_pod_restart_pending[{at.BRIDGE}])
 ) == 1""",
-        hold=at.RESTART_HOLD,
+        for_=at.RESTART_HOLD,
         dashboard=Dashboard.PODS,
     ),
 )
 
-EVENTS: Final = Group(
+EVENT_ALERTS: Final = RuleGroup(
     name="browsertrix-pod-events",
     topic="Pods: what happened",
     rules=(*PODS, *_EVENTS, *_FLEET),
 )
-CONDITIONS: Final = Group(
+CONDITIONS: Final = RuleGroup(
     name="browsertrix-pods",
     topic="Pods: how they are",
     interval="1m",

@@ -7,8 +7,8 @@ right before them.
 
 from typing import Final
 
-from alerts.declaration import Group, Record
 from alerts.promql import CRAWL_LABELS, POD_LABELS
+from alerts.rule import RecordingRule, RuleGroup
 from alerts.thresholds import EVICTED_BRIDGE, EVICTION_OF_EXIT_WINDOW, EVICTION_STORM_WINDOW
 
 _CRAWL: Final = ("namespace", "oid", "crawl")
@@ -20,11 +20,11 @@ rate limited (Browsertrix lets Kubernetes' growing delay slow such a crawl down)
 also those of newer releases. Source: browsertrix-crawler's exit codes, ``log_crashes``."""
 
 
-def _usage(resource: str, unit: str) -> Record:
+def _usage(resource: str, unit: str) -> RecordingRule:
     """Usage over all pods whose usage is known; one of unknown usage counts on neither side."""
     used = f"browsertrix_pod_{resource}_used_{unit}"
     allocated = f"browsertrix_pod_{resource}_allocated_{unit}"
-    return Record(
+    return RecordingRule(
         name=f"namespace:browsertrix_pod_{resource}_usage:ratio",
         what=f"{resource.upper() if resource == 'cpu' else resource.capitalize()} used over "
         "allocated, of the pods whose usage is known",
@@ -40,13 +40,13 @@ sum by (namespace) (
 
 
 CRAWLS: Final = (
-    Record(
+    RecordingRule(
         name="namespace_state:browsertrix_crawls:max",
         what="Crawls by state, zeros included",
         labels=("namespace", "state"),
         expr="max by (namespace, state) (browsertrix_crawls)",
     ),
-    Record(
+    RecordingRule(
         name="namespace_oid_state:browsertrix_crawl_state:count",
         what="Crawls by organisation and state",
         labels=("namespace", "oid", "state"),
@@ -58,7 +58,7 @@ count by (namespace, oid, state) (
 )
 
 LIMITS: Final = (
-    Record(
+    RecordingRule(
         name="crawl:browsertrix_crawl_size_limit:ratio",
         what="Archived bytes over the size limit, of crawls that have one",
         labels=_CRAWL,
@@ -66,7 +66,7 @@ LIMITS: Final = (
 max by ({CRAWL_LABELS}) (browsertrix_crawl_size_bytes)
 / (max by ({CRAWL_LABELS}) (browsertrix_crawl_size_limit_bytes) > 0)""",
     ),
-    Record(
+    RecordingRule(
         name="crawl:browsertrix_crawl_timeout:ratio",
         what="Elapsed seconds over the time limit, of crawls that have one",
         labels=_CRAWL,
@@ -77,7 +77,7 @@ max by ({CRAWL_LABELS}) (browsertrix_crawl_elapsed_seconds)
 )
 
 ENDS: Final = (
-    Record(
+    RecordingRule(
         name="namespace_state:browsertrix_crawls_finished:increase1h",
         what="Crawls that finished within the last hour, by state",
         labels=("namespace", "state"),
@@ -86,7 +86,7 @@ sum by (namespace, state) (
   max by (namespace, state, stop_reason) (increase(browsertrix_crawls_finished_total[1h]))
 )""",
     ),
-    Record(
+    RecordingRule(
         name="namespace_state:browsertrix_crawls_finished:increase1d",
         what="Crawls that finished within the last day, by state",
         labels=("namespace", "state"),
@@ -95,7 +95,7 @@ sum by (namespace, state) (
   max by (namespace, state, stop_reason) (increase(browsertrix_crawls_finished_total[1d]))
 )""",
     ),
-    Record(
+    RecordingRule(
         name="namespace:browsertrix_crawls_failed:increase1h",
         what="Crawls that failed within the last hour",
         labels=("namespace",),
@@ -104,7 +104,7 @@ sum by (namespace) (
   namespace_state:browsertrix_crawls_finished:increase1h{state=~"failed|failed_not_logged_in"}
 )""",
     ),
-    Record(
+    RecordingRule(
         name="namespace:browsertrix_crawls_failed:ratio1h",
         what="Failed over finished crawls of the last hour; canceled and skipped ones are neither",
         labels=("namespace",),
@@ -125,14 +125,14 @@ USAGE: Final = (
 )
 
 PODS: Final = (
-    Record(
+    RecordingRule(
         name="namespace_role:browsertrix_pod_evictions:increase15m",
         what="Evictions within a quarter of an hour, by the role of the pod",
         labels=("namespace", "role"),
         expr="max by (namespace, role) "
         f"(increase(browsertrix_pod_evictions_total[{EVICTION_STORM_WINDOW}]))",
     ),
-    Record(
+    RecordingRule(
         name="pod:browsertrix_pod_evicted:max",
         what="1 for a pod that is or just was evicted; no series for all others, which makes it "
         "cheap to look back on",
@@ -140,7 +140,7 @@ PODS: Final = (
         expr=f"""\
 max by ({POD_LABELS}) (max_over_time(browsertrix_pod_evicted[{EVICTED_BRIDGE}])) == 1""",
     ),
-    Record(
+    RecordingRule(
         name="pod:browsertrix_pod_oom_exit_timestamp_seconds:max",
         what="When the pod's last exit was, if that was for want of memory and no eviction",
         labels=_POD,
@@ -151,7 +151,7 @@ max by ({POD_LABELS}) (
 )
 unless last_over_time(pod:browsertrix_pod_evicted:max[{EVICTION_OF_EXIT_WINDOW}])""",
     ),
-    Record(
+    RecordingRule(
         name="pod:browsertrix_pod_out_of_space_exit_timestamp_seconds:max",
         what="When the pod's last exit was, if that was for want of disk space",
         labels=_POD,
@@ -164,7 +164,7 @@ max by ({POD_LABELS}) (
 )
 
 CRASHES: Final = (
-    Record(
+    RecordingRule(
         name="pod:browsertrix_pod_crash_timestamp_seconds:max",
         what="When the pod's last exit was, if that was a crash; never stepping back",
         labels=_POD,
@@ -178,7 +178,7 @@ max by ({POD_LABELS}) (
     ),
 )
 
-GROUP: Final = Group(
+GROUP: Final = RuleGroup(
     name="browsertrix-records",
     topic="Recording rules",
     interval="1m",

@@ -3,8 +3,8 @@
 from typing import Final
 
 from alerts import thresholds as at
-from alerts.declaration import CRAWL, DURATION, Alert, Dashboard, Group, Severity
 from alerts.promql import CRAWL_LABELS, in_state, in_transition, now_in_state
+from alerts.rule import CRAWL, DURATION, AlertingRule, Dashboard, RuleGroup, Severity
 
 
 def _too_long(  # noqa: PLR0913 - a table's row, each column by its name
@@ -14,18 +14,18 @@ def _too_long(  # noqa: PLR0913 - a table's row, each column by its name
     description: str,
     condition: str,
     expr: str,
-    hold: str,
+    for_: str,
     severity: Severity = Severity.WARNING,
     dashboard: Dashboard = Dashboard.CRAWL,
-) -> Alert:
-    return Alert(
+) -> AlertingRule:
+    return AlertingRule(
         name=name,
         severity=severity,
         summary=summary,
-        description=f"{CRAWL} {description} for more than {hold}.",
+        description=f"{CRAWL} {description} for more than {for_}.",
         condition=condition,
         expr=expr,
-        hold=hold,
+        for_=for_,
         dashboard=dashboard,
     )
 
@@ -37,7 +37,7 @@ _WAITING: Final = (
         description="has been waiting for room in the cluster",
         condition="in state `waiting_capacity`",
         expr=in_state("waiting_capacity"),
-        hold=at.CAPACITY_HOLD,
+        for_=at.CAPACITY_HOLD,
     ),
     _too_long(
         "BrowsertrixCrawlWaitingForOrgLimit",
@@ -46,7 +46,7 @@ _WAITING: Final = (
         description="has been waiting for other crawls of its organisation to end",
         condition="in state `waiting_org_limit`",
         expr=in_state("waiting_org_limit"),
-        hold=at.ORG_LIMIT_HOLD,
+        for_=at.ORG_LIMIT_HOLD,
         dashboard=Dashboard.ORG,
     ),
     _too_long(
@@ -55,7 +55,7 @@ _WAITING: Final = (
         description="has been waiting for the deduplication index of its collection",
         condition="in state `waiting_dedupe_index`",
         expr=in_state("waiting_dedupe_index"),
-        hold=at.DEDUPE_INDEX_HOLD,
+        for_=at.DEDUPE_INDEX_HOLD,
     ),
     _too_long(
         "BrowsertrixCrawlStartingTooLong",
@@ -63,12 +63,12 @@ _WAITING: Final = (
         description="has been starting",
         condition="in state `starting`",
         expr=in_state("starting"),
-        hold=at.STARTING_HOLD,
+        for_=at.STARTING_HOLD,
     ),
 )
 
 _AT_WORK: Final = (
-    Alert(
+    AlertingRule(
         name="BrowsertrixCrawlNoProgress",
         severity=Severity.WARNING,
         summary="A crawl is running and archives no pages",
@@ -81,7 +81,7 @@ and max by ({CRAWL_LABELS}) (
   count_over_time(browsertrix_crawl_pages_done[{at.PROGRESS_WINDOW}])
 ) >= {at.PROGRESS_SAMPLES}
 and {in_state("running")}""",
-        hold=at.PROGRESS_HOLD,
+        for_=at.PROGRESS_HOLD,
         dashboard=Dashboard.CRAWL,
     ),
     _too_long(
@@ -90,9 +90,9 @@ and {in_state("running")}""",
         description="has been writing or uploading its archive files",
         condition="in state `generate-wacz` or `uploading-wacz`",
         expr=in_state("generate-wacz|uploading-wacz"),
-        hold=at.UPLOADING_HOLD,
+        for_=at.UPLOADING_HOLD,
     ),
-    Alert(
+    AlertingRule(
         name="BrowsertrixCrawlRateLimitedTooLong",
         severity=Severity.INFO,
         summary="A site has limited a crawl's rate for a long time",
@@ -102,8 +102,8 @@ and {in_state("running")}""",
 time() - max by ({CRAWL_LABELS}) (browsertrix_crawl_rate_limited_timestamp_seconds)
 > {at.RATE_LIMITED_SECONDS}
 {now_in_state("running|pending-wait|rate-limited|waiting_capacity")}""",
-        hold=at.RATE_LIMITED_HOLD,
-        keep=at.BRIDGE,
+        for_=at.RATE_LIMITED_HOLD,
+        keep_firing_for=at.BRIDGE,
         dashboard=Dashboard.CRAWL,
     ),
 )
@@ -115,7 +115,7 @@ _ON_THE_WAY: Final = (
         description="has been pausing",
         condition="a pause was asked for and the crawl is not paused",
         expr=in_transition("pausing"),
-        hold=at.PAUSING_HOLD,
+        for_=at.PAUSING_HOLD,
     ),
     _too_long(
         "BrowsertrixCrawlResumingTooLong",
@@ -123,7 +123,7 @@ _ON_THE_WAY: Final = (
         description="has been resuming",
         condition="the pause was taken back and the crawl is still paused",
         expr=in_transition("resuming"),
-        hold=at.RESUMING_HOLD,
+        for_=at.RESUMING_HOLD,
     ),
     _too_long(
         "BrowsertrixCrawlStoppingTooLong",
@@ -131,9 +131,9 @@ _ON_THE_WAY: Final = (
         description="has been {{ $labels.transition }}",
         condition="stopping or being canceled",
         expr=in_transition("stopping|canceling"),
-        hold=at.STOPPING_HOLD,
+        for_=at.STOPPING_HOLD,
     ),
-    Alert(
+    AlertingRule(
         name="BrowsertrixCrawlNotDeleted",
         severity=Severity.WARNING,
         summary="A finished crawl is not cleaned up",
@@ -145,13 +145,13 @@ _ON_THE_WAY: Final = (
 time() - max by ({CRAWL_LABELS}) (browsertrix_crawl_finished_timestamp_seconds)
 > {at.NOT_DELETED_SECONDS}
 and on ({CRAWL_LABELS}) browsertrix_crawl_state""",
-        hold=at.NOT_DELETED_HOLD,
-        keep=at.BRIDGE,
+        for_=at.NOT_DELETED_HOLD,
+        keep_firing_for=at.BRIDGE,
         dashboard=Dashboard.CRAWL,
     ),
 )
 
-GROUP: Final = Group(
+GROUP: Final = RuleGroup(
     name="browsertrix-stuck",
     topic="Stuck",
     interval="1m",

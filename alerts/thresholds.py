@@ -1,14 +1,14 @@
 """Every number of the alerts, each with its reason: the one place to tune them.
 
 Durations are written as in PromQL (``30m``, ``4h``). After a change: ``python -m alerts``. Only
-how long an event is told stands, with its reason, in ``exporter/alerting/events.py``: the exporter,
-which can post event alerts itself, must know it too.
+how long an event alert is active stands, with its reason, in ``exporter/alerting/event_alerts.py``:
+which can post event alerts self_monitoring, must know it too.
 """
 
 from typing import Final
 
-from exporter.alerting import events
-from exporter.alerting.events import in_promql
+from exporter.alerting import event_alerts
+from exporter.alerting.event_alerts import format_duration
 
 # Lost scrapes -------------------------------------------------------------------------------
 
@@ -19,8 +19,8 @@ a gap, shorter ones keep firing through it."""
 
 # Ended as …: browsertrix-ended --------------------------------------------------------------
 
-ENDED_WINDOW_SECONDS: Final = events.ENDED_SECONDS
-ENDED_WINDOW: Final = in_promql(ENDED_WINDOW_SECONDS)
+ENDED_WINDOW_SECONDS: Final = event_alerts.ENDED_SECONDS
+ENDED_WINDOW: Final = format_duration(ENDED_WINDOW_SECONDS)
 
 FAILURE_RATIO: Final = 0.5
 FAILURES: Final = 5
@@ -69,15 +69,15 @@ CPU_HOLD: Final = "30m"
 STORAGE_NEAR: Final = 0.8
 STORAGE_HOLD: Final = "5m"
 """The crawler stops itself at 90 % of its disk (``disk_utilization_threshold``)."""
-EVICTED_WINDOW: Final = in_promql(events.EVICTED_SECONDS)
+EVICTED_WINDOW: Final = format_duration(event_alerts.EVICTED_SECONDS)
 EVICTED_BRIDGE: Final = "2m"
 """``evicted`` is true until the replacement is seen, which can be one scrape only; the bridge must
 be longer than the interval of the rules' evaluation, so that none is overlooked."""
 EVICTION_STORM: Final = 5
 EVICTION_STORM_WINDOW: Final = "15m"
 """One eviction is Kubernetes at work; five in a quarter of an hour are a node in trouble."""
-EXIT_WINDOW_SECONDS: Final = events.EXIT_SECONDS
-EXIT_WINDOW: Final = in_promql(EXIT_WINDOW_SECONDS)
+EXIT_WINDOW_SECONDS: Final = event_alerts.EXIT_SECONDS
+EXIT_WINDOW: Final = format_duration(EXIT_WINDOW_SECONDS)
 EVICTION_OF_EXIT_WINDOW: Final = "2h"
 """An evicted pod's exit shows as out of memory and stays in the status; evictions are looked back
 on for longer than exits, so that such an exit is never taken for one."""

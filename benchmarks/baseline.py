@@ -16,10 +16,10 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from exporter.crawljob import CrawlJob, derived, parse_value
 from exporter.metrics import catalog
 from exporter.metrics.catalog import CrawlFamily, Fleet, FleetFamily, PodFamily
 from exporter.metrics.catalog.family import Reading
+from exporter.resources.crawljob import CrawlJob, derived, parse_value
 from exporter.simulator.fleet import fleet
 
 
@@ -49,7 +49,7 @@ class CrawlJobs(Collector):
                         told[family.read] = [
                             (who, family.read(pod))
                             for who, pod in pods
-                            if pod.exists or family.of_gone_pods
+                            if pod.exists or family.of_deleted_pods
                         ]
                     for who, readings in told[family.read]:
                         _add(metric, who, readings[family.place])

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from exporter.app import Pipeline, keep_collections_short
-from exporter.cluster.changes import Sink
-from exporter.cluster.content import Content
+from exporter.cluster.changes import ChangeHandler
+from exporter.cluster.object_cache import Content
 from exporter.cluster.problems import Problems
-from exporter.cluster.wire import Event, read_event
+from exporter.cluster.wire import WatchEvent, read_event
 from exporter.history.ledger import Ledger
 from exporter.metrics import SeriesStore, catalog
 from exporter.settings import Settings
@@ -35,7 +35,7 @@ def cost_with_the_ledger() -> float:
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger.open(Path(folder, "history.db"))
         pipeline = Pipeline(Settings(), ledger)
-        pipeline.synced("crawlers", "0")
+        pipeline.on_synced("crawlers", "0")
         try:
             return _cost(pipeline, lambda: _flushed(ledger))
         finally:
@@ -43,13 +43,13 @@ def cost_with_the_ledger() -> float:
 
 
 def _flushed(ledger: Ledger) -> None:
-    assert ledger.flush(), ledger.keeper.fault
+    assert ledger.flush(), ledger.file.last_error
 
 
-def _cost(sink: Sink, end_of_batch: Callable[[], None]) -> float:
+def _cost(handler: ChangeHandler, end_of_batch: Callable[[], None]) -> float:
     """Take the lowest of several rounds: others on the machine can only add to it."""
     keep_collections_short()  # as the exporter does
-    content = Content("crawlers", sink, Problems())
+    content = Content("crawlers", handler, Problems())
     objects = list(fleet(_CRAWLS))
     version = 0
     rounds = []
@@ -61,7 +61,7 @@ def _cost(sink: Sink, end_of_batch: Callable[[], None]) -> float:
         started = time.process_time()
         for line in lines:
             event = read_event(line)
-            assert isinstance(event, Event)
+            assert isinstance(event, WatchEvent)
             content.see(event.object)
         end_of_batch()
         if step:  # the first is when they are seen for the first time

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.scraping import get
 
-_PATIENCE: Final = 180.0
+_TIMEOUT: Final = 180.0
 """Seconds for a process to be ready, however slow the machine."""
 
 
@@ -95,13 +95,13 @@ def _running(module: str, arguments: list[str], told: str) -> Iterator[Process]:
 
 
 def _wait(condition, log: Path):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     while time.monotonic() < deadline:
         with contextlib.suppress(ConnectionError):
             if met := condition():
                 return met
         time.sleep(0.05)  # asking takes of the time that is measured
-    raise TimeoutError(f"not ready within {_PATIENCE:.0f} s: {log.read_text()[-2000:]}")
+    raise TimeoutError(f"not ready within {_TIMEOUT:.0f} s: {log.read_text()[-2000:]}")
 
 
 @contextlib.contextmanager

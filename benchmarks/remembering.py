@@ -37,6 +37,6 @@ def _fill(path: Path) -> None:
             uid, "crawlers", f"org-{number % 500}", f"manual-20260101000000-{number:012d}",
             "complete", "", now - number % 3600, 0.0, now,
         )  # fmt: skip
-    ledger.keeper.incomplete = True  # so that all is written
+    ledger.file.incomplete = True  # so that all is written
     assert ledger.flush()
     ledger.close()

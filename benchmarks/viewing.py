@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from exporter.app import keep_collections_short
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
-from exporter.crawljob import CrawlJob, parse_value
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
+from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.simulator.fleet import fleet
 from exporter.web import Health, View
 from exporter.web.status.page import Page

@@ -7,9 +7,9 @@ from typing import Final
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from dashboards import crawl, exporter, fleet, organisations, pods
-from dashboards.frame import Board
+from dashboards.frame import Dashboard
 
-BOARDS: Final[tuple[Board, ...]] = (
+BOARDS: Final[tuple[Dashboard, ...]] = (
     fleet.BOARD,
     crawl.BOARD,
     organisations.BOARD,
@@ -24,6 +24,6 @@ def built() -> dict[str, str]:
     return {f"{board.uid}.json": text_of(board) for board in BOARDS}
 
 
-def text_of(board: Board) -> str:
+def text_of(board: Dashboard) -> str:
     """A dashboard as JSON."""
     return json.dumps(board.build(), cls=JSONEncoder, indent=1, ensure_ascii=False) + "\n"

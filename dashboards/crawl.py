@@ -5,11 +5,11 @@ Figures are the last within the time shown, so that a crawl that is gone can sti
 
 from typing import Final
 
-from dashboards.frame import NAMESPACE, ONE_CRAWL, ORGANISATION, Board, Event, line, section
-from dashboards.panels import FILLING, Look, Panel, Query, lines, number, timeline, word
+from dashboards.frame import NAMESPACE, ONE_CRAWL, ORGANISATION, Annotation, Dashboard, line, row
+from dashboards.panels import FILLING, FieldConfig, Panel, Query, lines, number, timeline, word
 from dashboards.promql import POD, Selection, exit_reasons, named_pods
 from dashboards.tables import Label, Value, rows
-from exporter.colours import (
+from exporter.web.colours import (
     BAD,
     GOOD,
     NOTICE,
@@ -40,7 +40,7 @@ def _standing(metric: str, label: str) -> str:
     return f"topk(1, {now} or {ended})"
 
 
-_STANDS: Final = section(
+_STANDS: Final = row(
     "Where it stands",
     line(
         4,
@@ -52,7 +52,7 @@ _STANDS: Final = section(
                 legend="{{state}}",
                 instant=True,
             ),
-            Look(colours=STATES),
+            FieldConfig(colours=STATES),
         ),
         word(
             "Stop reason",
@@ -63,7 +63,7 @@ _STANDS: Final = section(
                 legend="{{stop_reason}}",
                 instant=True,
             ),
-            Look(no_value="none", colours=STATES, thresholds=((None, WARN),)),
+            FieldConfig(no_value="none", colours=STATES, thresholds=((None, WARN),)),
         ),
         number(
             "Age",
@@ -73,7 +73,7 @@ _STANDS: Final = section(
                 f" - {_figure('browsertrix_crawl_created_timestamp_seconds')}",
                 instant=True,
             ),
-            Look(unit="s"),
+            FieldConfig(unit="s"),
         ),
         number(
             "Pages done",
@@ -82,7 +82,7 @@ _STANDS: Final = section(
                 expr=_share("browsertrix_crawl_pages_done", "browsertrix_crawl_pages_found"),
                 instant=True,
             ),
-            Look(unit="percentunit", decimals=0, thresholds=((None, NOTICE), (1, GOOD))),
+            FieldConfig(unit="percentunit", decimals=0, thresholds=((None, NOTICE), (1, GOOD))),
         ),
         number(
             "Of size limit",
@@ -92,7 +92,7 @@ _STANDS: Final = section(
                 expr=_share("browsertrix_crawl_size_bytes", "browsertrix_crawl_size_limit_bytes"),
                 instant=True,
             ),
-            Look(unit="percentunit", decimals=0, thresholds=FILLING, no_value="no limit"),
+            FieldConfig(unit="percentunit", decimals=0, thresholds=FILLING, no_value="no limit"),
         ),
         number(
             "Of time limit",
@@ -104,7 +104,7 @@ _STANDS: Final = section(
                 ),
                 instant=True,
             ),
-            Look(unit="percentunit", decimals=0, thresholds=FILLING, no_value="no limit"),
+            FieldConfig(unit="percentunit", decimals=0, thresholds=FILLING, no_value="no limit"),
         ),
         number(
             "Pause ends in",
@@ -114,13 +114,13 @@ _STANDS: Final = section(
                 " - time()",
                 instant=True,
             ),
-            Look(unit="s", thresholds=_COUNTDOWN, no_value="not paused"),
+            FieldConfig(unit="s", thresholds=_COUNTDOWN, no_value="not paused"),
         ),
         number(
             "Paused in all",
             "Time paused, summed over all pauses the exporter has seen.",
             Query(expr=_figure("browsertrix_crawl_paused_seconds"), instant=True),
-            Look(unit="s", no_value="never"),
+            FieldConfig(unit="s", no_value="never"),
         ),
     ),
     line(
@@ -133,12 +133,12 @@ _STANDS: Final = section(
                 expr=ONE.merged("browsertrix_crawl_transition", by=("transition",)),
                 legend="{{transition}}",
             ),
-            look=Look(colours={**STATES, **TRANSITIONS}),
+            look=FieldConfig(colours={**STATES, **TRANSITIONS}),
         ),
     ),
 )
 
-_PROGRESS: Final = section(
+_PROGRESS: Final = row(
     "Progress and limits",
     line(
         8,
@@ -147,7 +147,7 @@ _PROGRESS: Final = section(
             "Pages found and pages done. Two lines that run apart: it finds faster than it crawls.",
             Query(expr=f"max({ONE.merged('browsertrix_crawl_pages_found')})", legend="found"),
             Query(expr=f"max({ONE.merged('browsertrix_crawl_pages_done')})", legend="done"),
-            look=Look(low=0, colours={"found": NOTICE, "done": GOOD}),
+            look=FieldConfig(low=0, colours={"found": NOTICE, "done": GOOD}),
         ),
         lines(
             "Pages per minute",
@@ -158,7 +158,7 @@ _PROGRESS: Final = section(
                 f"max(deriv({ONE.of('browsertrix_crawl_pages_done')}[10m])), 0)",
                 legend="pages per minute",
             ),
-            look=Look(low=0, colours={"pages per minute": GOOD}),
+            look=FieldConfig(low=0, colours={"pages per minute": GOOD}),
         ),
         lines(
             "Archived",
@@ -169,7 +169,7 @@ _PROGRESS: Final = section(
                 legend="not uploaded",
             ),
             Query(expr=f"max({ONE.merged('browsertrix_crawl_size_limit_bytes')})", legend="limit"),
-            look=Look(
+            look=FieldConfig(
                 unit="bytes",
                 low=0,
                 colours={"archived": GOOD, "not uploaded": NOTICE, "limit": BAD},
@@ -186,7 +186,7 @@ _PROGRESS: Final = section(
             Query(expr=f"max({ONE.merged('browsertrix_crawl_elapsed_seconds')})", legend="elapsed"),
             Query(expr=f"max({ONE.merged('browsertrix_crawl_exec_seconds')})", legend="execution"),
             Query(expr=f"max({ONE.merged('browsertrix_crawl_timeout_seconds')})", legend="limit"),
-            look=Look(
+            look=FieldConfig(
                 unit="s", low=0, colours={"elapsed": GOOD, "execution": NOTICE, "limit": BAD}
             ),
             limits="^limit$",
@@ -201,7 +201,7 @@ _PROGRESS: Final = section(
             Query(
                 expr=f"max({ONE.merged('browsertrix_crawl_paused_seconds')})", legend="all pauses"
             ),
-            look=Look(
+            look=FieldConfig(
                 unit="s", low=0, colours={"this pause": STATES["paused"], "all pauses": QUIET}
             ),
         ),
@@ -210,7 +210,7 @@ _PROGRESS: Final = section(
             "Crawler pods that exist, and that Browsertrix wants.",
             Query(expr=f"max({ONE.merged('browsertrix_crawl_scale')})", legend="there"),
             Query(expr=f"max({ONE.merged('browsertrix_crawl_desired_scale')})", legend="wanted"),
-            look=Look(low=0, decimals=0, colours={"there": GOOD, "wanted": NOTICE}),
+            look=FieldConfig(low=0, decimals=0, colours={"there": GOOD, "wanted": NOTICE}),
             limits="^wanted$",
         ),
     ),
@@ -226,12 +226,12 @@ def _usage(title: str, description: str, resource: str, measure: str, unit: str)
         description,
         Query(expr=named_pods(used, ONE), legend="{{role}} {{index}}"),
         Query(expr=named_pods(given, ONE), legend="{{role}} {{index}} allocated"),
-        look=Look(unit=unit, low=0),
+        look=FieldConfig(unit=unit, low=0),
         limits="allocated$",
     )
 
 
-_PODS: Final = section(
+_PODS: Final = row(
     "Pods",
     line(
         9,
@@ -316,13 +316,13 @@ _PODS: Final = section(
 
 _EXIT: Final = ONE.merged("browsertrix_pod_exit_timestamp_seconds")
 
-BOARD: Final = Board(
+BOARD: Final = Dashboard(
     uid="browsertrix-crawl",
     title="Browsertrix / Crawl",
     description="One crawl: where it stands, what holds it back, what happened to its pods.",
     variables=(NAMESPACE, ORGANISATION, ONE_CRAWL),
     events=(
-        Event(
+        Annotation(
             name="Exits",
             expr=f"{_EXIT} * on ({', '.join(POD)}) group_left (exit_reason) "
             f"{exit_reasons(ONE)} * 1000",
@@ -332,7 +332,7 @@ BOARD: Final = Board(
             tags="exit_reason",
             dated=True,
         ),
-        Event(
+        Annotation(
             name="Evictions",
             expr=ONE.merged("browsertrix_pod_evicted") + " > 0",
             colour=BAD,
@@ -340,7 +340,7 @@ BOARD: Final = Board(
             text="{{pod}}",
             tags="pod",
         ),
-        Event(
+        Annotation(
             name="Restarts",
             expr=ONE.merged("browsertrix_pod_restart_pending") + " > 0",
             colour=WARN,
@@ -348,7 +348,7 @@ BOARD: Final = Board(
             text="{{pod}}: {{reason}}",
             tags="reason",
         ),
-        Event(
+        Annotation(
             name="Pauses",
             expr=ONE.merged("browsertrix_crawl_paused_timestamp_seconds") + " * 1000",
             colour=STATES["paused"],
@@ -357,7 +357,7 @@ BOARD: Final = Board(
             tags="namespace",
             dated=True,
         ),
-        Event(
+        Annotation(
             name="End",
             expr=ONE.merged(_FINISHED) + " * 1000",
             colour=STATES["complete"],
@@ -367,5 +367,5 @@ BOARD: Final = Board(
             dated=True,
         ),
     ),
-    sections=(_STANDS, _PROGRESS, _PODS),
+    rows=(_STANDS, _PROGRESS, _PODS),
 )

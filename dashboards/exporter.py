@@ -2,11 +2,19 @@
 
 from typing import Final
 
-from dashboards.frame import Board, Event, Variable, line, of_labels, section
-from dashboards.panels import ANY_IS_BAD, ANY_IS_WORTH_A_LOOK, Look, Query, lines, number, word
+from dashboards.frame import Annotation, Dashboard, Variable, line, of_labels, row
+from dashboards.panels import (
+    ANY_IS_BAD,
+    ANY_IS_WORTH_A_LOOK,
+    FieldConfig,
+    Query,
+    lines,
+    number,
+    word,
+)
 from dashboards.promql import Selection
 from dashboards.tables import Label, Value, rows
-from exporter.colours import BAD, GOOD, NOTICE, QUIET, WARN
+from exporter.web.colours import BAD, GOOD, NOTICE, QUIET, WARN
 
 _EXPORTER: Final = "browsertrix_exporter_"
 OWN: Final = Selection(job='job=~"$job"', instance='instance=~"$instance"')
@@ -32,7 +40,7 @@ def _process(name: str) -> str:
     return f"{OWN.of(name)} and on (job, instance) {_of('build_info')}"
 
 
-_NOW: Final = section(
+_NOW: Final = row(
     "Can it be believed",
     line(
         4,
@@ -41,7 +49,7 @@ _NOW: Final = section(
             "Whether every scope's CrawlJobs were listed completely. Before that, nothing of it is "
             "served.",
             Query(expr=f"min({_of('synced')})"),
-            Look(
+            FieldConfig(
                 thresholds=((None, BAD), (1, GOOD)),
                 words={"0": "no", "1": "yes"},
                 no_value="no exporter",
@@ -55,7 +63,7 @@ _NOW: Final = section(
                 expr=f"time() - min(max by (scope) ({_of('last_sync_timestamp_seconds')}))",
                 instant=True,
             ),
-            Look(unit="s", thresholds=((None, GOOD), (120, WARN), (300, BAD))),
+            FieldConfig(unit="s", thresholds=((None, GOOD), (120, WARN), (300, BAD))),
         ),
         number(
             "CrawlJobs",
@@ -66,14 +74,16 @@ _NOW: Final = section(
             "Malformed",
             "CrawlJobs with a field that cannot be read; the log names object and field.",
             Query(expr="sum(max by (namespace) (browsertrix_malformed_crawljobs))"),
-            Look(thresholds=ANY_IS_BAD),
+            FieldConfig(thresholds=ANY_IS_BAD),
         ),
         number(
             "Ledger",
             "Whether what happens can be written down. If not, it is forgotten with a restart; the "
             "log says why.",
             Query(expr=f"max({_of('ledger_failing')})"),
-            Look(thresholds=ANY_IS_BAD, words={"0": "writing", "1": "failing"}, no_value="none"),
+            FieldConfig(
+                thresholds=ANY_IS_BAD, words={"0": "writing", "1": "failing"}, no_value="none"
+            ),
         ),
         number(
             "Slowest scrapes",
@@ -84,13 +94,13 @@ _NOW: Final = section(
                 f"(rate({_of('scrape_duration_seconds_bucket')}[$__range])))",
                 instant=True,
             ),
-            Look(unit="s", thresholds=((None, GOOD), (1, WARN), (5, BAD))),
+            FieldConfig(unit="s", thresholds=((None, GOOD), (1, WARN), (5, BAD))),
         ),
         number(
             "Up for",
             "Since the youngest exporter was started.",
             Query(expr=f"time() - max({_process('process_start_time_seconds')})", instant=True),
-            Look(unit="s"),
+            FieldConfig(unit="s"),
         ),
         word(
             "Version",
@@ -102,7 +112,7 @@ _NOW: Final = section(
     ),
 )
 
-_WATCH: Final = section(
+_WATCH: Final = row(
     "The watch",
     line(
         8,
@@ -114,7 +124,7 @@ _WATCH: Final = section(
                 expr=f"sum by (type) (rate({_of('watch_events_total')}[$__rate_interval]))",
                 legend="{{type}}",
             ),
-            look=Look(
+            look=FieldConfig(
                 low=0,
                 colours={
                     "ADDED": GOOD,
@@ -133,7 +143,7 @@ _WATCH: Final = section(
                 expr=_count("watch_reconnects_total", "reason") + " > 0",
                 legend="{{reason}}",
             ),
-            look=Look(low=0, decimals=0, colours={"ended": GOOD}),
+            look=FieldConfig(low=0, decimals=0, colours={"ended": GOOD}),
             stacked=True,
             bars=True,
             every="5m",
@@ -147,7 +157,7 @@ _WATCH: Final = section(
                 expr=_count("list_failures_total", "reason") + " > 0",
                 legend="failed: {{reason}}",
             ),
-            look=Look(low=0, decimals=0, colours={"listed": NOTICE}),
+            look=FieldConfig(low=0, decimals=0, colours={"listed": NOTICE}),
             bars=True,
             every="5m",
         ),
@@ -166,7 +176,7 @@ _WATCH: Final = section(
                 expr=f"time() - max by (scope) ({_of('last_event_timestamp_seconds')})",
                 legend="{{scope}} changed",
             ),
-            look=Look(unit="s", low=0, thresholds=((None, GOOD), (300, BAD))),
+            look=FieldConfig(unit="s", low=0, thresholds=((None, GOOD), (300, BAD))),
             show_limits=True,
         ),
         lines(
@@ -176,7 +186,7 @@ _WATCH: Final = section(
                 expr=f"sum by (instance, scope) ({_of('objects')})",
                 legend="{{instance}} {{scope}}",
             ),
-            look=Look(low=0),
+            look=FieldConfig(low=0),
         ),
         lines(
             "Not as expected",
@@ -191,7 +201,7 @@ _WATCH: Final = section(
                     ("unusable_objects", "unusable"),
                 )
             ),
-            look=Look(
+            look=FieldConfig(
                 low=0,
                 decimals=0,
                 colours={"stale": QUIET, "garbage": WARN, "too long": "#FADE2A", "unusable": BAD},
@@ -203,7 +213,7 @@ _WATCH: Final = section(
     ),
 )
 
-_CONTENT: Final = section(
+_CONTENT: Final = row(
     "What could not be read",
     line(
         6,
@@ -220,7 +230,7 @@ _CONTENT: Final = section(
                 thresholds=ANY_IS_WORTH_A_LOOK,
             ),
             sort="Problems",
-            look=Look(no_value="every field could be read"),
+            look=FieldConfig(no_value="every field could be read"),
         ),
         rows(
             "Words nobody knew",
@@ -235,7 +245,7 @@ _CONTENT: Final = section(
                 thresholds=ANY_IS_WORTH_A_LOOK,
             ),
             sort="Values",
-            look=Look(no_value="every word is known"),
+            look=FieldConfig(no_value="every word is known"),
         ),
         lines(
             "Writes to the ledger",
@@ -243,12 +253,12 @@ _CONTENT: Final = section(
             "while it cannot write.",
             Query(expr=_rate("ledger_writes_total"), legend="{{instance}} written"),
             Query(expr=_rate("ledger_write_failures_total"), legend="{{instance}} failed"),
-            look=Look(low=0),
+            look=FieldConfig(low=0),
         ),
     ),
 )
 
-_COST: Final = section(
+_COST: Final = row(
     "What it costs",
     line(
         8,
@@ -263,7 +273,7 @@ _COST: Final = section(
                 )
                 for share, legend in ((0.5, "half"), (0.99, "99 in a hundred"))
             ),
-            look=Look(
+            look=FieldConfig(
                 unit="s",
                 low=0,
                 thresholds=((None, GOOD), (5, BAD)),
@@ -274,7 +284,7 @@ _COST: Final = section(
             "Scrape size",
             "Bytes of the last scrape before compression.",
             Query(expr=f"max by (instance) ({_of('scrape_size_bytes')})", legend="{{instance}}"),
-            look=Look(unit="bytes", low=0),
+            look=FieldConfig(unit="bytes", low=0),
         ),
         lines(
             "CPU",
@@ -284,18 +294,18 @@ _COST: Final = section(
                 f" and on (job, instance) {_of('build_info')}",
                 legend="{{instance}}",
             ),
-            look=Look(low=0),
+            look=FieldConfig(low=0),
         ),
         lines(
             "Memory",
             "Resident memory; it grows with the number of CrawlJobs and stays flat over days.",
             Query(expr=_process("process_resident_memory_bytes"), legend="{{instance}}"),
-            look=Look(unit="bytes", low=0),
+            look=FieldConfig(unit="bytes", low=0),
         ),
     ),
 )
 
-BOARD: Final = Board(
+BOARD: Final = Dashboard(
     uid="browsertrix-exporter",
     title="Browsertrix / Exporter",
     description="Whether what the other dashboards show can be believed, and what that costs.",
@@ -310,7 +320,7 @@ BOARD: Final = Board(
         ),
     ),
     events=(
-        Event(
+        Annotation(
             name="Restarts",
             expr=f"({_process('process_start_time_seconds')}) * 1000",
             colour=NOTICE,
@@ -319,7 +329,7 @@ BOARD: Final = Board(
             tags="job",
             dated=True,
         ),
-        Event(
+        Annotation(
             name="Not synced",
             expr=f"{_of('synced')} == bool 0",
             colour=BAD,
@@ -328,6 +338,6 @@ BOARD: Final = Board(
             tags="scope",
         ),
     ),
-    sections=(_NOW, _WATCH, _CONTENT, _COST),
+    rows=(_NOW, _WATCH, _CONTENT, _COST),
     since="now-3h",
 )

@@ -3,12 +3,12 @@
 from typing import Final
 
 from dashboards.frame import NAMESPACE as CHOOSE_NAMESPACE
-from dashboards.frame import Board, Event, line, section
+from dashboards.frame import Annotation, Dashboard, line, row
 from dashboards.panels import (
     ANY_IS_BAD,
     ANY_IS_WORTH_A_LOOK,
     FILLING,
-    Look,
+    FieldConfig,
     Query,
     bars,
     lines,
@@ -17,8 +17,8 @@ from dashboards.panels import (
 from dashboards.promql import CRAWL as CRAWL_LABELS
 from dashboards.promql import Selection, largest, one_of, quantile, total
 from dashboards.tables import CRAWL, HIDDEN_ORGANISATION, NAMESPACE, TO_CRAWL, Label, Value, rows
-from exporter.colours import BAD, GOOD, OUTCOMES, QUIET, ROLES, SEVERITIES, STATES, WARN
-from exporter.crawljob.states import PAUSED, RUNNING, WAITING
+from exporter.resources.crawljob.states import PAUSED, RUNNING, WAITING
+from exporter.web.colours import BAD, GOOD, OUTCOMES, QUIET, ROLES, SEVERITIES, STATES, WARN
 
 FLEET: Final = Selection(namespace='namespace=~"$namespace"')
 
@@ -45,7 +45,7 @@ _AGE: Final = (
 )
 _WAITING_SINCE_CREATION: Final = f"{_AGE} {FLEET.in_states(WAITING)}"
 
-_NOW: Final = section(
+_NOW: Final = row(
     "Now",
     line(
         4,
@@ -59,7 +59,7 @@ _NOW: Final = section(
             "Crawls that wait to be started: for a node, for their organisation's other crawls, or "
             "for a deduplication index.",
             _now(WAITING),
-            Look(thresholds=((None, GOOD), (5, WARN), (20, BAD))),
+            FieldConfig(thresholds=((None, GOOD), (5, WARN), (20, BAD))),
         ),
         number(
             "Paused",
@@ -71,20 +71,24 @@ _NOW: Final = section(
             "Longest wait",
             "Age of the oldest crawl that waits now. Hours mean that no node is coming.",
             Query(expr=f"max({_WAITING_SINCE_CREATION})", instant=True),
-            Look(unit="s", thresholds=((None, GOOD), (1800, WARN), (14400, BAD)), no_value="none"),
+            FieldConfig(
+                unit="s", thresholds=((None, GOOD), (1800, WARN), (14400, BAD)), no_value="none"
+            ),
         ),
         number(
             "Finished",
             "Crawls that ended within the time shown, however they ended.",
             Query(expr=total(FLEET.increase(_FINISHED, over="$__range")), instant=True),
-            Look(decimals=0),
+            FieldConfig(decimals=0),
         ),
         number(
             "Failed",
             "Share of the crawls that ended within the time shown and failed. Canceled and skipped "
             "ones count on neither side.",
             Query(expr=_failure_share("$__range"), instant=True),
-            Look(unit="percentunit", thresholds=_FAILURE_STEPS, decimals=0, no_value="none ended"),
+            FieldConfig(
+                unit="percentunit", thresholds=_FAILURE_STEPS, decimals=0, no_value="none ended"
+            ),
         ),
         number(
             "Pods evicted",
@@ -93,14 +97,14 @@ _NOW: Final = section(
                 expr=total(FLEET.increase("browsertrix_pod_evictions_total", over="$__range")),
                 instant=True,
             ),
-            Look(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
         ),
         number(
             "Malformed",
             "CrawlJobs with a field that cannot be read. What it would say is missing here; the "
             "exporter's log names object and field.",
             Query(expr=total(FLEET.merged("browsertrix_malformed_crawljobs"))),
-            Look(thresholds=ANY_IS_BAD),
+            FieldConfig(thresholds=ANY_IS_BAD),
         ),
     ),
     line(
@@ -111,7 +115,7 @@ _NOW: Final = section(
             Query(
                 expr=total(FLEET.merged("browsertrix_crawls"), "state") + " > 0", legend="{{state}}"
             ),
-            look=Look(colours=STATES, low=0, decimals=0),
+            look=FieldConfig(colours=STATES, low=0, decimals=0),
             stacked=True,
         ),
         bars(
@@ -122,13 +126,13 @@ _NOW: Final = section(
                 legend="{{state}}",
                 instant=True,
             ),
-            Look(colours=STATES, low=0, decimals=0),
+            FieldConfig(colours=STATES, low=0, decimals=0),
         ),
         widths=(17, 7),
     ),
 )
 
-_ENDS: Final = section(
+_ENDS: Final = row(
     "Ends and waits",
     line(
         8,
@@ -140,7 +144,7 @@ _ENDS: Final = section(
                 expr=total(FLEET.happened(_FINISHED), "state") + " > 0",
                 legend="{{state}}",
             ),
-            look=Look(colours=STATES, low=0, decimals=0),
+            look=FieldConfig(colours=STATES, low=0, decimals=0),
             stacked=True,
             bars=True,
             every="10m",
@@ -150,7 +154,7 @@ _ENDS: Final = section(
             "Share of the crawls ended within an hour that failed. Beyond half it is the cluster, "
             "a proxy or the storage rather than a site.",
             Query(expr=_failure_share("1h"), legend="failed"),
-            look=Look(
+            look=FieldConfig(
                 unit="percentunit",
                 low=0,
                 high=1,
@@ -172,7 +176,7 @@ _ENDS: Final = section(
                 )
                 for share, legend in ((0.5, "half"), (0.9, "nine in ten"))
             ),
-            look=Look(unit="s", low=0, colours={"half": GOOD, "nine in ten": WARN}),
+            look=FieldConfig(unit="s", low=0, colours={"half": GOOD, "nine in ten": WARN}),
         ),
     ),
     line(
@@ -184,7 +188,7 @@ _ENDS: Final = section(
                 expr=total(FLEET.merged("browsertrix_crawls", one_of("state", WAITING)), "state"),
                 legend="{{state}}",
             ),
-            look=Look(colours=STATES, low=0, decimals=0),
+            look=FieldConfig(colours=STATES, low=0, decimals=0),
             stacked=True,
         ),
         lines(
@@ -199,7 +203,7 @@ _ENDS: Final = section(
                 ),
                 legend="{{outcome}}",
             ),
-            look=Look(unit="s", low=0, colours=OUTCOMES),
+            look=FieldConfig(unit="s", low=0, colours=OUTCOMES),
         ),
         rows(
             "Longest waits",
@@ -215,12 +219,12 @@ _ENDS: Final = section(
                 thresholds=((None, GOOD), (1800, WARN), (14400, BAD)),
             ),
             sort="Waiting",
-            look=Look(no_value="no crawl waits"),
+            look=FieldConfig(no_value="no crawl waits"),
         ),
     ),
 )
 
-_WORK: Final = section(
+_WORK: Final = row(
     "Work",
     line(
         8,
@@ -229,7 +233,7 @@ _WORK: Final = section(
                 title,
                 description,
                 Query(expr=total(FLEET.rate(metric), "role"), legend="{{role}}"),
-                look=Look(unit=unit, low=0, colours=ROLES),
+                look=FieldConfig(unit=unit, low=0, colours=ROLES),
                 stacked=True,
             )
             for title, description, metric, unit in (
@@ -257,7 +261,7 @@ _WORK: Final = section(
 )
 
 
-_CRAWLS: Final = section(
+_CRAWLS: Final = row(
     "Which crawls",
     line(
         10,
@@ -320,18 +324,18 @@ _CRAWLS: Final = section(
                 '(ALERTS{alertstate="firing", alertname=~"Browsertrix.+", '
                 'namespace=~"$namespace|"})',
             ),
-            look=Look(no_value="no alert fires"),
+            look=FieldConfig(no_value="no alert fires"),
         ),
     ),
 )
 
-BOARD: Final = Board(
+BOARD: Final = Dashboard(
     uid="browsertrix-fleet",
     title="Browsertrix / Fleet",
     description="What all crawls together are doing, and which of them deserve a look.",
     variables=(CHOOSE_NAMESPACE,),
     events=(
-        Event(
+        Annotation(
             name="Failed crawls",
             expr=FLEET.merged("browsertrix_crawl_finished_timestamp_seconds", _FAILED) + " * 1000",
             colour=BAD,
@@ -340,7 +344,7 @@ BOARD: Final = Board(
             tags="namespace,state",
             dated=True,
         ),
-        Event(
+        Annotation(
             name="Evictions",
             expr=FLEET.merged("browsertrix_pod_evicted") + " > 0",
             colour=WARN,
@@ -348,7 +352,7 @@ BOARD: Final = Board(
             text="{{pod}}",
             tags="namespace",
         ),
-        Event(
+        Annotation(
             name="Exporter restarts",
             expr="(process_start_time_seconds and on (job, instance) "
             "browsertrix_exporter_build_info) * 1000",
@@ -360,5 +364,5 @@ BOARD: Final = Board(
             shown=False,
         ),
     ),
-    sections=(_NOW, _ENDS, _WORK, _CRAWLS),
+    rows=(_NOW, _ENDS, _WORK, _CRAWLS),
 )

@@ -42,16 +42,16 @@ def line(height: int, *panels: Panel, widths: tuple[int, ...] = ()) -> Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class Row:
     """Lines under one heading."""
 
     title: str
     lines: tuple[Line, ...]
 
 
-def section(title: str, *lines: Line) -> Section:
-    """Write a section."""
-    return Section(title, lines)
+def row(title: str, *lines: Line) -> Row:
+    """Write a row."""
+    return Row(title, lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class Variable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Annotation:
     """Something that happened, marked on every panel over time."""
 
     name: str
@@ -119,7 +119,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
+class Dashboard:
     """One dashboard."""
 
     uid: str
@@ -127,8 +127,8 @@ class Board:
     title: str
     description: str
     variables: tuple[Variable, ...]
-    events: tuple[Event, ...]
-    sections: tuple[Section, ...]
+    events: tuple[Annotation, ...]
+    rows: tuple[Row, ...]
     since: str = "now-6h"
 
     def build(self) -> model.Dashboard:
@@ -162,7 +162,7 @@ class Board:
 
     def _place_panels(self, made: dashboard.Dashboard) -> dashboard.Dashboard:
         number, y = 1, 0
-        for part in self.sections:
+        for part in self.rows:
             place = model.GridPos(h=1, w=WIDTH, x=0, y=y)
             made = made.with_row(dashboard.Row(part.title).id(number).grid_pos(place))
             number, y = number + 1, y + 1

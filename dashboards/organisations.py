@@ -7,8 +7,8 @@ from typing import Final
 
 from dashboards.frame import NAMESPACE as CHOOSE_NAMESPACE
 from dashboards.frame import ORGANISATION as CHOOSE_ORGANISATION
-from dashboards.frame import Board, Event, line, section
-from dashboards.panels import ANY_IS_WORTH_A_LOOK, FILLING, Look, Query, lines, number
+from dashboards.frame import Annotation, Dashboard, line, row
+from dashboards.panels import ANY_IS_WORTH_A_LOOK, FILLING, FieldConfig, Query, lines, number
 from dashboards.promql import CRAWL as CRAWL_LABELS
 from dashboards.promql import Selection, largest, one_of, total
 from dashboards.tables import (
@@ -20,8 +20,8 @@ from dashboards.tables import (
     Value,
     rows,
 )
-from exporter.colours import BAD, STATES, WARN
-from exporter.crawljob.states import PAUSED, RUNNING, WAITING
+from exporter.resources.crawljob.states import PAUSED, RUNNING, WAITING
+from exporter.web.colours import BAD, STATES, WARN
 
 ORGS: Final = Selection(namespace='namespace=~"$namespace"', oid='oid=~"$oid"')
 
@@ -51,7 +51,7 @@ def _used(metric: str) -> str:
     return total(ORGS.increase(metric, over="$__range"), "namespace", "oid")
 
 
-_NOW: Final = section(
+_NOW: Final = row(
     "Now",
     line(
         4,
@@ -70,14 +70,14 @@ _NOW: Final = section(
             "Crawls that wait for other crawls of the same organisation, which has a limit of how "
             "many may run at once.",
             Query(expr=_crawls('state="waiting_org_limit"') + " or vector(0)"),
-            Look(thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(thresholds=ANY_IS_WORTH_A_LOOK),
         ),
         number(
             "Held by a quota",
             "Crawls paused, stopped or skipped because a quota of storage or execution time is "
             "used up, and still there.",
             Query(expr=_crawls(_QUOTA) + " or vector(0)"),
-            Look(thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(thresholds=ANY_IS_WORTH_A_LOOK),
         ),
         number(
             "Execution time",
@@ -86,13 +86,13 @@ _NOW: Final = section(
                 expr=f"sum({_used('browsertrix_org_exec_seconds_total')})",
                 instant=True,
             ),
-            Look(unit="s"),
+            FieldConfig(unit="s"),
         ),
         number(
             "Archived",
             "Bytes archived within the time shown.",
             Query(expr=f"sum({_used('browsertrix_org_bytes_total')})", instant=True),
-            Look(unit="bytes"),
+            FieldConfig(unit="bytes"),
         ),
     ),
     line(
@@ -145,7 +145,7 @@ _NOW: Final = section(
     ),
 )
 
-_USE: Final = section(
+_USE: Final = row(
     "Who uses what",
     line(
         8,
@@ -153,7 +153,7 @@ _USE: Final = section(
             "Crawls by organisation",
             "Crawls that there are, in whatever state.",
             Query(expr=f"count by (oid) ({ORGS.merged(_STATE)})", legend="{{oid}}"),
-            look=Look(low=0, decimals=0),
+            look=FieldConfig(low=0, decimals=0),
             stacked=True,
         ),
         lines(
@@ -163,7 +163,7 @@ _USE: Final = section(
                 expr=total(ORGS.rate("browsertrix_org_exec_seconds_total"), "oid"),
                 legend="{{oid}}",
             ),
-            look=Look(low=0),
+            look=FieldConfig(low=0),
             stacked=True,
         ),
     ),
@@ -173,20 +173,20 @@ _USE: Final = section(
             "Archived per second",
             "Bytes archived, by organisation.",
             Query(expr=total(ORGS.rate("browsertrix_org_bytes_total"), "oid"), legend="{{oid}}"),
-            look=Look(unit="Bps", low=0),
+            look=FieldConfig(unit="Bps", low=0),
             stacked=True,
         ),
         lines(
             "Pages per second",
             "Pages crawled, by organisation.",
             Query(expr=total(ORGS.rate("browsertrix_org_pages_total"), "oid"), legend="{{oid}}"),
-            look=Look(low=0),
+            look=FieldConfig(low=0),
             stacked=True,
         ),
     ),
 )
 
-_LIMITS: Final = section(
+_LIMITS: Final = row(
     "How near to a limit",
     line(
         8,
@@ -208,7 +208,7 @@ _LIMITS: Final = section(
                     bar=1,
                 ),
                 sort="Used",
-                look=Look(no_value=f"no crawl has a {word} limit"),
+                look=FieldConfig(no_value=f"no crawl has a {word} limit"),
             )
             for title, word, expr in (
                 ("Size limits", "size", _SIZE),
@@ -228,7 +228,7 @@ _LIMITS: Final = section(
                 + ")",
                 legend="{{state}}",
             ),
-            look=Look(low=0, decimals=0, colours=STATES),
+            look=FieldConfig(low=0, decimals=0, colours=STATES),
             stacked=True,
         ),
         rows(
@@ -251,18 +251,18 @@ _LIMITS: Final = section(
                 width=170,
             ),
             sort="When",
-            look=Look(no_value="none"),
+            look=FieldConfig(no_value="none"),
         ),
     ),
 )
 
-BOARD: Final = Board(
+BOARD: Final = Dashboard(
     uid="browsertrix-orgs",
     title="Browsertrix / Organisations",
     description="Who uses what, and whose crawls come close to their limits.",
     variables=(CHOOSE_NAMESPACE, CHOOSE_ORGANISATION),
     events=(
-        Event(
+        Annotation(
             name="Limits reached",
             expr=ORGS.merged(
                 "browsertrix_crawl_finished_timestamp_seconds",
@@ -275,7 +275,7 @@ BOARD: Final = Board(
             tags="stop_reason",
             dated=True,
         ),
-        Event(
+        Annotation(
             name="Failed crawls",
             expr=ORGS.merged(
                 "browsertrix_crawl_finished_timestamp_seconds",
@@ -289,5 +289,5 @@ BOARD: Final = Board(
             dated=True,
         ),
     ),
-    sections=(_NOW, _USE, _LIMITS),
+    rows=(_NOW, _USE, _LIMITS),
 )

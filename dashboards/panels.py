@@ -23,7 +23,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import heatmap as heatmap_model
 from grafana_foundation_sdk.models import prometheus as prometheus_model
 
-from exporter.colours import BAD, GOOD, NOTICE, WARN
+from exporter.web.colours import BAD, GOOD, NOTICE, WARN
 
 DATASOURCE: Final = shared.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
@@ -83,7 +83,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class FieldConfig:
     """What any panel may say about its values; ``unit`` is one of Grafana's ids."""
 
     unit: str = "short"
@@ -101,7 +101,7 @@ class Look:
     """Title and address of where a click on a value leads."""
 
 
-PLAIN: Final = Look()
+PLAIN: Final = FieldConfig()
 
 
 def fixed(colour: str) -> dict[str, str]:
@@ -123,7 +123,9 @@ def steps(thresholds: Steps) -> dashboard.ThresholdsConfig:
     )
 
 
-def dressed(panel: _P, title: str, description: str, queries: Iterable[Query], look: Look) -> _P:
+def with_field_config(
+    panel: _P, title: str, description: str, queries: Iterable[Query], look: FieldConfig
+) -> _P:
     """Give a panel what all have."""
     panel = panel.title(title).description(description).datasource(DATASOURCE)
     panel = panel.unit(look.unit).thresholds(steps(look.thresholds))
@@ -148,10 +150,10 @@ def dressed(panel: _P, title: str, description: str, queries: Iterable[Query], l
     return panel
 
 
-def number(title: str, description: str, query: Query, look: Look = PLAIN) -> stat.Panel:
+def number(title: str, description: str, query: Query, look: FieldConfig = PLAIN) -> stat.Panel:
     """One figure, or a few: what is true now, in the colour that says how good it is."""
     return (
-        dressed(stat.Panel(), title, description, [query], look)
+        with_field_config(stat.Panel(), title, description, [query], look)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
         .color_mode(shared.BigValueColorMode.VALUE)
         .graph_mode(shared.BigValueGraphMode.NONE if query.instant else _AREA)
@@ -162,7 +164,7 @@ def number(title: str, description: str, query: Query, look: Look = PLAIN) -> st
 _AREA: Final = shared.BigValueGraphMode.AREA
 
 
-def word(title: str, description: str, query: Query, look: Look = PLAIN) -> stat.Panel:
+def word(title: str, description: str, query: Query, look: FieldConfig = PLAIN) -> stat.Panel:
     """The name of a series rather than its value: a state, a reason, a version."""
     return (
         number(title, description, query, look)
@@ -175,7 +177,7 @@ def lines(  # noqa: PLR0913 - each way of drawing by its name
     title: str,
     description: str,
     *queries: Query,
-    look: Look = PLAIN,
+    look: FieldConfig = PLAIN,
     stacked: bool = False,
     bars: bool = False,
     limits: str = "",
@@ -188,7 +190,7 @@ def lines(  # noqa: PLR0913 - each way of drawing by its name
     ``every`` is the shortest time between two points, ``show_limits`` draws the thresholds.
     """
     panel = (
-        dressed(timeseries.Panel(), title, description, queries, look)
+        with_field_config(timeseries.Panel(), title, description, queries, look)
         .legend(
             common.VizLegendOptions()
             .show_legend(True)
@@ -227,10 +229,10 @@ def lines(  # noqa: PLR0913 - each way of drawing by its name
     return panel
 
 
-def bars(title: str, description: str, query: Query, look: Look = PLAIN) -> bargauge.Panel:
+def bars(title: str, description: str, query: Query, look: FieldConfig = PLAIN) -> bargauge.Panel:
     """Amounts beside each other, one horizontal bar for each series."""
     return (
-        dressed(bargauge.Panel(), title, description, [query], look)
+        with_field_config(bargauge.Panel(), title, description, [query], look)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
         .orientation(shared.VizOrientation.HORIZONTAL)
         .display_mode(shared.BarGaugeDisplayMode.BASIC)
@@ -239,11 +241,11 @@ def bars(title: str, description: str, query: Query, look: Look = PLAIN) -> barg
 
 
 def timeline(
-    title: str, description: str, *queries: Query, look: Look = PLAIN
+    title: str, description: str, *queries: Query, look: FieldConfig = PLAIN
 ) -> statetimeline.Panel:
     """When something was so: one row for each series, a bar for as long as there is a value."""
     return (
-        dressed(statetimeline.Panel(), title, description, queries, look)
+        with_field_config(statetimeline.Panel(), title, description, queries, look)
         .show_value(shared.VisibilityMode.NEVER)
         .merge_values(True)
         .row_height(0.8)
@@ -252,10 +254,10 @@ def timeline(
     )
 
 
-def shades(title: str, description: str, query: Query, look: Look = PLAIN) -> heatmap.Panel:
+def shades(title: str, description: str, query: Query, look: FieldConfig = PLAIN) -> heatmap.Panel:
     """How many of a fleet are where, over time: a row for each of the query's buckets."""
     return (
-        dressed(heatmap.Panel(), title, description, [query], look)
+        with_field_config(heatmap.Panel(), title, description, [query], look)
         .calculate(False)
         .rows_frame(heatmap.RowsHeatmapOptions().layout(shared.HeatmapCellLayout.LE).value("pods"))
         .color(

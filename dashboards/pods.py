@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from dashboards.frame import CRAWLS, NAMESPACE, ORGANISATION, Board, Event, line, section
+from dashboards.frame import CRAWLS, NAMESPACE, ORGANISATION, Annotation, Dashboard, line, row
 from dashboards.panels import (
     ANY_IS_BAD,
     ANY_IS_WORTH_A_LOOK,
     FILLING,
-    Look,
+    FieldConfig,
     Query,
     lines,
     number,
@@ -16,7 +16,7 @@ from dashboards.panels import (
 from dashboards.promql import POD, Selection, exit_reasons, largest, total
 from dashboards.tables import NAMESPACE as HIDDEN_NAMESPACE
 from dashboards.tables import TO_CRAWL, Label, Value, rows
-from exporter.colours import BAD, EXIT_REASONS, GOOD, RESTART_REASONS, ROLES, WARN
+from exporter.web.colours import BAD, EXIT_REASONS, GOOD, RESTART_REASONS, ROLES, WARN
 
 PODS: Final = Selection(
     namespace='namespace=~"$namespace"', oid='oid=~"$oid"', crawl='crawl=~"$crawl"'
@@ -58,7 +58,7 @@ def _filled(resource: str) -> Query:
     )
 
 
-_NOW: Final = section(
+_NOW: Final = row(
     "Now",
     line(
         4,
@@ -72,14 +72,14 @@ _NOW: Final = section(
             "Pods that use more than nine tenths of their memory. With auto-resize Browsertrix "
             "gives such pods more; otherwise they are about to be killed.",
             _pods_where(PODS.merged("browsertrix_pod_memory_usage_ratio") + " > 0.9"),
-            Look(thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(thresholds=ANY_IS_WORTH_A_LOOK),
         ),
         number(
             "Nearly out of space",
             "Pods that use more than eight tenths of their volume. The crawler stops itself at "
             "nine.",
             _pods_where(PODS.merged("browsertrix_pod_storage_usage_ratio") + " > 0.8"),
-            Look(thresholds=ANY_IS_BAD),
+            FieldConfig(thresholds=ANY_IS_BAD),
         ),
         number(
             "Restart pending",
@@ -91,30 +91,30 @@ _NOW: Final = section(
             "Held back",
             "Pods that crashed again and again, and that Kubernetes lets wait before the next try.",
             _pods_where(PODS.merged("browsertrix_pod_backoff") + " > 0"),
-            Look(thresholds=ANY_IS_BAD),
+            FieldConfig(thresholds=ANY_IS_BAD),
         ),
         number(
             "Evictions",
             "Pods thrown out by their nodes within the time shown.",
             _counted("browsertrix_pod_evictions_total"),
-            Look(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
         ),
         number(
             "OOM kills",
             "Pods killed for want of memory within the time shown, evicted ones not among them.",
             _counted("browsertrix_pod_oom_kills_total"),
-            Look(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
         ),
         number(
             "Exits",
             "Pods that ended within the time shown, for whatever reason.",
             _counted("browsertrix_pod_exits_total"),
-            Look(decimals=0),
+            FieldConfig(decimals=0),
         ),
     ),
 )
 
-_FILLED: Final = section(
+_FILLED: Final = row(
     "How full",
     line(
         9,
@@ -123,20 +123,20 @@ _FILLED: Final = section(
             "How many pods use up to each share of their memory; +Inf is beyond it. Many in the "
             "upper rows: the allocation is too small for these sites.",
             _filled("memory"),
-            Look(unit="percentunit"),
+            FieldConfig(unit="percentunit"),
         ),
         shades(
             "CPU",
             "How many pods use up to each share of their CPU; +Inf is beyond it. Browsers take "
             "what they get, so high is usual and slow.",
             _filled("cpu"),
-            Look(unit="percentunit"),
+            FieldConfig(unit="percentunit"),
         ),
         shades(
             "Storage",
             "How many pods use up to each share of their volume; +Inf is beyond it.",
             _filled("storage"),
-            Look(unit="percentunit"),
+            FieldConfig(unit="percentunit"),
         ),
     ),
     line(
@@ -168,7 +168,7 @@ _FILLED: Final = section(
 
 _LAST_EXITS: Final = largest(20, PODS.merged("browsertrix_pod_exit_timestamp_seconds"))
 
-_EXITS: Final = section(
+_EXITS: Final = row(
     "Exits and restarts",
     line(
         8,
@@ -177,7 +177,7 @@ _EXITS: Final = section(
                 title,
                 description,
                 Query(expr=total(PODS.happened(metric), by) + " > 0", legend=f"{{{{{by}}}}}"),
-                look=Look(low=0, decimals=0, colours=colours),
+                look=FieldConfig(low=0, decimals=0, colours=colours),
                 stacked=True,
                 bars=True,
                 every=_EVERY,
@@ -231,7 +231,7 @@ _EXITS: Final = section(
                 thresholds=((None, GOOD), (1, WARN), (11, GOOD), (16, WARN), (137, BAD)),
             ),
             sort="Exited",
-            look=Look(no_value="no pod exited"),
+            look=FieldConfig(no_value="no pod exited"),
         ),
         rows(
             "Pending resizes",
@@ -252,20 +252,20 @@ _EXITS: Final = section(
                 width=130,
             ),
             sort="Memory wanted",
-            look=Look(no_value="no resize is pending"),
+            look=FieldConfig(no_value="no resize is pending"),
         ),
         widths=(14, 10),
     ),
 )
 
-BOARD: Final = Board(
+BOARD: Final = Dashboard(
     uid="browsertrix-pods",
     title="Browsertrix / Pods",
     description="How full pods are, which were thrown out or killed, and what Browsertrix does "
     "about it.",
     variables=(NAMESPACE, ORGANISATION, CRAWLS),
     events=(
-        Event(
+        Annotation(
             name="Evictions",
             expr=PODS.merged("browsertrix_pod_evicted") + " > 0",
             colour=WARN,
@@ -273,7 +273,7 @@ BOARD: Final = Board(
             text="{{pod}}",
             tags="namespace",
         ),
-        Event(
+        Annotation(
             name="OOM kills",
             # An evicted pod shows as out of memory, too.
             expr=f"({PODS.merged('browsertrix_pod_exit_timestamp_seconds')} "
@@ -288,5 +288,5 @@ BOARD: Final = Board(
             dated=True,
         ),
     ),
-    sections=(_NOW, _FILLED, _EXITS),
+    rows=(_NOW, _FILLED, _EXITS),
 )

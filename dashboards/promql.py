@@ -68,7 +68,7 @@ class Selection:
         """How often something happened between a point and the one before.
 
         A difference, where ``increase`` over windows that overlap or leave gaps would show one
-        event twice or not at all. The ledger lets counters of happenings go on after a restart.
+        event twice or not at all. The ledger lets counters of events go on after a restart.
         """
         labels = ", ".join(LABELS[metric])
         series = self.of(metric, *matchers)

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.builders import common, table
 from grafana_foundation_sdk.models import common as shared
 from grafana_foundation_sdk.models import dashboard as model
 
-from dashboards.panels import PLAIN, Look, Query, Steps, dressed, override
+from dashboards.panels import PLAIN, FieldConfig, Query, Steps, override, with_field_config
 
 _ROW: Final = "${__data.fields.%s:percentencode}"
 _KEEP: Final = "${__url_time_range}&var-datasource=${datasource}"
@@ -33,7 +33,7 @@ TO_ORGANISATION: Final = (
     to_dashboard("browsertrix-orgs", namespace="namespace", oid="oid"),
 )
 TO_PODS: Final = (
-    "Look at the pods of this crawl",
+    "FieldConfig at the pods of this crawl",
     to_dashboard("browsertrix-pods", namespace="namespace", crawl="crawl"),
 )
 
@@ -81,13 +81,13 @@ def rows(
     description: str,
     *columns: Label | Value,
     sort: str = "",
-    look: Look = PLAIN,
+    look: FieldConfig = PLAIN,
 ) -> table.Panel:
     """A table; ``sort`` is the title of the column whose largest values come first."""
     values = [column for column in columns if isinstance(column, Value)]
     fields = _field_names(values)
     queries = [Query(expr=value.expr, instant=True, rows=True) for value in values]
-    panel = dressed(table.Panel(), title, description, queries, look)
+    panel = with_field_config(table.Panel(), title, description, queries, look)
     excluded = {"Time": True}
     order: dict[str, int] = {}
     renamed: dict[str, str] = {}

@@ -16,14 +16,21 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 
 from exporter import __version__
-from exporter.alerting.access import Credentials
+from exporter.alerting.http_config import Credentials
 from exporter.alerting.notifier import Notifier
 from exporter.cluster.changes import Change
-from exporter.cluster.connection import Connection
+from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
 from exporter.history.ledger import Ledger
-from exporter.history.observer import Observer
-from exporter.metrics import Exposition, OwnMetrics, Past, SeriesStore, catalog, selected
+from exporter.history.recorder import HistoryRecorder
+from exporter.metrics import (
+    Exposition,
+    HistoryCollector,
+    SelfMetrics,
+    SeriesStore,
+    catalog,
+    selected,
+)
 from exporter.settings import Settings
 from exporter.web import Health, View, WebServer, WebSettings
 
@@ -56,34 +63,34 @@ class Pipeline:
             settings.metrics_include,
             settings.metrics_exclude,
         )
-        self.observer = Observer(ledger, settings.namespaces)
+        self.recorder = HistoryRecorder(ledger, settings.namespaces)
         self._store = SeriesStore(self.families)
-        self._past = Past(self.families, ledger)
+        self._history = HistoryCollector(self.families, ledger)
 
-    def change(self, change: Change) -> None:
+    def on_change(self, change: Change) -> None:
         """Take one change."""
-        self.observer.change(change)
-        self._store.change(change)
+        self.recorder.on_change(change)
+        self._store.on_change(change)
 
-    def synced(self, scope: str, resource_version: str) -> None:
+    def on_synced(self, scope: str, resource_version: str) -> None:
         """Take note that the scope's content is complete."""
-        self.observer.synced(scope, resource_version)
-        self._store.synced(scope, resource_version)
+        self.recorder.on_synced(scope, resource_version)
+        self._store.on_synced(scope, resource_version)
 
-    def reached(self, scope: str, resource_version: str) -> None:
+    def on_bookmark(self, scope: str, resource_version: str) -> None:
         """Take note of how far the watch has come."""
-        self.observer.reached(scope, resource_version)
-        self._store.reached(scope, resource_version)
+        self.recorder.on_bookmark(scope, resource_version)
+        self._store.on_bookmark(scope, resource_version)
 
-    def exposition(self, own: CollectorRegistry) -> Exposition:
+    def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``own`` collects what the exporter says of itself."""
-        return Exposition(self.families, self._store, self._past, own)
+        return Exposition(self.families, self._store, self._history, self_metrics)
 
 
 class Exporter:
     """One exporter: its watches, its series, its web server."""
 
-    def __init__(self, settings: Settings, connection: Connection, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, connection: ApiClient, ledger: Ledger) -> None:
         """Wire the rooms; nothing starts yet."""
         self._connection = connection
         self._ledger = ledger
@@ -95,24 +102,24 @@ class Exporter:
                 pipeline,
                 selector=settings.selector,
                 idle_limit=settings.idle_limit,
-                resume=pipeline.observer.resumption(scope),
+                resume=pipeline.recorder.resume_point(scope),
             )
             for scope in settings.namespaces
         )
         self._notifier = Notifier(settings.notifier, ledger) if settings.alertmanager_urls else None
-        own = OwnMetrics(
+        self_metrics = SelfMetrics(
             pipeline.families,
             self._reflectors,
             ledger,
-            () if self._notifier is None else self._notifier.deliveries,
+            () if self._notifier is None else self._notifier.send_loops,
         )
         health = Health(alive=self._not_alive, ready=self._not_ready)
         view = View(self._reflectors, ledger, pause_limit=settings.pause_limit, health=health)
         self.web = WebServer(
-            pipeline.exposition(own.registry),
+            pipeline.exposition(self_metrics.registry),
             WebSettings(listen=settings.listen_addresses, telemetry_path=settings.telemetry_path),
             health=health,
-            scraped=own.scraped,
+            on_scrape=self_metrics.on_scrape,
             view=None if settings.disable_status_page else view,
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -132,15 +139,15 @@ class Exporter:
                     _task(f"the watch of {reflector.scope or 'all namespaces'}", reflector.run())
                     for reflector in self._reflectors
                 ),
-                _task("history", self._pipeline.observer.run()),
+                _task("history", self._pipeline.recorder.run()),
                 _task("collections", _collect_now_and_then()),
             ]
             if self._notifier is not None:
                 self._tasks += [
                     _task("open alerts", self._notifier.run()),
                     *(
-                        _task(f"alerts to {delivery.url}", delivery.run())
-                        for delivery in self._notifier.deliveries
+                        _task(f"alerts to {send_loop.url}", send_loop.run())
+                        for send_loop in self._notifier.send_loops
                     ),
                 ]
             ending.push_async_callback(self._end_tasks)
@@ -160,7 +167,7 @@ class Exporter:
 
     def _not_ready(self) -> str | None:
         missing = [
-            f"{reflector.scope or 'all namespaces'}: {reflector.trouble or 'not listed yet'}"
+            f"{reflector.scope or 'all namespaces'}: {reflector.last_error or 'not listed yet'}"
             for reflector in self._reflectors
             if not reflector.synced
         ]
@@ -189,12 +196,12 @@ async def _collect_now_and_then() -> None:
 async def serve(settings: Settings) -> None:
     """Run an exporter until SIGTERM or SIGINT.
 
-    Raises ConfigError where the cluster's configuration is wrong, AccessError where a file for
-    Alertmanager is, LedgerError where the ledger cannot be used, ListenError where it cannot
-    listen.
+    Raises ConfigError where the cluster's configuration is wrong, HTTPClientConfigError where a
+    file for Alertmanager is, LedgerError where the ledger cannot be used, ListenError where it
+    cannot listen.
     """
-    Credentials(settings.notifier.access)  # to complain before anything is open
-    connection = await Connection.open(settings.kubeconfig, settings.context)
+    Credentials(settings.notifier.http_config)  # to complain before anything is open
+    connection = await ApiClient.open(settings.kubeconfig, settings.context)
     ledger = Ledger.open(
         settings.history_path,
         source=f"{connection.server} {settings.selector}",

@@ -12,8 +12,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exporter import __version__, logs
+from exporter import __version__
 from exporter.options import GROUPS, Parser, add_options, duration, settings_from
+from exporter.runtime import logs
 from exporter.settings import Settings
 
 PROGRAM: Final = "browsertrix-exporter"
@@ -30,27 +31,27 @@ def _serve(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
-    from exporter.demo import demo  # noqa: PLC0415
+    from exporter.commands.demo import demo  # noqa: PLC0415
 
     return _run(demo(settings, speed=arguments.speed, seed=arguments.seed))
 
 
 def _snapshot(settings: Settings, arguments: argparse.Namespace) -> int:
+    from exporter.commands.snapshot import snapshot  # noqa: PLC0415
     from exporter.metrics import Format  # noqa: PLC0415
-    from exporter.snapshot import snapshot  # noqa: PLC0415
 
     form = Format[arguments.format.upper()]
     return DONE if snapshot(settings, arguments.file, form) else FAILED
 
 
 def _history(settings: Settings, arguments: argparse.Namespace) -> int:
-    from exporter.history.store import StoreError  # noqa: PLC0415
-    from exporter.retelling import retell  # noqa: PLC0415
+    from exporter.commands.history import history_lines  # noqa: PLC0415
+    from exporter.history.database import StoreError  # noqa: PLC0415
 
     if settings.history_path is None:
         return _complain("name the ledger's file with --history.path", WRONG_USE)
     try:
-        lines = retell(
+        lines = history_lines(
             settings.history_path, arguments.since, arguments.crawl, as_json=arguments.json
         )
     except StoreError as error:
@@ -69,14 +70,14 @@ def _metrics(_: Settings, arguments: argparse.Namespace) -> int:
 
 def _run(work: Coroutine[Any, Any, None]) -> int:
     """Run until its end; what a user can mend is told in one line, not in a traceback."""
-    from exporter.alerting.access import AccessError  # noqa: PLC0415
-    from exporter.cluster.connection import ConfigError  # noqa: PLC0415
-    from exporter.history.store import LedgerError  # noqa: PLC0415
+    from exporter.alerting.http_config import HTTPClientConfigError  # noqa: PLC0415
+    from exporter.cluster.client import ConfigError  # noqa: PLC0415
+    from exporter.history.database import LedgerError  # noqa: PLC0415
     from exporter.web import ListenError  # noqa: PLC0415
 
     try:
         asyncio.run(work)
-    except (AccessError, ConfigError) as error:
+    except (HTTPClientConfigError, ConfigError) as error:
         return _complain(error, WRONG_USE)
     except (LedgerError, ListenError) as error:
         return _complain(error, FAILED)

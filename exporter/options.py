@@ -15,8 +15,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from exporter.alerting.events import LONGEST_WINDOW, in_promql
-from exporter.alerting.posting import CredentialsInUrlError, alertmanager_url, external_label
+from exporter.alerting.client import CredentialsInUrlError, alertmanager_url, external_label
+from exporter.alerting.event_alerts import LONGEST_WINDOW, format_duration
 from exporter.metrics.catalog import CATALOG
 from exporter.settings import Settings
 from exporter.web import Address, telemetry_path
@@ -439,6 +439,6 @@ def _check_alertmanager(parser: argparse.ArgumentParser, values: Mapping[str, An
             parser.error(f"--alertmanager.{flag}: {twice} is given twice")
     if values.get("history_retention", LONGEST_WINDOW) < LONGEST_WINDOW:
         parser.error(
-            f"--history.retention must be {in_promql(LONGEST_WINDOW)} at least with "
+            f"--history.retention must be {format_duration(LONGEST_WINDOW)} at least with "
             "--alertmanager.url: so long an alert is told"
         )

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from exporter.alerting.access import Access
+from exporter.alerting.http_config import HTTPClientConfig
 from exporter.alerting.notifier import NotifierSettings
-from exporter.alerting.wording import Addresses
+from exporter.alerting.template import Links
 from exporter.cluster.reflector import IDLE_LIMIT
-from exporter.crawljob.derived import DEFAULT_PAUSE_LIMIT
 from exporter.history.ledger import DEFAULT_MAX_FINISHED, DEFAULT_RETENTION
+from exporter.resources.crawljob.derived import DEFAULT_PAUSE_LIMIT
 from exporter.web import Address
 
 DEFAULT_PORT: Final = 10937
@@ -43,8 +43,8 @@ class Settings:
     alertmanager_urls: tuple[str, ...] = ()
     alertmanager_labels: tuple[tuple[str, str], ...] = ()
     """Names and values: what Prometheus has as ``external_labels``."""
-    alertmanager_runbooks: str = Addresses().runbooks
-    alertmanager_grafana: str = Addresses().grafana
+    alertmanager_runbooks: str = Links().runbooks
+    alertmanager_grafana: str = Links().grafana
     alertmanager_ca_file: Path | None = None
     alertmanager_cert_file: Path | None = None
     alertmanager_key_file: Path | None = None
@@ -61,8 +61,8 @@ class Settings:
         return NotifierSettings(
             urls=self.alertmanager_urls,
             labels=self.alertmanager_labels,
-            addresses=Addresses(self.alertmanager_runbooks, self.alertmanager_grafana),
-            access=Access(
+            links=Links(self.alertmanager_runbooks, self.alertmanager_grafana),
+            http_config=HTTPClientConfig(
                 ca_file=self.alertmanager_ca_file,
                 cert_file=self.alertmanager_cert_file,
                 key_file=self.alertmanager_key_file,

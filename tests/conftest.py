@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 from hypothesis import settings
 
-from cluster.apis import Api, Real, Simulated
 from exporter.simulator import ApiServer
+from support.api_servers import Api, Real, Simulated
 
 _SAID: Final = "said"
 

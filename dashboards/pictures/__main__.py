@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from PIL import Image
 
+from dashboards.backfill import ProgramMissingError, Prometheus, stage
+from dashboards.backfill.questions import event_questions, interpolated, seconds
 from dashboards.built import built
 from dashboards.pictures.answers import Show
 from dashboards.pictures.canvas import FAINT, HEADER, LINK, WIDTH, Canvas
-from dashboards.pictures.kinds import Event, draw
-from dashboards.rehearsal import ProgramMissingError, Prometheus, stage
-from dashboards.rehearsal.questions import event_questions, interpolated, seconds
+from dashboards.pictures.kinds import Annotation, draw
 
 _FOLDER: Final = Path(__file__).parents[2] / "docs" / "img"
 _LABEL: Final = "Preview: drawn by Matplotlib from simulated crawls, not a picture of Grafana"
@@ -90,10 +90,10 @@ def _head(
         x += canvas.text(x, HEADER - 16, value, size=12, colour=LINK) + 26
 
 
-def _events(dashboard: Mapping[str, Any], show: Show) -> list[Event]:
+def _events(dashboard: Mapping[str, Any], show: Show) -> list[Annotation]:
     """The moments that the annotations mark."""
     listed = {one["name"]: one for one in dashboard["annotations"]["list"]}
-    found: list[Event] = []
+    found: list[Annotation] = []
     for question in event_questions(dashboard):
         event = listed[question.where.rpartition("event ")[2]]
         if not event["enable"]:

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from dashboards.backfill import Prometheus
+from dashboards.backfill.questions import interpolated, seconds
+from dashboards.backfill.record import SCRAPE_EVERY
 from dashboards.pictures.units import written
-from dashboards.rehearsal import Prometheus
-from dashboards.rehearsal.questions import interpolated, seconds
-from dashboards.rehearsal.record import SCRAPE_EVERY
-from exporter.colours import NOTICE
+from exporter.web.colours import NOTICE
 
 PALETTE: Final = (
     "#7EB26D", "#EAB839", "#6ED0E0", "#EF843C", "#E24D42", "#1F78C1", "#BA43A9", "#705DA0",
@@ -84,7 +84,7 @@ def series_of(show: Show, panel: Mapping[str, Any], width: float) -> list[Series
                 if value not in ("NaN", "+Inf", "-Inf")
             ]
             if points:
-                found.append(_dressed(panel, name, points, len(found)))
+                found.append(_with_field_config(panel, name, points, len(found)))
     return found
 
 
@@ -178,7 +178,7 @@ def _merged(frames: list[dict[tuple[tuple[str, str], ...], float]]) -> Iterator[
     yield from found.values()
 
 
-def _dressed(
+def _with_field_config(
     panel: Mapping[str, Any], name: str, points: list[tuple[float, float]], number: int
 ) -> Series:
     own = overrides(panel, name)

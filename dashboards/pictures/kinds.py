@@ -22,7 +22,7 @@ from dashboards.pictures.canvas import EDGE, FAINT, TEXT, Box, Canvas, width_of
 from dashboards.pictures.tables import draw_table
 from dashboards.pictures.units import ticks, written
 
-Event = tuple[float, str]
+Annotation = tuple[float, str]
 """A moment (seconds since 1970) and a colour."""
 
 _SPECTRAL: Final = LinearSegmentedColormap.from_list(
@@ -33,7 +33,7 @@ _LEGEND: Final = 3
 
 
 def draw(
-    canvas: Canvas, box: Box, panel: Mapping[str, Any], show: Show, events: list[Event]
+    canvas: Canvas, box: Box, panel: Mapping[str, Any], show: Show, events: list[Annotation]
 ) -> bool:
     """Draw one panel; whether it had anything to show."""
     canvas.card(box)
@@ -251,7 +251,7 @@ def _shades(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Ser
     axes.grid(visible=False)
 
 
-def _date(axes: Axes, show: Show, events: Iterable[Event]) -> None:
+def _date(axes: Axes, show: Show, events: Iterable[Annotation]) -> None:
     """Show the time shown and its hours, and mark what happened."""
     axes.set_xlim(show.start, show.end)
     for moment, colour in events:

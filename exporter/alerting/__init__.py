@@ -1,6 +1,6 @@
 """Who is told directly: event alerts, posted to Alertmanager the moment they happen.
 
-``events`` declares what can be told, and ``alerts/`` makes the rules of it. ``opening`` takes from
-the ledger what is told now, ``delivery`` sees to it that each Alertmanager hears it, ``posting``
-and ``access`` are how that is said over HTTP.
+``event_alerts`` declares the alerts, of which ``alerts/`` makes rules. ``active_alerts`` takes from
+the ledger which are active now, ``send_loop`` keeps each Alertmanager notified of them, ``client``
+and ``http_config`` are the HTTP below it.
 """

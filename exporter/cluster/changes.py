@@ -8,7 +8,7 @@ one change costs a fraction of a millisecond, and the source yields to the loop 
 from dataclasses import dataclass
 from typing import Protocol
 
-from exporter.crawljob import CrawlJob
+from exporter.resources.crawljob import CrawlJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,11 @@ class Change:
     """As last seen; None when seen for the first time."""
     after: CrawlJob | None
     """As seen now; of a deleted object its last words; None when it vanished unseen."""
-    gone: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Resumption:
+class ResumePoint:
     """Where a scope's watch stopped in an earlier life, and what was alive then."""
 
     resource_version: str
@@ -33,17 +33,17 @@ class Resumption:
     """Of CrawlJobs known alive; where an object has no uid, ``namespace/name``."""
 
 
-class Sink(Protocol):
+class ChangeHandler(Protocol):
     """Who is told."""
 
-    def change(self, change: Change) -> None:
+    def on_change(self, change: Change) -> None:
         """One change, in order."""
 
-    def synced(self, scope: str, resource_version: str) -> None:
+    def on_synced(self, scope: str, resource_version: str) -> None:
         """The scope's content is complete: after each list, its changes, and what is replayed.
 
         ``resource_version`` is how far the scope was told: what came later is still to come.
         """
 
-    def reached(self, scope: str, resource_version: str) -> None:
+    def on_bookmark(self, scope: str, resource_version: str) -> None:
         """The watch has come this far (a bookmark); nothing before it can arrive any more."""

@@ -24,8 +24,8 @@ from kubernetes.aio.config.incluster_config import (
 )
 from kubernetes.aio.config.kube_config import ConfigNode, KubeConfigLoader, KubeConfigMerger
 
-from exporter.cluster.files import Stamp, changed, stamps_of
-from exporter.cluster.plugin import ask
+from exporter.cluster.exec_plugin import ask
+from exporter.runtime.files import FileFingerprint, changed, fingerprints
 
 _PROVIDER_CHECK: Final = 60.0
 """Seconds between two looks at an auth provider's token (OIDC, gcp); those look locally first."""
@@ -76,8 +76,8 @@ class Kubeconfig:
         self._files = [file.expanduser() for file in files]
         self._context = context
         self._config: ConfigNode | None = None
-        self._read_at: dict[str, Stamp] = {}
-        self._stamps: dict[str, Stamp] = {}
+        self._read_at: dict[str, FileFingerprint] = {}
+        self._fingerprints: dict[str, FileFingerprint] = {}
         self._renew_at = float("inf")
         self._where = f"kubeconfig {os.pathsep.join(str(file) for file in self._files)}" + (
             f", context {context}" if context else ""
@@ -85,7 +85,7 @@ class Kubeconfig:
 
     def stale(self) -> bool:
         """Whether a file it stands on has changed, or a plugin's credential runs out."""
-        return time.time() >= self._renew_at or changed(self._stamps)
+        return time.time() >= self._renew_at or changed(self._fingerprints)
 
     async def load(self) -> Configuration:
         """Read the files if they changed, ask the plugin if there is one; raises ConfigError."""
@@ -103,9 +103,9 @@ class Kubeconfig:
             raise ConfigError(f"{self._where}: this is no valid kubeconfig") from error
 
     async def _load(self) -> Configuration:
-        stamps = stamps_of([str(file) for file in self._files])
-        if self._config is None or stamps != self._read_at:
-            self._config, self._read_at = self._read(), stamps
+        found = fingerprints([str(file) for file in self._files])
+        if self._config is None or found != self._read_at:
+            self._config, self._read_at = self._read(), found
         self._renew_at = float("inf")
         user = self._user(self._config)
         plugin = user.value.pop("exec", None) if user is not None else None
@@ -114,7 +114,7 @@ class Kubeconfig:
                 await self._ask(ConfigNode(f"{user.name}/exec", plugin, user.path), user)
             elif user is not None and "tokenFile" in user:
                 file = Path(user.path).parent / user["tokenFile"]
-                stamps = stamps | stamps_of([str(file)])
+                found = found | fingerprints([str(file)])
                 user.value["token"] = file.read_text().strip() or user.value.get("token")
             elif user is not None and "auth-provider" in user:
                 self._renew_at = time.time() + _PROVIDER_CHECK
@@ -124,7 +124,7 @@ class Kubeconfig:
         finally:
             if user is not None and plugin is not None:
                 user.value["exec"] = plugin
-        self._stamps = stamps | stamps_of(_tls_files(configuration))
+        self._fingerprints = found | fingerprints(_tls_files(configuration))
         return configuration
 
     def _read(self) -> ConfigNode:
@@ -189,15 +189,15 @@ class InCluster:
         self._token = token
         self._certificate = certificate
         self._environ = environ
-        self._stamps: dict[str, Stamp] = {}
+        self._fingerprints: dict[str, FileFingerprint] = {}
 
     def stale(self) -> bool:
         """Whether the token or the certificate authority was rotated."""
-        return changed(self._stamps)
+        return changed(self._fingerprints)
 
     async def load(self) -> Configuration:
         """Read token and certificate; raises ConfigError, as while a rotation is half done."""
-        stamps = stamps_of([self._token, self._certificate])
+        found = fingerprints([self._token, self._certificate])
         configuration = Configuration()
         try:
             InClusterConfigLoader(
@@ -207,7 +207,7 @@ class InCluster:
             raise ConfigError(f"service account of this pod: {error}") from error
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"service account of this pod: {_os_error(error)}") from error
-        self._stamps = stamps
+        self._fingerprints = found
         return configuration
 
 
@@ -223,7 +223,7 @@ def tls_identity(configuration: Configuration) -> object:
         configuration.proxy,
         configuration.verify_ssl,
         configuration.tls_server_name,
-        stamps_of(_tls_files(configuration)),
+        fingerprints(_tls_files(configuration)),
     )
 
 

@@ -11,7 +11,7 @@ LONGEST_LINE: Final = 64 * 2**20
 """Bytes. An API server's objects end at a few MiB; beyond this, something else is talking."""
 
 
-class Lines:
+class LineDecoder:
     """Feed it the stream's pieces as they come; it yields the lines that are complete."""
 
     def __init__(self, skipped: Callable[[], None], longest: int = LONGEST_LINE) -> None:

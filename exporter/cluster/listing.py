@@ -6,13 +6,13 @@ Source: Kubernetes API concepts, "Retrieving large results sets in chunks".
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
-from exporter.cluster.connection import Connection, RequestError
+from exporter.cluster.client import ApiClient, RequestError
 from exporter.cluster.wire import Page, read_page
-from exporter.crawljob import UnusableError
+from exporter.resources.crawljob import InvalidObjectError
 
 
 async def pages(
-    connection: Connection, path: str, query: Mapping[str, str], idle: float
+    connection: ApiClient, path: str, query: Mapping[str, str], idle: float
 ) -> AsyncGenerator[Page]:
     """Ask for one page after the other; raises RequestError, also for what is no list.
 
@@ -34,10 +34,10 @@ async def pages(
         await asyncio.gather(fetching, return_exceptions=True)
 
 
-async def _page(connection: Connection, path: str, query: Mapping[str, str], idle: float) -> Page:
+async def _page(connection: ApiClient, path: str, query: Mapping[str, str], idle: float) -> Page:
     async with connection.get(path, query, idle=idle) as reply:
         body = await reply.read()
     try:
         return read_page(body)
-    except UnusableError as error:
+    except InvalidObjectError as error:
         raise RequestError("not_json", f"the list cannot be read: {error}") from error

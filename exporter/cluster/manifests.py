@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from exporter.crawljob import CrawlJob, UnusableError, decode, parse_value
+from exporter.resources.crawljob import CrawlJob, InvalidObjectError, decode, parse_value
 
 _GROUP: Final = "btrix.cloud"
 _KIND: Final = "CrawlJob"
@@ -22,7 +22,7 @@ _MARKER: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class Skipped:
     """Something in the manifests that gives no CrawlJob."""
 
     where: str
@@ -46,18 +46,18 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read_manifests(data: bytes) -> Iterator[CrawlJob | LeftOut]:
+def read_manifests(data: bytes) -> Iterator[CrawlJob | Skipped]:
     """Read every CrawlJob, in order, with what was left out in between; never raises."""
     text = _text(data)
     found = False
     for value, where in _values(text):
         found = True
-        if isinstance(value, LeftOut):
+        if isinstance(value, Skipped):
             yield value
         elif value is not None:
             yield from _objects(value, where)
     if not found:
-        yield LeftOut("input", "there is nothing in it", unusable=True)
+        yield Skipped("input", "there is nothing in it", unusable=True)
 
 
 def _values(text: str) -> Iterator[tuple[Any, str]]:
@@ -65,7 +65,7 @@ def _values(text: str) -> Iterator[tuple[Any, str]]:
     if text.lstrip().startswith("{"):
         try:
             value = decode(text.encode())
-        except UnusableError:
+        except InvalidObjectError:
             pass  # a YAML document may begin like this as well
         else:
             yield value, "document 1"
@@ -75,10 +75,10 @@ def _values(text: str) -> Iterator[tuple[Any, str]]:
         try:
             values = list(yaml.load_all(document, Loader=_Loader))
         except yaml.YAMLError as error:
-            yield LeftOut(where, _yaml_error(error, line), unusable=True), where
+            yield Skipped(where, _yaml_error(error, line), unusable=True), where
         except (RecursionError, ValueError) as error:
             why = f"cannot be read as YAML ({type(error).__name__})"
-            yield LeftOut(where, why, unusable=True), where
+            yield Skipped(where, why, unusable=True), where
         else:
             for value in values:
                 yield value, where
@@ -111,12 +111,12 @@ def _yaml_error(error: yaml.YAMLError, first_line: int) -> str:
     return f"not valid YAML{place}" + (f": {problem}" if problem else "")
 
 
-def _objects(value: Any, where: str) -> Iterator[CrawlJob | LeftOut]:
+def _objects(value: Any, where: str) -> Iterator[CrawlJob | Skipped]:
     kind = value.get("kind") if isinstance(value, dict) else None
     if isinstance(kind, str) and kind.endswith("List"):
         items = value.get("items") or []
         if not isinstance(items, list):
-            yield LeftOut(where, f"the items of this {_short(kind)} are no list", unusable=True)
+            yield Skipped(where, f"the items of this {_short(kind)} are no list", unusable=True)
             return
         default = kind.removesuffix("List")
         for number, item in enumerate(items, start=1):
@@ -125,22 +125,22 @@ def _objects(value: Any, where: str) -> Iterator[CrawlJob | LeftOut]:
         yield _object(value, where, "")
 
 
-def _object(value: Any, where: str, default_kind: str) -> CrawlJob | LeftOut:
+def _object(value: Any, where: str, default_kind: str) -> CrawlJob | Skipped:
     if not isinstance(value, dict):
-        return LeftOut(where, "expected an object", unusable=True)
+        return Skipped(where, "expected an object", unusable=True)
     kind, version = value.get("kind") or default_kind, value.get("apiVersion")
     metadata = value.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(kind, str) or not kind:
-        return LeftOut(where, "it has no kind", unusable=True)
+        return Skipped(where, "it has no kind", unusable=True)
     if isinstance(name, str) and name:
         where = f"{where}, {_short(kind)} {_short(name)}"
     if kind != _KIND or not _ours(version):
-        return LeftOut(where, f"skipped, for it is no {_KIND} of {_GROUP}", unusable=False)
+        return Skipped(where, f"skipped, for it is no {_KIND} of {_GROUP}", unusable=False)
     try:
         return parse_value(value)
-    except UnusableError as error:
-        return LeftOut(where, str(error), unusable=True)
+    except InvalidObjectError as error:
+        return Skipped(where, str(error), unusable=True)
 
 
 def _ours(version: Any) -> bool:

@@ -9,8 +9,8 @@ import logging
 from collections import Counter
 from typing import Final
 
-from exporter.crawljob import CrawlJob
-from exporter.crawljob.derived import unknown_words
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.derived import unknown_words
 
 logger = logging.getLogger(__name__)
 

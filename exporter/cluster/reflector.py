@@ -18,26 +18,26 @@ from contextlib import aclosing
 from typing import Final
 from urllib.parse import quote
 
-from exporter.cluster.backoff import Backoff
-from exporter.cluster.changes import Resumption, Sink
-from exporter.cluster.connection import Connection, Reply, RequestError
-from exporter.cluster.content import Content, Key, is_newer, is_older, key_of
-from exporter.cluster.lines import LONGEST_LINE, Lines
+from exporter.cluster.changes import ChangeHandler, ResumePoint
+from exporter.cluster.client import ApiClient, RequestError, Response
+from exporter.cluster.explain import GROUP, explain
+from exporter.cluster.lines import LONGEST_LINE, LineDecoder
 from exporter.cluster.listing import pages
-from exporter.cluster.pace import Pace
+from exporter.cluster.object_cache import Key, ObjectCache, is_newer, is_older, key_of
 from exporter.cluster.problems import Problems
 from exporter.cluster.replay import Replay
 from exporter.cluster.stats import Stats
-from exporter.cluster.trouble import GROUP, explain
 from exporter.cluster.wire import (
     Bookmark,
-    Event,
-    Garbage,
+    InvalidLine,
+    InvalidObject,
     Status,
-    Unusable,
+    WatchEvent,
     read_event,
 )
-from exporter.crawljob import CrawlJob
+from exporter.resources.crawljob import CrawlJob
+from exporter.runtime.backoff import Backoff
+from exporter.runtime.time_slice import TimeSlice
 
 logger = logging.getLogger(__name__)
 
@@ -54,21 +54,21 @@ _AFTER_ACCEPTING: Final = frozenset(
     {"expired", "rewound", "ended", "error_event", "cut", "stalled"}
 )
 _EVERYDAY: Final = frozenset({"cut", "ended"})
-"""What happens to any watch now and then; trouble only where it comes again."""
+"""What happens to any watch now and then; an error only where it comes again."""
 _REPLAYING: Final = "what happened meanwhile is being replayed"
 
 
 class Reflector:
-    """Follows the CrawlJobs of one scope and tells a sink of every change; see ``run``."""
+    """Follows the CrawlJobs of one scope and tells a handler of every change; see ``run``."""
 
     def __init__(  # noqa: PLR0913 - each limit can be set by its name
         self,
-        connection: Connection,
+        connection: ApiClient,
         scope: str,
-        sink: Sink,
+        handler: ChangeHandler,
         *,
         selector: str = "",
-        resume: Resumption | None = None,
+        resume: ResumePoint | None = None,
         page_size: int = PAGE_SIZE,
         idle_limit: float = IDLE_LIMIT,
         watch_seconds: tuple[int, int] = WATCH_SECONDS,
@@ -78,7 +78,7 @@ class Reflector:
     ) -> None:
         """Prepare to follow the namespace ``scope``, or all where it is empty.
 
-        With ``resume`` the sink is told what happened since, before it is ``synced``: see
+        With ``resume`` the handler is told what happened since, before it is ``synced``: see
         ``replay``. ``idle_limit`` is in seconds.
         """
         self.scope = scope
@@ -86,12 +86,12 @@ class Reflector:
         self.problems = Problems()
         self.synced = False
         """Whether the content has been complete once."""
-        self.trouble: str | None = "not started yet"
+        self.last_error: str | None = "not started yet"
         """Why there is no content yet, or what is wrong now; one line, None when all is well."""
         self._connection = connection
-        self._sink = sink
+        self._handler = handler
         self._selection = {"labelSelector": selector} if selector else {}
-        self._content = Content(scope, sink, self.problems)
+        self._cache = ObjectCache(scope, handler, self.problems)
         self._version = ""
         self._resume = resume
         self._replay: Replay | None = None
@@ -102,12 +102,12 @@ class Reflector:
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._must_list = True
-        self._listed_in_vain = False
+        self._relisted_once = False
         """Whether the list that an expired version called for has not led to progress yet."""
-        self._doubtful = False
+        self._failed_after_accept = False
         """Whether the last watch failed only after it was accepted; accepting proves nothing."""
-        self._complained = False
-        self._pace = Pace()
+        self._warned_once = False
+        self._time_slice = TimeSlice()
         namespace = f"namespaces/{quote(scope, safe='')}/" if scope else ""
         self._path = f"/apis/{GROUP}/v1/{namespace}crawljobs"
         self._where = f"namespace {scope}" if scope else "all namespaces"
@@ -115,11 +115,11 @@ class Reflector:
     @property
     def jobs(self) -> Collection[CrawlJob]:
         """The scope's CrawlJobs as last seen, a view; complete once it is ``synced``."""
-        return self._content.jobs
+        return self._cache.jobs
 
     async def run(self) -> None:
         """List and watch until cancelled; no failure of the server's ends it."""
-        self.trouble = "the first list is not complete yet"
+        self.last_error = "the first list is not complete yet"
         while True:
             try:
                 if self._must_list:
@@ -141,31 +141,31 @@ class Reflector:
             return
         if error.reason in _LIST_ANEW:
             self._must_list = True
-            if not self._listed_in_vain:  # no failure yet: the server is there and answered
-                self._listed_in_vain = True
+            if not self._relisted_once:  # no failure yet: the server is there and answered
+                self._relisted_once = True
                 logger.info("%s: listing anew: %s", self._where, error)
                 return
-        self._doubtful = error.reason in _AFTER_ACCEPTING
+        self._failed_after_accept = error.reason in _AFTER_ACCEPTING
         if error.reason not in _EVERYDAY or not out_of_the_blue:
             self._report(explain(error, self._where))
-        if self._replay is not None and self._replay.has_waited(delay):
+        if self._replay is not None and self._replay.deadline_passed(delay):
             await self._catch_up()
         await asyncio.sleep(delay)
 
-    def _report(self, trouble: str | None) -> None:
-        """Log a trouble once, however often it comes back, and its end."""
-        if trouble == self.trouble:
+    def _report(self, last_error: str | None) -> None:
+        """Log an error once, however often it comes back, and its end."""
+        if last_error == self.last_error:
             return
-        self.trouble = trouble
-        if trouble is None:
-            logger.info("%s: watching, %d CrawlJobs", self._where, len(self._content))
+        self.last_error = last_error
+        if last_error is None:
+            logger.info("%s: watching, %d CrawlJobs", self._where, len(self._cache))
         else:
-            logger.warning("%s: %s; trying again", self._where, trouble)
+            logger.warning("%s: %s; trying again", self._where, last_error)
 
     def _healthy(self) -> None:
-        if self._doubtful or self._backoff.failures:
+        if self._failed_after_accept or self._backoff.failures:
             self._backoff.reset()
-            self._listed_in_vain = self._doubtful = False
+            self._relisted_once = self._failed_after_accept = False
             self._well()
 
     def _well(self) -> None:
@@ -173,7 +173,7 @@ class Reflector:
         if self._replay is None:
             self._report(None)
         else:
-            self.trouble = _REPLAYING
+            self.last_error = _REPLAYING
 
     # -- list
 
@@ -189,19 +189,19 @@ class Reflector:
                     version = page.metadata.version
                     rewound = is_older(version, self._version)
                 for item in page.items:
-                    if isinstance(item, Unusable):
+                    if isinstance(item, InvalidObject):
                         self._unusable(item)
                         seen.add((item.namespace, item.name))  # what was held of it stays
                     else:
                         seen.add(key_of(item))
                         if self._resume is None:
-                            self._content.see(item, rewound=rewound)
+                            self._cache.upsert(item, rewound=rewound)
                         else:
                             to_replay.append(item)
-                    await self._pace.breathe()
-        for key in self._content.missing(seen):
-            self._content.vanished(key)
-            await self._pace.breathe()
+                    await self._time_slice.yield_if_due()
+        for key in self._cache.keys_except(seen):
+            self._cache.vanished(key)
+            await self._time_slice.yield_if_due()
         self._version = version
         self._must_list = False
         self.stats.lists += 1
@@ -211,33 +211,33 @@ class Reflector:
         else:
             await self._begin_replay(self._resume, to_replay)
 
-    async def _begin_replay(self, resume: Resumption, listed: list[CrawlJob]) -> None:
+    async def _begin_replay(self, resume: ResumePoint, listed: list[CrawlJob]) -> None:
         self._resume = None
         self._replay = replay = Replay(resume, listed, self._version)
-        self._version = replay.position
+        self._version = replay.resource_version
         if self._version != resume.resource_version:
             logger.warning(
                 "%s: what happened meanwhile is not known: the version watched last, %s, is not "
                 "of this API server's past", self._where, resume.resource_version
             )  # fmt: skip
-        await replay.begin(self._content, self._pace)
+        await replay.begin(self._cache, self._time_slice)
         if replay.is_over(self._version):
             await self._catch_up()
 
     async def _catch_up(self) -> None:
         """End the replay, if there is one, and be synced."""
         if self._replay is not None:
-            await self._replay.end(self._content, self._pace)
+            await self._replay.end(self._cache, self._time_slice)
             self._replay = None
             self._complete()
-            if self.trouble == _REPLAYING:
+            if self.last_error == _REPLAYING:
                 self._report(None)
 
     def _complete(self) -> None:
         self.synced = True
-        self.stats.objects = len(self._content)
+        self.stats.objects = len(self._cache)
         self.stats.last_sync = self._clock()
-        self._sink.synced(self.scope, self._version)
+        self._handler.on_synced(self.scope, self._version)
 
     # -- watch
 
@@ -252,16 +252,16 @@ class Reflector:
         began_at, began = self._version, float("inf")
         try:
             async with (
-                asyncio.timeout_at(self._replay.until if self._replay else None) as patience,
+                asyncio.timeout_at(self._replay.deadline if self._replay else None) as deadline,
                 self._connection.get(self._path, query, idle=self._idle_limit) as reply,
             ):
                 began = time.monotonic()
                 self.stats.watches += 1
-                if not self._doubtful:
+                if not self._failed_after_accept:
                     self._well()
-                await self._follow(reply, patience)
+                await self._follow(reply, deadline)
         except TimeoutError:
-            if not patience.expired():
+            if not deadline.expired():
                 raise
             await self._catch_up()
             return
@@ -274,48 +274,48 @@ class Reflector:
         self._healthy()
         self.stats.reconnects["ended"] += 1
 
-    async def _follow(self, reply: Reply, patience: asyncio.Timeout) -> None:
+    async def _follow(self, reply: Response, deadline: asyncio.Timeout) -> None:
         """Take the stream's lines until it ends."""
-        self._complained = False
-        lines = Lines(self._skipped, self._longest_line)
+        self._warned_once = False
+        lines = LineDecoder(self._skipped, self._longest_line)
         while True:
-            patience.reschedule(self._replay.hears() if self._replay else None)
-            piece = await reply.piece()
+            deadline.reschedule(self._replay.extend_deadline() if self._replay else None)
+            piece = await reply.read_chunk()
             if not piece:
                 return
             for line in lines.feed(piece):
                 self._take(line)
                 if self._replay is not None and self._replay.is_over(self._version):
                     await self._catch_up()
-                await self._pace.breathe()
+                await self._time_slice.yield_if_due()
 
     def _take(self, line: bytes) -> None:
         match read_event(line):
-            case Event() as event:
+            case WatchEvent() as event:
                 self._event(event)
             case Bookmark(version):
                 self._bookmark(version)
-            case Unusable() as unusable:
+            case InvalidObject() as unusable:
                 self._unusable(unusable)
             case Status() as status:
                 self.stats.events["ERROR"] += 1
                 reason = "expired" if status.expired else "error_event"
                 raise RequestError(reason, f"the watch was ended by an error: {status}")
-            case Garbage(why):
-                self.stats.garbage_lines += 1
-                self._complain(f"the watch sent a line that is no event ({why}); left out")
+            case InvalidLine(why):
+                self.stats.invalid_lines += 1
+                self._warn_once(f"the watch sent a line that is no event ({why}); left out")
 
-    def _event(self, event: Event) -> None:
+    def _event(self, event: WatchEvent) -> None:
         stats, job = self.stats, event.object
         stats.events[event.type] += 1
         stats.last_event = stats.last_sync = self._clock()
-        take = self._content.see_deleted if event.type == "DELETED" else self._content.see
+        take = self._cache.delete if event.type == "DELETED" else self._cache.upsert
         if not take(job, self._version):
             stats.stale_events += 1
         elif self._replay is not None:
-            self._replay.told(job, gone=event.type == "DELETED")
-        stats.objects = len(self._content)
-        self._reach(job.metadata.resource_version)
+            self._replay.observe(job, deleted=event.type == "DELETED")
+        stats.objects = len(self._cache)
+        self._advance(job.metadata.resource_version)
 
     def _bookmark(self, version: str) -> None:
         self.stats.events["BOOKMARK"] += 1
@@ -324,32 +324,32 @@ class Reflector:
             raise RequestError("rewound", "the API server's versions have gone back")
         self.stats.last_sync = self._clock()
         self._healthy()
-        self._reach(version)
+        self._advance(version)
         if self._replay is None:
-            self._sink.reached(self.scope, self._version)
+            self._handler.on_bookmark(self.scope, self._version)
 
-    def _unusable(self, item: Unusable) -> None:
+    def _unusable(self, item: InvalidObject) -> None:
         """Report it; what was held of it stays, unless it is deleted."""
-        self.stats.unusable_objects += 1
+        self.stats.invalid_objects += 1
         self.problems.unusable(item.namespace, item.why)
         if item.kind is not None:
             self.stats.events[item.kind] += 1
-            self._reach(item.version)
+            self._advance(item.version)
         if item.kind == "DELETED":
-            self._content.vanished((item.namespace, item.name))
-            self.stats.objects = len(self._content)
+            self._cache.vanished((item.namespace, item.name))
+            self.stats.objects = len(self._cache)
 
-    def _reach(self, version: str | None) -> None:
+    def _advance(self, version: str | None) -> None:
         if version and is_newer(version, self._version):
             self._version = version
             self._healthy()
 
     def _skipped(self) -> None:
         self.stats.skipped_lines += 1
-        self._complain(f"the watch sent a line of more than {self._longest_line} bytes; left out")
+        self._warn_once(f"the watch sent a line of more than {self._longest_line} bytes; left out")
 
-    def _complain(self, text: str) -> None:
+    def _warn_once(self, text: str) -> None:
         """Log what is odd about a stream, once a stream."""
-        if not self._complained:
-            self._complained = True
+        if not self._warned_once:
+            self._warned_once = True
             logger.warning("%s: %s", self._where, text)

@@ -12,7 +12,7 @@ The replay is over at the first of these:
   that the list no longer shows: known alive at P, or seen since. In a quiet cluster that is so
   before the watch begins; otherwise these events are in the server's memory and come at once.
 - the watch has reached L, by a bookmark or by any event: events come in the order of versions.
-- the server has told nothing for ``SILENCE``, or no watch could be had for ``PATIENCE``: what is
+- the server has sent nothing for ``IDLE_TIMEOUT``, or no watch for ``CONNECT_TIMEOUT``: what is
   missing does not come, as when P is of another cluster, or a line could not be read.
 - P is too old, or later than L (a restored backup): then there is nothing to replay.
 
@@ -23,31 +23,31 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from exporter.cluster.changes import Resumption
-from exporter.cluster.content import Content, is_newer, is_older
-from exporter.cluster.pace import Pace
-from exporter.crawljob import CrawlJob
-from exporter.crawljob.derived import identity
+from exporter.cluster.changes import ResumePoint
+from exporter.cluster.object_cache import ObjectCache, is_newer, is_older
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.derived import identity
+from exporter.runtime.time_slice import TimeSlice
 
-SILENCE: Final = 5.0
+IDLE_TIMEOUT: Final = 5.0
 """Seconds. A server sends the past it has at once; it need not look for it."""
-PATIENCE: Final = 30.0
-"""Seconds. A server that lists but cannot be watched must not hide the content."""
+CONNECT_TIMEOUT: Final = 30.0
+"""Seconds. A server that lists but cannot be watched must not hide the cache."""
 
 
 class Replay:
     """The difference between what was told and one list, shrinking as events arrive."""
 
-    def __init__(self, resumption: Resumption, listed: Iterable[CrawlJob], version: str) -> None:
+    def __init__(self, resume_point: ResumePoint, listed: Iterable[CrawlJob], version: str) -> None:
         """Compare with the objects ``listed`` at ``version``; to be made on the event loop."""
-        position = resumption.resource_version
-        if is_newer(position, version):
-            position = version
-        self.position = position
+        resource_version = resume_point.resource_version
+        if is_newer(resource_version, version):
+            resource_version = version
+        self.resource_version = resource_version
         """Where the watch begins."""
         self.version = version
         """Of the list."""
-        self.until = _now() + PATIENCE
+        self.deadline = _now() + CONNECT_TIMEOUT
         """The event loop's time at which it is given up."""
         self._unchanged: list[CrawlJob] = []
         self._held_back: dict[str, CrawlJob] = {}
@@ -55,24 +55,24 @@ class Replay:
         for job in listed:
             uid = identity(job)
             self._listed.add(uid)
-            if is_newer(job.metadata.resource_version, position):
+            if is_newer(job.metadata.resource_version, resource_version):
                 self._held_back[uid] = job
             else:
                 self._unchanged.append(job)
-        self._ending = set(resumption.uids - self._listed)
+        self._ending = set(resume_point.uids - self._listed)
         """The uids of those whose end is still to be told."""
 
-    async def begin(self, content: Content, pace: Pace) -> None:
-        """Tell what is as it was at the position: no event of it can come."""
+    async def begin(self, cache: ObjectCache, time_slice: TimeSlice) -> None:
+        """Tell what is as it was at the resume point: no event of it can come."""
         for job in self._unchanged:
-            content.see(job)
-            await pace.breathe()
+            cache.upsert(job)
+            await time_slice.yield_if_due()
         self._unchanged.clear()
 
-    def told(self, job: CrawlJob, *, gone: bool) -> None:
+    def observe(self, job: CrawlJob, *, deleted: bool) -> None:
         """Take note of an event that was news."""
         uid, version = identity(job), job.metadata.resource_version
-        if gone:
+        if deleted:
             self._ending.discard(uid)
             self._held_back.pop(uid, None)
         elif uid not in self._listed:
@@ -88,22 +88,22 @@ class Replay:
         complete = not self._held_back and not self._ending
         return complete or not is_older(reached, self.version)
 
-    async def end(self, content: Content, pace: Pace) -> None:
+    async def end(self, cache: ObjectCache, time_slice: TimeSlice) -> None:
         """Tell what no event has told: that it is as listed, or gone."""
         for job in self._held_back.values():
-            content.see(job)
-            await pace.breathe()
-        for key in content.among(self._ending):
-            content.vanished(key)
+            cache.upsert(job)
+            await time_slice.yield_if_due()
+        for key in cache.keys_of(self._ending):
+            cache.vanished(key)
 
-    def hears(self) -> float:
-        """The watch is there, and has sent something; until when it may now be silent."""
-        self.until = _now() + PATIENCE
-        return _now() + SILENCE
+    def extend_deadline(self) -> float:
+        """The watch is there, and has sent something; deadline when it may now be silent."""
+        self.deadline = _now() + CONNECT_TIMEOUT
+        return _now() + IDLE_TIMEOUT
 
-    def has_waited(self, delay: float) -> bool:
+    def deadline_passed(self, delay: float) -> bool:
         """Whether it is to be given up rather than wait so many seconds more."""
-        return _now() + delay >= self.until
+        return _now() + delay >= self.deadline
 
 
 def _now() -> float:

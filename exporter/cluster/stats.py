@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from exporter.cluster.connection import REASONS as REQUEST_REASONS
+from exporter.cluster.client import REASONS as REQUEST_REASONS
 
 EVENT_TYPES: Final = ("ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR")
 LIST_FAILURES: Final = REQUEST_REASONS
@@ -29,8 +29,8 @@ class Stats:
     events: dict[str, int] = field(default_factory=lambda: _zeros(EVENT_TYPES))
     stale_events: int = 0
     """Events no newer than what was known already; ignored."""
-    unusable_objects: int = 0
-    garbage_lines: int = 0
+    invalid_objects: int = 0
+    invalid_lines: int = 0
     """Lines of a watch that were no event."""
     skipped_lines: int = 0
     """Lines of a watch that were too long to be read."""

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, cast
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as parsed
 
-from exporter.crawljob import CrawlJob, UnusableError, decode, parse_value
+from exporter.resources.crawljob import CrawlJob, InvalidObjectError, decode, parse_value
 
 Kind = Literal["ADDED", "MODIFIED", "DELETED"]
 _KINDS: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
@@ -20,7 +20,7 @@ EXPIRED_REASONS: Final = frozenset({"Expired", "Gone"})
 
 
 @parsed(slots=True)
-class Event:
+class WatchEvent:
     """An object was added, modified or deleted."""
 
     type: Kind
@@ -56,7 +56,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Unusable:
+class InvalidObject:
     """An object that cannot be read; its name and version, as far as they could be."""
 
     why: str
@@ -68,7 +68,7 @@ class Unusable:
 
 
 @dataclass(frozen=True, slots=True)
-class Garbage:
+class InvalidLine:
     """A line that is no event."""
 
     why: str
@@ -94,14 +94,14 @@ class Page:
     """One page of a list. Reading ``items`` may parse as it goes: take breaths between."""
 
     metadata: ListMeta
-    items: Iterable[CrawlJob | Unusable]
+    items: Iterable[CrawlJob | InvalidObject]
 
 
-_EVENT: Final = TypeAdapter(Event)
+_EVENT: Final = TypeAdapter(WatchEvent)
 _PAGE: Final = TypeAdapter(_ParsedPage)
 
 
-def read_event(line: bytes) -> Event | Bookmark | Status | Unusable | Garbage:
+def read_event(line: bytes) -> WatchEvent | Bookmark | Status | InvalidObject | InvalidLine:
     """Read one line of a watch; never raises, whatever the line is."""
     try:
         return _EVENT.validate_json(line)
@@ -109,31 +109,31 @@ def read_event(line: bytes) -> Event | Bookmark | Status | Unusable | Garbage:
         return _read_slowly(line)
 
 
-def _read_slowly(line: bytes) -> Event | Bookmark | Status | Unusable | Garbage:
+def _read_slowly(line: bytes) -> WatchEvent | Bookmark | Status | InvalidObject | InvalidLine:
     try:
         event = decode(line)
-    except UnusableError as error:
-        return Garbage(str(error))
+    except InvalidObjectError as error:
+        return InvalidLine(str(error))
     if not isinstance(event, dict):
-        return Garbage("not an object")
+        return InvalidLine("not an object")
     kind, content = event.get("type"), event.get("object")
     if kind == "BOOKMARK":
         version = _version(content)
-        return Bookmark(version) if version else Garbage("a bookmark without a version")
+        return Bookmark(version) if version else InvalidLine("a bookmark without a version")
     if kind == "ERROR":
         return read_status(content)
     if not isinstance(kind, str) or kind not in _KINDS:
-        return Garbage("not an event this exporter knows")
+        return InvalidLine("not an event this exporter knows")
     return _read_object(content, cast("Kind", kind))
 
 
-def _read_object(content: Any, kind: Kind) -> Event | Unusable:
+def _read_object(content: Any, kind: Kind) -> WatchEvent | InvalidObject:
     item = _read_item(content, kind)
-    return item if isinstance(item, Unusable) else Event(kind, item)
+    return item if isinstance(item, InvalidObject) else WatchEvent(kind, item)
 
 
 def read_page(body: bytes) -> Page:
-    """Read one page of a list; raises UnusableError where the reply is no list at all."""
+    """Read one page of a list; raises InvalidObjectError where the reply is no list at all."""
     try:
         page = _PAGE.validate_json(body)
     except ValidationError:
@@ -145,24 +145,24 @@ def read_page(body: bytes) -> Page:
     items, version = reply.get("items", ()), _version(reply)
     # Anything less would make every object vanish because some proxy said "{}".
     if not version or not (items is None or isinstance(items, list)):
-        raise UnusableError("the reply to a list is no list with a version")
+        raise InvalidObjectError("the reply to a list is no list with a version")
     more = _dict(reply.get("metadata")).get("continue")
     metadata = ListMeta(version, more if isinstance(more, str) else "")
     return Page(metadata, _read_items(items or []))
 
 
-def _read_items(items: list[Any]) -> Iterator[CrawlJob | Unusable]:
+def _read_items(items: list[Any]) -> Iterator[CrawlJob | InvalidObject]:
     for item in items:
         yield _read_item(item, None)
 
 
-def _read_item(content: Any, kind: Kind | None) -> CrawlJob | Unusable:
+def _read_item(content: Any, kind: Kind | None) -> CrawlJob | InvalidObject:
     try:
         return parse_value(content)
-    except UnusableError as error:
+    except InvalidObjectError as error:
         meta = _dict(_dict(content).get("metadata"))
         namespace, name = meta.get("namespace"), meta.get("name")
-        return Unusable(
+        return InvalidObject(
             str(error),
             namespace if isinstance(namespace, str) else "",
             name if isinstance(name, str) else "",

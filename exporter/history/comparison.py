@@ -1,7 +1,7 @@
-"""Facts before, CrawlJob now: what happened in between. Pure: no I/O, no clock of its own.
+"""Baseline before, CrawlJob now: what happened in between. Pure: no I/O, no clock of its own.
 
 Whatever an object shows that was not told yet is told, also of an object seen for the first time:
-its end, its exits and its pause did happen, and the facts keep them from being told again. A
+its end, its exits and its pause did happen, and the baseline keep them from being told again. A
 status that steps back tells nothing new: it is measured against the highest figure, the set of
 exits and the end already known (crawljob.md, Life 3 to 7).
 """
@@ -9,14 +9,12 @@ exits and the end already known (crawljob.md, Life 3 to 7).
 from dataclasses import dataclass, field
 from typing import Final
 
-from exporter.crawljob import CrawlJob, derived
-from exporter.crawljob.states import RUNNING, UNKNOWN_STATE
 from exporter.history import endings
-from exporter.history.facts import Ending, Facts
-from exporter.history.happenings import (
+from exporter.history.baseline import Baseline, Ending
+from exporter.history.events import (
     Canceled,
+    CrawlEvent,
     Finished,
-    Happening,
     Paused,
     PauseExpired,
     RestartDue,
@@ -27,6 +25,8 @@ from exporter.history.happenings import (
     Vanished,
 )
 from exporter.history.pods import compare_pods
+from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.crawljob.states import RUNNING, UNKNOWN_STATE
 
 _PAUSED_AT: Final = "spec.pausedAt"
 _CLOCK_SKEW: Final = 60.0
@@ -37,7 +37,7 @@ _CLOCK_SKEW: Final = 60.0
 class Difference:
     """What one status added to what was known of its crawl."""
 
-    happenings: list[Happening] = field(default_factory=list)
+    events: list[CrawlEvent] = field(default_factory=list)
     exec_seconds: float = 0.0
     pages: int = 0
     size: int = 0
@@ -46,74 +46,74 @@ class Difference:
     """The crawl ended, or more became known of its end."""
 
 
-def compare(facts: Facts, job: CrawlJob, now: float, *, gone: bool = False) -> Difference:
-    """Bring the facts up to this status (the last one when ``gone``); what happened on the way."""
+def compare(baseline: Baseline, job: CrawlJob, now: float, *, deleted: bool = False) -> Difference:
+    """Bring the baseline up to this status (the last one when ``deleted``); the difference."""
     difference = Difference()
-    happenings = difference.happenings
-    first_seen = not facts.state
-    fell = _grow(facts, job, difference)
-    _note_signs(facts, job)
-    endings.note_stop_reason(facts, job)
-    if facts.ending is None:
-        _compare_state(facts, job, now, happenings, fell=fell, first_seen=first_seen)
-        _compare_wishes(facts, job, now, happenings, first_seen=first_seen)
+    events = difference.events
+    first_seen = not baseline.state
+    regressed = _raise_high_water_marks(baseline, job, difference)
+    _note_last_seen_alive(baseline, job)
+    endings.note_stop_reason(baseline, job)
+    if baseline.ending is None:
+        _compare_state(baseline, job, now, events, regressed=regressed, first_seen=first_seen)
+        _compare_spec(baseline, job, now, events, first_seen=first_seen)
     if job.status.pod_status:
-        compare_pods(facts, job, now, happenings)
-    _compare_ending(facts, job, now, difference)
-    if gone:
-        last = vanish(facts, now)
-        happenings += last.happenings
+        compare_pods(baseline, job, now, events)
+    _compare_ending(baseline, job, now, difference)
+    if deleted:
+        last = vanish(baseline, now)
+        events += last.events
         difference.ending_changed |= last.ending_changed
     return difference
 
 
-def vanish(facts: Facts, now: float) -> Difference:
+def vanish(baseline: Baseline, now: float) -> Difference:
     """The object is not there any more; unless its end was told, nobody will ever tell it."""
     difference = Difference()
-    facts.gone = True
-    if facts.ending is None:
-        facts.ending = ending = endings.vanished_ending(facts, now)
-        _cut_pause(facts, ending.finished)
-        difference.happenings.append(Vanished(ending.finished, ending.stop_reason))
+    baseline.deleted = True
+    if baseline.ending is None:
+        baseline.ending = ending = endings.vanished_ending(baseline, now)
+        _cut_pause(baseline, ending.finished)
+        difference.events.append(Vanished(ending.finished, ending.stop_reason))
         difference.ending_changed = True
     return difference
 
 
-def _grow(facts: Facts, job: CrawlJob, difference: Difference) -> bool:
-    """Take in figures that only grow; whether one fell, as in a status that steps back."""
+def _raise_high_water_marks(baseline: Baseline, job: CrawlJob, difference: Difference) -> bool:
+    """Take in figures that only grow; whether one regressed, as in a status that steps back."""
     status = job.status
-    fell = False
+    regressed = False
     seconds = status.crawl_exec_time
-    if seconds is not None and seconds != facts.exec_seconds:
-        if seconds > facts.exec_seconds:
-            difference.exec_seconds = seconds - facts.exec_seconds
-            facts.exec_seconds = seconds
+    if seconds is not None and seconds != baseline.exec_seconds:
+        if seconds > baseline.exec_seconds:
+            difference.exec_seconds = seconds - baseline.exec_seconds
+            baseline.exec_seconds = seconds
         else:
-            fell = True
+            regressed = True
     pages = status.pages_done
-    if pages is not None and pages != facts.pages:
-        if pages > facts.pages:
-            difference.pages = pages - facts.pages
-            facts.pages = pages
+    if pages is not None and pages != baseline.pages:
+        if pages > baseline.pages:
+            difference.pages = pages - baseline.pages
+            baseline.pages = pages
         else:
-            fell = True
+            regressed = True
     size = status.size
-    if size is not None and size != facts.size:
-        if size > facts.size:
-            difference.size = size - facts.size
-            facts.size = size
+    if size is not None and size != baseline.size:
+        if size > baseline.size:
+            difference.size = size - baseline.size
+            baseline.size = size
         else:
-            fell = True
+            regressed = True
     updated = status.last_updated_time
-    if updated is not None and updated != facts.last_updated:
-        if updated > facts.last_updated:
-            facts.last_updated = updated
+    if updated is not None and updated != baseline.last_updated:
+        if updated > baseline.last_updated:
+            baseline.last_updated = updated
         else:
-            fell = True
-    return fell
+            regressed = True
+    return regressed
 
 
-def _note_signs(facts: Facts, job: CrawlJob) -> None:
+def _note_last_seen_alive(baseline: Baseline, job: CrawlJob) -> None:
     metadata, status = job.metadata, job.status
     for moment in (
         metadata.creation_timestamp,
@@ -122,84 +122,84 @@ def _note_signs(facts: Facts, job: CrawlJob) -> None:
         job.spec.paused_at,
         metadata.deletion_timestamp,
     ):
-        if moment is not None and moment > facts.last_sign:
-            facts.last_sign = moment
+        if moment is not None and moment > baseline.last_seen_alive:
+            baseline.last_seen_alive = moment
 
 
 def _compare_state(  # noqa: PLR0913 - one comparison, split off for its length alone
-    facts: Facts,
+    baseline: Baseline,
     job: CrawlJob,
     now: float,
-    happenings: list[Happening],
+    events: list[CrawlEvent],
     *,
-    fell: bool,
+    regressed: bool,
     first_seen: bool,
 ) -> None:
     state = derived.state(job)
-    if state in (facts.state, UNKNOWN_STATE):
-        facts.stepping_back = False
+    if state in (baseline.state, UNKNOWN_STATE):
+        baseline.stepping_back = False
         return
-    if state == facts.previous_state and fell and not facts.stepping_back:
-        facts.stepping_back = True  # an older status, unless the next one says the same
+    if state == baseline.previous_state and regressed and not baseline.stepping_back:
+        baseline.stepping_back = True  # an older status, unless the next one says the same
         return
-    facts.stepping_back = False
-    happenings.append(StateEntered(now, state, facts.state))
-    facts.previous_state, facts.state = facts.state, state
-    if state in RUNNING and not facts.started:
-        facts.started = True
+    baseline.stepping_back = False
+    events.append(StateEntered(now, state, baseline.state))
+    baseline.previous_state, baseline.state = baseline.state, state
+    if state in RUNNING and not baseline.started:
+        baseline.started = True
         if not first_seen:
-            happenings.append(_started(facts, job, now))
+            events.append(_started(baseline, job, now))
 
 
-def _started(facts: Facts, job: CrawlJob, now: float) -> Started:
+def _started(baseline: Baseline, job: CrawlJob, now: float) -> Started:
     """Browsertrix sets ``lastUpdatedTime`` at the first run (``increment_pod_exec_time``)."""
     at = job.status.last_updated_time
-    if facts.created is None:
+    if baseline.created is None:
         return Started(now, None)
-    if at is None or not facts.created <= at <= now:
+    if at is None or not baseline.created <= at <= now:
         at = now
-    return Started(at, max(0.0, at - facts.created))
+    return Started(at, max(0.0, at - baseline.created))
 
 
-def _compare_wishes(
-    facts: Facts, job: CrawlJob, now: float, happenings: list[Happening], *, first_seen: bool
+def _compare_spec(
+    baseline: Baseline, job: CrawlJob, now: float, events: list[CrawlEvent], *, first_seen: bool
 ) -> None:
     """What users asked for; the spec, unlike the status, is never written over by older values."""
     spec = job.spec
-    if spec.paused_at != facts.paused_at and not _is_unreadable(job, _PAUSED_AT):
-        _compare_pause(facts, job, now, happenings)
-    if spec.restart_time is not None and spec.restart_time != facts.forced_restart:
-        facts.forced_restart = spec.restart_time
-        happenings.append(RestartDue(spec.restart_time, "", "forced"))
+    if spec.paused_at != baseline.paused_at and not _is_unreadable(job, _PAUSED_AT):
+        _compare_pause(baseline, job, now, events)
+    if spec.restart_time is not None and spec.restart_time != baseline.forced_restart:
+        baseline.forced_restart = spec.restart_time
+        events.append(RestartDue(spec.restart_time, "", "forced"))
     for what, before, after in (
-        ("scale", facts.scale, spec.scale),
-        ("browserWindows", facts.browser_windows, spec.browser_windows),
+        ("scale", baseline.scale, spec.scale),
+        ("browserWindows", baseline.browser_windows, spec.browser_windows),
     ):
         if after is not None and before is not None and after != before and not first_seen:
-            happenings.append(Scaled(now, what, before, after))
+            events.append(Scaled(now, what, before, after))
     if spec.scale is not None:
-        facts.scale = spec.scale
+        baseline.scale = spec.scale
     if spec.browser_windows is not None:
-        facts.browser_windows = spec.browser_windows
+        baseline.browser_windows = spec.browser_windows
     deleted = job.metadata.deletion_timestamp
-    if deleted is not None and facts.cancel_asked is None and not derived.has_ended(job):
-        facts.cancel_asked = deleted
-        happenings.append(Canceled(deleted))
+    if deleted is not None and baseline.cancel_asked is None and not derived.has_ended(job):
+        baseline.cancel_asked = deleted
+        events.append(Canceled(deleted))
 
 
-def _compare_pause(facts: Facts, job: CrawlJob, now: float, happenings: list[Happening]) -> None:
+def _compare_pause(baseline: Baseline, job: CrawlJob, now: float, events: list[CrawlEvent]) -> None:
     paused_at = job.spec.paused_at
-    if facts.paused_at is not None:
+    if baseline.paused_at is not None:
         if paused_at is None:
-            resumed_at = _resumed_at(facts.paused_at, job, now)
-            seconds = resumed_at - facts.paused_at
-            facts.paused_seconds += seconds
-            happenings.append(Resumed(resumed_at, seconds))
+            resumed_at = _resumed_at(baseline.paused_at, job, now)
+            seconds = resumed_at - baseline.paused_at
+            baseline.paused_seconds += seconds
+            events.append(Resumed(resumed_at, seconds))
         else:
-            happenings.append(Resumed(paused_at, None))
+            events.append(Resumed(paused_at, None))
     if paused_at is not None:
-        happenings.append(Paused(paused_at))
-    facts.paused_at = paused_at
+        events.append(Paused(paused_at))
+    baseline.paused_at = paused_at
 
 
 def _resumed_at(paused_at: float, job: CrawlJob, now: float) -> float:
@@ -217,34 +217,34 @@ def _is_unreadable(job: CrawlJob, path: str) -> bool:
     return bool(job.problems) and any(path.startswith(problem.field) for problem in job.problems)
 
 
-def _compare_ending(facts: Facts, job: CrawlJob, now: float, difference: Difference) -> None:
-    told = endings.stated_ending(facts, job, now)
+def _compare_ending(baseline: Baseline, job: CrawlJob, now: float, difference: Difference) -> None:
+    told = endings.stated_ending(baseline, job, now)
     if told is None:
         return
-    if facts.ending is None:
-        _end(facts, told, difference.happenings)
+    if baseline.ending is None:
+        _end(baseline, told, difference.events)
         difference.ending_changed = True
     else:
-        merged = endings.merged(facts.ending, told)
-        if merged != facts.ending:
-            facts.ending = merged
+        merged = endings.merged(baseline.ending, told)
+        if merged != baseline.ending:
+            baseline.ending = merged
             difference.ending_changed = True
 
 
-def _end(facts: Facts, ending: Ending, happenings: list[Happening]) -> None:
-    facts.ending = ending
-    paused = _cut_pause(facts, ending.finished)
+def _end(baseline: Baseline, ending: Ending, events: list[CrawlEvent]) -> None:
+    baseline.ending = ending
+    paused = _cut_pause(baseline, ending.finished)
     if ending.state == "stopped_pause_expired":
-        happenings.append(PauseExpired(ending.finished))
-    lasted = None if facts.created is None else max(0.0, ending.finished - facts.created)
-    happenings.append(Finished(ending.finished, ending.state, ending.stop_reason, lasted, paused))
+        events.append(PauseExpired(ending.finished))
+    lasted = None if baseline.created is None else max(0.0, ending.finished - baseline.created)
+    events.append(Finished(ending.finished, ending.state, ending.stop_reason, lasted, paused))
 
 
-def _cut_pause(facts: Facts, finished: float) -> float | None:
+def _cut_pause(baseline: Baseline, finished: float) -> float | None:
     """End the pause with the crawl; its length in seconds, None where there was none."""
-    if facts.paused_at is None:
+    if baseline.paused_at is None:
         return None
-    seconds = max(0.0, finished - facts.paused_at)
-    facts.paused_seconds += seconds
-    facts.paused_at = None
+    seconds = max(0.0, finished - baseline.paused_at)
+    baseline.paused_seconds += seconds
+    baseline.paused_at = None
     return seconds

@@ -7,9 +7,9 @@ order in which statuses arrive, so that two exporters that saw the same ones say
 
 from typing import Final
 
-from exporter.crawljob import CrawlJob, derived
-from exporter.crawljob.states import ENDED, UNKNOWN_STATE
-from exporter.history.facts import Ending, Facts
+from exporter.history.baseline import Baseline, Ending
+from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.crawljob.states import ENDED, UNKNOWN_STATE
 
 _WEAKEST_FIRST: Final = (
     "",
@@ -40,34 +40,34 @@ def stronger(one: str, other: str) -> str:
     return max(one, other, key=lambda word: (_STRENGTH.get(word, _UNKNOWN_WORD), word))
 
 
-def note_stop_reason(facts: Facts, job: CrawlJob) -> None:
+def note_stop_reason(baseline: Baseline, job: CrawlJob) -> None:
     """Remember the strongest stop reason, but a pause's only for as long as the pause lasts."""
-    if job.spec.paused_at is None and derived.is_paused_state(facts.stop_reason):
-        facts.stop_reason = ""
+    if job.spec.paused_at is None and derived.is_paused_state(baseline.stop_reason):
+        baseline.stop_reason = ""
     word = _standing_reason(job)
-    if word != facts.stop_reason:
-        facts.stop_reason = stronger(facts.stop_reason, word)
+    if word != baseline.stop_reason:
+        baseline.stop_reason = stronger(baseline.stop_reason, word)
 
 
-def stated_ending(facts: Facts, job: CrawlJob, now: float) -> Ending | None:
+def stated_ending(baseline: Baseline, job: CrawlJob, now: float) -> Ending | None:
     """The end as the status tells it, with the stop reason that stands; None while it lives."""
     if not derived.has_ended(job):
         return None
     state = derived.state(job)
-    reason = stronger(facts.stop_reason, _standing_reason(job))
+    reason = stronger(baseline.stop_reason, _standing_reason(job))
     if state in _STRENGTH:  # Browsertrix takes the state from the stop reason, so it knew better
         reason = state
     finished = job.status.finished
     return Ending(
         state,
         reason,
-        _last_moment(facts, now) if finished is None else finished,
+        _last_seen_alive(baseline, now) if finished is None else finished,
         stated=True,
         timed=finished is not None,
     )
 
 
-def vanished_ending(facts: Facts, now: float) -> Ending:
+def vanished_ending(baseline: Baseline, now: float) -> Ending:
     """The end that no status told: its outcome is unknown, its moment the last sign of life.
 
     So it ends where it went while nobody looked, and where it was deleted unfinished for good (an
@@ -75,7 +75,9 @@ def vanished_ending(facts: Facts, now: float) -> Ending:
     exporter that saw the object's last status names the same moment; the time of noticing would
     differ with each exporter's downtime.
     """
-    return Ending(UNKNOWN_STATE, facts.stop_reason, _last_moment(facts, now), False, timed=False)
+    return Ending(
+        UNKNOWN_STATE, baseline.stop_reason, _last_seen_alive(baseline, now), False, timed=False
+    )
 
 
 def merged(known: Ending, told: Ending) -> Ending:
@@ -101,5 +103,5 @@ def _standing_reason(job: CrawlJob) -> str:
     return "" if job.spec.paused_at is None and derived.is_paused_state(word) else word
 
 
-def _last_moment(facts: Facts, now: float) -> float:
-    return facts.last_sign or now
+def _last_seen_alive(baseline: Baseline, now: float) -> float:
+    return baseline.last_seen_alive or now

@@ -6,22 +6,22 @@ every exit is known by its identity and every level (evicted) by its rise.
 
 from typing import Final
 
-from exporter.crawljob import CrawlJob, PodInfo, derived
-from exporter.history.facts import Facts, PodFacts
-from exporter.history.happenings import (
-    Happening,
+from exporter.history.baseline import Baseline, PodBaseline
+from exporter.history.events import (
+    CrawlEvent,
     OomKilled,
     PodEvicted,
     PodExited,
     RestartDue,
 )
+from exporter.resources.crawljob import CrawlJob, PodInfo, derived
 
 _OOM_EXIT_CODE: Final = 137
 
 
-def compare_pods(facts: Facts, job: CrawlJob, now: float, happenings: list[Happening]) -> None:
-    """Bring the facts of the pods up to this status, and add what happened to ``happenings``."""
-    pods = facts.pods
+def compare_pods(baseline: Baseline, job: CrawlJob, now: float, events: list[CrawlEvent]) -> None:
+    """Bring the baseline of the pods up to this status, and add what happened to ``events``."""
+    pods = baseline.pods
     for name, info in job.status.pod_status.items():
         if _has_news(pods.get(name), info):
             break
@@ -29,18 +29,18 @@ def compare_pods(facts: Facts, job: CrawlJob, now: float, happenings: list[Happe
         return
     for pod in derived.pods(job):
         info = pod.info
-        known = pods.get(pod.name) or PodFacts()
+        known = pods.get(pod.name) or PodBaseline()
         if info.evicted is not None:
-            _compare_eviction(known, pod, now, happenings)
+            _compare_eviction(known, pod, now, events)
         if info.exit_time is not None or info.reason or info.exit_code is not None:
-            _compare_exit(facts, known, pod, now, happenings)
+            _compare_exit(baseline, known, pod, now, events)
         if not derived.has_ended(job):
-            _compare_restart(known, pod, now, happenings)
+            _compare_restart(known, pod, now, events)
         if known.exits or known.evicted or known.restarts:
             pods[pod.name] = known
 
 
-def _has_news(known: PodFacts | None, info: PodInfo) -> bool:
+def _has_news(known: PodBaseline | None, info: PodInfo) -> bool:
     """A quick look: nearly always the pods of a changed crawl have done nothing but work on."""
     if info.evicted or info.new_memory or info.new_cpu:
         return True
@@ -50,23 +50,23 @@ def _has_news(known: PodFacts | None, info: PodInfo) -> bool:
 
 
 def _compare_eviction(
-    known: PodFacts, pod: derived.Pod, now: float, happenings: list[Happening]
+    known: PodBaseline, pod: derived.Pod, now: float, events: list[CrawlEvent]
 ) -> None:
     """Count false to true. One false may be an older status, so only the second ends the level."""
     if pod.info.evicted:
         known.recovering = False
         if not known.evicted:
             known.evicted = True
-            happenings.append(PodEvicted(now, pod.name, pod.role))
+            events.append(PodEvicted(now, pod.name, pod.role))
             if pod.restart_reason == "evicted":
-                happenings.append(RestartDue(now, pod.name, "evicted"))
+                events.append(RestartDue(now, pod.name, "evicted"))
     elif known.evicted:
         known.evicted = not known.recovering
         known.recovering = known.evicted
 
 
 def _compare_exit(
-    facts: Facts, known: PodFacts, pod: derived.Pod, now: float, happenings: list[Happening]
+    baseline: Baseline, known: PodBaseline, pod: derived.Pod, now: float, events: list[CrawlEvent]
 ) -> None:
     """An exit is (pod, exit time), told once.
 
@@ -86,7 +86,7 @@ def _compare_exit(
         if told:
             known.exits.remove(nameless)
         known.remember_exit(info.exit_time)
-        facts.last_sign = max(facts.last_sign, info.exit_time)
+        baseline.last_seen_alive = max(baseline.last_seen_alive, info.exit_time)
         if told:
             return
     at = now if info.exit_time is None else info.exit_time
@@ -94,13 +94,13 @@ def _compare_exit(
     killed = reason == "oom" or info.exit_code == _OOM_EXIT_CODE
     if killed and known.evicted:
         reason = "evicted"
-    happenings.append(PodExited(at, pod.name, pod.role, reason, info.exit_code))
+    events.append(PodExited(at, pod.name, pod.role, reason, info.exit_code))
     if killed and not known.evicted:
-        happenings.append(OomKilled(at, pod.name, pod.role))
+        events.append(OomKilled(at, pod.name, pod.role))
 
 
 def _compare_restart(
-    known: PodFacts, pod: derived.Pod, now: float, happenings: list[Happening]
+    known: PodBaseline, pod: derived.Pod, now: float, events: list[CrawlEvent]
 ) -> None:
     """Told once for each new target; the other reasons are told with the eviction and the wish."""
     reason = pod.restart_reason
@@ -110,4 +110,4 @@ def _compare_restart(
     identity = f"{reason} {target}"
     if identity not in known.restarts:
         known.remember_restart(identity)
-        happenings.append(RestartDue(now, pod.name, reason))
+        events.append(RestartDue(now, pod.name, reason))

@@ -1,4 +1,4 @@
-"""What a ledger file knows, for people: finished crawls and happenings, newest first.
+"""What a ledger file knows, for people: finished crawls and events, newest first.
 
 Reads beside the exporter that writes the file, and disturbs neither.
 """
@@ -7,10 +7,10 @@ import json
 from contextlib import closing
 from pathlib import Path
 
-from exporter.history.records import FinishedCrawl, LoggedHappening
-from exporter.history.store import Store, read_only
+from exporter.history.database import Store, read_only
+from exporter.history.records import FinishedCrawl, LoggedEvent
 
-_HAPPENINGS = "SELECT noticed, at, uid, namespace, oid, crawl, kind, detail FROM happenings"
+_EVENTS = "SELECT noticed, at, uid, namespace, oid, crawl, kind, detail FROM events"
 
 
 def finished_crawls(
@@ -22,7 +22,8 @@ def finished_crawls(
     """
     with closing(read_only(path)) as store:
         rows = store.rows(
-            "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds, gone"
+            "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds,"
+            " deleted_at"
             " FROM finished WHERE finished >= ? AND crawl = coalesce(?, crawl)"
             " ORDER BY finished DESC, uid",
             (since, crawl),
@@ -30,24 +31,22 @@ def finished_crawls(
     return [FinishedCrawl._make(row) for row in rows]
 
 
-def happenings(
-    path: Path, *, since: float = 0.0, crawl: str | None = None
-) -> list[LoggedHappening]:
-    """Happenings noticed at or after ``since`` (seconds since 1970), or the one crawl's.
+def events(path: Path, *, since: float = 0.0, crawl: str | None = None) -> list[LoggedEvent]:
+    """Events noticed at or after ``since`` (seconds since 1970), or the one crawl's.
 
     Raises StoreError where the file cannot be read or is no ledger of this release.
     """
     with closing(read_only(path)) as store:
         rows = store.rows(
-            f"{_HAPPENINGS} WHERE noticed >= ? AND crawl = coalesce(?, crawl) ORDER BY id DESC",
+            f"{_EVENTS} WHERE noticed >= ? AND crawl = coalesce(?, crawl) ORDER BY id DESC",
             (since, crawl),
         )
     return [_logged(*row) for row in rows]
 
 
-def latest_happenings(store: Store, most: int) -> list[LoggedHappening]:
+def latest_events(store: Store, most: int) -> list[LoggedEvent]:
     """At most so many, newest first. Raises StoreError; ValueError where a row makes no sense."""
-    rows = store.rows(f"{_HAPPENINGS} ORDER BY id DESC LIMIT ?", (most,))
+    rows = store.rows(f"{_EVENTS} ORDER BY id DESC LIMIT ?", (most,))
     return [_logged(*row) for row in rows]
 
 
@@ -60,5 +59,5 @@ def _logged(  # noqa: PLR0913, PLR0917 - the columns
     crawl: str,
     kind: str,
     detail: str,
-) -> LoggedHappening:
-    return LoggedHappening(noticed, at, uid, namespace, oid, crawl, kind, json.loads(detail))
+) -> LoggedEvent:
+    return LoggedEvent(noticed, at, uid, namespace, oid, crawl, kind, json.loads(detail))

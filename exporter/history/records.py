@@ -1,4 +1,4 @@
-"""What the ledger says of finished crawls and of happenings, as rows to serve and to show."""
+"""What the ledger says of finished crawls and of events, as rows to serve and to show."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,13 +21,13 @@ class FinishedCrawl(NamedTuple):
     """``status.finished``; the deletion or the last sign of life where there was none."""
     paused_seconds: float
     """Over all its pauses."""
-    gone: float | None
-    """When its object was found gone; None while it is there."""
+    deleted_at: float | None
+    """When its object was found deleted_at; None while it is there."""
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedHappening:
-    """A happening as it was kept."""
+class LoggedEvent:
+    """An event as it was kept."""
 
     noticed: float
     at: float

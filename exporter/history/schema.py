@@ -9,8 +9,8 @@ from typing import Final
 APPLICATION_ID: Final = 0x42545845
 """``BTXE``."""
 
-MEMORY_TABLES: Final = ("totals", "histograms", "facts", "finished", "positions")
-"""What is read at the start; the log of happenings may be far larger, and waits to be asked for."""
+MEMORY_TABLES: Final = ("totals", "histograms", "baselines", "finished", "resource_versions")
+"""What is read at the start; the log of events may be far larger, and waits to be asked for."""
 
 MIGRATIONS: Final[tuple[str, ...]] = (
     """
@@ -19,13 +19,13 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (family, labels)) WITHOUT ROWID;
     CREATE TABLE histograms (family TEXT, labels TEXT, counts TEXT NOT NULL, sum REAL NOT NULL,
         PRIMARY KEY (family, labels)) WITHOUT ROWID;
-    CREATE TABLE facts (uid TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE baselines (uid TEXT PRIMARY KEY, baseline TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE finished (uid TEXT PRIMARY KEY, namespace TEXT NOT NULL, oid TEXT NOT NULL,
         crawl TEXT NOT NULL, state TEXT NOT NULL, stop_reason TEXT NOT NULL,
-        finished REAL NOT NULL, paused_seconds REAL NOT NULL, gone REAL) WITHOUT ROWID;
-    CREATE TABLE happenings (id INTEGER PRIMARY KEY, noticed REAL NOT NULL, at REAL NOT NULL,
+        finished REAL NOT NULL, paused_seconds REAL NOT NULL, deleted_at REAL) WITHOUT ROWID;
+    CREATE TABLE events (id INTEGER PRIMARY KEY, noticed REAL NOT NULL, at REAL NOT NULL,
         uid TEXT NOT NULL, namespace TEXT NOT NULL, oid TEXT NOT NULL, crawl TEXT NOT NULL,
         kind TEXT NOT NULL, detail TEXT NOT NULL);
-    CREATE TABLE positions (scope TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE resource_versions (scope TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
     """,
 )

@@ -1,4 +1,4 @@
-"""Counters and histograms of what happened: plain numbers, fed by happenings only.
+"""Counters and histograms of what happened: plain numbers, fed by events only.
 
 They only ever grow, also through restarts (the ledger keeps them). What a namespace can count is
 there at 0 as soon as it is seen, for a counter that is born at 1 has never increased.
@@ -10,18 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.crawljob.states import (
-    KNOWN_EXIT_REASONS,
-    KNOWN_RESTART_REASONS,
-    KNOWN_STATES,
-    KNOWN_STOP_REASONS,
-    PAUSED,
-)
+from exporter.history.baseline import Baseline
 from exporter.history.comparison import Difference
-from exporter.history.facts import Facts
-from exporter.history.happenings import (
+from exporter.history.events import (
+    CrawlEvent,
     Finished,
-    Happening,
     OomKilled,
     Paused,
     PodEvicted,
@@ -31,6 +24,13 @@ from exporter.history.happenings import (
     Started,
     StateEntered,
     Vanished,
+)
+from exporter.resources.crawljob.states import (
+    KNOWN_EXIT_REASONS,
+    KNOWN_RESTART_REASONS,
+    KNOWN_STATES,
+    KNOWN_STOP_REASONS,
+    PAUSED,
 )
 
 FINISHED: Final = "browsertrix_crawls_finished_total"
@@ -123,11 +123,11 @@ class Tallies:
                 rest = () if outcome is None else (outcome,)
                 self._histogram((family, (namespace, *rest)))
 
-    def add(self, facts: Facts, difference: Difference) -> None:
+    def add(self, baseline: Baseline, difference: Difference) -> None:
         """Count what happened to one crawl, and what it consumed."""
-        if facts.namespace not in self._namespaces:
-            self.see_namespace(facts.namespace)
-        who = (facts.namespace, facts.oid, facts.role)
+        if baseline.namespace not in self._namespaces:
+            self.see_namespace(baseline.namespace)
+        who = (baseline.namespace, baseline.oid, baseline.role)
         for family, amount in (
             (EXEC_SECONDS, difference.exec_seconds),
             (PAGES, difference.pages),
@@ -135,13 +135,13 @@ class Tallies:
         ):
             if amount:
                 self._count((family, who), amount)
-        for happening in difference.happenings:
-            self._count_one(facts.namespace, happening)
-            self._observe_lengths(facts.namespace, happening)
+        for event in difference.events:
+            self._count_one(baseline.namespace, event)
+            self._observe_lengths(baseline.namespace, event)
 
-    def _count_one(self, namespace: str, happening: Happening) -> None:
+    def _count_one(self, namespace: str, event: CrawlEvent) -> None:
         """Count one; what is missing here is in the log only, or counted by its state."""
-        match happening:
+        match event:
             case StateEntered(_, state, _):
                 self._count((STATES_ENTERED, (namespace, _word(state))))
             case PodExited(_, _, role, reason, _):
@@ -163,8 +163,8 @@ class Tallies:
             case Vanished():
                 self._count((VANISHED, (namespace,)))
 
-    def _observe_lengths(self, namespace: str, happening: Happening) -> None:
-        match happening:
+    def _observe_lengths(self, namespace: str, event: CrawlEvent) -> None:
+        match event:
             case Started(_, waited):
                 self._observe(waited, WAIT, namespace)
             case Resumed(_, paused):

@@ -2,17 +2,17 @@
 
 from exporter.metrics.catalog import CATALOG, catalog
 from exporter.metrics.exposition import Exposition, Format
-from exporter.metrics.own import OwnMetrics
-from exporter.metrics.past import Past
+from exporter.metrics.history_collector import HistoryCollector
 from exporter.metrics.selection import selected
+from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.series import SeriesStore
 
 __all__ = [
     "CATALOG",
     "Exposition",
     "Format",
-    "OwnMetrics",
-    "Past",
+    "HistoryCollector",
+    "SelfMetrics",
     "SeriesStore",
     "catalog",
     "selected",

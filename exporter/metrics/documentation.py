@@ -77,7 +77,7 @@ _NOTES: Final = {
     Group.POD: "Labels: `namespace`, `oid`, `crawl`, `pod`; and those of the table.\n\n"
     "Browsertrix never forgets a pod of a crawl. Of one that no longer exists (after a scale-down, "
     "a pause, the end) only `browsertrix_pod_info` and its exit are served.",
-    Group.HISTORY: "Labels: `namespace`; and those of the table. Each happening is counted once, "
+    Group.HISTORY: "Labels: `namespace`; and those of the table. Each event is counted once, "
     "however often it is seen, and counters go on through restarts (with `--history.path`). They "
     "are there at 0 as soon as a namespace is, so `increase` and `rate` miss nothing.",
     Group.EXPORTER: "`scope` is the namespace watched, or `*` where all are.",

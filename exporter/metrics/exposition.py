@@ -14,7 +14,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from exporter.metrics.catalog import CrawlFamily, Family, FleetFamily, Group
-from exporter.metrics.past import Past
+from exporter.metrics.history_collector import HistoryCollector
 from exporter.metrics.rendering import line, number
 from exporter.metrics.selection import is_named
 from exporter.metrics.series import SeriesStore, Snapshot
@@ -58,35 +58,39 @@ class Exposition:
     """What is served: the families chosen, of the store's CrawlJobs and of the exporter itself."""
 
     def __init__(
-        self, families: Iterable[Family], store: SeriesStore, past: Past, own: CollectorRegistry
+        self,
+        families: Iterable[Family],
+        store: SeriesStore,
+        history: HistoryCollector,
+        self_metrics: CollectorRegistry,
     ) -> None:
-        """``own`` collects what the exporter says of itself."""
+        """``self_metrics`` collects what the exporter says of itself."""
         self._families = tuple(families)
         self._store = store
-        self._past = past
-        self._own = own
+        self._history = history
+        self._self_metrics = self_metrics
         self._headers = {
             (family.name, form): _text([family.metric()], form)
             for family in self._families
             for form in Format
         }
-        self._own_families = {
+        self._self_families = {
             family.base: family for family in self._families if family.group is Group.EXPORTER
         }
 
     def chunks(self, form: Format, names: frozenset[str] | None, now: float) -> Iterator[bytes]:
-        """Return the exposition of this moment, piece by piece; none is empty.
+        """Return the exposition of this moment, fragment by fragment; none is empty.
 
         ``names`` selects families or samples, None is all of them; ``now`` is in seconds since
         1970. What can fail fails here, before the first chunk.
         """
-        own = self._text_of_own(form, names)
-        past = self._past.lines(
+        self_metrics = self._self_metrics_text(form, names)
+        history = self._history.lines(
             family
             for family in self._families
             if family.group is Group.HISTORY and is_named(family, names)
         )
-        return self._chunks(form, names, now, self._store.snapshot(), past, own)
+        return self._chunks(form, names, now, self._store.snapshot(), history, self_metrics)
 
     def _chunks(  # noqa: PLR0913, PLR0917 - the parts of one moment
         self,
@@ -94,8 +98,8 @@ class Exposition:
         names: frozenset[str] | None,
         now: float,
         snapshot: Snapshot,
-        past: Mapping[str, tuple[bytes, ...]],
-        own: bytes,
+        history: Mapping[str, tuple[bytes, ...]],
+        self_metrics: bytes,
     ) -> Iterator[bytes]:
         for family in self._families:
             if isinstance(family, FleetFamily) and is_named(family, names):
@@ -111,19 +115,19 @@ class Exposition:
                 continue
             yield self._headers[family.name, form]
             yield from _joined(_timed(column, snapshot.since[place], now) if ticks else column)
-        for name, remembered in past.items():
+        for name, remembered in history.items():
             yield self._headers[name, form]
             yield from _joined(remembered)
-        if own:
-            yield own
+        if self_metrics:
+            yield self_metrics
         if form is Format.OPENMETRICS:
             yield _EOF
 
-    def _text_of_own(self, form: Format, names: frozenset[str] | None) -> bytes:
+    def _self_metrics_text(self, form: Format, names: frozenset[str] | None) -> bytes:
         """Render the exporter's own families: few samples, of types that need more than a join."""
         metrics = []
-        for metric in self._own.collect():
-            family = self._own_families.get(metric.name)
+        for metric in self._self_metrics.collect():
+            family = self._self_families.get(metric.name)
             if family is not None and is_named(family, names):
                 served = family.metric()  # what the catalog does not name is not served
                 served.samples = [s for s in metric.samples if s.name in family.sample_names]
@@ -134,13 +138,13 @@ class Exposition:
 def _timed(column: Iterable[bytes], since: Iterable[float | None], now: float) -> tuple[bytes, ...]:
     """Write the values that depend on the clock: the seconds since, but never less than 0."""
     return tuple(
-        piece if moment is None else piece + number(max(0.0, now - moment))
-        for piece, moment in zip(column, since, strict=True)
+        fragment if moment is None else fragment + number(max(0.0, now - moment))
+        for fragment, moment in zip(column, since, strict=True)
     )
 
 
 def _joined(column: tuple[bytes, ...]) -> Iterator[bytes]:
-    """Join a family's pieces into chunks of about the size wanted, judged by a first few."""
+    """Join a family's fragments into chunks of about the size wanted, judged by a first few."""
     sample = column[:64]
     average = sum(map(len, sample)) / (len(sample) or 1)
     rows = max(64, int(_CHUNK / (average or 1)))

@@ -1,7 +1,7 @@
 """From a CrawlJob to ready lines of exposition, once per change.
 
 A scrape joins what is made here and does nothing else, so this is where the time goes: a CrawlJob
-with four pods has about ninety samples. Most changes move a third of them; the pieces that would
+with four pods has about ninety samples. Most changes move a third of them; the fragments that would
 say the same again are kept. The sample lines of the text format and of OpenMetrics are the same,
 only headers differ, and both equal prometheus_client's own, byte for byte.
 """
@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.crawljob import CrawlJob, derived
 from exporter.labels import CRAWL_LABELS, POD_LABELS
 from exporter.metrics.catalog.family import (
     CrawlFamily,
     Family,
     PodFamily,
 )
+from exporter.resources.crawljob import CrawlJob, derived
 
 
 def number(value: float) -> bytes:
@@ -79,7 +79,7 @@ def _word(word: str | int | None) -> str:
 
 
 @dataclass(slots=True)
-class _Known:
+class _LabelSet:
     """Whose sample it is, as labels."""
 
     labels: bytes
@@ -90,27 +90,27 @@ class _Known:
 
 
 @dataclass(slots=True)
-class _Owners:
+class _JobLabels:
     """The crawl and its pods: whose samples a CrawlJob's are."""
 
     who: tuple[Any, ...]
     """What the labels were made of: as long as it is the same, so are they."""
-    crawl: _Known
-    pods: list[_Known]
-    existing: list[_Known]
+    crawl: _LabelSet
+    pods: list[_LabelSet]
+    existing: list[_LabelSet]
 
 
 @dataclass(slots=True)
 class Rendered:
     """One CrawlJob as it is served, and what it was made from."""
 
-    pieces: tuple[bytes, ...]
-    """Lines, a piece for each crawl family, then for each pod family."""
+    fragments: tuple[bytes, ...]
+    """Lines, a fragment for each crawl family, then for each pod family."""
     since: tuple[float | None, ...]
     """From when each family that depends on the clock counts; None where the clock stands still."""
-    owners: _Owners
-    readings: list[Any]
-    """What each piece says."""
+    labels: _JobLabels
+    samples: list[Any]
+    """What each fragment says."""
 
 
 class Renderer:
@@ -121,20 +121,20 @@ class Renderer:
         crawl = tuple(f for f in chosen if isinstance(f, CrawlFamily))
         pod = tuple(f for f in chosen if isinstance(f, PodFamily))
         self.families: tuple[CrawlFamily | PodFamily, ...] = (*crawl, *pod)
-        """Whose pieces there are, in this order."""
+        """Whose fragments there are, in this order."""
         self._crawl_readers = [_reader(f) for f in crawl]
         self._crawl_writers = [_writer(f) for f in crawl]
         self._pod_readers = [
-            (read, of_gone, [f.place for f in group])
-            for (read, of_gone), group in groupby(pod, lambda f: (f.read, f.of_gone_pods))
+            (read, of_deleted, [f.place for f in group])
+            for (read, of_deleted), group in groupby(pod, lambda f: (f.read, f.of_deleted_pods))
         ]
-        self._pod_writers = [(_pod_writer(f), f.of_gone_pods) for f in pod]
+        self._pod_writers = [(_pod_writer(f), f.of_deleted_pods) for f in pod]
         self._clocks = [f.since for f in crawl if f.since]
         self.clocks = len(self._clocks)
         """How many families depend on the clock."""
 
     def render(self, job: CrawlJob, before: Rendered | None = None) -> Rendered:
-        """Render all samples of a CrawlJob, keeping the pieces that are as they were ``before``.
+        """Render all samples of a CrawlJob, keeping the fragments that are as they were ``before``.
 
         Of a sample that depends on the clock only the part before the value is there.
         """
@@ -142,52 +142,56 @@ class Renderer:
         existing = [pod for pod in pods if pod.exists]
         of_crawl: list[Any] = [read(job) for read in self._crawl_readers]
         of_pods: list[Any] = []
-        for read, of_gone, places in self._pod_readers:
-            columns = list(zip(*map(read, pods if of_gone else existing), strict=True))
+        for read, of_deleted, places in self._pod_readers:
+            columns = list(zip(*map(read, pods if of_deleted else existing), strict=True))
             of_pods += [columns[place] for place in places] if columns else [()] * len(places)
-        readings = of_crawl + of_pods
+        samples = of_crawl + of_pods
         who = (
             job.metadata.namespace,
             derived.org_id(job),
             derived.crawl_id(job),
             [(pod.name, pod.exists) for pod in pods],
         )
-        if before is None or before.owners.who != who:
-            owners = _owners(who)
-            pieces = [
-                write(owners.crawl, says)
+        if before is None or before.labels.who != who:
+            labels = _job_labels(who)
+            fragments = [
+                write(labels.crawl, says)
                 for write, says in zip(self._crawl_writers, of_crawl, strict=True)
             ]
-            pieces += [
-                write(owners.pods if gone else owners.existing, says)
+            fragments += [
+                write(labels.pods if gone else labels.existing, says)
                 for (write, gone), says in zip(self._pod_writers, of_pods, strict=True)
             ]
         else:
-            owners = before.owners
-            past = zip(readings, before.readings, before.pieces, strict=True)
-            pieces = [
-                piece if says == said else write(owners.crawl, says)
-                for write, (says, said, piece) in zip(self._crawl_writers, past, strict=False)
+            labels = before.labels
+            past = zip(samples, before.samples, before.fragments, strict=True)
+            fragments = [
+                fragment if says == said else write(labels.crawl, says)
+                for write, (says, said, fragment) in zip(self._crawl_writers, past, strict=False)
             ]
-            pieces += [
-                piece if says == said else write(owners.pods if gone else owners.existing, says)
-                for (write, gone), (says, said, piece) in zip(self._pod_writers, past, strict=False)
+            fragments += [
+                fragment if says == said else write(labels.pods if gone else labels.existing, says)
+                for (write, gone), (says, said, fragment) in zip(
+                    self._pod_writers, past, strict=False
+                )
             ]
         since = tuple([clock(job) for clock in self._clocks])
-        return Rendered(tuple(pieces), since, owners, readings)
+        return Rendered(tuple(fragments), since, labels, samples)
 
 
-def _owners(who: tuple[Any, ...]) -> _Owners:
+def _job_labels(who: tuple[Any, ...]) -> _JobLabels:
     namespace, oid, crawl, pods = who
     first = f'crawl="{escaped(crawl)}"'
     rest = f'namespace="{escaped(namespace)}",oid="{escaped(oid)}"'
-    known, existing = [], []
+    label_set, existing = [], []
     for name, exists in pods:
         pod = f'{rest},pod="{escaped(name)}"'
-        known.append(_Known(f"{{{first},{pod}}} ".encode(), first, pod))
+        label_set.append(_LabelSet(f"{{{first},{pod}}} ".encode(), first, pod))
         if exists:
-            existing.append(known[-1])
-    return _Owners(who, _Known(f"{{{first},{rest}}} ".encode(), first, rest), known, existing)
+            existing.append(label_set[-1])
+    return _JobLabels(
+        who, _LabelSet(f"{{{first},{rest}}} ".encode(), first, rest), label_set, existing
+    )
 
 
 def _reader(family: CrawlFamily) -> Callable[[CrawlJob], Any]:
@@ -201,53 +205,53 @@ _TICKING: Final = "ticking"
 """Read where the value depends on the clock."""
 
 
-def _writer(family: CrawlFamily) -> Callable[[_Known, Any], bytes]:
-    """Make what writes a crawl's line from a reading."""
+def _writer(family: CrawlFamily) -> Callable[[_LabelSet, Any], bytes]:
+    """Make what writes a crawl's line from a sample."""
     name = family.name.encode()
     if family.labels != CRAWL_LABELS:
         write = _labelled(family)
-        return lambda known, reading: b"" if reading is None else write(known, reading)
+        return lambda label_set, sample: b"" if sample is None else write(label_set, sample)
     if family.since is not None:
-        return lambda known, reading: (
+        return lambda label_set, sample: (
             b""
-            if reading is None
-            else name + known.labels
-            if reading is _TICKING
-            else name + known.labels + number(reading)
+            if sample is None
+            else name + label_set.labels
+            if sample is _TICKING
+            else name + label_set.labels + number(sample)
         )
-    return lambda known, reading: (
-        b"" if reading is None else name + known.labels + (_NUMBERS[reading])
+    return lambda label_set, sample: (
+        b"" if sample is None else name + label_set.labels + (_NUMBERS[sample])
     )
 
 
-def _pod_writer(family: PodFamily) -> Callable[[Sequence[_Known], Sequence[Any]], bytes]:
-    """Make what writes the lines of all pods from their readings; most of the time goes here."""
+def _pod_writer(family: PodFamily) -> Callable[[Sequence[_LabelSet], Sequence[Any]], bytes]:
+    """Make what writes the lines of all pods from their samples; most of the time goes here."""
     name = family.name.encode()
     if family.labels != POD_LABELS:
         write = _labelled(family)
-        return lambda owners, readings: b"".join(
+        return lambda labels, samples: b"".join(
             [
-                write(known, reading)
-                for known, reading in zip(owners, readings, strict=True)
-                if reading is not None
+                write(label_set, sample)
+                for label_set, sample in zip(labels, samples, strict=True)
+                if sample is not None
             ]
         )
 
-    def plain(owners: Sequence[_Known], readings: Sequence[Any]) -> bytes:
-        if readings.count(None) == len(readings):  # so of every third family
+    def plain(labels: Sequence[_LabelSet], samples: Sequence[Any]) -> bytes:
+        if samples.count(None) == len(samples):  # so of every third family
             return b""
         parts = []
-        for known, value in zip(owners, readings):  # noqa: B905 - a check costs a tenth of it
+        for label_set, value in zip(labels, samples):  # noqa: B905 - a check costs a tenth of it
             if value is not None:
                 parts.append(name)
-                parts.append(known.labels)
+                parts.append(label_set.labels)
                 parts.append(_NUMBERS[value])
         return b"".join(parts)
 
     return plain
 
 
-def _labelled(family: CrawlFamily | PodFamily) -> Callable[[_Known, Any], bytes]:
+def _labelled(family: CrawlFamily | PodFamily) -> Callable[[_LabelSet, Any], bytes]:
     """Make what writes a line with labels of the family's own, which are in sorted order."""
     identity = CRAWL_LABELS if isinstance(family, CrawlFamily) else POD_LABELS
     own = family.labels[len(identity) :]
@@ -256,10 +260,10 @@ def _labelled(family: CrawlFamily | PodFamily) -> Callable[[_Known, Any], bytes]
     own_labels = _OwnLabels(own)
     name = family.name
 
-    def write(known: _Known, reading: Any) -> bytes:
-        before, between, after = own_labels[reading[1:]]
-        labels = f"{name}{{{before}{known.crawl}{between}{known.rest}{after}}} "
-        return labels.encode() + number(reading[0])
+    def write(label_set: _LabelSet, sample: Any) -> bytes:
+        before, between, after = own_labels[sample[1:]]
+        labels = f"{name}{{{before}{label_set.crawl}{between}{label_set.rest}{after}}} "
+        return labels.encode() + number(sample[0])
 
     return write
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.cluster.changes import Change
-from exporter.crawljob import derived
 from exporter.metrics.catalog import CrawlFamily, Family, Fleet, PodFamily
 from exporter.metrics.rendering import Rendered, Renderer
 from exporter.metrics.table import Table, together
+from exporter.resources.crawljob import derived
 
 _Key = tuple[str, str]
 """Namespace and name."""
@@ -72,7 +72,7 @@ class Snapshot:
 
 
 class SeriesStore:
-    """A sink of changes, and where the exposition takes its snapshots from."""
+    """A handler of changes, and where the exposition takes its snapshots from."""
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._renderer = Renderer(families)
@@ -82,14 +82,14 @@ class SeriesStore:
         """Of each scope, so that it can be served, or not, as a whole."""
         self._synced: set[str] = set()
 
-    def change(self, change: Change) -> None:
+    def on_change(self, change: Change) -> None:
         """Render one CrawlJob anew, or forget it."""
         job = change.before if change.after is None else change.after
         if job is None:
             return
         key = (job.metadata.namespace, job.metadata.name)
         before = self._held.get(key)
-        if change.gone:
+        if change.deleted:
             if before is not None:
                 self._forget(key, before)
             return
@@ -115,12 +115,12 @@ class SeriesStore:
                 self._conceal(before)
             self._show(entry)
 
-    def synced(self, scope: str, resource_version: str) -> None:  # noqa: ARG002 - the protocol's
+    def on_synced(self, scope: str, resource_version: str) -> None:  # noqa: ARG002 - the protocol's
         """Serve the scope's content from now on."""
         self._synced.add(scope)
         self._counts.setdefault(scope, _Counts(scope))
 
-    def reached(self, scope: str, resource_version: str) -> None:
+    def on_bookmark(self, scope: str, resource_version: str) -> None:
         """Nothing to do: what is served are contents, not positions."""
 
     def snapshot(self) -> Snapshot:

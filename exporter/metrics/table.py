@@ -1,8 +1,8 @@
-"""The pieces of many CrawlJobs, family by family, as a scrape wants them.
+"""The fragments of many CrawlJobs, family by family, as a scrape wants them.
 
-A CrawlJob is rendered as a row, and all of a family's pieces stand together in the exposition.
-Turning rows into columns at each scrape would take a sixth of its time; putting each piece into its
-column when it changes takes three microseconds of the change.
+A CrawlJob is rendered as a row, and all of a family's fragments stand together in the exposition.
+Turning rows into columns at each scrape would take a sixth of its time; putting each fragment into
+its column when it changes takes three microseconds of the change.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,8 +36,8 @@ class Table:
         """Give it a row."""
         row.row = len(self._rows)
         self._rows.append(row)
-        for column, piece in zip(self.columns, row.rendered.pieces, strict=True):
-            column.append(piece)
+        for column, fragment in zip(self.columns, row.rendered.fragments, strict=True):
+            column.append(fragment)
         for moments, moment in zip(self.since, row.rendered.since, strict=True):
             moments.append(moment)
 
@@ -46,7 +46,7 @@ class Table:
         number = _number(before)
         before.row, after.row = None, number
         self._rows[number] = after
-        past = zip(self.columns, before.rendered.pieces, after.rendered.pieces, strict=True)
+        past = zip(self.columns, before.rendered.fragments, after.rendered.fragments, strict=True)
         for column, old, new in past:
             if old is not new:
                 column[number] = new

@@ -2,7 +2,7 @@
 
 ``Cluster`` keeps CrawlJobs with their versions and history, ``ApiServer`` serves them as the
 Kubernetes API does and fails as a test orders, ``Browsertrix`` lets crawls live on a cluster and
-keeps account of what happened to them.
+keeps ground_truth of what happened to them.
 """
 
 from exporter.simulator.apiserver import ApiServer

@@ -1,8 +1,8 @@
 """A Browsertrix whose crawls live on a cluster.
 
-Seeded: the same seed gives the same crawls, the same lives and the same account, however time is
+Seeded: the same seed gives the same crawls, lives and ground truth, however time is
 cut into steps. A life's durations are simulated seconds, which pass ``speed`` times as fast as
-real ones; the moments written are real, so that an observer's clock agrees with them.
+real ones; the moments written are real, so that a recorder's clock agrees with them.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from exporter.simulator.account import Account
 from exporter.simulator.cluster import Cluster
-from exporter.simulator.crawl import Crawl, World
-from exporter.simulator.lives import KINDS, Kind
+from exporter.simulator.crawl import Crawl, Installation
+from exporter.simulator.ground_truth import GroundTruth
 from exporter.simulator.manifest import Traits, random_uuid, seeded
+from exporter.simulator.scenarios import SCENARIOS, Scenario
 from exporter.simulator.stages import Life
 
 _DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
@@ -47,13 +47,13 @@ class Browsertrix:
         organisations: int = 3,
         sync_every: float = 10.0,
     ) -> None:
-        self.account = Account()
+        self.ground_truth = GroundTruth()
         self.crawls = crawls
         self.live: dict[str, Crawl] = {}
         """By uid."""
-        self._world = World(
+        self._installation = Installation(
             cluster,
-            self.account,
+            self.ground_truth,
             speed,
             _DEFAULT_PAUSE_LIMIT / speed if pause_limit is None else pause_limit,
             resize,
@@ -75,22 +75,24 @@ class Browsertrix:
     @property
     def pause_limit(self) -> float:
         """Real seconds after which a paused crawl is stopped."""
-        return self._world.pause_limit
+        return self._installation.pause_limit
 
     @property
     def next_due(self) -> float | None:
         """When (real seconds since 1970) something happens next; None when nothing will."""
         return self._agenda[0][0] if self._agenda else None
 
-    def start(self, kind: str | Kind, **overrides: Any) -> Crawl:
+    def start(self, kind: str | Scenario, **overrides: Any) -> Crawl:
         """Start a life of this kind now; overrides are fields of ``Traits``.
 
         Raises ValueError for a name that no kind has.
         """
         if isinstance(kind, str):
-            if kind not in KINDS:
-                raise ValueError(f"no kind of life is called {kind}; there are: {', '.join(KINDS)}")
-            kind = KINDS[kind]
+            if kind not in SCENARIOS:
+                raise ValueError(
+                    f"no kind of life is called {kind}; there are: {', '.join(SCENARIOS)}"
+                )
+            kind = SCENARIOS[kind]
         self._now = max(self._now, self._clock())
         return self._start(kind, overrides)
 
@@ -126,10 +128,10 @@ class Browsertrix:
         self._expected -= 1
         if len(self.live) < self.crawls:
             rng = seeded(self._seed, "kind", self._started)
-            weights = [kind.weight for kind in KINDS.values()]
-            self._start(rng.choices(list(KINDS.values()), weights)[0], {})
+            weights = [kind.weight for kind in SCENARIOS.values()]
+            self._start(rng.choices(list(SCENARIOS.values()), weights)[0], {})
 
-    def _start(self, kind: Kind, overrides: dict[str, Any]) -> Crawl:
+    def _start(self, kind: Scenario, overrides: dict[str, Any]) -> Crawl:
         rng = seeded(self._seed, "crawl", self._started)
         self._started += 1
         pods = rng.choices((1, 2, 3, 4), (3, 4, 2, 1))[0]
@@ -146,7 +148,7 @@ class Browsertrix:
             "page_size": rng.randrange(200_000, 3_000_000),
         }
         traits = Traits(**{**chosen, **kind.traits, **overrides})
-        crawl = Crawl(self._world, traits, rng, self._now)
+        crawl = Crawl(self._installation, traits, rng, self._now)
         self.live[crawl.uid] = crawl
         self._go_on(crawl, kind.live(crawl))
         self._after(self._sync_every, lambda: self._sync(crawl))
@@ -170,5 +172,5 @@ class Browsertrix:
 
     def _after(self, simulated: float, happen: Callable[[], None]) -> None:
         self._entries += 1  # so that two at the same moment happen in the order they were planned
-        due = self._now + simulated / self._world.speed
+        due = self._now + simulated / self._installation.speed
         heapq.heappush(self._agenda, (due, self._entries, happen))

@@ -60,7 +60,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class WatchEvent:
     """One write."""
 
     type: EventType
@@ -108,7 +108,7 @@ class Cluster:
         self._history = history
         self._random = Random(seed)  # noqa: S311 - uids that a seed repeats, not secrets
         self._objects: dict[Key, Stored] = {}
-        self._events: list[Event] = []
+        self._events: list[WatchEvent] = []
         self._version = 1
         self._compacted = 1
         self._snapshots: OrderedDict[int, Snapshot] = OrderedDict()
@@ -163,14 +163,14 @@ class Cluster:
 
     # What happened
 
-    def since(self, version: int, most: int = 1000) -> list[Event]:
+    def since(self, version: int, most: int = 1000) -> list[WatchEvent]:
         """Up to ``most`` events after a version. Raises ApiError (410) where it was compacted."""
         if version < self._compacted:
             raise errors.too_old(version, self._compacted)
         first = bisect.bisect_right(self._events, version, key=lambda event: event.version)
         return self._events[first : first + most]
 
-    def recent(self, number: int) -> list[Event]:
+    def recent(self, number: int) -> list[WatchEvent]:
         """The last events, oldest first; fewer where fewer are kept."""
         return self._events[-number:] if number > 0 else []
 
@@ -298,7 +298,7 @@ class Cluster:
         stored = Stored(
             key, self._version, labels if isinstance(labels, dict) else {}, serialise(value)
         )
-        self._events.append(Event(kind, self._objects.get(key), stored))
+        self._events.append(WatchEvent(kind, self._objects.get(key), stored))
         if kind == "DELETED":
             del self._objects[key]
         else:

@@ -11,8 +11,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exporter.simulator.account import Account, Ended
 from exporter.simulator.cluster import Cluster, stamp
+from exporter.simulator.ground_truth import Ended, GroundTruth
 from exporter.simulator.growth import Growth
 from exporter.simulator.managed import OPERATOR
 from exporter.simulator.manifest import (
@@ -33,11 +33,11 @@ _STALE_REACH: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Installation:
     """What all crawls of one Browsertrix share. ``pause_limit`` is in real seconds."""
 
     cluster: Cluster
-    account: Account
+    ground_truth: GroundTruth
     speed: float
     pause_limit: float
     resize: bool
@@ -47,12 +47,14 @@ class World:
 class Crawl:
     """One CrawlJob on the cluster. ``now`` is set by whoever lets time pass."""
 
-    def __init__(self, world: World, traits: Traits, rng: random.Random, now: float) -> None:
-        self.world = world
+    def __init__(
+        self, installation: Installation, traits: Traits, rng: random.Random, now: float
+    ) -> None:
+        self.installation = installation
         self.traits = traits
         self.rng = rng
         self.now = now
-        manifest = world.cluster.create(crawljob(traits, now), moment=now)
+        manifest = installation.cluster.create(crawljob(traits, now), moment=now)
         metadata = manifest["metadata"]
         self.namespace: str = metadata["namespace"]
         self.name: str = metadata["name"]
@@ -60,14 +62,14 @@ class Crawl:
         self.id: str = manifest["spec"]["id"]
         self.wanted = traits.pods
         self.status: dict[str, Any] = {}
-        self.gone = False
-        self.growth = Growth(traits, rng, measured=world.resize)
+        self.deleted = False
+        self.growth = Growth(traits, rng, measured=installation.resize)
         self._running: list[str] = []
         self._last = now
         self._paused_at: float | None = None
         self._reason = ""
         self._written: deque[dict[str, Any]] = deque(maxlen=_STALE_REACH)
-        world.account.states[self.namespace, "starting"] += 1
+        installation.ground_truth.states[self.namespace, "starting"] += 1
 
     # What the operator sees
 
@@ -79,7 +81,7 @@ class Crawl:
     @property
     def is_over(self) -> bool:
         """Whether nothing but its removal is left."""
-        return "finished" in self.status or self.gone
+        return "finished" in self.status or self.deleted
 
     def pod(self, index: int) -> str:
         """The name of a crawler pod."""
@@ -91,7 +93,7 @@ class Crawl:
             self._first_status()
         self._advance()
         if state != self.status["state"]:
-            self.world.account.states[self.namespace, state] += 1
+            self.installation.ground_truth.states[self.namespace, state] += 1
         self.status["state"] = state
         self.sync()
 
@@ -155,13 +157,13 @@ class Crawl:
         if pod in self._running:
             self._running.remove(pod)
         self.status["allCrashed"] = not self._running
-        account, namespace = self.world.account, self.namespace
+        ground_truth, namespace = self.installation.ground_truth, self.namespace
         if evicted:
             info["evicted"] = True
-            account.evictions[namespace] += 1
-            account.restarts[namespace, "evicted"] += 1
+            ground_truth.evictions[namespace] += 1
+            ground_truth.restarts[namespace, "evicted"] += 1
         word = "evicted" if evicted else reason.partition(":")[0]
-        account.exited(namespace, self.uid, pod, moment, word)
+        ground_truth.exited(namespace, self.uid, pod, moment, word)
         self.sync()
 
     def come_back(self, pod: str, *, backoff: bool = False) -> None:
@@ -181,7 +183,7 @@ class Crawl:
         info["newMemory"] = int(info["used"]["memory"] * share)
         if signal:
             info["signalAtMem"] = info["newMemory"]
-        self.world.account.restarts[self.namespace, "newMemory"] += 1
+        self.installation.ground_truth.restarts[self.namespace, "newMemory"] += 1
         self.sync()
 
     def get_memory(self, pod: str) -> None:
@@ -195,7 +197,7 @@ class Crawl:
 
     def ask(self, **spec: Any) -> None:
         """Change the spec, as the backend does."""
-        self.world.cluster.patch(self.namespace, self.name, {"spec": spec}, moment=self.now)
+        self.installation.cluster.patch(self.namespace, self.name, {"spec": spec}, moment=self.now)
 
     def ask_scale(self, pods: int) -> None:
         """Ask for another number of crawler pods."""
@@ -205,12 +207,12 @@ class Crawl:
     def ask_pause(self) -> None:
         """Set ``spec.pausedAt``."""
         self._paused_at = self.now
-        self.world.account.pauses[self.namespace] += 1
+        self.installation.ground_truth.pauses[self.namespace] += 1
         self.ask(pausedAt=stamp(self.now))
 
     def ask_resume(self) -> None:
         """Clear ``spec.pausedAt``."""
-        self.world.account.resumes[self.namespace] += 1
+        self.installation.ground_truth.resumes[self.namespace] += 1
         self._end_pause()
         self.ask(pausedAt="")
 
@@ -236,34 +238,36 @@ class Crawl:
         if state not in {"failed", "failed_not_logged_in", "canceled"}:
             self.growth.upload(self.status)
         self.status["finished"] = stamp(self.now)
-        self.world.account.finished[self.uid] = Ended(
+        self.installation.ground_truth.finished[self.uid] = Ended(
             self.namespace, self.traits.oid, self.id, state, self._reason, int(self.now)
         )
         self.enter(state)
 
     def delete(self) -> None:
         """Ask the cluster to delete the CrawlJob: it stays until its operator lets go."""
-        self.world.cluster.delete(self.namespace, self.name, moment=self.now)
+        self.installation.cluster.delete(self.namespace, self.name, moment=self.now)
 
     def hold(self, holds: bool) -> None:
         """Put the finalizer on or off; off, a CrawlJob that is deleted is gone."""
         finalizers = [FINALIZER] if holds else []
-        self.world.cluster.patch(
+        self.installation.cluster.patch(
             self.namespace,
             self.name,
             {"metadata": {"finalizers": finalizers}},
             manager=OPERATOR,
             moment=self.now,
         )
-        self.gone = (self.namespace, self.name) not in self.world.cluster
-        if self.gone and "finished" not in self.status:
+        self.deleted = (self.namespace, self.name) not in self.installation.cluster
+        if self.deleted and "finished" not in self.status:
             self._end_pause()
             identity = (self.namespace, self.traits.oid, self.id)
-            self.world.account.vanished[self.uid] = identity
+            self.installation.ground_truth.vanished[self.uid] = identity
 
     def _end_pause(self) -> None:
         if self._paused_at is not None:
-            self.world.account.paused_seconds[self.uid] += int(self.now) - int(self._paused_at)
+            self.installation.ground_truth.paused_seconds[self.uid] += int(self.now) - int(
+                self._paused_at
+            )
             self._paused_at = None
 
     # Writing
@@ -272,18 +276,18 @@ class Crawl:
         """Bring the figures up to now and write the status."""
         self._advance()
         self._write(self.status)
-        if self.world.stale_writes:
+        if self.installation.stale_writes:
             if self._written and self.rng.random() < _STALE_SHARE:
                 self._write(stale(self.rng.choice(self._written), self.status))
             self._written.append(copy.deepcopy(self.status))
 
     def _write(self, status: dict[str, Any]) -> None:
         metadata = {"namespace": self.namespace, "name": self.name}
-        self.world.cluster.replace(
+        self.installation.cluster.replace(
             {"metadata": metadata, "status": status}, status=True, moment=self.now
         )
 
     def _advance(self) -> None:
-        passed = (self.now - self._last) * self.world.speed
+        passed = (self.now - self._last) * self.installation.speed
         self._last = self.now
         self.growth.advance(self.status, self._running, passed, self.now)

@@ -24,7 +24,7 @@ _STEPS_BACK: Final = (
     "lastCrawlPodExitCode",
 )
 """State, end, evictions and restarts stay: were they to step back, nobody could say what an
-observer should count."""
+recorder should count."""
 _EXIT_FACTS: Final = ("exitTime", "exitCode", "reason")
 
 

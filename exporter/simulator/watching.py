@@ -17,7 +17,7 @@ from typing import Final
 
 from aiohttp import web
 
-from exporter.simulator.cluster import API_VERSION, KIND, Cluster, Event, Stored, serialise
+from exporter.simulator.cluster import API_VERSION, KIND, Cluster, Stored, WatchEvent, serialise
 from exporter.simulator.errors import ApiError
 from exporter.simulator.faults import Cut, Faults
 
@@ -161,7 +161,7 @@ class Stream:
         self._injected.clear()
         return lines
 
-    def line(self, event: Event) -> bytes:
+    def line(self, event: WatchEvent) -> bytes:
         """The event as this watch sees it; empty where it does not concern it.
 
         An object that a selector stops matching is DELETED for this watch, with its content

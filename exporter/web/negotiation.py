@@ -22,7 +22,7 @@ _OPENMETRICS_VERSIONS: Final = frozenset({"", "0.0.1", "1.0.0"})
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Wish:
+class _MediaRange:
     """How much something is wanted; the greater is preferred."""
 
     quality: float
@@ -33,27 +33,27 @@ class _Wish:
     """Falls from the first range to the last."""
 
 
-_UNMENTIONED: Final = _Wish(0, 0, 0)
+_UNMENTIONED: Final = _MediaRange(0, 0, 0)
 
 
 def choose_format(accept: str | None) -> Format:
     """The exposition format for an ``Accept`` header: OpenMetrics where preferred, else text."""
-    text: list[_Wish] = []
-    openmetrics: list[_Wish] = []
+    text: list[_MediaRange] = []
+    openmetrics: list[_MediaRange] = []
     for name, parameters, quality, earliness in _ranges(accept):
         version = parameters.get("version", "")
         match name:
             case "text/plain" if version in _TEXT_VERSIONS:
-                text.append(_Wish(quality, 3 if version else 2, earliness))
+                text.append(_MediaRange(quality, 3 if version else 2, earliness))
             case "application/openmetrics-text" if version in _OPENMETRICS_VERSIONS:
-                openmetrics.append(_Wish(quality, 3 if version else 2, earliness))
+                openmetrics.append(_MediaRange(quality, 3 if version else 2, earliness))
             case "text/*":
-                text.append(_Wish(quality, 1, earliness))
+                text.append(_MediaRange(quality, 1, earliness))
             case "application/*":
-                openmetrics.append(_Wish(quality, 1, earliness))
+                openmetrics.append(_MediaRange(quality, 1, earliness))
             case "*/*" | "*":  # Java's URLConnection sends the short form
-                text.append(_Wish(quality, 0, earliness))
-                openmetrics.append(_Wish(quality, 0, earliness))
+                text.append(_MediaRange(quality, 0, earliness))
+                openmetrics.append(_MediaRange(quality, 0, earliness))
             case _:
                 pass
     best = _decisive(openmetrics)
@@ -62,22 +62,22 @@ def choose_format(accept: str | None) -> Format:
 
 def choose_encoding(accept_encoding: str | None) -> Encoding:
     """The content coding for an ``Accept-Encoding`` header: gzip where it is wanted."""
-    wishes: dict[str, float] = {}
+    ranges: dict[str, float] = {}
     for name, _, quality, _ in _ranges(accept_encoding):
         coding = name.removeprefix("x-")
-        wishes[coding] = max(quality, wishes.get(coding, 0))
-    anything = wishes.get("*", 0)
-    gzip = wishes.get("gzip", anything)
+        ranges[coding] = max(quality, ranges.get(coding, 0))
+    anything = ranges.get("*", 0)
+    gzip = ranges.get("gzip", anything)
     # Identity that goes unmentioned is acceptable, but nobody asked for it.
-    identity = wishes.get("identity", 0)
+    identity = ranges.get("identity", 0)
     return "gzip" if gzip > 0 and gzip >= identity else "identity"
 
 
-def _decisive(wishes: list[_Wish]) -> _Wish:
+def _decisive(ranges: list[_MediaRange]) -> _MediaRange:
     """The most specific range speaks for a format, even if it is the one that refuses it."""
     return max(
-        wishes,
-        key=lambda wish: (wish.specificity, wish.quality, wish.earliness),
+        ranges,
+        key=lambda one: (one.specificity, one.quality, one.earliness),
         default=_UNMENTIONED,
     )
 

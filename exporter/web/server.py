@@ -11,8 +11,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from exporter.web.listen import Address, bound, open_sockets
+from exporter.web.metrics_handler import MAX_SCRAPES, MetricsHandler, OnScrape, Source
 from exporter.web.pages import LANDING_PATH, LIVENESS_PATHS, READINESS_PATH, Health, Pages
-from exporter.web.scrape import MAX_SCRAPES, Scraped, Scrapes, Source
 from exporter.web.status import PREFIXES, StatusSite, View
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class WebServer:
         settings: WebSettings,
         *,
         health: Health,
-        scraped: Scraped,
+        on_scrape: OnScrape,
         view: View | None = None,
     ) -> None:
         """``view`` is what the status page shows; None switches the page and its JSON off."""
@@ -69,7 +69,7 @@ class WebServer:
         self._status = (
             None if view is None else StatusSite(view, telemetry_path=settings.telemetry_path)
         )
-        self._scrapes = Scrapes(source, scraped, max_scrapes=settings.max_scrapes)
+        self._metrics = MetricsHandler(source, on_scrape, max_scrapes=settings.max_scrapes)
         self._pages = Pages(health, telemetry_path=settings.telemetry_path)
         self._runner: web.AppRunner | None = None
         self._addresses: tuple[Address, ...] = ()
@@ -116,7 +116,7 @@ class WebServer:
             *(landing if self._status is None else self._status.routes()),
             *((path, self._pages.live) for path in LIVENESS_PATHS),
             (READINESS_PATH, self._pages.readiness),
-            (self._settings.telemetry_path, self._scrapes.handle),
+            (self._settings.telemetry_path, self._metrics.handle),
         ):
             application.router.add_get(path, handler)
         return application

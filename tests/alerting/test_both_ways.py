@@ -16,17 +16,23 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from alerting.receiving import until
-from alertmanager import alertmanager
 from end_to_end.conftest import Start, cluster, server, start
-from exporter.demo.configurations import ROUTES, RULES, scraping, shipped, telling
-from exporter.demo.programs import free_port
-from exporter.demo.receiver import Notification, receiver
+from exporter.commands.demo.configurations import (
+    ROUTES,
+    RULES,
+    alertmanager_config,
+    prometheus_config,
+    shipped,
+)
+from exporter.commands.demo.programs import free_port
+from exporter.commands.demo.receiver import Notification, receiver
 from exporter.simulator import ApiServer, Cluster
 from exporter.simulator.cluster import stamp
-from factories import NAMESPACE, crawler_pod, crawljob
-from prometheus import prometheus
-from tools import require_tool
+from support.alert_receiver import until
+from support.alertmanager import alertmanager
+from support.factories import NAMESPACE, crawler_pod, crawljob
+from support.prometheus import prometheus
+from support.tools import require_tool
 
 __all__ = ["cluster", "server", "start"]  # fixtures
 
@@ -61,7 +67,7 @@ class Inbox:
 
 
 def routes(url: str) -> dict[str, Any]:
-    configuration = telling(shipped(ROUTES), url)
+    configuration = alertmanager_config(shipped(ROUTES), url)
     events = configuration["route"]["routes"][0]["routes"][0]
     assert events["matchers"] == ['event="true"']
     events["group_wait"] = "0s"
@@ -140,7 +146,9 @@ async def test_rule_and_exporter_together_notify_once(
             posted = by_identity(await alerts_in(url))
             assert set(posted) == expected
 
-            watching = scraping([exporter.url], "1s", rules=shipped(RULES), alertmanager=url)
+            watching = prometheus_config(
+                [exporter.url], "1s", rules=shipped(RULES), alertmanager=url
+            )
             watching["global"]["external_labels"] = {"region": "here"}
             async with prometheus(watching, tmp_path, "--rules.alert.resend-delay=1s") as prom:
                 found: dict[tuple[str, str], dict[str, Any]] = {}

@@ -10,10 +10,10 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from alertmanager import alertmanager
 from alerts import ALERTS
-from alerts.declaration import Alert, Severity
-from tools import ROOT, require_tool
+from alerts.rule import AlertingRule, Severity
+from support.alertmanager import alertmanager
+from support.tools import ROOT, require_tool
 
 CONFIG: Final = ROOT / "alerts" / "alertmanager.yml"
 TEMPLATES: Final = ROOT / "alerts" / "templates"
@@ -46,7 +46,7 @@ def amtool(*arguments: str) -> str:
     return ran.stdout
 
 
-def receiver_of(alert: Alert) -> str:
+def receiver_of(alert: AlertingRule) -> str:
     """As docs/alerts.md says of severities and events."""
     if alert.severity is Severity.CRITICAL:
         return "browsertrix-page-event" if alert.event else "browsertrix-page"
@@ -60,7 +60,7 @@ def test_amtool_finds_nothing_wrong() -> None:
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_an_alert_goes_where_its_severity_says(alert: Alert) -> None:
+def test_an_alert_goes_where_its_severity_says(alert: AlertingRule) -> None:
     event = ["event=true"] if alert.event else []
 
     amtool(

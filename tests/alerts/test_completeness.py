@@ -8,13 +8,13 @@ import pytest
 
 from alerts import ALERTS, GROUPS, RECORDS
 from alerts.__main__ import main
-from alerts.declaration import Alert, Record
-from alerts.writing import files
-from exporter.alerting.wording import Addresses
+from alerts.render import files
+from alerts.rule import AlertingRule, RecordingRule
+from exporter.alerting.template import Links
 from exporter.metrics import CATALOG
-from promql import QueryError, labels_of, served
-from promtool import committed_groups
-from tools import ROOT, require_tool
+from support.promql import QueryError, labels_of, served
+from support.promtool import committed_groups
+from support.tools import ROOT, require_tool
 
 # Of the ledger (issue 3), not in the catalog yet.
 KNOWN: Final = (
@@ -28,17 +28,19 @@ _SECTIONS: Final = ("Meaning", "Impact", "How to look", "What to do", "Tune or s
 
 
 @pytest.fixture(params=ALERTS, ids=lambda alert: alert.name)
-def alert(request: pytest.FixtureRequest) -> Alert:
+def alert(request: pytest.FixtureRequest) -> AlertingRule:
     found = request.param
-    assert isinstance(found, Alert)
+    assert isinstance(found, AlertingRule)
     return found
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_rule_asks_only_for_metrics_and_labels_that_exist(rule: Alert | Record) -> None:
+def test_a_rule_asks_only_for_metrics_and_labels_that_exist(
+    rule: AlertingRule | RecordingRule,
+) -> None:
     labels = labels_of(rule.expr, KNOWN)
 
-    if isinstance(rule, Record):
+    if isinstance(rule, RecordingRule):
         assert labels == set(rule.labels)
 
 
@@ -56,9 +58,9 @@ def test_a_misspelt_metric_or_label_is_found() -> None:
             labels_of(wrong, KNOWN)
 
 
-def test_an_alerts_texts_name_only_labels_it_has(alert: Alert) -> None:
+def test_an_alerts_texts_name_only_labels_it_has(alert: AlertingRule) -> None:
     labels = labels_of(alert.expr, KNOWN) | {"severity", "event"}
-    annotations = Addresses().annotations(alert)
+    annotations = Links().annotations(alert)
 
     named = set(re.findall(r"\$labels\.(\w+)", " ".join(annotations.values())))
 
@@ -67,23 +69,25 @@ def test_an_alerts_texts_name_only_labels_it_has(alert: Alert) -> None:
     assert "{{" not in annotations["summary"]
 
 
-def test_an_events_text_needs_no_value_so_that_the_exporter_can_say_it_too(alert: Alert) -> None:
+def test_an_events_text_needs_no_value_so_that_the_exporter_can_say_it_too(
+    alert: AlertingRule,
+) -> None:
     if alert.event:
         assert "$value" not in alert.description
-        assert not alert.hold
-        assert not alert.keep
+        assert not alert.for_
+        assert not alert.keep_firing_for
 
 
-def test_a_condition_survives_a_lost_scrape(alert: Alert) -> None:
+def test_a_condition_survives_a_lost_scrape(alert: AlertingRule) -> None:
     """By one way or the other: see alerts/__init__.py."""
     looks_back = "over_time" in alert.expr or "absent(" in alert.expr or "rate(" in alert.expr
-    assert alert.event or alert.keep or looks_back
+    assert alert.event or alert.keep_firing_for or looks_back
 
 
 def test_an_alert_stands_only_on_records_of_its_own_group() -> None:
     """Those of another may be evaluated after it, and are then one evaluation old."""
     for group in GROUPS:
-        own = {rule.name for rule in group.rules if isinstance(rule, Record)}
+        own = {rule.name for rule in group.rules if isinstance(rule, RecordingRule)}
         for rule in group.rules:
             asked = set(re.findall(r"\w+:\w+:\w+", rule.expr))
             assert asked <= own, rule.name
@@ -96,16 +100,16 @@ def test_an_alert_has_one_name_and_one_severity() -> None:
     assert all(re.fullmatch(r"Browsertrix[A-Z]\w+", name) for name in names)
 
 
-def test_an_alert_has_a_runbook_with_every_section(alert: Alert) -> None:
+def test_an_alert_has_a_runbook_with_every_section(alert: AlertingRule) -> None:
     page = ROOT / "docs" / "runbooks" / f"{alert.name}.md"
     text = page.read_text(encoding="utf-8")
 
     assert text.startswith(f"# {alert.name}\n")
     assert tuple(re.findall(r"^## (.+)$", text, re.MULTILINE)) == _SECTIONS
-    assert Addresses().runbooks == "docs/runbooks"
+    assert Links().runbooks == "docs/runbooks"
 
 
-def test_a_runbook_asks_only_for_metrics_and_labels_that_exist(alert: Alert) -> None:
+def test_a_runbook_asks_only_for_metrics_and_labels_that_exist(alert: AlertingRule) -> None:
     text = (ROOT / "docs" / "runbooks" / f"{alert.name}.md").read_text(encoding="utf-8")
 
     for query in _queries(text):

@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 
 from alerts import ALERTS, RECORDS
-from promtool import read_case, run_rule_tests
-from tools import require_tool
+from support.promtool import read_case, run_rule_tests
+from support.tools import require_tool
 
 CASES: Final = {path.stem: path for path in sorted((Path(__file__).parent / "rules").glob("*"))}
 

@@ -12,13 +12,13 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from exporter.app import Exporter
-from exporter.cluster.connection import Connection
+from exporter.cluster.client import ApiClient
 from exporter.history.ledger import Ledger
 from exporter.settings import Settings
 from exporter.simulator import ApiServer, Cluster
 from exporter.web import Address
-from factories import crawljob
-from tools import require_tool
+from support.factories import crawljob
+from support.tools import require_tool
 
 PATIENCE = 20_000
 """Milliseconds a condition may take to come true on a busy machine."""
@@ -94,7 +94,7 @@ async def site(browser: Browser, tmp_path: Path) -> AsyncIterator[Site]:
             kubeconfig=server.write_kubeconfig(tmp_path / "kubeconfig"),
             listen_addresses=(Address("127.0.0.1", 0),),
         )
-        connection = await Connection.open(settings.kubeconfig, settings.context)
+        connection = await ApiClient.open(settings.kubeconfig, settings.context)
         exporter = Exporter(settings, connection, Ledger.open())
         running = asyncio.create_task(exporter.run(stop))
         async with asyncio.timeout(30):

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from browser.conftest import Site
-from factories import GIB, OID, crawler_pod
+from support.factories import GIB, OID, crawler_pod
 
 EVERY = 10_000
 """Milliseconds between refreshes."""

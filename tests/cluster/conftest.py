@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from cluster.recorder import Recorder
-from exporter.cluster.backoff import Backoff
-from exporter.cluster.connection import Connection
+from exporter.cluster.client import ApiClient
 from exporter.cluster.credentials import Kubeconfig, Source
 from exporter.cluster.reflector import Reflector
+from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
+from support.change_recorder import Recorder
 
-Opened = Callable[[Path | Source], Awaitable[Connection]]
+Opened = Callable[[Path | Source], Awaitable[ApiClient]]
 Follow = Callable[..., tuple[Reflector, Recorder]]
 
 
@@ -34,13 +34,13 @@ async def server(cluster: Cluster) -> AsyncIterator[ApiServer]:
 @pytest.fixture
 async def opened() -> AsyncIterator[Opened]:
     """Open connections that are closed after what uses them has ended."""
-    connections: list[Connection] = []
+    connections: list[ApiClient] = []
 
-    async def open_one(found: Path | Source) -> Connection:
+    async def open_one(found: Path | Source) -> ApiClient:
         source = Kubeconfig([found], None) if isinstance(found, Path) else found
-        connection = Connection(source)
+        connection = ApiClient(source)
         connections.append(connection)
-        await connection.renew()
+        await connection.refresh_credentials()
         return connection
 
     yield open_one
@@ -49,19 +49,19 @@ async def opened() -> AsyncIterator[Opened]:
 
 
 @pytest.fixture
-async def connection(server: ApiServer, opened: Opened, tmp_path: Path) -> Connection:
+async def connection(server: ApiServer, opened: Opened, tmp_path: Path) -> ApiClient:
     return await opened(server.write_kubeconfig(tmp_path / "kubeconfig"))
 
 
 @pytest.fixture
-async def follow(connection: Connection) -> AsyncIterator[Follow]:
+async def follow(connection: ApiClient) -> AsyncIterator[Follow]:
     """Start a reflector with short delays; it must not fail, whatever the test does."""
     tasks: list[asyncio.Task[None]] = []
 
     def start(
         scope: str = "crawlers",
         *,
-        through: Connection | None = None,
+        through: ApiClient | None = None,
         told: Recorder | None = None,
         **more: Any,
     ) -> tuple[Reflector, Recorder]:

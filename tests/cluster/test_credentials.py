@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.cluster import plugin as plugin_module
+from exporter.cluster import exec_plugin as plugin_module
 from exporter.cluster.credentials import ConfigError, InCluster, Kubeconfig, find_source
 
 TOKEN = "t0ken"  # noqa: S105 - of no server
@@ -282,42 +282,42 @@ async def test_an_oidc_token_is_looked_at_every_minute(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def account(tmp_path: Path) -> InCluster:
+def ground_truth(tmp_path: Path) -> InCluster:
     environ = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
     write(tmp_path / "token", f"{TOKEN}\n")
     write(tmp_path / "ca.crt", "CERTIFICATE")
     return InCluster(str(tmp_path / "token"), str(tmp_path / "ca.crt"), environ)
 
 
-async def test_a_pod_uses_its_service_account(account: InCluster, tmp_path: Path) -> None:
-    configuration = await account.load()
+async def test_a_pod_uses_its_service_account(ground_truth: InCluster, tmp_path: Path) -> None:
+    configuration = await ground_truth.load()
     assert configuration.host == "https://[fd00::1]:443"
     assert configuration.ssl_ca_cert == str(tmp_path / "ca.crt")
-    assert await token(account) == f"bearer {TOKEN}"
+    assert await token(ground_truth) == f"bearer {TOKEN}"
 
 
-async def test_a_rotated_service_account_is_stale(account: InCluster, tmp_path: Path) -> None:
-    await account.load()
-    assert not account.stale()
+async def test_a_rotated_service_account_is_stale(ground_truth: InCluster, tmp_path: Path) -> None:
+    await ground_truth.load()
+    assert not ground_truth.stale()
     os.replace(write(tmp_path / "new", "another"), tmp_path / "token")  # noqa: PTH105 - as kubelet
-    assert account.stale()
-    assert await token(account) == "bearer another"
-    assert not account.stale()
+    assert ground_truth.stale()
+    assert await token(ground_truth) == "bearer another"
+    assert not ground_truth.stale()
 
 
 async def test_an_empty_token_stays_stale_until_there_is_one(
-    account: InCluster, tmp_path: Path
+    ground_truth: InCluster, tmp_path: Path
 ) -> None:
-    await account.load()
+    await ground_truth.load()
     write(tmp_path / "token", "")
     with pytest.raises(ConfigError, match="service account of this pod: Token file exists but"):
-        await account.load()
-    assert account.stale()
+        await ground_truth.load()
+    assert ground_truth.stale()
 
 
 async def test_a_pod_without_its_service_account_is_told(
-    account: InCluster, tmp_path: Path
+    ground_truth: InCluster, tmp_path: Path
 ) -> None:
     (tmp_path / "token").unlink()
     with pytest.raises(ConfigError, match="service account of this pod: Service token file does"):
-        await account.load()
+        await ground_truth.load()

@@ -12,14 +12,14 @@ from typing import Literal
 import pytest
 
 from cluster.conftest import Follow
-from cluster.recorder import Recorder, until
-from exporter.cluster.backoff import Backoff
 from exporter.cluster.changes import Change
-from exporter.cluster.connection import Connection
+from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
+from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
-from factories import crawljob
+from support.change_recorder import Recorder, until
+from support.factories import crawljob
 
 
 def create(cluster: Cluster, *crawls: str) -> None:
@@ -57,11 +57,11 @@ async def test_an_api_server_absent_at_the_start_is_waited_for(
     reflector, told = follow()
     await until(lambda: reflector.stats.list_failures["unreachable"] >= 4)
     assert not reflector.synced
-    assert reflector.trouble is not None
-    assert "Cannot connect to host 127.0.0.1" in reflector.trouble
+    assert reflector.last_error is not None
+    assert "Cannot connect to host 127.0.0.1" in reflector.last_error
     assert len(logged(caplog)) == 1  # once, not for every try
     await server.start()
-    await until(lambda: told.names == ["a"] and reflector.trouble is None)
+    await until(lambda: told.names == ["a"] and reflector.last_error is None)
     assert reflector.synced
 
 
@@ -75,10 +75,10 @@ async def test_an_api_server_that_restarts_is_found_again_without_a_new_list(
     create(cluster, "b")
     await until(lambda: reflector.stats.reconnects["unreachable"] >= 2)
     assert told.names == ["a"]  # the last known content stays
-    assert reflector.trouble is not None
+    assert reflector.last_error is not None
     await server.start()
     await until(lambda: told.names == ["a", "b"])
-    assert reflector.trouble is None
+    assert reflector.last_error is None
     assert reflector.stats.lists == 1
 
 
@@ -100,7 +100,7 @@ async def test_a_watch_cut_in_any_way_loses_and_doubles_nothing(
         await until(partial(has_arrived, told, state))
     assert reflector.stats.lists == 1
     assert len(told.changes) == 7
-    assert reflector.stats.garbage_lines == 0
+    assert reflector.stats.invalid_lines == 0
     assert reflector.stats.reconnects["ended" if how == "clean" else "cut"] >= 1
     assert logged(caplog) == []  # an everyday thing
 
@@ -114,10 +114,10 @@ async def test_a_silent_watch_is_left_and_taken_up_again(
     server.faults.stall()
     create(cluster, "b")
     await until(lambda: reflector.stats.reconnects["stalled"] >= 1)
-    assert reflector.trouble == "the API server has gone silent"
+    assert reflector.last_error == "the API server has gone silent"
     server.faults.release()
     await until(lambda: told.names == ["a", "b"])
-    await until(lambda: reflector.trouble is None)
+    await until(lambda: reflector.last_error is None)
     assert reflector.stats.lists == 1
 
 
@@ -167,13 +167,13 @@ async def test_a_version_too_old_is_listed_anew_and_compared(
     await server.start()
     await until(lambda: len(told.syncs) == 2)
     assert told.names == ["changes", "comes", "same"]
-    assert told.gone == [("goes", False)]
+    assert told.deleted == [("goes", False)]
     changes = told.changes[before:]
     assert len(changes) == 3  # nothing is told of what is the same
-    assert changes[-1].gone  # what was known stays until the list is complete
+    assert changes[-1].deleted  # what was known stays until the list is complete
     assert reflector.stats.reconnects["expired"] == 1
     assert reflector.stats.lists == 2
-    await until(lambda: reflector.trouble is None)
+    await until(lambda: reflector.last_error is None)
     assert not [text for text in logged(caplog) if "410" in text]
 
 
@@ -199,19 +199,19 @@ async def test_versions_that_are_always_too_old_do_not_make_it_list_in_a_rush(
     times = [request.time for request in server.requests if request.verb == "list"]
     gaps = [after - before for before, after in pairwise(times)]
     assert max(gaps) > 0.1
-    assert reflector.trouble is not None
+    assert reflector.last_error is not None
 
 
 async def test_an_expired_continue_token_restarts_the_list(
-    cluster: Cluster, server: ApiServer, connection: Connection
+    cluster: Cluster, server: ApiServer, connection: ApiClient
 ) -> None:
     create(cluster, *(f"c{n:02}" for n in range(30)))
 
     class Compacting(Recorder):
         """Compacts the cluster's history while the first page is being read."""
 
-        def change(self, change: Change) -> None:
-            super().change(change)
+        def on_change(self, change: Change) -> None:
+            super().on_change(change)
             if len(self.changes) == 5:
                 delete(cluster, "c00")
                 create(cluster, "late")
@@ -227,7 +227,7 @@ async def test_an_expired_continue_token_restarts_the_list(
     assert ["continue" in query for query in lists] == [False, True, False, True, True]
     assert reflector.stats.list_failures["expired"] == 1
     assert len(told.names) == 30
-    assert told.gone == [("c00", False)]
+    assert told.deleted == [("c00", False)]
     assert len(told.changes) == 32
 
 
@@ -276,7 +276,7 @@ async def test_watches_that_end_at_once_are_not_renewed_in_a_rush(
     await until(lambda: reflector.stats.reconnects["ended"] >= 5)
     times = [request.time for request in server.requests if request.verb == "watch"]
     assert max(after - before for before, after in pairwise(times)) > 0.1
-    assert reflector.trouble == "the API server ends each watch at once"
+    assert reflector.last_error == "the API server ends each watch at once"
     assert told.names == ["a"]
     assert server.count("list") == 1
 
@@ -291,7 +291,7 @@ async def test_garbage_in_a_watch_costs_its_line_and_is_logged_once_a_stream(
         server.faults.garbage()
     set_state(cluster, "a", "complete")
     await until(lambda: told.state("a") == "complete")
-    assert reflector.stats.garbage_lines == 3
+    assert reflector.stats.invalid_lines == 3
     assert reflector.stats.watches == 1
     (text,) = logged(caplog)
     assert text.startswith("namespace crawlers: the watch sent a line that is no event (not valid")
@@ -316,7 +316,7 @@ async def test_html_from_a_proxy_is_no_answer(
     create(cluster, "a")
     server.faults.answer_html(3, only=only)
     reflector, told = follow()
-    await until(lambda: told.names == ["a"] and reflector.trouble is None)
+    await until(lambda: told.names == ["a"] and reflector.last_error is None)
     stats = reflector.stats
     counts = stats.list_failures if only == "list" else stats.reconnects
     assert counts["not_json"] == 3
@@ -332,7 +332,7 @@ async def test_a_reply_that_is_no_list_does_not_empty_the_content(
     server.faults.expire_streams()
     await until(lambda: reflector.stats.list_failures["not_json"] == 3)
     await until(lambda: len(told.syncs) == 2)
-    assert told.gone == []
+    assert told.deleted == []
 
 
 async def test_an_error_event_is_logged_and_the_watch_resumed(
@@ -359,7 +359,7 @@ async def test_duplicate_and_old_events_change_nothing(
     server.faults.duplicate(2)
     set_state(cluster, "a", "paused")
     delete(cluster, "goes")
-    await until(lambda: told.gone)
+    await until(lambda: told.deleted)
     seen = len(told.changes)
     server.faults.resend(5)
     set_state(cluster, "a", "complete")
@@ -381,7 +381,7 @@ async def test_an_object_that_becomes_unusable_keeps_its_last_content(
         )
     create(cluster, "b")
     await until(lambda: told.names == ["a", "b"])
-    assert reflector.stats.unusable_objects == 2
+    assert reflector.stats.invalid_objects == 2
     assert len(logged(caplog)) == 1
 
 
@@ -413,13 +413,13 @@ async def test_the_missing_permission_is_named(
     server.forbidden.add("crawlers")
     reflector, told = follow()
     await until(lambda: reflector.stats.list_failures["forbidden"] >= 3)
-    assert reflector.trouble == (
+    assert reflector.last_error == (
         "the API server answered 403: "
         "RBAC must allow list and watch on crawljobs.btrix.cloud in namespace crawlers"
     )
     assert len(logged(caplog)) == 1
     server.forbidden.clear()
-    await until(lambda: told.names == ["a"] and reflector.trouble is None)
+    await until(lambda: told.names == ["a"] and reflector.last_error is None)
 
 
 async def test_a_missing_definition_is_named(
@@ -429,7 +429,7 @@ async def test_a_missing_definition_is_named(
     server.installed = False
     reflector, told = follow()
     await until(lambda: reflector.stats.list_failures["not_found"] >= 3)
-    assert reflector.trouble == (
+    assert reflector.last_error == (
         "the API server answered 404: "
         "is Browsertrix, with its CRD crawljobs.btrix.cloud, installed there?"
     )
@@ -444,9 +444,9 @@ async def test_one_forbidden_namespace_does_not_hold_up_the_others(
     server.forbidden.add("closed")
     closed, nothing = follow("closed")
     opened, told = follow("open")
-    await until(lambda: told.names == ["a"] and opened.trouble is None)
+    await until(lambda: told.names == ["a"] and opened.last_error is None)
     await until(lambda: closed.stats.list_failures["forbidden"] >= 1)
-    assert closed.trouble is not None
+    assert closed.last_error is not None
     assert not closed.synced
     assert nothing.syncs == []
 
@@ -465,7 +465,7 @@ async def test_an_object_of_eight_mebibytes_is_followed(
 
 
 async def test_a_long_list_leaves_the_event_loop_to_others(
-    cluster: Cluster, connection: Connection
+    cluster: Cluster, connection: ApiClient
 ) -> None:
     for n in range(300):
         cluster.create(crawljob(crawl=f"c{n}"))
@@ -473,10 +473,10 @@ async def test_a_long_list_leaves_the_event_loop_to_others(
     turns = 0
 
     class Slow(Recorder):
-        def change(self, change: Change) -> None:
+        def on_change(self, change: Change) -> None:
             time.sleep(0.001)  # as rendering would take
             turns_at_change.append(turns)
-            super().change(change)
+            super().on_change(change)
 
     told = Slow()
     task = asyncio.create_task(Reflector(connection, "crawlers", told).run())

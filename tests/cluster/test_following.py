@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from cluster.apis import Api
 from cluster.conftest import Follow, Opened
-from cluster.recorder import until
-from exporter.cluster.connection import Connection
+from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
-from factories import crawljob
+from support.api_servers import Api
+from support.change_recorder import until
+from support.factories import crawljob
 
 
 @pytest.fixture
-async def through(api: Api, opened: Opened, tmp_path: Path) -> Connection:
+async def through(api: Api, opened: Opened, tmp_path: Path) -> ApiClient:
     return await opened(api.kubeconfig(tmp_path / "api"))
 
 
@@ -29,7 +29,7 @@ async def create(api: Api, *crawls: str, **more: Any) -> None:
 
 
 async def test_what_is_there_comes_first_and_then_every_change(
-    api: Api, through: Connection, follow: Follow
+    api: Api, through: ApiClient, follow: Follow
 ) -> None:
     await create(api, "a", "b")
     reflector, told = follow(through=through)
@@ -40,9 +40,9 @@ async def test_what_is_there_comes_first_and_then_every_change(
     await api.patch_status("crawlers", "a", state="complete")
     await api.delete("crawlers", "b")
     await until(lambda: told.names == ["a", "c"] and told.state("a") == "complete")
-    assert told.gone == [("b", True)]
+    assert told.deleted == [("b", True)]
     assert reflector.synced
-    assert reflector.trouble is None
+    assert reflector.last_error is None
     assert reflector.stats.objects == 2
     assert reflector.stats.lists == 1
     assert reflector.stats.events["DELETED"] == 1
@@ -50,7 +50,7 @@ async def test_what_is_there_comes_first_and_then_every_change(
 
 
 async def test_an_empty_namespace_is_synced_with_nothing(
-    api: Api, through: Connection, follow: Follow
+    api: Api, through: ApiClient, follow: Follow
 ) -> None:
     reflector, told = follow("nothing-here", through=through)
     await until(lambda: told.syncs)
@@ -60,7 +60,7 @@ async def test_an_empty_namespace_is_synced_with_nothing(
     await until(lambda: told.names == ["first"])
 
 
-async def test_a_list_comes_in_pages(api: Api, through: Connection, follow: Follow) -> None:
+async def test_a_list_comes_in_pages(api: Api, through: ApiClient, follow: Follow) -> None:
     crawls = [f"c{n:02}" for n in range(25)]
     await create(api, *crawls)
     _, told = follow(through=through, page_size=10)
@@ -69,7 +69,7 @@ async def test_a_list_comes_in_pages(api: Api, through: Connection, follow: Foll
     assert len(told.changes) == 25
 
 
-async def test_all_namespaces_are_one_scope(api: Api, through: Connection, follow: Follow) -> None:
+async def test_all_namespaces_are_one_scope(api: Api, through: ApiClient, follow: Follow) -> None:
     await create(api, "same", namespace="one")
     await create(api, "same", namespace="two")
     _, told = follow("", through=through)
@@ -81,7 +81,7 @@ async def test_all_namespaces_are_one_scope(api: Api, through: Connection, follo
 
 
 async def test_a_selector_narrows_both_list_and_watch(
-    api: Api, through: Connection, follow: Follow
+    api: Api, through: ApiClient, follow: Follow
 ) -> None:
     await create(api, "job1")
     await create(api, "qa1", labels={"role": "qa-job"})
@@ -94,7 +94,7 @@ async def test_a_selector_narrows_both_list_and_watch(
 
 
 async def test_a_name_used_again_is_a_new_object(
-    api: Api, through: Connection, follow: Follow
+    api: Api, through: ApiClient, follow: Follow
 ) -> None:
     value = crawljob(crawl="again")
     del value["metadata"]["uid"]
@@ -103,14 +103,14 @@ async def test_a_name_used_again_is_a_new_object(
     await until(lambda: told.syncs)
     await api.delete("crawlers", "again")
     await api.create(value)
-    await until(lambda: told.gone and told.names == ["again"])
+    await until(lambda: told.deleted and told.names == ["again"])
     first, second = told.changes[0].after, told.objects["crawlers", "crawljob-again"]
     assert first is not None
     assert first.metadata.uid != second.metadata.uid
 
 
 async def test_a_watch_ended_by_the_server_is_taken_up_where_it_stopped(
-    api: Api, through: Connection, follow: Follow
+    api: Api, through: ApiClient, follow: Follow
 ) -> None:
     reflector, told = follow(through=through, watch_seconds=(1, 1))
     await until(lambda: told.syncs)
@@ -124,7 +124,7 @@ async def test_a_watch_ended_by_the_server_is_taken_up_where_it_stopped(
 
 
 async def test_any_json_in_an_object_is_followed(
-    api: Api, through: Connection, follow: Follow
+    api: Api, through: ApiClient, follow: Follow
 ) -> None:
     odd = {"pagesDone": "many", "podStatus": [1, 2], "state": 7, "extra": {"deep": [None]}}
     await create(api, "odd", status=odd)

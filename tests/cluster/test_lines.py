@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.cluster.lines import Lines
+from exporter.cluster.lines import LineDecoder
 
 
 class Skipped:
@@ -19,7 +19,7 @@ class Skipped:
 
 def feed(pieces: list[bytes], longest: int = 1000) -> tuple[list[bytes], int]:
     skipped = Skipped()
-    lines = Lines(skipped, longest)
+    lines = LineDecoder(skipped, longest)
     return [line for piece in pieces for line in lines.feed(piece)], skipped.times
 
 
@@ -56,7 +56,7 @@ def test_a_line_of_exactly_the_limit_is_read() -> None:
 
 
 def test_an_endless_line_takes_no_memory() -> None:
-    lines = Lines(Skipped(), 1000)
+    lines = LineDecoder(Skipped(), 1000)
     for _ in range(1000):
         assert not list(lines.feed(b"x" * 1000))
     assert lines._parts == []

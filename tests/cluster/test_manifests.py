@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.cluster.manifests import LeftOut, read_manifests
-from exporter.crawljob import CrawlJob
-from factories import UPDATED, UPDATED_EPOCH, crawljob
+from exporter.cluster.manifests import Skipped, read_manifests
+from exporter.resources.crawljob import CrawlJob
+from support.factories import UPDATED, UPDATED_EPOCH, crawljob
 
 
 def names(data: bytes | str) -> list[str]:
     """Names of CrawlJobs, and in between why the others are none."""
     data = data.encode() if isinstance(data, str) else data
     return [
-        str(item) if isinstance(item, LeftOut) else item.metadata.name
+        str(item) if isinstance(item, Skipped) else item.metadata.name
         for item in read_manifests(data)
     ]
 
@@ -68,7 +68,7 @@ def test_objects_of_other_kinds_are_skipped_with_a_note() -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
     alien = {"apiVersion": "example.org/v1", "kind": "CrawlJob", "metadata": {"name": "a"}}
     found = list(read_manifests(json.dumps(a_list(pod, ONE, alien)).encode()))
-    left = [item for item in found if isinstance(item, LeftOut)]
+    left = [item for item in found if isinstance(item, Skipped)]
     assert [str(item) for item in left] == [
         "document 1, item 1, Pod p: skipped, for it is no CrawlJob of btrix.cloud",
         "document 1, item 3, CrawlJob a: skipped, for it is no CrawlJob of btrix.cloud",
@@ -100,7 +100,7 @@ def test_one_broken_document_does_not_stop_the_rest() -> None:
 
 def test_a_broken_document_is_told_without_its_content() -> None:
     (found,) = read_manifests(b"password: secret\n  token: [secret\n")
-    assert isinstance(found, LeftOut)
+    assert isinstance(found, Skipped)
     assert "secret" not in str(found)
 
 
@@ -122,7 +122,7 @@ def test_comments_and_empty_documents_are_nothing() -> None:
 @pytest.mark.parametrize("data", [b"", b"\n \n", b"# nothing\n", b"---\n"])
 def test_an_empty_input_is_a_fault(data: bytes) -> None:
     (found,) = read_manifests(data)
-    assert isinstance(found, LeftOut)
+    assert isinstance(found, Skipped)
     assert (str(found), found.unusable) == ("input: there is nothing in it", True)
 
 
@@ -149,6 +149,6 @@ def test_what_windows_writes_is_read(encoding: str) -> None:
 )
 def test_what_is_no_manifest_says_why(data: bytes, why: str) -> None:
     (found,) = read_manifests(data)
-    assert isinstance(found, LeftOut)
+    assert isinstance(found, Skipped)
     assert found.unusable
     assert why in found.why or "cannot be read" in found.why

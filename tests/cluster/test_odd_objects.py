@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from exporter.cluster.problems import MOST_LOGGED, MOST_PER_OBJECT, Problems
-from exporter.crawljob import CrawlJob, parse_value
-from factories import crawljob
+from exporter.resources.crawljob import CrawlJob, parse_value
+from support.factories import crawljob
 
 KEY = ("crawlers", "crawljob-a")
 

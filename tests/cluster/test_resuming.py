@@ -6,20 +6,20 @@ from typing import Any, Literal
 
 import pytest
 
-from cluster.apis import Api
 from cluster.conftest import Follow, Opened
-from cluster.recorder import Recorder, until
 from exporter.cluster import replay
-from exporter.cluster.changes import Change, Resumption
-from exporter.cluster.connection import Connection
-from exporter.crawljob.derived import identity
+from exporter.cluster.changes import Change, ResumePoint
+from exporter.cluster.client import ApiClient
+from exporter.resources.crawljob.derived import identity
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
-from factories import crawljob
+from support.api_servers import Api
+from support.change_recorder import Recorder, until
+from support.factories import crawljob
 
 
 @pytest.fixture
-async def through(api: Api, opened: Opened, tmp_path: Path) -> Connection:
+async def through(api: Api, opened: Opened, tmp_path: Path) -> ApiClient:
     return await opened(api.kubeconfig(tmp_path / "api"))
 
 
@@ -29,15 +29,15 @@ async def create(api: Api, crawl: str, state: str = "running") -> None:
     await api.create(value)
 
 
-async def stopped(follow: Follow, through: Connection) -> Resumption:
+async def stopped(follow: Follow, through: ApiClient) -> ResumePoint:
     """Follow until synced; what an exporter that stops there would know."""
     _, told = follow(through=through)
     await until(lambda: told.syncs)
-    return resumption(told, told.syncs[0])
+    return resume_point(told, told.syncs[0])
 
 
-def resumption(told: Recorder, version: str) -> Resumption:
-    return Resumption(version, frozenset(identity(job) for job in told.objects.values()))
+def resume_point(told: Recorder, version: str) -> ResumePoint:
+    return ResumePoint(version, frozenset(identity(job) for job in told.objects.values()))
 
 
 def words(told: Recorder, *, after: int = 0) -> list[tuple[str, str]]:
@@ -48,7 +48,7 @@ def words(told: Recorder, *, after: int = 0) -> list[tuple[str, str]]:
         assert job is not None
         name = job.metadata.name.removeprefix("crawljob-")
         state = job.status.state if change.after else "vanished"
-        found.append((name, f"{state}, gone" if change.gone else str(state)))
+        found.append((name, f"{state}, gone" if change.deleted else str(state)))
     return found
 
 
@@ -64,7 +64,7 @@ def unchanging(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 async def test_every_event_of_the_downtime_is_told_in_order_before_it_is_synced(
-    api: Api, through: Connection, follow: Follow
+    api: Api, through: ApiClient, follow: Follow
 ) -> None:
     for crawl in ("stays", "changes", "goes"):
         await create(api, crawl)
@@ -95,14 +95,14 @@ async def test_every_event_of_the_downtime_is_told_in_order_before_it_is_synced(
     ]
     assert told.sizes_at_sync == [3]
     assert reflector.stats.lists == 1
-    assert reflector.trouble is None
+    assert reflector.last_error is None
     await create(api, "later")
     await until(lambda: told.names == ["changes", "comes", "later", "stays"])
     assert len(told.syncs) == 1
 
 
 async def test_where_nothing_happened_it_is_synced_by_the_list(
-    api: Api, through: Connection, follow: Follow
+    api: Api, through: ApiClient, follow: Follow
 ) -> None:
     await create(api, "a")
     resume = await stopped(follow, through)
@@ -114,7 +114,7 @@ async def test_where_nothing_happened_it_is_synced_by_the_list(
 
 
 async def test_a_namespace_that_was_emptied_tells_every_end(
-    api: Api, through: Connection, follow: Follow
+    api: Api, through: ApiClient, follow: Follow
 ) -> None:
     crawls = ["a", "b", "c"]
     for crawl in crawls:
@@ -124,12 +124,12 @@ async def test_a_namespace_that_was_emptied_tells_every_end(
         await api.delete("crawlers", crawl)
     _, told = follow(through=through, resume=resume)
     await until(lambda: told.syncs)
-    assert told.gone == [(crawl, True) for crawl in crawls]
+    assert told.deleted == [(crawl, True) for crawl in crawls]
     assert told.sizes_at_sync == [0]
 
 
 async def test_a_name_used_again_meanwhile_tells_one_end_and_one_beginning(
-    api: Api, through: Connection, follow: Follow
+    api: Api, through: ApiClient, follow: Follow
 ) -> None:
     await create(api, "again")
     resume = await stopped(follow, through)
@@ -175,18 +175,18 @@ class Acting(Recorder):
         super().__init__()
         self._at, self._act = at, act
 
-    def change(self, change: Change) -> None:
-        super().change(change)
+    def on_change(self, change: Change) -> None:
+        super().on_change(change)
         if len(self.changes) == self._at:
             self._act()
 
 
-async def before(cluster: Cluster, follow: Follow, *crawls: str) -> Resumption:
+async def before(cluster: Cluster, follow: Follow, *crawls: str) -> ResumePoint:
     for crawl in crawls:
         cluster.create(crawljob(crawl=crawl))
     _, told = follow()
     await until(lambda: told.syncs)
-    return resumption(told, str(cluster.resource_version))
+    return resume_point(told, str(cluster.resource_version))
 
 
 def delete(cluster: Cluster, crawl: str) -> None:
@@ -235,7 +235,7 @@ async def test_events_sent_twice_in_a_replay_are_told_once(
     server.faults.release()
     await until(lambda: told.syncs)
     assert words(told)[-len(expected) :] == expected
-    assert told.gone == [("goes", True), ("brief", True)]
+    assert told.deleted == [("goes", True), ("brief", True)]
 
 
 @pytest.mark.parametrize("form", ["event", "status"])
@@ -249,7 +249,7 @@ async def test_a_position_too_old_leaves_what_the_list_says(
     cluster.compact()
     server.faults.gone_form = form
     reflector, told = follow(resume=resume)
-    await until(lambda: told.syncs and reflector.trouble is None)
+    await until(lambda: told.syncs and reflector.last_error is None)
     assert sorted(words(told)) == [
         ("changes", "complete"),
         ("comes", "running"),
@@ -259,7 +259,7 @@ async def test_a_position_too_old_leaves_what_the_list_says(
     assert reflector.stats.lists == 1
     assert reflector.stats.reconnects["expired"] == 1
     delete(cluster, "comes")
-    await until(lambda: told.gone == [("comes", True)])
+    await until(lambda: told.deleted == [("comes", True)])
 
 
 async def test_history_forgotten_in_the_middle_of_a_replay_makes_the_rest_as_listed(
@@ -275,7 +275,7 @@ async def test_history_forgotten_in_the_middle_of_a_replay_makes_the_rest_as_lis
     assert reflector.stats.lists == 1
     assert told.names == ["a"]
     assert told.state("a") == "complete"
-    assert told.gone == [("brief", False)]  # of the other the sink was never told
+    assert told.deleted == [("brief", False)]  # of the other the handler was never told
     states = [word for word in words(told) if word[0] == "a"]
     assert len(states) < len(expected)
     assert states[:-1] == expected[: len(states) - 1]
@@ -286,8 +286,8 @@ async def test_a_position_that_is_not_in_this_cluster_s_past_leaves_what_the_lis
     cluster: Cluster, follow: Follow, caplog: pytest.LogCaptureFixture, position: str
 ) -> None:
     cluster.create(crawljob(crawl="a"))
-    reflector, told = follow(resume=Resumption(position, frozenset({"elsewhere"})))
-    await until(lambda: told.syncs and reflector.trouble is None)
+    reflector, told = follow(resume=ResumePoint(position, frozenset({"elsewhere"})))
+    await until(lambda: told.syncs and reflector.last_error is None)
     assert words(told) == [("a", "running")]
     assert told.syncs == [str(cluster.resource_version)]
     assert f"the version watched last, {position}, is not of" in caplog.text
@@ -298,10 +298,10 @@ async def test_an_end_that_never_comes_is_given_up_at_a_bookmark(
 ) -> None:
     """As after a restart with another cluster's position, or another selector."""
     cluster.create(crawljob(crawl="a"))
-    reflector, told = follow(resume=Resumption("1", frozenset({"elsewhere"})))
+    reflector, told = follow(resume=ResumePoint("1", frozenset({"elsewhere"})))
     await until(lambda: told.syncs)
     assert told.syncs == [str(cluster.resource_version)]
-    assert reflector.trouble is None
+    assert reflector.last_error is None
 
 
 async def test_any_later_event_proves_that_the_past_was_told(
@@ -311,14 +311,14 @@ async def test_any_later_event_proves_that_the_past_was_told(
     cluster.create(crawljob(crawl="a"))
     position = str(cluster.resource_version)
     cluster.advance(5)
-    reflector, told = follow(resume=Resumption(position, frozenset({"elsewhere"})))
+    reflector, told = follow(resume=ResumePoint(position, frozenset({"elsewhere"})))
     await until(lambda: reflector.stats.lists)
     cluster.create(crawljob(crawl="later"))
     server.faults.release()
     await until(lambda: told.syncs)
     assert told.names == ["a", "later"]
     assert told.syncs == [str(cluster.resource_version)]
-    assert told.gone == []
+    assert told.deleted == []
 
 
 async def test_what_is_deleted_after_the_list_is_not_raised_from_the_dead(
@@ -331,7 +331,7 @@ async def test_what_is_deleted_after_the_list_is_not_raised_from_the_dead(
     await until(lambda: reflector.stats.lists)
     delete(cluster, "a")
     server.faults.release()
-    await until(lambda: told.syncs and told.gone)
+    await until(lambda: told.syncs and told.deleted)
     assert words(told)[0] == ("a", "complete")
     assert told.names == []
 
@@ -359,7 +359,7 @@ async def test_a_list_that_begins_anew_halfway_tells_nothing_twice(
     server.faults.expire_continues()
     await until(lambda: told.syncs)
     assert told.names == crawls[1:]
-    assert told.gone == [("c00", True)]
+    assert told.deleted == [("c00", True)]
     assert len(told.changes) == 29 + 2
     assert reflector.stats.lists == 1
 
@@ -367,38 +367,38 @@ async def test_a_list_that_begins_anew_halfway_tells_nothing_twice(
 @pytest.fixture
 async def silent(
     cluster: Cluster, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[tuple[ApiServer, Connection]]:
+) -> AsyncIterator[tuple[ApiServer, ApiClient]]:
     """An API server that sends no bookmark, and little patience with it."""
-    monkeypatch.setattr(replay, "SILENCE", 0.3)
-    monkeypatch.setattr(replay, "PATIENCE", 0.6)
+    monkeypatch.setattr(replay, "IDLE_TIMEOUT", 0.3)
+    monkeypatch.setattr(replay, "CONNECT_TIMEOUT", 0.6)
     async with ApiServer(cluster, bookmark_every=600) as server:
         yield server, await opened(server.write_kubeconfig(tmp_path / "silent"))
 
 
 async def test_where_neither_events_nor_bookmarks_come_it_is_soon_given_up(
-    cluster: Cluster, silent: tuple[ApiServer, Connection], follow: Follow
+    cluster: Cluster, silent: tuple[ApiServer, ApiClient], follow: Follow
 ) -> None:
     cluster.create(crawljob(crawl="a"))
-    resume = Resumption(str(cluster.resource_version), frozenset({"elsewhere"}))
+    resume = ResumePoint(str(cluster.resource_version), frozenset({"elsewhere"}))
     cluster.advance(5)
     reflector, told = follow(through=silent[1], resume=resume)
     await until(lambda: reflector.stats.watches)
     assert not told.syncs
-    assert reflector.trouble == "what happened meanwhile is being replayed"
+    assert reflector.last_error == "what happened meanwhile is being replayed"
     await until(lambda: told.syncs and reflector.stats.watches == 2)
     assert words(told) == [("a", "running")]
     assert told.syncs == [resume.resource_version]  # what comes is still told from there
-    assert reflector.trouble is None
+    assert reflector.last_error is None
     cluster.create(crawljob(crawl="b"))
     await until(lambda: told.names == ["a", "b"])
 
 
 @pytest.mark.parametrize("fault", ["forbidden", "silent"])
 async def test_a_watch_that_cannot_be_had_does_not_hide_the_content(
-    cluster: Cluster, silent: tuple[ApiServer, Connection], follow: Follow, fault: str
+    cluster: Cluster, silent: tuple[ApiServer, ApiClient], follow: Follow, fault: str
 ) -> None:
     cluster.create(crawljob(crawl="a"))
-    resume = Resumption(str(cluster.resource_version), frozenset({"uid-crawlers-a"}))
+    resume = ResumePoint(str(cluster.resource_version), frozenset({"uid-crawlers-a"}))
     cluster.create(crawljob(crawl="b"))
     server, through = silent
     if fault == "forbidden":
@@ -410,5 +410,5 @@ async def test_a_watch_that_cannot_be_had_does_not_hide_the_content(
     assert told.names == ["a", "b"]
     assert reflector.synced
     if fault == "forbidden":
-        assert "RBAC must allow list and watch" in str(reflector.trouble)
+        assert "RBAC must allow list and watch" in str(reflector.last_error)
     server.faults.release()

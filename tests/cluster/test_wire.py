@@ -8,17 +8,17 @@ from hypothesis import given, settings
 
 from exporter.cluster.wire import (
     Bookmark,
-    Event,
-    Garbage,
+    InvalidLine,
+    InvalidObject,
     Status,
-    Unusable,
+    WatchEvent,
     read_event,
     read_page,
     read_status,
 )
-from exporter.crawljob import CrawlJob, UnusableError
-from factories import crawljob, to_wire
-from strategies import any_json, crawljobs, mutated_crawljobs
+from exporter.resources.crawljob import CrawlJob, InvalidObjectError
+from support.factories import crawljob, to_wire
+from support.strategies import any_json, crawljobs, mutated_crawljobs
 
 
 def line(kind: Any, content: Any) -> bytes:
@@ -28,7 +28,7 @@ def line(kind: Any, content: Any) -> bytes:
 @pytest.mark.parametrize("kind", ["ADDED", "MODIFIED", "DELETED"])
 def test_an_event_carries_a_crawljob(kind: str) -> None:
     event = read_event(line(kind, crawljob()))
-    assert isinstance(event, Event)
+    assert isinstance(event, WatchEvent)
     assert event.type == kind
     assert event.object.status.state == "running"
     assert event.object.problems == ()
@@ -36,7 +36,7 @@ def test_an_event_carries_a_crawljob(kind: str) -> None:
 
 def test_a_malformed_field_costs_the_field_alone() -> None:
     event = read_event(line("MODIFIED", crawljob(status={"pagesDone": "many"})))
-    assert isinstance(event, Event)
+    assert isinstance(event, WatchEvent)
     assert event.object.status.pages_done is None
     assert event.object.status.pages_found == 120
     assert [problem.field for problem in event.object.problems] == ["status.pagesDone"]
@@ -97,17 +97,17 @@ def test_a_status_of_many_lines_is_told_in_one() -> None:
     ],
 )
 def test_a_line_that_is_no_event_is_garbage(data: bytes) -> None:
-    assert isinstance(read_event(data), Garbage)
+    assert isinstance(read_event(data), InvalidLine)
 
 
 def test_an_event_of_an_unknown_type_is_garbage() -> None:
-    assert isinstance(read_event(line("RENAMED", crawljob())), Garbage)
+    assert isinstance(read_event(line("RENAMED", crawljob())), InvalidLine)
 
 
 def test_an_object_that_cannot_be_read_keeps_what_is_known_of_it() -> None:
     value = crawljob(metadata={"name": 5, "namespace": "crawlers", "resourceVersion": "8"})
     found = read_event(line("DELETED", value))
-    assert isinstance(found, Unusable)
+    assert isinstance(found, InvalidObject)
     assert (found.namespace, found.name, found.version) == ("crawlers", "", "8")
     assert found.kind == "DELETED"
 
@@ -123,7 +123,7 @@ def test_no_json_makes_reading_an_event_fail(value: Any) -> None:
 @given(mutated_crawljobs())
 def test_a_mutated_crawljob_is_an_event_all_the_same(value: dict[str, Any]) -> None:
     event = read_event(to_wire({"type": "MODIFIED", "object": value}))
-    assert isinstance(event, Event)
+    assert isinstance(event, WatchEvent)
     assert event.object.metadata.name == value["metadata"]["name"]
 
 
@@ -145,7 +145,7 @@ def test_a_page_has_objects_a_version_and_the_way_to_the_next() -> None:
 def test_one_unusable_object_does_not_cost_the_page() -> None:
     items = [crawljob(crawl="a"), {"metadata": {"name": ""}}, 5, crawljob(crawl="b")]
     page = read_page(json.dumps({"metadata": {"resourceVersion": "12"}, "items": items}).encode())
-    assert [type(item) for item in page.items] == [CrawlJob, Unusable, Unusable, CrawlJob]
+    assert [type(item) for item in page.items] == [CrawlJob, InvalidObject, InvalidObject, CrawlJob]
 
 
 def test_a_list_without_items_is_empty() -> None:
@@ -157,5 +157,5 @@ def test_a_list_without_items_is_empty() -> None:
     "body", [b"", b"<html>", b"{}", b"[]", b'{"items":[]}', b'{"items":{},"metadata":{}}']
 )
 def test_a_reply_that_is_no_list_is_not_taken_for_an_empty_one(body: bytes) -> None:
-    with pytest.raises(UnusableError):
+    with pytest.raises(InvalidObjectError):
         read_page(body)

@@ -11,7 +11,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import __version__
-from factories import crawljob
+from support.factories import crawljob
 
 COMMAND = (sys.executable, "-m", "exporter")
 

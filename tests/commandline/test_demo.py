@@ -17,8 +17,8 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from exporter.demo import programs
-from tools import ROOT, require_tool
+from exporter.commands.demo import programs
+from support.tools import ROOT, require_tool
 
 PATIENCE: Final = 60.0
 """Seconds."""

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from exporter.cluster.changes import Change
-from exporter.crawljob import parse_json
 from exporter.history.ledger import Ledger
-from exporter.history.observer import Observer
-from factories import crawljob, to_wire
+from exporter.history.recorder import HistoryRecorder
+from exporter.resources.crawljob import parse_json
+from support.factories import crawljob, to_wire
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -30,14 +30,14 @@ def ledger(tmp_path: Path) -> str:
     """Two crawls: one that ended by its size limit, and one that was paused and resumed."""
     path = tmp_path / "history.db"
     open_ledger = Ledger.open(path, retention=10**9)
-    observer = Observer(open_ledger, ["crawlers"])
-    observer.synced("crawlers", "1")
+    recorder = HistoryRecorder(open_ledger, ["crawlers"])
+    recorder.on_synced("crawlers", "1")
     versions = iter(range(2, 100))
 
     def see(crawl: str, **parts: Any) -> None:
         metadata = {"uid": crawl, "resourceVersion": str(next(versions))}
         job = parse_json(to_wire(crawljob(crawl=crawl, metadata=metadata, **parts)))
-        observer.change(Change("crawlers", None, job))
+        recorder.on_change(Change("crawlers", None, job))
 
     over = {"state": "complete", "stopReason": "size-limit"}
     see("a", status={"state": "running"})

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from exporter import logs
+from exporter.runtime import logs
 
 HOSTILE = 'a"b\nlevel=error msg=forged \x1b[31m\u2028'
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.alerting.access import Access
+from exporter.alerting.http_config import HTTPClientConfig
 from exporter.alerting.notifier import NotifierSettings
-from exporter.alerting.wording import Addresses
-from exporter.documentation import configuration_page
+from exporter.alerting.template import Links
+from exporter.commands.documentation import configuration_page
 from exporter.options import (
     GROUPS,
     Parser,
@@ -177,8 +177,8 @@ def test_the_flags_of_alertmanagers_say_whom_to_tell_and_how() -> None:
     assert notifier == NotifierSettings(
         urls=("http://one:9093", "https://other/prefix"),
         labels=(("cluster", "east"), ("stage", "a=b")),
-        addresses=Addresses("https://wiki", "https://g"),
-        access=Access(
+        links=Links("https://wiki", "https://g"),
+        http_config=HTTPClientConfig(
             ca_file=Path("/ca"),
             cert_file=Path("/crt"),
             key_file=Path("/key"),

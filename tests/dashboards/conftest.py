@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from dashboards.backfill import Prometheus, stage
 from dashboards.built import BOARDS, FOLDER
-from dashboards.rehearsal import Prometheus, stage
-from tools import require_tool
+from support.tools import require_tool
 
 Dashboard = dict[str, Any]
 

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard as Model
 
-from alerts.declaration import Dashboard as AlertsDashboard
+from alerts.rule import Dashboard as AlertsDashboard
 from dashboards import __main__ as command
 from dashboards.built import BOARDS, FOLDER, text_of
 from dashboards.frame import line

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import pytest
 
-from dashboards.rehearsal.questions import panels
-from exporter.colours import EXIT_REASONS, OUTCOMES, ROLES, STATES
-from exporter.crawljob.derived import TRANSITIONS
-from exporter.crawljob.states import KNOWN_EXIT_REASONS, KNOWN_STATES, UNKNOWN_STATE
+from dashboards.backfill.questions import panels
+from exporter.resources.crawljob.derived import TRANSITIONS
+from exporter.resources.crawljob.states import KNOWN_EXIT_REASONS, KNOWN_STATES, UNKNOWN_STATE
+from exporter.web.colours import EXIT_REASONS, OUTCOMES, ROLES, STATES
 
 Dashboard = dict[str, Any]
 

@@ -5,16 +5,16 @@ from typing import Any, Final
 import pytest
 
 from alerts import RECORDS
-from dashboards.promql import LABELS, Selection
-from dashboards.rehearsal.questions import (
+from dashboards.backfill.questions import (
     choices,
     event_questions,
     interpolated,
     panel_questions,
     panels,
 )
+from dashboards.promql import LABELS, Selection
 from exporter.metrics import CATALOG
-from promql import TARGET, QueryError, labels_of, served
+from support.promql import TARGET, QueryError, labels_of, served
 
 Dashboard = dict[str, Any]
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from dashboards.backfill import ProgramMissingError, Prometheus, stage
 from dashboards.built import BOARDS
 from dashboards.pictures import __main__ as command
 from dashboards.pictures.canvas import WIDTH
 from dashboards.pictures.units import ticks, written
-from dashboards.rehearsal import ProgramMissingError, Prometheus, stage
-from tools import ROOT
+from support.tools import ROOT
 
 _DOCS = ROOT / "docs"
 

@@ -11,9 +11,9 @@ import pytest
 
 from end_to_end.conftest import PATIENCE, Process, Scrape, Start
 from exporter.history import tallies
-from exporter.history.reading import finished_crawls, happenings
+from exporter.history.reading import events, finished_crawls
 from exporter.simulator import ApiServer, Browsertrix, Cluster
-from exporter.simulator.account import Account
+from exporter.simulator.ground_truth import GroundTruth
 from history.test_account import accounted
 
 KILLS = 100
@@ -68,10 +68,10 @@ def shown(scrape: Scrape) -> dict[tuple[str, tuple[str, ...]], float]:
     return found
 
 
-def endings(account: Account) -> set[tuple[str, str, str, str, str, float]]:
+def endings(ground_truth: GroundTruth) -> set[tuple[str, str, str, str, str, float]]:
     return {
         (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, float(one.finished))
-        for one in account.finished.values()
+        for one in ground_truth.finished.values()
     }
 
 
@@ -105,22 +105,26 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
         while browsertrix.live:
             await asyncio.sleep(0.1)
     living.cancel()
-    account = browsertrix.account
-    assert len(account.finished) >= 200, "hundreds of crawls"
+    ground_truth = browsertrix.ground_truth
+    assert len(ground_truth.finished) >= 200, "hundreds of crawls"
 
-    expected = accounted(account)
+    expected = accounted(ground_truth)
     scrape = await survivor.until(lambda scrape: sum(scrape.of("browsertrix_crawls").values()) == 0)
     assert shown(scrape) == expected
     recorded = [
         (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, one.finished)
         for one in finished_crawls(ledger)
     ]
-    assert len(recorded) == len(set(recorded)) == len(account.finished) + len(account.vanished)
-    assert {one for one in recorded if one[3] != "unknown"} == endings(account)
-    told = Counter(one.uid for one in happenings(ledger) if one.kind == "finished")
-    assert set(told) == set(account.finished)
+    assert (
+        len(recorded)
+        == len(set(recorded))
+        == len(ground_truth.finished) + len(ground_truth.vanished)
+    )
+    assert {one for one in recorded if one[3] != "unknown"} == endings(ground_truth)
+    told = Counter(one.uid for one in events(ledger) if one.kind == "finished")
+    assert set(told) == set(ground_truth.finished)
     assert set(told.values()) == {1}, "each end was told once"
-    for namespace, oid, crawl, state, stop_reason, moment in endings(account):
+    for namespace, oid, crawl, state, stop_reason, moment in endings(ground_truth):
         assert (
             scrape.value(
                 "browsertrix_crawl_finished_timestamp_seconds",

@@ -1,7 +1,7 @@
 """Simulator, exporters, Prometheus, Alertmanager, webhook: each crawl is told once, or not at all.
 
-The world of this test. Everything is real but Browsertrix and its cluster: processes that talk
-HTTP. Every kind of life the simulator knows is lived, six hundred times as fast as in life, many of
+The installation of this test. Everything is real but Browsertrix and its cluster: processes that
+talk HTTP. Every scenario of the simulator runs, six hundred times as fast as in life, many of
 those that a person is paged for, and now and then a status steps back, as Browsertrix' does; paused
 crawls expire after four seconds. A CrawlJob is gone a tenth of a second after its end. All rules as
 committed are loaded; every second Prometheus scrapes a pair of exporters, each with a ledger of its
@@ -13,9 +13,9 @@ again after 15 s, not 60, what it told nobody: in its first seconds it knows no 
 Meanwhile exporters are killed (one, the other, both) in the very moment in which a crawl ends, or
 just after it, and both stay dead until it is gone; and Prometheus is restarted while crawls end.
 
-The account of what ought to be told is kept by the simulator. Conditions that have to last for
+The ground_truth of what ought to be told is kept by the simulator. Conditions that have to last for
 minutes (``for``) do not come true in so short a time: of those, nobody may be told. What happens to
-pods is told where a scrape saw it, in a world this fast not always, but never twice.
+pods is told where a scrape saw it, in a installation this fast not always, but never twice.
 """
 
 import asyncio
@@ -33,18 +33,24 @@ from typing import Any, Final
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from alertmanager import alertmanager
 from alerts import ALERTS
-from alerts.declaration import Severity
+from alerts.rule import Severity
 from end_to_end.conftest import Process, Start
-from exporter.demo.configurations import ROUTES, RULES, scraping, shipped, telling
-from exporter.demo.programs import free_port
-from exporter.demo.receiver import Notification, receiver
+from exporter.commands.demo.configurations import (
+    ROUTES,
+    RULES,
+    alertmanager_config,
+    prometheus_config,
+    shipped,
+)
+from exporter.commands.demo.programs import free_port
+from exporter.commands.demo.receiver import Notification, receiver
 from exporter.simulator import ApiServer, Browsertrix, Cluster
-from exporter.simulator.account import Account, Ended
-from exporter.simulator.lives import KINDS
-from prometheus import Prometheus, prometheus
-from tools import ROOT, require_tool
+from exporter.simulator.ground_truth import Ended, GroundTruth
+from exporter.simulator.scenarios import SCENARIOS
+from support.alertmanager import alertmanager
+from support.prometheus import Prometheus, prometheus
+from support.tools import ROOT, require_tool
 
 PATIENCE: Final = 60.0
 """Seconds."""
@@ -78,7 +84,7 @@ Told = tuple[str, str, str, str]
 
 
 class Ends(dict[str, Ended]):
-    """The account's ends, which notes when each came, and has somebody called in that moment."""
+    """Ends of crawls, by uid, which notes when each came, and calls a listener."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -154,15 +160,17 @@ def told(notification: Notification) -> Told:
     )
 
 
-def ought(account: Account) -> Counter[Told]:
+def ought(ground_truth: GroundTruth) -> Counter[Told]:
     """What is to be told of these ends, each once."""
     ends = Counter(
         (alert, ended.namespace, ended.oid, ended.crawl)
-        for ended in account.finished.values()
+        for ended in ground_truth.finished.values()
         for alert in {ENDS.get(ended.state), ENDS.get(ended.stop_reason)} - {None}
         if alert is not None
     )
-    return ends + Counter(("BrowsertrixCrawlVanished", *one) for one in account.vanished.values())
+    return ends + Counter(
+        ("BrowsertrixCrawlVanished", *one) for one in ground_truth.vanished.values()
+    )
 
 
 def cast(rng: random.Random) -> list[str]:
@@ -170,7 +178,7 @@ def cast(rng: random.Random) -> list[str]:
 
     Evictions are left at that one, for many make a storm, which pages by itself.
     """
-    others = [kind for kind in KINDS if kind not in PAGED]
+    others = [kind for kind in SCENARIOS if kind not in PAGED]
     rng.shuffle(others)
     return [kind for pair in zip(itertools.cycle(PAGED), others, strict=False) for kind in pair]
 
@@ -275,8 +283,8 @@ async def test_each_crawl_that_ends_badly_is_told_exactly_once_and_no_other(
     browsertrix = Browsertrix(
         cluster, seed=4, speed=600, pause_limit=4, stale_writes=True, sync_every=60
     )
-    account = browsertrix.account
-    account.finished = ends = Ends()
+    ground_truth = browsertrix.ground_truth
+    ground_truth.finished = ends = Ends()
     inbox = Inbox()
     kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
     pair = (
@@ -284,11 +292,13 @@ async def test_each_crawl_that_ends_badly_is_told_exactly_once_and_no_other(
         Replica(start, kubeconfig, tmp_path / "other.db"),
     )
     async with AsyncExitStack() as stack:
-        routes = telling(shipped(ROUTES), await stack.enter_async_context(receiver(inbox.take)))
+        routes = alertmanager_config(
+            shipped(ROUTES), await stack.enter_async_context(receiver(inbox.take))
+        )
         (ours,) = routes["route"]["routes"]
         ours["group_interval"] = "1s"
         sender = stack.enter_context(alertmanager(routes, tmp_path))
-        watching = scraping(
+        watching = prometheus_config(
             [replica.url for replica in pair],
             f"{EVERY}s",
             rules=shipped(RULES),
@@ -318,22 +328,22 @@ async def test_each_crawl_that_ends_badly_is_told_exactly_once_and_no_other(
                 await all_began.wait()
             beginning.cancel()
             await live_out(browsertrix)
-            await until_told(inbox, lambda: ought(account))
+            await until_told(inbox, lambda: ought(ground_truth))
 
             calm = len(ends)
             for kind, offset in itertools.product(PAGED, range(4)):
                 browsertrix.start(kind, work=600 + 150 * offset)
             await live_out(browsertrix)
-            await until_told(inbox, lambda: ought(account))
+            await until_told(inbox, lambda: ought(ground_truth))
             await evaluated(prom, 5)
             # When this one is told, which takes a group_wait, every group before it was flushed
             # again: what Alertmanager has to say twice, it has said.
             browsertrix.start("reaches_size_limit", work=600)
             await live_out(browsertrix)
-            await until_told(inbox, lambda: ought(account))
+            await until_told(inbox, lambda: ought(ground_truth))
         assert not running.done(), running
 
-    judge(inbox, account)
+    judge(inbox, ground_truth)
     waits = sorted(
         inbox.at[ENDS.get(ended.state) or ENDS[ended.stop_reason], *identity(ended)]
         - ends.at[ended.crawl]
@@ -341,8 +351,8 @@ async def test_each_crawl_that_ends_badly_is_told_exactly_once_and_no_other(
     )
     claim = EVERY + EVERY + GROUP_WAIT
     say(
-        f"Pages: {ought(account).total()} ends told once each of {len(ends)}, among exporters that "
-        f"died; from a crawl's end to the webhook median {statistics.median(waits):.1f} s, at "
+        f"Pages: {ought(ground_truth).total()} ends told once each of {len(ends)}, among exporters "
+        f"that died; from a crawl's end to the webhook median {statistics.median(waits):.1f} s, at "
         f"most {waits[-1]:.1f} s (scrape + evaluation + group_wait: {claim} s)"
     )
     assert waits[-1] < claim + PATIENCE / 2
@@ -352,14 +362,14 @@ def identity(ended: Ended) -> tuple[str, str, str]:
     return ended.namespace, ended.oid, ended.crawl
 
 
-def judge(inbox: Inbox, account: Account) -> None:
-    """Hold what was told against the account, and look whether a person can read it."""
-    expected = ought(account)
+def judge(inbox: Inbox, ground_truth: GroundTruth) -> None:
+    """Hold what was told against the ground truth, and look whether a person can read it."""
+    expected = ought(ground_truth)
     kinds = Counter(alert for alert, *_ in expected)
     assert set(kinds) == {*ENDS.values(), "BrowsertrixCrawlVanished"}, "all kinds of ends came"
     assert kinds["BrowsertrixCrawlPauseExpired"] >= 10
     assert kinds["BrowsertrixCrawlSizeLimitReached"] >= 10
-    assert len(account.finished) - expected.total() >= 15, "and many that nobody is told of"
+    assert len(ground_truth.finished) - expected.total() >= 15, "and many that nobody is told of"
 
     of_pods = [one for one in inbox.notifications if "pod" in one.labels]
     of_crawls = [one for one in inbox.notifications if "pod" not in one.labels]
@@ -367,7 +377,7 @@ def judge(inbox: Inbox, account: Account) -> None:
     once = Counter((one.labels["alertname"], one.labels["pod"]) for one in of_pods)
     assert set(once.values()) <= {1}
     assert {name for name, _ in once} <= {"BrowsertrixPodEvicted", "BrowsertrixPodOOMKilled"}
-    assert len(of_pods) <= account.evictions.total() + account.oom_kills.total()
+    assert len(of_pods) <= ground_truth.evictions.total() + ground_truth.oom_kills.total()
     for notification in inbox.notifications:
         assert_readable(notification)
 

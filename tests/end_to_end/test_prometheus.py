@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from end_to_end.conftest import Start
-from exporter.demo.configurations import scraping
+from exporter.commands.demo.configurations import prometheus_config
 from exporter.simulator import ApiServer, Cluster
-from factories import GIB, crawler_pod, crawljob
-from prometheus import prometheus
+from support.factories import GIB, crawler_pod, crawljob
+from support.prometheus import prometheus
 
 
 @pytest.mark.timeout(180)
@@ -26,7 +26,7 @@ async def test_a_real_prometheus_gets_what_the_cluster_says(
     exporter = await start(server.write_kubeconfig(tmp_path / "kubeconfig"))
     await exporter.until_ready()
 
-    async with prometheus(scraping([exporter.url], "500ms"), tmp_path) as prom:
+    async with prometheus(prometheus_config([exporter.url], "500ms"), tmp_path) as prom:
         await prom.until('up{job="browsertrix-exporter"}', 1)
         await prom.until('browsertrix_crawls{namespace="crawlers",state="running"}', 1)
         assert await prom.one('browsertrix_crawls{state="paused"}') == 1

@@ -10,26 +10,26 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from cluster.apis import Api
 from end_to_end.conftest import Process, Scrape, Start
 from exporter.cluster.changes import Change
-from exporter.crawljob import parse_value
 from exporter.history.ledger import Ledger
-from exporter.metrics import CATALOG, Exposition, Format, Past, SeriesStore
+from exporter.metrics import CATALOG, Exposition, Format, HistoryCollector, SeriesStore
+from exporter.resources.crawljob import parse_value
 from exporter.simulator import ApiServer, Browsertrix, Cluster
 from exporter.simulator.faults import GoneForm
-from factories import crawljob
+from support.api_servers import Api
+from support.factories import crawljob
 
 
 def truth(cluster: Cluster) -> Callable[[Scrape], bool]:
     """What a scrape must show once it has caught up: a snapshot of the cluster's content."""
     store = SeriesStore(CATALOG)
-    store.synced("crawlers", "")
+    store.on_synced("crawlers", "")
     for value in cluster.objects():
-        store.change(Change("crawlers", None, parse_value(json.loads(json.dumps(value)))))
-    chunks = Exposition(CATALOG, store, Past(CATALOG, Ledger.open()), CollectorRegistry()).chunks(
-        Format.TEXT, None, 0.0
-    )
+        store.on_change(Change("crawlers", None, parse_value(json.loads(json.dumps(value)))))
+    chunks = Exposition(
+        CATALOG, store, HistoryCollector(CATALOG, Ledger.open()), CollectorRegistry()
+    ).chunks(Format.TEXT, None, 0.0)
     expected = Scrape(b"".join(chunks).decode()).of_crawljobs()
     assert expected
     return lambda scrape: scrape.of_crawljobs() == expected

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from history.story import Watch
+from support.crawl_history import Watch
 
 
 @pytest.fixture(autouse=True)
@@ -12,4 +12,4 @@ def closed() -> Iterator[None]:
     """Close the ledgers a test has opened, as a kill would."""
     yield
     while Watch.opened:
-        Watch.opened.pop().keeper.close()
+        Watch.opened.pop().file.close()

@@ -1,7 +1,7 @@
-"""Whole simulated lives, watched through kills and downtime: every count equals the account.
+"""Whole simulated lives, watched through kills and downtime: every count equals the ground truth.
 
-The simulator keeps its own account of what a perfect observer of the wire should count. Its
-statuses step back; the observer is killed at random between any two events and replays what it
+The simulator keeps its own ground_truth of what a perfect recorder of the wire should count. Its
+statuses step back; the recorder is killed at random between any two events and replays what it
 has not on disk, and more.
 """
 
@@ -13,24 +13,24 @@ from pathlib import Path
 import pytest
 
 from exporter.cluster.changes import Change
-from exporter.crawljob import parse_json
 from exporter.history import tallies
 from exporter.history.ledger import Ledger
-from exporter.history.observer import Observer
-from exporter.history.reading import happenings
+from exporter.history.reading import events
+from exporter.history.recorder import HistoryRecorder
 from exporter.history.tallies import Key
-from exporter.simulator.account import Account
+from exporter.resources.crawljob import parse_json
 from exporter.simulator.browsertrix import Browsertrix
 from exporter.simulator.cluster import Cluster
-from exporter.simulator.lives import KINDS
-from factories import NAMESPACE
-from history.story import Clock
+from exporter.simulator.ground_truth import GroundTruth
+from exporter.simulator.scenarios import SCENARIOS
+from support.crawl_history import Clock
+from support.factories import NAMESPACE
 
 START = 1_750_000_000.0
 
 
 class Exporter:
-    """An observer that follows a cluster in-process, as the reflector would have it."""
+    """A recorder that follows a cluster in-process, as the reflector would have it."""
 
     def __init__(self, cluster: Cluster, path: Path, clock: Clock) -> None:
         self._cluster = cluster
@@ -42,9 +42,9 @@ class Exporter:
     def start(self) -> None:
         """Open the ledger, list, replay from its position, and be synced."""
         self.ledger = Ledger.open(self._path, clock=self._clock, retention=10**9)
-        self.observer = Observer(self.ledger, (NAMESPACE,), self._clock)
-        resumption = self.observer.resumption(NAMESPACE)
-        position = 0 if resumption is None else int(resumption.resource_version)
+        self.recorder = HistoryRecorder(self.ledger, (NAMESPACE,), self._clock)
+        resume_point = self.recorder.resume_point(NAMESPACE)
+        position = 0 if resume_point is None else int(resume_point.resource_version)
         listed = self._cluster.snapshot()
         if position < self._cluster.compacted_version:  # 410
             position = listed.version
@@ -53,25 +53,25 @@ class Exporter:
                 self._tell(Change(NAMESPACE, None, parse_json(stored.data)))
         self._version = position
         self.follow()
-        self.observer.synced(NAMESPACE, str(self._version))
+        self.recorder.on_synced(NAMESPACE, str(self._version))
 
     def follow(self, most: int = 10**9) -> None:
         """Be told of up to so many events."""
         for event in self._cluster.since(self._version, most):
-            gone = event.type == "DELETED"
-            self._tell(Change(NAMESPACE, None, parse_json(event.after.data), gone))
+            deleted = event.type == "DELETED"
+            self._tell(Change(NAMESPACE, None, parse_json(event.after.data), deleted))
             self._version = event.version
 
     def reached(self) -> None:
         """A bookmark."""
-        self.observer.reached(NAMESPACE, str(self._version))
+        self.recorder.on_bookmark(NAMESPACE, str(self._version))
 
     def kill(self) -> None:
         """End at once: what is not on disk is lost."""
-        self.ledger.keeper.close()
+        self.ledger.file.close()
 
     def _tell(self, change: Change) -> None:
-        self.observer.change(change)
+        self.recorder.on_change(change)
 
 
 def live(
@@ -102,23 +102,23 @@ def counted(ledger: Ledger) -> dict[Key, float]:
     return {key: value for key, value in totals.items() if value and key[0] in ours}
 
 
-def accounted(account: Account) -> dict[Key, float]:
+def accounted(ground_truth: GroundTruth) -> dict[Key, float]:
     expected: Counter[Key] = Counter()
-    for one in account.finished.values():
+    for one in ground_truth.finished.values():
         expected[tallies.FINISHED, (one.namespace, one.state, one.stop_reason)] += 1
-    for namespace, _, _ in account.vanished.values():
+    for namespace, _, _ in ground_truth.vanished.values():
         expected[tallies.VANISHED, (namespace,)] += 1
     for family, by_labels in (
-        (tallies.STATES_ENTERED, account.states),
-        (tallies.POD_EXITS, account.exits),
-        (tallies.POD_RESTARTS, account.restarts),
+        (tallies.STATES_ENTERED, ground_truth.states),
+        (tallies.POD_EXITS, ground_truth.exits),
+        (tallies.POD_RESTARTS, ground_truth.restarts),
     ):
         expected.update({(family, labels): amount for labels, amount in by_labels.items()})
     for family, rest, by_namespace in (
-        (tallies.POD_EVICTIONS, ("crawler",), account.evictions),
-        (tallies.POD_OOM_KILLS, ("crawler",), account.oom_kills),
-        (tallies.PAUSES, (), account.pauses),
-        (tallies.RESUMES, (), account.resumes),
+        (tallies.POD_EVICTIONS, ("crawler",), ground_truth.evictions),
+        (tallies.POD_OOM_KILLS, ("crawler",), ground_truth.oom_kills),
+        (tallies.PAUSES, (), ground_truth.pauses),
+        (tallies.RESUMES, (), ground_truth.resumes),
     ):
         expected.update({(family, (name, *rest)): n for name, n in by_namespace.items()})
     return dict(expected)
@@ -137,14 +137,14 @@ def paused(ledger: Ledger) -> dict[str, float]:
     return {one.uid: one.paused_seconds for one in finished if one.paused_seconds}
 
 
-def ended(account: Account) -> dict[str, tuple[str, ...]]:
+def ended(ground_truth: GroundTruth) -> dict[str, tuple[str, ...]]:
     return {
         uid: (e.namespace, e.oid, e.crawl, e.state, e.stop_reason, str(float(e.finished)))
-        for uid, e in account.finished.items()
+        for uid, e in ground_truth.finished.items()
     }
 
 
-def world(seed: int) -> tuple[Clock, Cluster, Browsertrix]:
+def installation(seed: int) -> tuple[Clock, Cluster, Browsertrix]:
     clock = Clock(START)
     cluster = Cluster(clock=clock, seed=seed)
     return (
@@ -154,23 +154,23 @@ def world(seed: int) -> tuple[Clock, Cluster, Browsertrix]:
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SCENARIOS)
 def test_every_kind_of_life_is_counted_as_it_was(kind: str, tmp_path: Path) -> None:
-    clock, cluster, browsertrix = world(7)
+    clock, cluster, browsertrix = installation(7)
     for _ in range(2):
         browsertrix.start(kind)
     exporter = Exporter(cluster, tmp_path / "ledger", clock)
     live(browsertrix, clock, exporter.follow)
-    assert counted(exporter.ledger) == accounted(browsertrix.account)
-    assert remembered(exporter.ledger) == ended(browsertrix.account)
-    assert paused(exporter.ledger) == dict(+browsertrix.account.paused_seconds)
+    assert counted(exporter.ledger) == accounted(browsertrix.ground_truth)
+    assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
+    assert paused(exporter.ledger) == dict(+browsertrix.ground_truth.paused_seconds)
     exporter.kill()
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_kills_between_any_two_events_change_no_count(tmp_path: Path, seed: int) -> None:
     chaos = random.Random(seed)
-    clock, cluster, browsertrix = world(seed)
+    clock, cluster, browsertrix = installation(seed)
     browsertrix.crawls = 5
     path = tmp_path / "ledger"
     exporter = Exporter(cluster, path, clock)
@@ -178,7 +178,7 @@ def test_kills_between_any_two_events_change_no_count(tmp_path: Path, seed: int)
 
     def between() -> None:
         nonlocal exporter, kills
-        if len(browsertrix.account.finished) >= 9:
+        if len(browsertrix.ground_truth.finished) >= 9:
             browsertrix.crawls = 0
         dice = chaos.random()
         if dice < 0.02:
@@ -196,26 +196,26 @@ def test_kills_between_any_two_events_change_no_count(tmp_path: Path, seed: int)
             if dice < 0.1:
                 exporter.reached()
             elif dice < 0.2:
-                exporter.ledger.tidy()
+                exporter.ledger.expire()
                 exporter.ledger.flush()
 
     live(browsertrix, clock, between)
     exporter.follow()
-    assert len(browsertrix.account.finished) >= 9
+    assert len(browsertrix.ground_truth.finished) >= 9
     assert kills
-    assert counted(exporter.ledger) == accounted(browsertrix.account)
-    assert remembered(exporter.ledger) == ended(browsertrix.account)
+    assert counted(exporter.ledger) == accounted(browsertrix.ground_truth)
+    assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
     exporter.ledger.close()
     exporter = Exporter(cluster, path, clock)
-    assert counted(exporter.ledger) == accounted(browsertrix.account)
-    assert remembered(exporter.ledger) == ended(browsertrix.account)
-    log = Counter(one.uid for one in happenings(path) if one.kind == "finished")
-    assert log == dict.fromkeys(browsertrix.account.finished, 1)
+    assert counted(exporter.ledger) == accounted(browsertrix.ground_truth)
+    assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
+    log = Counter(one.uid for one in events(path) if one.kind == "finished")
+    assert log == dict.fromkeys(browsertrix.ground_truth.finished, 1)
     exporter.kill()
 
 
 def test_two_exporters_of_which_one_was_often_down_agree(tmp_path: Path) -> None:
-    clock, cluster, browsertrix = world(11)
+    clock, cluster, browsertrix = installation(11)
     browsertrix.crawls = 8
     steady = Exporter(cluster, tmp_path / "steady", clock)
     shaky = Exporter(cluster, tmp_path / "shaky", clock)
@@ -224,7 +224,7 @@ def test_two_exporters_of_which_one_was_often_down_agree(tmp_path: Path) -> None
     def between() -> None:
         nonlocal shaky, steps
         steps += 1
-        if len(browsertrix.account.finished) >= 9:
+        if len(browsertrix.ground_truth.finished) >= 9:
             browsertrix.crawls = 0
         steady.follow()
         if steps % 200 == 0:
@@ -251,8 +251,8 @@ def said(exporter: Exporter) -> set[tuple[str, str, str, float, float]]:
 def test_an_exporter_that_was_down_when_a_crawl_was_resumed_knows_for_how_long_it_was_paused(
     tmp_path: Path,
 ) -> None:
-    clock, cluster, browsertrix = world(4)
-    account = browsertrix.account
+    clock, cluster, browsertrix = installation(4)
+    ground_truth = browsertrix.ground_truth
     browsertrix.start("pauses_and_resumes")
     steady = Exporter(cluster, tmp_path / "steady", clock)
     shaky = Exporter(cluster, tmp_path / "shaky", clock)
@@ -261,7 +261,7 @@ def test_an_exporter_that_was_down_when_a_crawl_was_resumed_knows_for_how_long_i
     def between() -> None:
         nonlocal down_since
         steady.follow()
-        if not account.resumes:
+        if not ground_truth.resumes:
             shaky.follow()
         elif not down_since:
             shaky.kill()
@@ -271,21 +271,23 @@ def test_an_exporter_that_was_down_when_a_crawl_was_resumed_knows_for_how_long_i
     shaky = Exporter(cluster, tmp_path / "shaky", clock)
     assert clock.now - down_since > 10
     assert said(steady) == said(shaky)
-    assert account.paused_seconds.total() > 0
-    assert paused(shaky.ledger) == account.paused_seconds
+    assert ground_truth.paused_seconds.total() > 0
+    assert paused(shaky.ledger) == ground_truth.paused_seconds
     for exporter in (steady, shaky):
         exporter.kill()
 
 
 def test_after_compaction_what_is_missing_has_vanished(tmp_path: Path) -> None:
-    clock, cluster, browsertrix = world(3)
+    clock, cluster, browsertrix = installation(3)
     browsertrix.crawls = 10
     path = tmp_path / "ledger"
     exporter = Exporter(cluster, path, clock)
     live(browsertrix, clock, exporter.follow, 400)
     exporter.ledger.flush()
     exporter.kill()
-    before = {uid for uid, facts in exporter.ledger.memory.facts.items() if facts.ending is None}
+    before = {
+        uid for uid, baseline in exporter.ledger.memory.baselines.items() if baseline.ending is None
+    }
     browsertrix.crawls = 0
     live(browsertrix, clock, lambda: None, 3000)
     cluster.compact()

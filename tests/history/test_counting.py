@@ -1,15 +1,14 @@
-"""What happenings add to counters and histograms, with which labels, and what is there at 0."""
+"""What events add to counters and histograms, with which labels, and what is there at 0."""
 
 import pytest
 
-from exporter.crawljob.states import ENDED, KNOWN_STATES
 from exporter.history import tallies
+from exporter.history.baseline import Baseline
 from exporter.history.comparison import Difference
-from exporter.history.facts import Facts
-from exporter.history.happenings import (
+from exporter.history.events import (
     Canceled,
+    CrawlEvent,
     Finished,
-    Happening,
     OomKilled,
     Paused,
     PauseExpired,
@@ -23,20 +22,21 @@ from exporter.history.happenings import (
     Vanished,
 )
 from exporter.history.tallies import BUCKETS, COUNTERS, HISTOGRAMS, Tallies
+from exporter.resources.crawljob.states import ENDED, KNOWN_STATES
 
-FACTS = Facts("uid", "crawlers", "org", "crawl", "job")
+FACTS = Baseline("uid", "crawlers", "org", "crawl", "job")
 
 
-def counted(*happenings: Happening) -> dict[tuple[str, tuple[str, ...]], float]:
+def counted(*events: CrawlEvent) -> dict[tuple[str, tuple[str, ...]], float]:
     """Everything that is not 0, counters and the numbers of observations alike."""
     book = Tallies()
-    book.add(FACTS, Difference(list(happenings)))
+    book.add(FACTS, Difference(list(events)))
     observed = {key: sum(one.counts) for key, one in book.histograms.items()}
     return {key: value for key, value in (book.totals | observed).items() if value}
 
 
 @pytest.mark.parametrize(
-    ("happening", "expected"),
+    ("event", "expected"),
     [
         (
             StateEntered(1, "paused", "running"),
@@ -81,9 +81,9 @@ def counted(*happenings: Happening) -> dict[tuple[str, tuple[str, ...]], float]:
     ],
 )
 def test_each_happening_is_counted(
-    happening: Happening, expected: dict[tuple[str, tuple[str, ...]], float]
+    event: CrawlEvent, expected: dict[tuple[str, tuple[str, ...]], float]
 ) -> None:
-    assert counted(happening) == expected
+    assert counted(event) == expected
 
 
 def test_what_was_consumed_is_counted_by_organisation_and_role() -> None:
@@ -104,8 +104,8 @@ def test_what_is_no_word_is_counted_as_other(word: str) -> None:
 
 
 def test_a_newer_releases_word_is_counted_as_it_is() -> None:
-    happenings = [Finished(1, "abducted", "by-aliens_2", 60, None)]
-    assert counted(*happenings) == {
+    events = [Finished(1, "abducted", "by-aliens_2", 60, None)]
+    assert counted(*events) == {
         (tallies.FINISHED, ("crawlers", "abducted", "by-aliens_2")): 1,
         (tallies.DURATION, ("crawlers", "other")): 1,
     }

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from exporter.history.baseline import Ending
 from exporter.history.endings import stronger
-from exporter.history.facts import Ending
-from exporter.history.happenings import Finished, PauseExpired, StateEntered, Vanished
-from factories import ABSENT, UPDATED_EPOCH
-from history.story import NOW, Told
+from exporter.history.events import Finished, PauseExpired, StateEntered, Vanished
+from support.crawl_history import NOW, Told
+from support.factories import ABSENT, UPDATED_EPOCH
 
 FINISHED = "2025-05-21T12:04:00Z"
 FINISHED_EPOCH = UPDATED_EPOCH + 240
@@ -35,19 +35,19 @@ def test_an_end_is_told_once() -> None:
     deleted = {"deletionTimestamp": "2025-05-21T12:04:01Z"}
     assert told.status(status=over()) == []
     assert told.status(status=over(), metadata=deleted) == []
-    assert told.status(status=over(), metadata=deleted, gone=True) == []
-    assert told.facts.gone
+    assert told.status(status=over(), metadata=deleted, deleted=True) == []
+    assert told.baseline.deleted
 
 
 def test_an_object_first_seen_finished_is_told_once() -> None:
     told = Told()
     assert [type(one) for one in told.status(status=over())] == [StateEntered, Finished]
-    assert told.status(status=over(), gone=True) == []
+    assert told.status(status=over(), deleted=True) == []
 
 
 def test_a_crawl_seen_only_at_its_deletion_is_told_with_its_end() -> None:
     assert Finished(FINISHED_EPOCH, "failed", "", LASTED, None) in Told().status(
-        status=over("failed"), gone=True
+        status=over("failed"), deleted=True
     )
 
 
@@ -56,7 +56,7 @@ def test_a_status_that_steps_back_from_the_end_undoes_nothing() -> None:
     told.status(status=over())
     assert told.status() == []
     assert told.status(status=over()) == []
-    assert told.facts.ending == Ending("complete", "", FINISHED_EPOCH, stated=True, timed=True)
+    assert told.baseline.ending == Ending("complete", "", FINISHED_EPOCH, stated=True, timed=True)
 
 
 def test_a_limit_seen_before_the_end_stands_when_the_last_status_has_lost_it() -> None:
@@ -70,10 +70,10 @@ def test_a_stop_reason_told_after_the_end_makes_it_better_known() -> None:
     told = known()
     told.status(status=over())
     better = told.difference(status=over(stopReason="time-limit"))
-    assert better.happenings == []
+    assert better.events == []
     assert better.ending_changed
-    assert told.facts.ending is not None
-    assert told.facts.ending.stop_reason == "time-limit"
+    assert told.baseline.ending is not None
+    assert told.baseline.ending.stop_reason == "time-limit"
     assert not told.difference(status=over()).ending_changed
 
 
@@ -86,8 +86,8 @@ def test_the_strongest_reason_stands_in_whatever_order_they_come(reasons: tuple[
     for reason in reasons:
         told.status(status={"stopReason": reason}, spec={"pausedAt": FINISHED})
     told.status(status=over(), spec={"pausedAt": FINISHED})
-    assert told.facts.ending is not None
-    assert told.facts.ending.stop_reason == "stopped_by_user"
+    assert told.baseline.ending is not None
+    assert told.baseline.ending.stop_reason == "stopped_by_user"
 
 
 def test_a_reason_no_release_has_is_stronger_than_a_pause_and_weaker_than_a_limit() -> None:
@@ -124,7 +124,7 @@ def test_the_end_ends_the_pause() -> None:
         PauseExpired(FINISHED_EPOCH),
         Finished(FINISHED_EPOCH, "stopped_pause_expired", "stopped_pause_expired", LASTED, 180),
     ]
-    assert told.facts.paused_seconds == 180
+    assert told.baseline.paused_seconds == 180
     assert told.status(status=over("stopped_pause_expired"), spec=paused) == []
 
 
@@ -133,26 +133,26 @@ def test_an_end_without_its_moment_is_at_the_last_sign_of_life_until_it_is_told(
     finished: Any,
 ) -> None:
     told = known()
-    happenings = told.status(status={"state": "canceled", "finished": finished})
-    assert happenings[-1] == Finished(UPDATED_EPOCH, "canceled", "", 960, None)
+    events = told.status(status={"state": "canceled", "finished": finished})
+    assert events[-1] == Finished(UPDATED_EPOCH, "canceled", "", 960, None)
     assert told.difference(status=over("canceled")).ending_changed
-    assert told.facts.ending is not None
-    assert told.facts.ending.finished == FINISHED_EPOCH
+    assert told.baseline.ending is not None
+    assert told.baseline.ending.finished == FINISHED_EPOCH
 
 
 def test_a_moment_without_an_end_state_is_an_end_whose_state_may_follow() -> None:
     told = known()
     told.status(status=over("running"))
     told.status(status=over("failed"))
-    assert told.facts.ending == Ending("failed", "", FINISHED_EPOCH, stated=True, timed=True)
+    assert told.baseline.ending == Ending("failed", "", FINISHED_EPOCH, stated=True, timed=True)
 
 
 def test_a_crawl_deleted_while_it_runs_vanishes_at_its_deletion() -> None:
     told = known()
     deleted = {"deletionTimestamp": "2025-05-21T12:09:00Z"}
     told.status(metadata=deleted)
-    assert told.status(metadata=deleted, gone=True) == [Vanished(UPDATED_EPOCH + 540, "")]
-    assert told.facts.ending == Ending(
+    assert told.status(metadata=deleted, deleted=True) == [Vanished(UPDATED_EPOCH + 540, "")]
+    assert told.baseline.ending == Ending(
         "unknown", "", UPDATED_EPOCH + 540, stated=False, timed=False
     )
 
@@ -166,7 +166,7 @@ def test_a_crawl_that_vanishes_ends_at_its_last_sign_of_life() -> None:
 def test_a_finished_crawl_does_not_vanish() -> None:
     told = known(status=over())
     assert told.vanish() == []
-    assert told.facts.gone
+    assert told.baseline.deleted
 
 
 def test_a_crawl_without_any_moment_vanishes_now() -> None:

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from exporter.history import schema, store
+from exporter.history import database, schema
+from exporter.history.database import LedgerError
 from exporter.history.ledger import Ledger
-from exporter.history.reading import finished_crawls, happenings
-from exporter.history.store import LedgerError
+from exporter.history.reading import events, finished_crawls
 from exporter.history.tallies import FINISHED, POD_EXITS, STATES_ENTERED, VANISHED
-from factories import NAMESPACE, crawler_pod
-from history.story import Watch
+from support.crawl_history import Watch
+from support.factories import NAMESPACE, crawler_pod
 
 OVER = {"state": "complete", "finished": "2025-05-21T12:04:00Z"}
 
@@ -87,18 +87,18 @@ def test_what_is_no_happening_waits_for_the_next_write(path: Path) -> None:
 def test_nothing_is_written_where_nothing_changed(path: Path) -> None:
     watch = Watch(path)
     watch.synced()
-    writes = watch.ledger.keeper.writes
+    writes = watch.ledger.file.writes
     assert watch.ledger.flush()
-    assert watch.ledger.keeper.writes == writes
+    assert watch.ledger.file.writes == writes
 
 
 def test_a_start_with_many_crawls_writes_in_batches(path: Path) -> None:
     watch = Watch(path)
-    writes = watch.ledger.keeper.writes
+    writes = watch.ledger.file.writes
     for number in range(1200):
         watch.told(10 + number, crawl=f"c{number}", pods={})
     watch.synced(2000)
-    assert watch.ledger.keeper.writes - writes == 3
+    assert watch.ledger.file.writes - writes == 3
     watch.kill()
     assert watch.total(STATES_ENTERED, "running") == 1200
 
@@ -108,18 +108,18 @@ def test_everything_continues_after_a_kill(path: Path) -> None:
     watch.synced()
     watch.told(10, spec={"pausedAt": "2025-05-21T12:05:00Z"})
     watch.told(11)
-    watch.told(12, crawl="other", status=OVER, gone=True)
-    watch.observer.reached(NAMESPACE, "12")
-    watch.ledger.tidy()
+    watch.told(12, crawl="other", status=OVER, deleted=True)
+    watch.recorder.on_bookmark(NAMESPACE, "12")
+    watch.ledger.expire()
     watch.ledger.flush()
     before = watch.ledger.memory
     watch.kill()
     after = watch.ledger.memory
-    assert after.facts == before.facts
+    assert after.baselines == before.baselines
     assert after.finished == before.finished
     assert after.tallies.totals == before.tallies.totals
     assert after.tallies.histograms == before.tallies.histograms
-    assert after.positions == before.positions == {NAMESPACE: "12"}
+    assert after.resource_versions == before.resource_versions == {NAMESPACE: "12"}
 
 
 def test_an_exporter_killed_by_the_system_loses_nothing_it_has_told(path: Path) -> None:
@@ -142,7 +142,7 @@ def test_an_exporter_killed_by_the_system_loses_nothing_it_has_told(path: Path) 
 
 _CHILD = """
 import itertools, pathlib, sys
-from history.story import Watch
+from support.crawl_history import Watch
 watch = Watch(pathlib.Path(sys.argv[1]))
 watch.synced()
 for n in itertools.count(10):
@@ -167,40 +167,42 @@ def test_another_source_has_no_position_and_what_it_does_not_show_has_not_vanish
 ) -> None:
     watch = Watch(path, source="https://one", scopes=(NAMESPACE, "other"))
     watch.synced(7)
-    watch.observer.synced("other", "7")
+    watch.recorder.on_synced("other", "7")
     pods = {"crawl-x-0": crawler_pod(exitTime="2025-05-21T12:01:00Z", exitCode=9)}
     watch.told(10, crawl="seen", pods=pods)
     watch.told(11, crawl="unseen")
     watch.told(12, crawl="elsewhere", namespace="other")
     watch.ledger.close()
     watch = Watch(path, source="https://two", scopes=(NAMESPACE, "other"))
-    assert watch.ledger.memory.positions == {}
+    assert watch.ledger.memory.resource_versions == {}
     watch.told(3, crawl="seen", pods=pods, metadata={"uid": "uid-crawlers-seen"})
     watch.synced(3)
     watch.kill()  # before the other scope was seen
     assert watch.ledger.moved == "https://two"
     watch.told(3, crawl="seen", pods=pods, metadata={"uid": "uid-crawlers-seen"})
     watch.synced(3)
-    watch.observer.synced("other", "3")
+    watch.recorder.on_synced("other", "3")
     assert watch.ledger.moved is None
     assert watch.total(VANISHED) == 0
     assert watch.total(POD_EXITS, "crawler", "other") == 1
-    assert {facts.crawl for facts in watch.ledger.memory.facts.values()} == {"seen"}
+    assert {baseline.crawl for baseline in watch.ledger.memory.baselines.values()} == {"seen"}
     watch.kill()
     assert watch.ledger.memory.source == "https://two"
-    assert watch.ledger.memory.positions == {NAMESPACE: "3", "other": "3"}
+    assert watch.ledger.memory.resource_versions == {NAMESPACE: "3", "other": "3"}
 
 
 def test_what_is_not_watched_any_more_is_forgotten_but_for_its_counts(path: Path) -> None:
     watch = Watch(path, scopes=(NAMESPACE, "other"))
     watch.synced(7)
-    watch.observer.synced("other", "7")
+    watch.recorder.on_synced("other", "7")
     watch.told(10)
     watch.told(11, namespace="other", status=OVER)
     watch.ledger.close()
     watch = Watch(path)
-    assert watch.ledger.memory.positions == {NAMESPACE: "7"}
-    assert {facts.namespace for facts in watch.ledger.memory.facts.values()} == {NAMESPACE}
+    assert watch.ledger.memory.resource_versions == {NAMESPACE: "7"}
+    assert {baseline.namespace for baseline in watch.ledger.memory.baselines.values()} == {
+        NAMESPACE
+    }
     assert [one.namespace for one in watch.ledger.memory.finished.values()] == ["other"]
 
 
@@ -247,18 +249,18 @@ def test_a_damaged_ledger_is_kept_under_another_name(path: Path) -> None:
     path.write_bytes(data)
     watch.start()
     assert len(list(path.parent.glob("history.db.corrupt-*"))) == 1
-    assert watch.ledger.keeper.fault is None
+    assert watch.ledger.file.last_error is None
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        "UPDATE facts SET facts = '{'",
-        "UPDATE facts SET facts = '{\"uid\": 3}'",
+        "UPDATE baselines SET baseline = '{'",
+        "UPDATE baselines SET baseline = '{\"uid\": 3}'",
         "UPDATE totals SET labels = labels || '?'",
         "UPDATE histograms SET counts = '[1]'",
         "INSERT OR REPLACE INTO meta VALUES ('dropped', 'many')",
-        "DROP TABLE positions",
+        "DROP TABLE resource_versions",
     ],
 )
 def test_rows_that_make_no_sense_are_damage(
@@ -273,7 +275,7 @@ def test_rows_that_make_no_sense_are_damage(
     watch.start()
     watch.told(11, status=OVER)
     watch.ledger.flush()
-    assert watch.ledger.keeper.fault is None
+    assert watch.ledger.file.last_error is None
     assert len(list(path.parent.glob("history.db.corrupt-*"))) == 1
     assert "a new ledger is begun" in caplog.text
     watch.kill()
@@ -303,7 +305,7 @@ def test_an_older_layout_is_brought_up_to_date(path: Path, monkeypatch: pytest.M
     watch.ledger.close()
     step = "ALTER TABLE finished ADD COLUMN note TEXT DEFAULT ''"
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
-    store.Store.open(path).close()
+    database.Store.open(path).close()
     assert sql(path, "PRAGMA user_version") == [(len(schema.MIGRATIONS),)]
     assert sql(path, "SELECT state, note FROM finished") == [("complete", "")]
 
@@ -315,8 +317,8 @@ def test_a_migration_that_fails_leaves_the_layout_as_it_was(
     version = len(schema.MIGRATIONS)
     step = "ALTER TABLE finished ADD COLUMN note TEXT; ALTER TABLE nothing ADD COLUMN x"
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, step))
-    with pytest.raises(store.StoreError):
-        store.Store.open(path)
+    with pytest.raises(database.StoreError):
+        database.Store.open(path)
     assert sql(path, "PRAGMA user_version") == [(version,)]
     assert "note" not in [row[1] for row in sql(path, "PRAGMA table_info(finished)")]
 
@@ -329,13 +331,13 @@ def test_a_full_disk_costs_nothing_but_the_writing(
 ) -> None:
     watch = Watch(path)
     watch.synced()
-    connection = watch.ledger.keeper._store._connection  # type: ignore[union-attr] # it is open
+    connection = watch.ledger.file._store._connection  # type: ignore[union-attr] # it is open
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count={pages}")
     for number in range(300):
         watch.told(10 + number, crawl=f"c{number}", status=OVER)
     assert watch.total(FINISHED, "complete", "") == 300
-    assert watch.ledger.keeper.fault == f"{path}: database or disk is full"
+    assert watch.ledger.file.last_error == f"{path}: database or disk is full"
     said = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert len(said) == 1
     assert "going on from memory" in said[0].message
@@ -344,13 +346,13 @@ def test_a_full_disk_costs_nothing_but_the_writing(
     assert not watch.ledger.flush()  # not tried all the time
     watch.clock.now += 31
     assert watch.ledger.flush()
-    assert watch.ledger.keeper.fault is None
+    assert watch.ledger.file.last_error is None
     assert "writing again" in caplog.text
-    assert watch.ledger.keeper.failures >= 1
+    assert watch.ledger.file.failures >= 1
     watch.kill()
     assert watch.total(FINISHED, "complete", "") == 300
     assert len(watch.ledger.memory.finished) == 300
-    assert len(happenings(path)) == sum(
+    assert len(events(path)) == sum(
         value for (family, _), value in watch.changed_totals().items() if "org" not in family
     )
 
@@ -358,15 +360,15 @@ def test_a_full_disk_costs_nothing_but_the_writing(
 def test_tries_on_a_bad_disk_become_rarer(path: Path) -> None:
     watch = Watch(path)
     watch.synced()
-    connection = watch.ledger.keeper._store._connection  # type: ignore[union-attr] # it is open
+    connection = watch.ledger.file._store._connection  # type: ignore[union-attr] # it is open
     connection.execute("PRAGMA query_only=1")
     watch.told(10)
     start, tries = watch.clock.now, []
     for second in range(120):
         watch.clock.now = start + second
-        failures = watch.ledger.keeper.failures
+        failures = watch.ledger.file.failures
         watch.ledger.flush()
-        if watch.ledger.keeper.failures > failures:
+        if watch.ledger.file.failures > failures:
             tries.append(second)
     assert tries == [1, 3, 7, 15, 31, 61, 91]
 
@@ -378,16 +380,16 @@ def test_a_read_only_disk_at_start_serves_from_memory_and_writes_later(path: Pat
     watch.ledger.close()
     with locked(path.parent):
         watch.start()
-        assert watch.ledger.keeper.fault is not None
-        assert watch.ledger.memory.positions == {NAMESPACE: "5"}
+        assert watch.ledger.file.last_error is not None
+        assert watch.ledger.memory.resource_versions == {NAMESPACE: "5"}
         watch.told(11, status=OVER)
         watch.synced(11)
         assert finished_once(watch)
         watch.ledger.flush()
-        assert watch.ledger.keeper.fault is not None
+        assert watch.ledger.file.last_error is not None
     watch.clock.now += 60
     assert watch.ledger.flush()
-    assert watch.ledger.keeper.fault is None
+    assert watch.ledger.file.last_error is None
     watch.kill()
     assert finished_once(watch)
     assert [one.crawl for one in finished_crawls(path)] == [
@@ -400,7 +402,7 @@ def test_a_file_that_cannot_be_made_yet_is_made_later(path: Path) -> None:
         watch = Watch(path)
         watch.synced()
         watch.told(10, status=OVER)
-        assert watch.ledger.keeper.fault is not None
+        assert watch.ledger.file.last_error is not None
     watch.clock.now += 60
     assert watch.ledger.flush()
     watch.kill()
@@ -424,10 +426,10 @@ def test_a_file_deleted_under_the_exporter_is_written_anew_and_whole(path: Path)
     watch.told(10, crawl="first", status=OVER)
     path.unlink()
     watch.told(11, crawl="second", status=OVER)
-    assert watch.ledger.keeper.fault is None
+    assert watch.ledger.file.last_error is None
     watch.kill()
     assert watch.total(FINISHED, "complete", "") == 2
-    assert watch.ledger.memory.positions == {NAMESPACE: "4"}
+    assert watch.ledger.memory.resource_versions == {NAMESPACE: "4"}
 
 
 def test_a_file_damaged_under_the_exporter_is_replaced_and_written_whole(path: Path) -> None:
@@ -435,8 +437,8 @@ def test_a_file_damaged_under_the_exporter_is_replaced_and_written_whole(path: P
     watch.synced(4)
     for number in range(100):
         watch.told(10 + number, crawl=f"c{number}", status=OVER)
-    watch.ledger.keeper.checkpoint()
-    connection = watch.ledger.keeper._store._connection  # type: ignore[union-attr] # it is open
+    watch.ledger.file.checkpoint()
+    connection = watch.ledger.file._store._connection  # type: ignore[union-attr] # it is open
     connection.execute("PRAGMA writable_schema=ON")
     connection.execute("UPDATE sqlite_master SET sql = 'CREATE nonsense' WHERE name = 'finished'")
     connection.execute("PRAGMA writable_schema=RESET")
@@ -466,5 +468,5 @@ def test_a_ledger_can_be_read_while_it_is_written(path: Path) -> None:
     assert [one.state for one in finished_crawls(path)] == ["complete"]
     watch.told(11, crawl="other", status=OVER)
     assert len(finished_crawls(path)) == 2
-    watch.ledger.keeper.checkpoint()
+    watch.ledger.file.checkpoint()
     assert len(finished_crawls(path)) == 2

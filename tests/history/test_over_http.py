@@ -1,24 +1,24 @@
-"""The observer behind a real reflector and a faulty API server: every count equals the account."""
+"""The recorder behind a real reflector and a faulty API server: every count is the true one."""
 
 import asyncio
 import random
 from pathlib import Path
 
-from exporter.cluster.backoff import Backoff
-from exporter.cluster.connection import Connection
+from exporter.cluster.client import ApiClient
 from exporter.cluster.credentials import Kubeconfig
 from exporter.cluster.reflector import Reflector
 from exporter.history import tallies
 from exporter.history.ledger import Ledger
-from exporter.history.observer import Observer
+from exporter.history.recorder import HistoryRecorder
+from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
-from factories import NAMESPACE
-from history.story import Clock
-from history.test_account import accounted, counted, ended, live, paused, remembered, world
+from history.test_account import accounted, counted, ended, installation, live, paused, remembered
+from support.crawl_history import Clock
+from support.factories import NAMESPACE
 
 
 class Exporter:
-    """An observer behind a reflector; ``stop`` it, and ``start`` it again from its ledger."""
+    """A recorder behind a reflector; ``stop`` it, and ``start`` it again from its ledger."""
 
     def __init__(self, server: ApiServer, folder: Path, clock: Clock) -> None:
         self._server = server
@@ -27,15 +27,15 @@ class Exporter:
 
     async def start(self) -> None:
         self.ledger = Ledger.open(self._folder / "history.db", clock=self._clock)
-        self.observer = Observer(self.ledger, (NAMESPACE,), self._clock)
+        self.recorder = HistoryRecorder(self.ledger, (NAMESPACE,), self._clock)
         kubeconfig = self._server.write_kubeconfig(self._folder / "kubeconfig")
-        self._connection = Connection(Kubeconfig([kubeconfig], None))
-        await self._connection.renew()
+        self._connection = ApiClient(Kubeconfig([kubeconfig], None))
+        await self._connection.refresh_credentials()
         self.reflector = Reflector(
             self._connection,
             NAMESPACE,
-            self.observer,
-            resume=self.observer.resumption(NAMESPACE),
+            self.recorder,
+            resume=self.recorder.resume_point(NAMESPACE),
             backoff=Backoff(first=0.01, most=0.02),
         )
         self._task = asyncio.create_task(self.reflector.run())
@@ -46,7 +46,7 @@ class Exporter:
         async with asyncio.timeout(30):
             while (
                 not self.reflector.synced
-                or int(self.ledger.memory.positions[NAMESPACE]) < cluster.resource_version
+                or int(self.ledger.memory.resource_versions[NAMESPACE]) < cluster.resource_version
             ):
                 await asyncio.sleep(0.005)
 
@@ -56,13 +56,13 @@ class Exporter:
         await asyncio.gather(self._task, return_exceptions=True)
         await self._connection.close()
         if killed:
-            self.ledger.keeper.close()
+            self.ledger.file.close()
         else:
             self.ledger.close()
 
 
 async def test_streams_cut_and_events_sent_again_change_no_count(tmp_path: Path) -> None:
-    clock, cluster, browsertrix = world(5)
+    clock, cluster, browsertrix = installation(5)
     chaos = random.Random(5)
     browsertrix.crawls = 8
     async with ApiServer(cluster, bookmark_every=0.02) as server:
@@ -79,7 +79,7 @@ async def test_streams_cut_and_events_sent_again_change_no_count(tmp_path: Path)
         browsertrix.step(clock.now)
         while browsertrix.next_due is not None:
             live(browsertrix, clock, lambda: None, 150)
-            if len(browsertrix.account.finished) >= 10:
+            if len(browsertrix.ground_truth.finished) >= 10:
                 browsertrix.crawls = 0
             await exporter.caught_up()
             chaos.choice(faults)()
@@ -89,27 +89,27 @@ async def test_streams_cut_and_events_sent_again_change_no_count(tmp_path: Path)
                 await exporter.caught_up()  # what happens between a 410 and the list is lost
         await exporter.caught_up()
         await exporter.stop(killed=False)
-    assert counted(exporter.ledger) == accounted(browsertrix.account)
-    assert remembered(exporter.ledger) == ended(browsertrix.account)
+    assert counted(exporter.ledger) == accounted(browsertrix.ground_truth)
+    assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
 
 
 async def test_what_happened_in_downtimes_is_replayed_and_counted(tmp_path: Path) -> None:
     """Also where the replay itself is cut, doubled, or ended by a kill."""
-    clock, cluster, browsertrix = world(6)
+    clock, cluster, browsertrix = installation(6)
     chaos = random.Random(6)
     browsertrix.crawls = 8
     for kind in ("pauses_and_resumes", "is_evicted", "pause_expires"):
         browsertrix.start(kind)
-    account = browsertrix.account
+    ground_truth = browsertrix.ground_truth
     missed = {"ends": 0, "exits": 0, "evictions": 0, "pauses": 0, "resumes": 0}
 
     def happened() -> dict[str, int]:
         return {
-            "ends": len(account.finished),
-            "exits": account.exits.total(),
-            "evictions": account.evictions.total(),
-            "pauses": account.pauses.total(),
-            "resumes": account.resumes.total(),
+            "ends": len(ground_truth.finished),
+            "exits": ground_truth.exits.total(),
+            "evictions": ground_truth.evictions.total(),
+            "pauses": ground_truth.pauses.total(),
+            "resumes": ground_truth.resumes.total(),
         }
 
     async with ApiServer(cluster, bookmark_every=0.02) as server:
@@ -126,7 +126,7 @@ async def test_what_happened_in_downtimes_is_replayed_and_counted(tmp_path: Path
             live(browsertrix, clock, lambda: None, chaos.randrange(800))
             for name, count in happened().items():
                 missed[name] += count - before[name]
-            if len(account.finished) >= 12:
+            if len(ground_truth.finished) >= 12:
                 browsertrix.crawls = 0
             server.faults.duplicate(chaos.choice((0, 50)))
             if chaos.random() < 0.3:
@@ -139,16 +139,16 @@ async def test_what_happened_in_downtimes_is_replayed_and_counted(tmp_path: Path
                 await exporter.caught_up()
         await exporter.caught_up()
         await exporter.stop(killed=False)
-    assert counted(exporter.ledger) == accounted(account)
-    assert remembered(exporter.ledger) == ended(account)
-    assert paused(exporter.ledger) == dict(+account.paused_seconds)
+    assert counted(exporter.ledger) == accounted(ground_truth)
+    assert remembered(exporter.ledger) == ended(ground_truth)
+    assert paused(exporter.ledger) == dict(+ground_truth.paused_seconds)
     assert all(missed.values()), missed
 
 
 async def test_a_downtime_that_the_server_has_forgotten_makes_the_missing_vanish(
     tmp_path: Path,
 ) -> None:
-    clock, cluster, browsertrix = world(3)
+    clock, cluster, browsertrix = installation(3)
     browsertrix.crawls = 10
     async with ApiServer(cluster, bookmark_every=0.02) as server:
         exporter = Exporter(server, tmp_path, clock)
@@ -156,7 +156,9 @@ async def test_a_downtime_that_the_server_has_forgotten_makes_the_missing_vanish
         live(browsertrix, clock, lambda: None, 400)
         await exporter.caught_up()
         await exporter.stop(killed=False)
-        alive = {uid for uid, facts in exporter.ledger.memory.facts.items() if not facts.ending}
+        alive = {
+            uid for uid, baseline in exporter.ledger.memory.baselines.items() if not baseline.ending
+        }
         browsertrix.crawls = 0
         live(browsertrix, clock, lambda: None, 3000)
         cluster.compact()

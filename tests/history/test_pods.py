@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from exporter.history.facts import REMEMBERED
-from exporter.history.happenings import (
-    Happening,
+from exporter.history.baseline import REMEMBERED
+from exporter.history.events import (
+    CrawlEvent,
     OomKilled,
     PodEvicted,
     PodExited,
     RestartDue,
     StateEntered,
 )
-from factories import ABSENT, CRAWL_ID, GIB, UPDATED_EPOCH, crawler_pod, redis_pod
-from history.story import NOW, Told
+from support.crawl_history import NOW, Told
+from support.factories import ABSENT, CRAWL_ID, GIB, UPDATED_EPOCH, crawler_pod, redis_pod
 
 POD = f"crawl-{CRAWL_ID}-0"
 REDIS = f"redis-{CRAWL_ID}"
@@ -30,7 +30,7 @@ class Pod(Told):
         self.name = name
         self.status(pods={})
 
-    def is_told(self, **fields: Any) -> list[Happening]:
+    def is_told(self, **fields: Any) -> list[CrawlEvent]:
         make = redis_pod if self.name == REDIS else crawler_pod
         return self.status(pods={self.name: make(**fields)})
 
@@ -87,7 +87,7 @@ def test_a_pod_that_crashes_in_a_loop_does_not_fill_the_memory() -> None:
     pod = Pod()
     times = [f"2025-05-21T11:{n:02}:00Z" for n in range(60)]
     assert [len(pod.is_told(**interrupted(time))) for time in times] == [1] * 60
-    assert len(pod.facts.pods[POD].exits) == REMEMBERED
+    assert len(pod.baseline.pods[POD].exits) == REMEMBERED
     assert pod.is_told(**interrupted(times[-3])) == []
 
 
@@ -125,9 +125,9 @@ def test_a_known_exit_whose_time_becomes_unreadable_is_no_other_exit() -> None:
     ],
 )
 def test_a_pod_killed_for_its_memory_is_an_exit_and_a_kill(fields: dict[str, Any]) -> None:
-    happenings = Pod().is_told(exitTime=EARLY, **fields)
-    assert [type(happening) for happening in happenings] == [PodExited, OomKilled]
-    assert happenings[1] == OomKilled(EARLY_EPOCH, POD, "crawler")
+    events = Pod().is_told(exitTime=EARLY, **fields)
+    assert [type(event) for event in events] == [PodExited, OomKilled]
+    assert events[1] == OomKilled(EARLY_EPOCH, POD, "crawler")
 
 
 EVICTED = {"exitTime": EARLY, "exitCode": 137, "reason": "oom", "evicted": True}
@@ -196,8 +196,8 @@ def test_no_restart_is_due_where_the_target_is_reached_or_the_crawl_over() -> No
     assert Pod().is_told(newMemory=2 * GIB) == []
     pod = Pod()
     ended = {"state": "complete", "finished": LATE}
-    happenings = pod.status(pods={POD: crawler_pod(newMemory=3 * GIB)}, status=ended)
-    assert not any(isinstance(happening, RestartDue) for happening in happenings)
+    events = pod.status(pods={POD: crawler_pod(newMemory=3 * GIB)}, status=ended)
+    assert not any(isinstance(event, RestartDue) for event in events)
 
 
 def test_an_exit_told_after_the_end_is_still_told() -> None:

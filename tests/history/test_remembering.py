@@ -1,4 +1,4 @@
-"""Finished crawls stay for a while, happenings are kept in a log, and neither grows for ever."""
+"""Finished crawls stay for a while, events are kept in a log, and neither grows for ever."""
 
 import sqlite3
 from contextlib import closing
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from exporter.history import memory
-from exporter.history.ledger import Audience
-from exporter.history.reading import finished_crawls, happenings
-from exporter.history.records import FinishedCrawl, LoggedHappening
-from exporter.history.store import StoreError
+from exporter.history import state
+from exporter.history.database import StoreError
+from exporter.history.ledger import LedgerListener
+from exporter.history.reading import events, finished_crawls
+from exporter.history.records import FinishedCrawl, LoggedEvent
 from exporter.history.tallies import FINISHED
-from factories import NAMESPACE, OID, UPDATED_EPOCH
-from history.story import NOW, Watch
+from support.crawl_history import NOW, Watch
+from support.factories import NAMESPACE, OID, UPDATED_EPOCH
 
 OVER = {"state": "complete", "finished": "2025-05-21T12:04:00Z"}
 
@@ -23,21 +23,21 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "history.db"
 
 
-class Shown(Audience):
+class Shown(LedgerListener):
     def __init__(self) -> None:
         self.now: dict[str, FinishedCrawl] = {}
 
-    def finished(self, record: FinishedCrawl) -> None:
+    def on_finished(self, record: FinishedCrawl) -> None:
         self.now[record.uid] = record
 
-    def forgotten(self, record: FinishedCrawl) -> None:
+    def on_forgotten(self, record: FinishedCrawl) -> None:
         assert self.now.pop(record.uid) == record
 
 
 def shown(watch: Watch) -> Shown:
-    audience = Shown()
-    watch.ledger.audiences.append(audience)
-    return audience
+    listener = Shown()
+    watch.ledger.listeners.append(listener)
+    return listener
 
 
 def crawls(watch: Watch) -> list[str]:
@@ -46,16 +46,16 @@ def crawls(watch: Watch) -> list[str]:
 
 def test_a_finished_crawl_is_shown_until_its_retention_after_it_is_gone(path: Path) -> None:
     watch = Watch(path, retention=3600)
-    audience = shown(watch)
+    listener = shown(watch)
     watch.synced()
     watch.told(10, status=OVER)
     watch.clock.now += 7200  # still there
-    watch.ledger.tidy()
-    assert len(audience.now) == 1
-    watch.told(11, status=OVER, gone=True)
+    watch.ledger.expire()
+    assert len(listener.now) == 1
+    watch.told(11, status=OVER, deleted=True)
     watch.clock.now += 3599
-    watch.ledger.tidy()
-    (record,) = audience.now.values()
+    watch.ledger.expire()
+    (record,) = listener.now.values()
     assert record == FinishedCrawl(
         record.uid,
         NAMESPACE,
@@ -68,8 +68,8 @@ def test_a_finished_crawl_is_shown_until_its_retention_after_it_is_gone(path: Pa
         NOW + 7200,
     )
     watch.clock.now += 1
-    watch.ledger.tidy()
-    assert audience.now == {}
+    watch.ledger.expire()
+    assert listener.now == {}
     watch.ledger.flush()
     watch.kill()
     assert watch.ledger.memory.finished == {}
@@ -79,9 +79,9 @@ def test_a_finished_crawl_is_shown_until_its_retention_after_it_is_gone(path: Pa
 def test_what_passed_its_time_during_a_downtime_is_not_shown_again(path: Path) -> None:
     watch = Watch(path, retention=3600)
     watch.synced()
-    watch.told(10, crawl="old", status=OVER, gone=True)
+    watch.told(10, crawl="old", status=OVER, deleted=True)
     watch.clock.now += 1800
-    watch.told(11, crawl="new", status=OVER, gone=True)
+    watch.told(11, crawl="new", status=OVER, deleted=True)
     watch.clock.now += 1800
     watch.kill()
     assert crawls(watch) == ["new"]
@@ -92,35 +92,35 @@ def test_the_retention_counts_from_when_it_was_found_gone(path: Path) -> None:
     watch = Watch(path, retention=3600)
     watch.synced()
     watch.clock.now += 10 * 3600
-    watch.told(10, status=OVER, gone=True)
-    watch.ledger.tidy()
+    watch.told(10, status=OVER, deleted=True)
+    watch.ledger.expire()
     assert len(crawls(watch)) == 1
 
 
 def test_too_many_finished_crawls_push_out_the_oldest_that_are_gone(path: Path) -> None:
     watch = Watch(path, max_finished=3)
-    audience = shown(watch)
+    listener = shown(watch)
     watch.synced()
     watch.told(10, crawl="there", status=OVER)
     for number in range(5):
-        watch.told(11 + number, crawl=f"gone{number}", status=OVER, gone=True)
+        watch.told(11 + number, crawl=f"gone{number}", status=OVER, deleted=True)
     assert sorted(crawls(watch)) == ["gone3", "gone4", "there"]
-    assert {one.crawl for one in audience.now.values()} == set(crawls(watch))
+    assert {one.crawl for one in listener.now.values()} == set(crawls(watch))
     assert watch.ledger.memory.dropped == 3
     watch.kill()
     assert sorted(crawls(watch)) == ["gone3", "gone4", "there"]
     assert watch.ledger.memory.dropped == 3
-    watch.told(11, crawl="gone0", status=OVER, gone=True)  # a replay
+    watch.told(11, crawl="gone0", status=OVER, deleted=True)  # a replay
     assert watch.total(FINISHED, "complete", "") == 6
 
 
 def test_an_audience_is_told_when_an_end_is_better_known(path: Path) -> None:
     watch = Watch(path)
-    audience = shown(watch)
+    listener = shown(watch)
     watch.synced()
     watch.told(10, status=OVER)
     watch.told(11, status={**OVER, "stopReason": "size-limit"})
-    (record,) = audience.now.values()
+    (record,) = listener.now.values()
     assert record.stop_reason == "size-limit"
 
 
@@ -144,23 +144,23 @@ def test_the_log_is_kept_for_the_retention(path: Path) -> None:
     watch.clock.now += 3000
     watch.told(11, status={"state": "waiting_capacity"})
     watch.clock.now += 601
-    watch.ledger.tidy()
+    watch.ledger.expire()
     watch.ledger.flush()
-    assert [one.detail["state"] for one in happenings(path)] == ["waiting_capacity"]
+    assert [one.detail["state"] for one in events(path)] == ["waiting_capacity"]
 
 
 def test_what_waits_for_a_bad_disk_does_not_fill_the_memory(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "LONGEST_LOG", 50)
+    monkeypatch.setattr(state, "LONGEST_LOG", 50)
     watch = Watch(path)
     watch.synced()
-    watch.ledger.keeper._store._connection.execute("PRAGMA query_only=1")  # type: ignore[union-attr] # it is open
+    watch.ledger.file._store._connection.execute("PRAGMA query_only=1")  # type: ignore[union-attr] # it is open
     for version in range(150):
-        state = "waiting_capacity" if version % 2 else "running"
+        entered = "waiting_capacity" if version % 2 else "running"
         figures = {"crawlExecTime": 2700 + version}
-        watch.told(10 + version, pods={}, status={"state": state, **figures})
-    assert len(watch.ledger._unwritten.log) == 50
+        watch.told(10 + version, pods={}, status={"state": entered, **figures})
+    assert len(watch.ledger._pending.log) == 50
 
 
 def test_happenings_are_read_newest_first(path: Path) -> None:
@@ -169,10 +169,10 @@ def test_happenings_are_read_newest_first(path: Path) -> None:
     watch.told(10)
     watch.clock.now += 60
     watch.told(11, status=OVER)
-    uid = next(iter(watch.ledger.memory.facts))
-    crawl = watch.ledger.memory.facts[uid].crawl
-    finished, entered, first = happenings(path)
-    assert finished == LoggedHappening(
+    uid = next(iter(watch.ledger.memory.baselines))
+    crawl = watch.ledger.memory.baselines[uid].crawl
+    finished, entered, first = events(path)
+    assert finished == LoggedEvent(
         NOW + 60,
         UPDATED_EPOCH + 240,
         uid,
@@ -198,8 +198,8 @@ def test_reading_can_be_narrowed(path: Path) -> None:
     assert [one.crawl for one in finished_crawls(path)] == ["two", "one"]
     assert [one.crawl for one in finished_crawls(path, crawl="one")] == ["one"]
     assert [one.crawl for one in finished_crawls(path, since=UPDATED_EPOCH + 300)] == ["two"]
-    assert {one.crawl for one in happenings(path, since=NOW + 1)} == {"two"}
-    assert {one.crawl for one in happenings(path, crawl="one")} == {"one"}
+    assert {one.crawl for one in events(path, since=NOW + 1)} == {"two"}
+    assert {one.crawl for one in events(path, crawl="one")} == {"one"}
 
 
 @pytest.mark.parametrize("content", [None, b"no ledger at all" * 100, b""])
@@ -240,7 +240,7 @@ def test_a_restart_shows_what_happened_before(path: Path) -> None:
     before = list(watch.ledger.memory.recent)
     watch.ledger.close()
     assert list(Watch(path).ledger.memory.recent) == before
-    assert before == list(reversed(happenings(path)))
+    assert before == list(reversed(events(path)))
 
 
 def test_happenings_past_the_retention_are_shown_no_more(path: Path) -> None:
@@ -250,16 +250,16 @@ def test_happenings_past_the_retention_are_shown_no_more(path: Path) -> None:
     watch.clock.now += 3000
     watch.told(11, status=OVER)
     watch.clock.now += 601
-    watch.ledger.tidy()
+    watch.ledger.expire()
     assert [kind for _, kind in recent(watch)] == ["state entered", "finished"]
 
 
 def test_only_so_many_happenings_are_kept_in_memory() -> None:
     watch = Watch()
     watch.synced()
-    for n in range(memory.MOST_RECENT + 5):
+    for n in range(state.MOST_RECENT + 5):
         watch.told(10 + n, status={"state": ("running", "pending-wait")[n % 2]})
-    assert len(watch.ledger.memory.recent) == memory.MOST_RECENT
+    assert len(watch.ledger.memory.recent) == state.MOST_RECENT
 
 
 def test_a_log_that_cannot_be_read_costs_nothing_but_the_log(
@@ -270,9 +270,9 @@ def test_a_log_that_cannot_be_read_costs_nothing_but_the_log(
     watch.told(10, status=OVER)
     watch.ledger.close()
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE happenings SET detail = '{'")
+        connection.execute("UPDATE events SET detail = '{'")
         connection.commit()
     again = Watch(path)
     assert crawls(again) != []
     assert recent(again) == []
-    assert "happenings before the start are not shown" in caplog.text
+    assert "events before the start are not shown" in caplog.text

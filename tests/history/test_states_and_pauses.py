@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from exporter.crawljob import parse_json
 from exporter.history.comparison import compare
-from exporter.history.happenings import (
+from exporter.history.events import (
     Canceled,
     Paused,
     RestartDue,
@@ -16,8 +15,9 @@ from exporter.history.happenings import (
     Started,
     StateEntered,
 )
-from factories import ABSENT, CREATED, UPDATED_EPOCH, crawljob, to_wire
-from history.story import NOW, Told
+from exporter.resources.crawljob import parse_json
+from support.crawl_history import NOW, Told
+from support.factories import ABSENT, CREATED, UPDATED_EPOCH, crawljob, to_wire
 
 CREATED_EPOCH = UPDATED_EPOCH - 960
 PAUSED_AT = "2025-05-21T12:05:00Z"
@@ -48,11 +48,11 @@ def test_the_same_status_again_tells_nothing() -> None:
 
 def test_each_return_to_a_state_is_entered_anew() -> None:
     told = known()
-    happenings = [
+    events = [
         *told.status(status={"state": "waiting_capacity"}),
         *told.status(status={"state": "running", "crawlExecTime": 2760}),
     ]
-    assert happenings == [
+    assert events == [
         StateEntered(NOW, "waiting_capacity", "running"),
         StateEntered(NOW, "running", "waiting_capacity"),
     ]
@@ -100,8 +100,8 @@ def test_the_wait_ends_at_the_first_run() -> None:
 @pytest.mark.parametrize("moment", ["", "2025-05-21T11:00:00Z", "2025-05-21T13:00:00Z"])
 def test_a_start_without_a_plausible_moment_is_now(moment: str) -> None:
     told = known(status={"state": "starting", "lastUpdatedTime": ""})
-    happenings = told.status(status={"lastUpdatedTime": moment})
-    assert happenings[1:] == [Started(NOW, NOW - CREATED_EPOCH)]
+    events = told.status(status={"lastUpdatedTime": moment})
+    assert events[1:] == [Started(NOW, NOW - CREATED_EPOCH)]
 
 
 def test_a_start_of_unknown_creation_has_no_wait() -> None:
@@ -113,7 +113,7 @@ def test_a_start_of_unknown_creation_has_no_wait() -> None:
 def test_no_start_is_told_of_a_crawl_first_seen_running() -> None:
     told = known()
     told.status(status={"state": "waiting_capacity"})
-    assert not any(isinstance(happening, Started) for happening in told.status())
+    assert not any(isinstance(event, Started) for event in told.status())
 
 
 def test_a_pause_is_told_from_its_request_to_its_end() -> None:
@@ -121,7 +121,7 @@ def test_a_pause_is_told_from_its_request_to_its_end() -> None:
     assert told.status(spec={"pausedAt": PAUSED_AT}) == [Paused(PAUSED_EPOCH)]
     assert told.status(spec={"pausedAt": PAUSED_AT}) == []
     assert told.status(NOW + 60) == [Resumed(NOW + 60, NOW + 60 - PAUSED_EPOCH)]
-    assert told.facts.paused_seconds == NOW + 60 - PAUSED_EPOCH
+    assert told.baseline.paused_seconds == NOW + 60 - PAUSED_EPOCH
     assert told.status(NOW + 90) == []
 
 
@@ -134,7 +134,7 @@ def test_a_resume_has_the_moment_the_api_server_noted() -> None:
     resumed = Resumed(PAUSED_EPOCH + 100, 100)
     moment = datetime.fromtimestamp(PAUSED_EPOCH + 100, UTC).isoformat()
     assert told.status(NOW + 5000, metadata=written_at(moment)) == [resumed]
-    assert told.facts.paused_seconds == 100
+    assert told.baseline.paused_seconds == 100
 
 
 def test_the_api_servers_clock_counts_where_it_is_a_little_ahead() -> None:
@@ -161,7 +161,7 @@ def test_pauses_add_up() -> None:
     told.status(PAUSED_EPOCH + 100)
     told.status(spec={"pausedAt": "2025-05-21T12:15:00Z"})
     told.status(UPDATED_EPOCH + 15 * 60 + 50)
-    assert told.facts.paused_seconds == 150
+    assert told.baseline.paused_seconds == 150
 
 
 def test_a_pause_first_seen_is_told() -> None:
@@ -174,7 +174,7 @@ def test_another_pause_without_an_end_between_is_two_pauses_of_which_one_has_no_
         Resumed(UPDATED_EPOCH + 480, None),
         Paused(UPDATED_EPOCH + 480),
     ]
-    assert told.facts.paused_seconds == 0
+    assert told.baseline.paused_seconds == 0
 
 
 @pytest.mark.parametrize("value", [{"at": 1}, "soon", -5])
@@ -186,7 +186,7 @@ def test_an_unreadable_pause_is_no_resume(value: object) -> None:
 def test_an_unreadable_spec_is_no_resume() -> None:
     told = known(spec={"pausedAt": PAUSED_AT})
     broken = parse_json(to_wire(crawljob() | {"spec": "?"}))
-    assert compare(told.facts, broken, NOW).happenings == []
+    assert compare(told.baseline, broken, NOW).events == []
 
 
 def test_scaling_is_told_by_what_was_asked_for() -> None:
@@ -215,7 +215,7 @@ def test_the_deletion_of_an_unfinished_crawl_cancels_it_once() -> None:
     told = known()
     deleted = {"deletionTimestamp": "2025-05-21T12:09:00Z"}
     assert told.status(metadata=deleted) == [Canceled(UPDATED_EPOCH + 540)]
-    # A deleted organisation's finalizer goes off and on: a thousand events, one happening.
+    # A deleted organisation's finalizer goes off and on: a thousand events, one event.
     assert [told.status(metadata=deleted | {"finalizers": [str(n)]}) for n in range(50)] == [
         []
     ] * 50

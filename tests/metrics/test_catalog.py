@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from exporter.crawljob import parse_json
 from exporter.metrics import catalog
 from exporter.metrics.catalog import CRAWL_LABELS, POD_LABELS, CrawlFamily, Group, Kind, PodFamily
-from factories import (
+from exporter.resources.crawljob import parse_json
+from support.factories import (
     ABSENT,
     CID,
     CRAWL_ID,
@@ -23,7 +23,7 @@ from factories import (
     redis_pod,
     to_wire,
 )
-from metrics.reference import NOW, samples
+from support.reference_exposition import NOW, samples
 
 CREATED_EPOCH = UPDATED_EPOCH - 960
 CRAWL = {"namespace": NAMESPACE, "oid": OID, "crawl": CRAWL_ID}

@@ -11,14 +11,14 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.utils import floatToGoString
 
 from exporter.cluster.changes import Change
-from exporter.crawljob import CrawlJob, UnusableError, parse_json
 from exporter.metrics import Format, SeriesStore, catalog
 from exporter.metrics.catalog import Group
 from exporter.metrics.rendering import number
-from factories import ABSENT, CRAWL_ID, CREATED, crawler_pod, crawljob, to_wire
-from metrics.reference import NOW, fast, fleet_of, reference
-from strategies import crawljobs, mutated_crawljobs
-from tools import require_tool
+from exporter.resources.crawljob import CrawlJob, InvalidObjectError, parse_json
+from support.factories import ABSENT, CRAWL_ID, CREATED, crawler_pod, crawljob, to_wire
+from support.reference_exposition import NOW, fast, fleet_of, reference
+from support.strategies import crawljobs, mutated_crawljobs
+from support.tools import require_tool
 
 FAMILIES = [family for family in catalog() if family.group not in {Group.EXPORTER, Group.HISTORY}]
 
@@ -46,7 +46,7 @@ def distinct(wires: list[dict[str, Any]]) -> list[CrawlJob]:
     for number_, wire in enumerate(wires):
         try:
             job = read(wire)
-        except UnusableError:
+        except InvalidObjectError:
             continue
         job.metadata.name += f"-{number_}"
         jobs.append(job)
@@ -80,11 +80,11 @@ def test_a_crawljob_that_changed_is_rendered_as_if_it_were_new(wires: list[dict[
         return
     store = SeriesStore(FAMILIES)
     for before, after in zip([None, *versions], versions, strict=False):
-        store.change(Change("", before, after))
-    store.synced("", "1")
+        store.on_change(Change("", before, after))
+    store.on_synced("", "1")
     fresh = SeriesStore(FAMILIES)
-    fresh.change(Change("", None, versions[-1]))
-    fresh.synced("", "1")
+    fresh.on_change(Change("", None, versions[-1]))
+    fresh.on_synced("", "1")
     assert store.snapshot().columns == fresh.snapshot().columns
     assert store.snapshot().fleet == fleet_of(versions[-1:])
 

@@ -15,27 +15,27 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.registry import Collector
 
 from exporter import __version__
-from exporter.alerting.delivery import Delivery, DeliveryStats
+from exporter.alerting.send_loop import SendLoop, SendStats
 from exporter.cluster.changes import Change
 from exporter.cluster.problems import Problems
 from exporter.cluster.reflector import Reflector
 from exporter.cluster.stats import Stats
-from exporter.crawljob import parse_json
 from exporter.history.ledger import Ledger
 from exporter.metrics import (
     CATALOG,
     Exposition,
     Format,
-    OwnMetrics,
-    Past,
+    HistoryCollector,
+    SelfMetrics,
     SeriesStore,
     catalog,
     selected,
 )
 from exporter.metrics.catalog import Group, Kind
 from exporter.metrics.documentation import documentation
-from factories import crawljob, to_wire
-from tools import ROOT, require_tool
+from exporter.resources.crawljob import parse_json
+from support.factories import crawljob, to_wire
+from support.tools import ROOT, require_tool
 
 FORMATS = pytest.mark.parametrize("form", Format)
 
@@ -48,11 +48,11 @@ def watch(scope: str = "crawlers", **stats: Any) -> Reflector:
     return cast("Reflector", found)
 
 
-def delivery() -> Delivery:
+def delivery() -> SendLoop:
     """What the own metrics read of a delivery to Alertmanager."""
-    stats = DeliveryStats(last_success=1.0)
+    stats = SendStats(last_success=1.0)
     found = SimpleNamespace(url="http://alertmanager:9093", failing=False, pending=0, stats=stats)
-    return cast("Delivery", found)
+    return cast("SendLoop", found)
 
 
 class Exporter:
@@ -66,12 +66,12 @@ class Exporter:
         store = SeriesStore(self.families)
         for number in range(crawls):
             wire = crawljob(crawl=f"manual-{number}", spec={"pausedAt": "2025-05-21T12:00:00Z"})
-            store.change(Change("crawlers", None, parse_json(to_wire(wire))))
-        store.synced("crawlers", "1")
+            store.on_change(Change("crawlers", None, parse_json(to_wire(wire))))
+        store.on_synced("crawlers", "1")
         ledger = Ledger.open()
-        self.own = OwnMetrics(self.families, reflectors or [watch()], ledger, [delivery()])
+        self.own = SelfMetrics(self.families, reflectors or [watch()], ledger, [delivery()])
         self.exposition = Exposition(
-            self.families, store, Past(self.families, ledger), self.own.registry
+            self.families, store, HistoryCollector(self.families, ledger), self.own.registry
         )
 
     def text(self, form: Format = Format.TEXT, *names: str) -> str:
@@ -111,7 +111,7 @@ def test_everything_in_the_catalog_is_served_and_nothing_else(form: Format) -> N
 @FORMATS
 def test_every_own_sample_has_the_labels_the_catalog_declares(form: Format) -> None:
     exporter = Exporter(watch(last_sync=1.0, last_event=1.0, last_list=1.0))
-    exporter.own.scraped(0.1, 5, form)
+    exporter.own.on_scrape(0.1, 5, form)
     declared = {f.base: set(f.labels) for f in CATALOG if f.group is Group.EXPORTER}
     seen = set()
     for metric in exporter.own.registry.collect():
@@ -124,7 +124,7 @@ def test_every_own_sample_has_the_labels_the_catalog_declares(form: Format) -> N
 
 def test_promtool_has_nothing_to_say() -> None:
     exporter = Exporter(watch("crawlers"), watch(""))
-    exporter.own.scraped(0.1, 5, Format.TEXT)
+    exporter.own.on_scrape(0.1, 5, Format.TEXT)
     promtool = require_tool("promtool")
     done = subprocess.run(
         [promtool, "check", "metrics"],
@@ -241,7 +241,7 @@ def test_a_collector_that_raises_fails_the_scrape_before_its_first_byte() -> Non
     registry = CollectorRegistry()
     registry.register(Broken())
     exposition = Exposition(
-        catalog(), SeriesStore(catalog()), Past(catalog(), Ledger.open()), registry
+        catalog(), SeriesStore(catalog()), HistoryCollector(catalog(), Ledger.open()), registry
     )
     with pytest.raises(RuntimeError):
         exposition.chunks(Format.TEXT, None, 0.0)
@@ -257,7 +257,7 @@ def test_a_metric_that_is_not_in_the_catalog_is_not_served() -> None:
     registry = CollectorRegistry()
     registry.register(Stranger())
     exposition = Exposition(
-        catalog(), SeriesStore(catalog()), Past(catalog(), Ledger.open()), registry
+        catalog(), SeriesStore(catalog()), HistoryCollector(catalog(), Ledger.open()), registry
     )
     assert b"stranger" not in b"".join(exposition.chunks(Format.TEXT, None, 0.0))
 
@@ -308,7 +308,7 @@ def test_scrapes_are_measured_by_format() -> None:
     name = "browsertrix_exporter_scrape"
     assert exporter.value(f"{name}_duration_seconds_count", format="openmetrics") == 0
     assert exporter.value(f"{name}_size_bytes", format="text") is None
-    exporter.own.scraped(0.3, 1234, Format.TEXT)
+    exporter.own.on_scrape(0.3, 1234, Format.TEXT)
     assert exporter.value(f"{name}_size_bytes", format="text") == 1234
     assert exporter.value(f"{name}_duration_seconds_bucket", format="text", le="0.25") == 0
     assert exporter.value(f"{name}_duration_seconds_bucket", format="text", le="0.5") == 1

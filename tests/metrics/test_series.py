@@ -5,11 +5,11 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from exporter.cluster.changes import Change
-from exporter.crawljob import CrawlJob, parse_json
-from exporter.crawljob.states import KNOWN_STATES
 from exporter.history.ledger import Ledger
-from exporter.metrics import Exposition, Format, Past, SeriesStore, catalog, selected
-from factories import CREATED, UPDATED_EPOCH, crawler_pod, crawljob, to_wire
+from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore, catalog, selected
+from exporter.resources.crawljob import CrawlJob, parse_json
+from exporter.resources.crawljob.states import KNOWN_STATES
+from support.factories import CREATED, UPDATED_EPOCH, crawler_pod, crawljob, to_wire
 
 CREATED_EPOCH = UPDATED_EPOCH - 960
 FAMILIES = selected(
@@ -24,17 +24,17 @@ class Served:
         chosen = selected(catalog(), families, []) if families else FAMILIES
         self.store = SeriesStore(chosen)
         self.exposition = Exposition(
-            chosen, self.store, Past(chosen, Ledger.open()), CollectorRegistry()
+            chosen, self.store, HistoryCollector(chosen, Ledger.open()), CollectorRegistry()
         )
 
     def put(
         self, after: CrawlJob, before: CrawlJob | None = None, scope: str = "crawlers"
     ) -> CrawlJob:
-        self.store.change(Change(scope, before, after))
+        self.store.on_change(Change(scope, before, after))
         return after
 
     def drop(self, job: CrawlJob, last: CrawlJob | None = None) -> None:
-        self.store.change(Change("crawlers", job, last, gone=True))
+        self.store.on_change(Change("crawlers", job, last, deleted=True))
 
     def lines(self, now: float = 0.0) -> list[str]:
         text = b"".join(self.exposition.chunks(Format.TEXT, None, now)).decode()
@@ -64,7 +64,7 @@ def test_nothing_is_served_of_a_scope_before_its_first_list_is_complete() -> Non
     served = Served()
     served.put(in_state("running"))
     assert served.lines() == []
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     assert len(served.states()) == 1
     assert served.counts() == {'namespace="crawlers",state="running"': 1}
 
@@ -73,32 +73,32 @@ def test_a_scope_is_served_while_another_is_still_being_listed() -> None:
     served = Served()
     served.put(in_state("running"))
     served.put(job("b", namespace="other"), scope="other")
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     assert [line for line in served.lines() if "other" in line] == []
-    served.store.synced("other", "1")
+    served.store.on_synced("other", "1")
     assert len(served.states()) == 2
 
 
 def test_a_named_namespace_without_crawls_counts_zeros() -> None:
     served = Served()
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     assert len(served.lines()) == len(KNOWN_STATES) + 1
     assert all(line.endswith(" 0.0") for line in served.lines())
 
 
 def test_all_namespaces_count_zeros_only_where_crawls_were_seen() -> None:
     served = Served()
-    served.store.synced("", "1")
+    served.store.on_synced("", "1")
     assert served.lines() == []
     held = served.put(in_state("running"), scope="")
-    served.store.change(Change("", held, None, gone=True))
+    served.store.on_change(Change("", held, None, deleted=True))
     assert len(served.lines()) == len(KNOWN_STATES) + 1
     assert all(line.endswith(" 0.0") for line in served.lines())
 
 
 def test_counts_follow_states() -> None:
     served = Served()
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     first = served.put(in_state("starting"))
     served.put(in_state("starting", "b"))
     assert served.counts() == {'namespace="crawlers",state="starting"': 2}
@@ -113,7 +113,7 @@ def test_counts_follow_states() -> None:
 
 def test_an_unknown_state_is_counted_while_a_crawl_is_in_it() -> None:
     served = Served()
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     held = served.put(in_state("levitating"))
     assert served.counts() == {'namespace="crawlers",state="levitating"': 1}
     served.put(in_state("running"), held)
@@ -122,7 +122,7 @@ def test_an_unknown_state_is_counted_while_a_crawl_is_in_it() -> None:
 
 def test_malformed_crawljobs_are_counted_while_they_are_so() -> None:
     served = Served()
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     malformed = served.put(job(status={"pagesDone": "x"}))
     line = 'browsertrix_malformed_crawljobs{namespace="crawlers"}'
     assert f"{line} 1.0" in served.lines()
@@ -132,7 +132,7 @@ def test_malformed_crawljobs_are_counted_while_they_are_so() -> None:
 
 def test_a_crawl_that_is_gone_has_no_series() -> None:
     served = Served()
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     held = served.put(in_state("running"))
     served.drop(held)
     assert served.states() == []
@@ -142,15 +142,15 @@ def test_a_crawl_that_is_gone_has_no_series() -> None:
 
 def test_a_deletion_of_an_object_never_seen_changes_nothing() -> None:
     served = Served()
-    served.store.synced("crawlers", "1")
-    served.store.change(Change("crawlers", None, in_state("complete"), gone=True))
+    served.store.on_synced("crawlers", "1")
+    served.store.on_change(Change("crawlers", None, in_state("complete"), deleted=True))
     assert served.states() == []
     assert served.counts() == {}
 
 
 def test_the_same_crawl_in_two_namespaces_has_two_series() -> None:
     served = Served()
-    served.store.synced("", "1")
+    served.store.on_synced("", "1")
     served.put(in_state("running"), scope="")
     served.put(job("a", namespace="other"), scope="")
     assert len(set(served.states())) == 2
@@ -158,7 +158,7 @@ def test_the_same_crawl_in_two_namespaces_has_two_series() -> None:
 
 def test_two_objects_that_mean_the_same_crawl_never_have_the_same_series() -> None:
     served = Served()
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     other = parse_json(
         to_wire(crawljob(crawl="a", metadata={"name": "a"}, status={"state": "paused"}))
     )
@@ -175,7 +175,7 @@ def test_two_objects_that_mean_the_same_crawl_never_have_the_same_series() -> No
 
 def test_a_scrape_under_way_is_not_touched_by_changes() -> None:
     served = Served()
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     held = served.put(in_state("running"))
     chunks = served.exposition.chunks(Format.TEXT, None, 0.0)
     first = next(chunks)
@@ -188,7 +188,7 @@ def test_a_scrape_under_way_is_not_touched_by_changes() -> None:
 
 def test_the_pause_grows_with_the_clock_and_never_below_zero() -> None:
     served = Served("browsertrix_crawl_pause_duration_seconds")
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     held = served.put(job(spec={"pausedAt": CREATED}))
     assert served.lines(CREATED_EPOCH + 90.5)[0].endswith(" 90.5")
     assert served.lines(CREATED_EPOCH + 100)[0].endswith(" 100.0")
@@ -199,7 +199,7 @@ def test_the_pause_grows_with_the_clock_and_never_below_zero() -> None:
 
 def test_pods_that_come_and_go_are_rendered_anew() -> None:
     served = Served("browsertrix_pod_evicted")
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     pods = {f"crawl-a-{n}": crawler_pod() for n in range(2)}
     held = served.put(job(pods={"crawl-a-0": crawler_pod()}))
     assert len(served.lines()) == 1
@@ -211,11 +211,11 @@ def test_pods_that_come_and_go_are_rendered_anew() -> None:
 
 def test_pieces_that_say_the_same_again_are_kept() -> None:
     store = SeriesStore(catalog())
-    store.change(Change("", None, job()))
-    store.synced("", "1")
-    before = [piece for (piece,) in store.snapshot().columns]
-    store.change(Change("", job(), job(status={"pagesDone": 46})))
-    after = [piece for (piece,) in store.snapshot().columns]
+    store.on_change(Change("", None, job()))
+    store.on_synced("", "1")
+    before = [fragment for (fragment,) in store.snapshot().columns]
+    store.on_change(Change("", job(), job(status={"pagesDone": 46})))
+    after = [fragment for (fragment,) in store.snapshot().columns]
     moved = [new for old, new in zip(before, after, strict=True) if old is not new]
     assert len(moved) == 1
     assert moved[0].startswith(b"browsertrix_crawl_pages_done{")
@@ -229,7 +229,7 @@ def test_what_leaves_takes_nothing_of_the_others_along() -> None:
         name: served.put(job(name, spec=paused, status={"pagesDone": number}))
         for number, name in enumerate("abcd")
     }
-    served.store.synced("crawlers", "1")
+    served.store.on_synced("crawlers", "1")
     served.drop(held.pop("b"))
     served.drop(held.pop("d"))
     served.put(job("e", status={"pagesDone": 7}))
@@ -252,8 +252,8 @@ def test_what_leaves_takes_nothing_of_the_others_along() -> None:
 def test_a_crawl_told_by_another_scope_is_served_once() -> None:
     served = Served("browsertrix_crawl_pages_done")
     held = served.put(job(status={"pagesDone": 1}), scope="crawlers")
-    served.store.synced("crawlers", "1")
-    served.store.synced("", "1")
+    served.store.on_synced("crawlers", "1")
+    served.store.on_synced("", "1")
     assert len(served.lines()) == 1
     served.put(job(status={"pagesDone": 2}), held, scope="")
     (line,) = served.lines()

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from exporter import __version__
-from tools import ROOT
+from support.tools import ROOT
 
 PYPROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ASSETS: Final = ("icon.svg", "refresh.js", "status.html", "style.css")
@@ -105,7 +105,7 @@ def test_the_wheel_holds_every_module_and_nothing_else(wheel: Path) -> None:
         *modules,
         *assets,
         "exporter/py.typed",
-        *(f"exporter/demo/{name}" for name in DEMO),
+        *(f"exporter/commands/demo/{name}" for name in DEMO),
     }
     assert {f"{information}entry_points.txt", f"{information}licenses/LICENSE"} <= names
 
@@ -114,7 +114,7 @@ def test_the_wheels_rules_and_routes_are_the_committed_ones(wheel: Path) -> None
     with zipfile.ZipFile(wheel) as opened:
         for name in DEMO:
             committed = (ROOT / "alerts" / name).read_bytes()
-            assert opened.read(f"exporter/demo/{name}") == committed
+            assert opened.read(f"exporter/commands/demo/{name}") == committed
 
 
 def test_the_wheels_metadata_says_what_it_needs(wheel: Path) -> None:
@@ -154,6 +154,10 @@ def test_the_source_archive_can_be_built_and_tested(tmp_path: Path) -> None:
     assert {
         *("LICENSE", "README.md", "CHANGELOG.md", "Makefile", "Dockerfile", "pyproject.toml"),
         *("requirements/runtime.lock", "exporter/py.typed", "exporter/cli.py"),
-        *("tests/factories.py", "tests/packaging/test_distribution.py", "tests/install-tools"),
+        *(
+            "tests/support/factories.py",
+            "tests/packaging/test_distribution.py",
+            "tests/install-tools",
+        ),
     } <= names
     assert not [n for n in names if n.startswith((".venv", ".tools", ".git/", "dist", "build/"))]

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from exporter import __version__
 from exporter.settings import DEFAULT_PORT
-from tools import ROOT
+from support.tools import ROOT
 
 Instruction = tuple[str, str]
 

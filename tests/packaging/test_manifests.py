@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from exporter.settings import DEFAULT_PORT
-from tools import ROOT
+from support.tools import ROOT
 
 
 @pytest.fixture

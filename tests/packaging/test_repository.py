@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tools import ROOT
+from support.tools import ROOT
 
 # In parts, so that this file passes its own test.
 _DOTS: Final = [

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from api_client import NOW, Client
 from exporter.simulator import ApiServer, Cluster
+from support.api_client import NOW, Client
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from api_client import ROOT, Client, job, jobs
 from exporter.simulator import ApiServer, Cluster
+from support.api_client import ROOT, Client, job, jobs
 
 
 async def test_tokens_are_needed_and_can_change_while_it_runs(

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from api_client import NOW
 from exporter.simulator import Browsertrix, Cluster
-from exporter.simulator.lives import KINDS
+from exporter.simulator.scenarios import SCENARIOS
 from exporter.simulator.stale import stale
+from support.api_client import NOW
 
 POPULATION = {"crawls": 12, "speed": 10.0, "pause_limit": 200.0, "sync_every": 120.0}
 
@@ -33,9 +33,9 @@ def test_a_seed_decides_everything_however_time_is_cut() -> None:
     assert [event.after.data for event in one.recent(10**6)] == [
         event.after.data for event in other.recent(10**6)
     ]
-    assert first.account == second.account
+    assert first.ground_truth == second.ground_truth
     third = _lived(1, seed=2)[1]
-    assert third.account.finished.keys() != first.account.finished.keys()
+    assert third.ground_truth.finished.keys() != first.ground_truth.finished.keys()
 
 
 def test_the_number_of_crawls_is_kept_until_they_shall_live_out() -> None:
@@ -63,13 +63,13 @@ def test_the_number_of_crawls_is_kept_until_they_shall_live_out() -> None:
         browsertrix.step()
     assert browsertrix.live == {}
     assert len(cluster) == 0
-    ended = browsertrix.account.finished.values()
+    ended = browsertrix.ground_truth.finished.values()
     assert {end.namespace for end in ended} == {"a", "b"}
     assert len({end.oid for end in ended}) == 2
 
 
 def test_the_account_is_what_the_wire_told() -> None:
-    """An observer as simple as can be, of a status that never steps back, counts the same."""
+    """A recorder as simple as can be, of a status that never steps back, counts the same."""
     cluster, browsertrix = _lived(100)
     states: Counter[tuple[str, str]] = Counter()
     exits: set[tuple[str, str, str]] = set()
@@ -92,20 +92,22 @@ def test_the_account_is_what_the_wire_told() -> None:
         resumes += bool(before["spec"].get("pausedAt")) and not value["spec"]["pausedAt"]
         if "finished" in status:
             finished[uid] = (state, status.get("stopReason", ""))
-    account = browsertrix.account
-    assert account.states == states
-    assert account.exits.total() == len(exits)
-    assert account.evictions.total() == evictions > 0
-    assert account.pauses.total() == pauses > 0
-    assert account.resumes.total() == resumes > 0
-    assert {uid: (end.state, end.stop_reason) for uid, end in account.finished.items()} == finished
+    ground_truth = browsertrix.ground_truth
+    assert ground_truth.states == states
+    assert ground_truth.exits.total() == len(exits)
+    assert ground_truth.evictions.total() == evictions > 0
+    assert ground_truth.pauses.total() == pauses > 0
+    assert ground_truth.resumes.total() == resumes > 0
+    assert {
+        uid: (end.state, end.stop_reason) for uid, end in ground_truth.finished.items()
+    } == finished
 
 
 def test_a_status_that_steps_back_changes_the_wire_but_not_the_account() -> None:
     steady, plain = _lived(100)
     wavering, stepping = _lived(100, stale_writes=True)
     assert len(wavering.recent(10**6)) > len(steady.recent(10**6))
-    assert stepping.account.finished  # the random numbers differ, so the accounts may
+    assert stepping.ground_truth.finished  # the random numbers differ, so the accounts may
     falls = reasons_lost = 0
     for event in wavering.recent(10**6):
         if event.before is None:
@@ -118,11 +120,11 @@ def test_a_status_that_steps_back_changes_the_wire_but_not_the_account() -> None
             assert now["finished"] == was["finished"]
             assert now["state"] == was["state"]
             uid = event.after.value()["metadata"]["uid"]
-            end = stepping.account.finished[uid]
+            end = stepping.ground_truth.finished[uid]
             reasons_lost += now.get("stopReason", "") != end.stop_reason
     assert falls > 10
     assert reasons_lost > 0
-    assert plain.account.pauses.total() > 0
+    assert plain.ground_truth.pauses.total() > 0
 
 
 def test_a_stale_status_keeps_state_and_evictions() -> None:
@@ -162,10 +164,10 @@ def test_an_unknown_kind_is_named_with_those_there_are() -> None:
 
 def test_common_lives_are_commoner() -> None:
     browsertrix = _lived(100)[1]
-    states = Counter(end.state for end in browsertrix.account.finished.values())
+    states = Counter(end.state for end in browsertrix.ground_truth.finished.values())
     assert states["complete"] > sum(states.values()) / 3
     assert len(states) > 4
-    assert all(kind.weight > 0 for kind in KINDS.values())
+    assert all(kind.weight > 0 for kind in SCENARIOS.values())
 
 
 async def test_it_lives_in_real_time_and_makes_up_for_what_was_missed() -> None:
@@ -180,5 +182,5 @@ async def test_it_lives_in_real_time_and_makes_up_for_what_was_missed() -> None:
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
-    finished = browsertrix.account.finished[crawl.uid].finished
+    finished = browsertrix.ground_truth.finished[crawl.uid].finished
     assert abs(time.time() - finished) < 20

@@ -5,8 +5,8 @@ import asyncio
 import aiohttp
 import pytest
 
-from api_client import Client, job, jobs
 from exporter.simulator import ApiServer, Cluster
+from support.api_client import Client, job, jobs
 
 
 async def test_refusals_are_used_up_in_order(server: ApiServer, client: Client) -> None:

@@ -3,11 +3,11 @@
 import json
 from collections import Counter
 
-from api_client import NOW
-from exporter import crawljob
-from exporter.crawljob import derived
+from exporter.resources import crawljob
+from exporter.resources.crawljob import derived
 from exporter.simulator import Cluster
 from exporter.simulator.fleet import fleet
+from support.api_client import NOW
 
 
 def test_a_fleet_is_sound_and_about_as_large_as_real_ones() -> None:

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from api_client import NOW, Client, job, jobs
 from exporter.simulator import ApiServer, Cluster
 from exporter.simulator.cluster import stamp
+from support.api_client import NOW, Client, job, jobs
 
 
 def _names(answer: dict) -> list[str]:  # type: ignore[type-arg]

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from api_client import NOW, Client, job, jobs
 from exporter.simulator import Cluster
 from exporter.simulator.errors import ApiError
 from exporter.simulator.updates import merge_patch
+from support.api_client import NOW, Client, job, jobs
 
 
 async def test_create_assigns_what_is_the_servers_and_drops_the_status(client: Client) -> None:

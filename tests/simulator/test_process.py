@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from api_client import Client
+from support.api_client import Client
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

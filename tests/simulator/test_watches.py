@@ -5,8 +5,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from api_client import Client, job, jobs, until
 from exporter.simulator import ApiServer, Cluster
+from support.api_client import Client, job, jobs, until
 
 
 async def test_a_watch_tells_what_happens_after_its_version_in_order(

@@ -14,11 +14,11 @@ import pytest
 
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
-from exporter.crawljob import CrawlJob, parse_value
 from exporter.history.ledger import Ledger
 from exporter.metrics import Format
+from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.web import Address, Health, View, WebServer, WebSettings
-from factories import UPDATED_EPOCH
+from support.factories import UPDATED_EPOCH
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Watch:
     jobs: list[CrawlJob] = field(default_factory=list)
     scope: str = "crawlers"
     synced: bool = True
-    trouble: str | None = None
+    last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
     problems: Problems = field(default_factory=Problems)
 
@@ -61,7 +61,7 @@ class Site:
     exposition: Exposition = field(default_factory=Exposition)
     dead: str | None = None
     unready: str | None = None
-    scraped: list[tuple[float, int, Format]] = field(default_factory=list)
+    on_scrape: list[tuple[float, int, Format]] = field(default_factory=list)
     watch: Watch = field(default_factory=Watch)
     watches: list[Watch] = field(init=False)
     ledger: Ledger = field(default_factory=Ledger.open)
@@ -132,7 +132,7 @@ async def serve() -> AsyncIterator[Serve]:
             WebSettings(**chosen),
             health=health,
             view=view if status_page else None,
-            scraped=lambda *facts: site.scraped.append(facts),
+            on_scrape=lambda *facts: site.on_scrape.append(facts),
         )
         await site.server.start()
         site.session = aiohttp.ClientSession(

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import pytest
 
-from exporter.web import scrape
+from exporter.web import metrics_handler
 
 Serve = Callable[..., Awaitable[Any]]
 Eventually = Callable[[Callable[[], object]], Awaitable[None]]
@@ -76,11 +76,11 @@ async def test_a_slow_client_blocks_nobody_and_costs_no_more_than_its_buffer(
                 assert len(await response.read()) == 100 * len(MEGABYTE)
         # The other client had all hundred; the kernel and our buffer hold the slow one's few.
         assert site.exposition.made < 120
-        assert len(site.scraped) == 1
+        assert len(site.on_scrape) == 1
         body = await slow.read()
         assert body.count(b"\n") > 100
         assert body.endswith(b"\r\n0\r\n\r\n")
-    await eventually(lambda: len(site.scraped) == 2)
+    await eventually(lambda: len(site.on_scrape) == 2)
 
 
 async def test_a_client_that_takes_nothing_is_disconnected(
@@ -90,12 +90,12 @@ async def test_a_client_that_takes_nothing_is_disconnected(
     eventually: Eventually,
 ) -> None:
     site = await serve(*[MEGABYTE] * 100)
-    monkeypatch.setattr(site.server._scrapes, "_patience", 0.05)
+    monkeypatch.setattr(site.server._metrics, "_write_timeout", 0.05)
     async with SlowClient(site) as slow:
         await eventually(lambda: "too slowly" in caplog.text)
         assert not (await slow.read()).endswith(b"\r\n0\r\n\r\n")
-    assert site.scraped == []
-    assert site.server._scrapes._running == 0
+    assert site.on_scrape == []
+    assert site.server._metrics._running == 0
 
 
 async def test_a_client_that_leaves_is_no_error(
@@ -105,9 +105,9 @@ async def test_a_client_that_leaves_is_no_error(
     async with SlowClient(site) as slow:
         await eventually(lambda: site.exposition.made > 2)
         slow.leave()
-        await eventually(lambda: site.server._scrapes._running == 0)
+        await eventually(lambda: site.server._metrics._running == 0)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
-    assert site.scraped == []
+    assert site.on_scrape == []
     assert site.exposition.made < 100
 
 
@@ -126,14 +126,14 @@ async def test_more_scrapes_than_the_limit_are_refused(
         async with site.get("/livez") as response:
             assert response.status == 200
         first.leave()
-        await eventually(lambda: site.server._scrapes._running == 1)
+        await eventually(lambda: site.server._metrics._running == 1)
         async with site.get() as response:
             assert response.status == 200
     assert caplog.text.count("more than 2 scrapes at once") == 1
 
 
 async def test_the_loop_turns_between_batches_of_all_scrapes(serve: Serve) -> None:
-    site = await serve(*[b"x" * scrape._BATCH] * 10)
+    site = await serve(*[b"x" * metrics_handler._BATCH] * 10)
     turns: list[int] = []
 
     async def watch() -> None:

@@ -51,7 +51,7 @@ async def test_a_scrape_in_flight_finishes_and_nothing_new_begins(
     await asyncio.wait_for(stopping, 20)
     assert body.count(b"\n") > 100
     assert body.endswith(b"\r\n0\r\n\r\n")
-    assert len(site.scraped) == 1
+    assert len(site.on_scrape) == 1
     assert site.server.addresses == ()
     writer.close()
 
@@ -76,7 +76,7 @@ async def test_a_client_that_takes_longer_than_the_grace_is_cut_off(
     writer.write(GET)
     await eventually(lambda: site.exposition.made > 0)
     await asyncio.wait_for(site.server.stop(), 20)
-    assert site.scraped == []
+    assert site.on_scrape == []
     with contextlib.suppress(ConnectionError):
         assert not (await asyncio.wait_for(reader.read(-1), 20)).endswith(b"\r\n0\r\n\r\n")
     writer.close()

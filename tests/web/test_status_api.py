@@ -10,14 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from isal import isal_zlib
 
-from exporter.cluster.pace import Pace
-from exporter.history.facts import Facts
-from exporter.history.happenings import Paused, PodExited, StateEntered
+from exporter.history.baseline import Baseline
+from exporter.history.events import Paused, PodExited, StateEntered
 from exporter.history.records import FinishedCrawl
+from exporter.runtime.time_slice import TimeSlice
 from exporter.web.status import site as status_site
-from exporter.web.status.choosing import choose
+from exporter.web.status.pagination import paginate
 from exporter.web.status.query import Query
-from factories import CID, CRAWL_ID, GIB, OID, UPDATED_EPOCH, crawler_pod, crawljob, redis_pod
+from support.factories import (
+    CID,
+    CRAWL_ID,
+    GIB,
+    OID,
+    UPDATED_EPOCH,
+    crawler_pod,
+    crawljob,
+    redis_pod,
+)
 
 Serve = Callable[..., Awaitable[Any]]
 
@@ -32,7 +41,7 @@ def finished(n: int, **fields: Any) -> FinishedCrawl:
         stop_reason="",
         finished=UPDATED_EPOCH - n,
         paused_seconds=0.0,
-        gone=None,
+        deleted_at=None,
     )
     return record._replace(**fields)
 
@@ -283,7 +292,7 @@ async def test_the_next_links_lead_through_all_of_them_once(serve: Serve) -> Non
 async def test_a_page_is_the_slice_of_what_sorting_all_gives(
     items: list[int | None], page: int
 ) -> None:
-    chosen = await choose(items, lambda item: item, Query(page=page, per_page=50), Pace(0.0))
+    chosen = await paginate(items, lambda item: item, Query(page=page, per_page=50), TimeSlice(0.0))
     expected = sorted(item for item in items if item is not None)
     assert chosen.total == len(expected)
     assert chosen.items == expected[(page - 1) * 50 : page * 50]
@@ -309,7 +318,7 @@ async def test_a_page_is_the_slice_of_what_sorting_all_gives(
             ),
         ),
         (
-            "happenings?state=a",
+            "events?state=a",
             "'state' is no parameter here; there are: kind, namespace, org, page, per_page, q",
         ),
     ],
@@ -342,7 +351,7 @@ async def test_finished_crawls_newest_first(serve: Serve) -> None:
     site = await serve(status_page=True)
     records = [
         finished(2),
-        finished(0, stop_reason="size-limit", gone=UPDATED_EPOCH + 31),
+        finished(0, stop_reason="size-limit", deleted_at=UPDATED_EPOCH + 31),
         finished(1, state="failed", oid="p"),
     ]
     site.ledger.memory.finished.update({record.uid: record for record in records})
@@ -358,7 +367,7 @@ async def test_finished_crawls_newest_first(serve: Serve) -> None:
         "stop_reason": "size-limit",
         "finished": "2025-05-21T12:00:00Z",
         "paused_seconds": 0.0,
-        "gone": "2025-05-21T12:00:31Z",
+        "deleted_at": "2025-05-21T12:00:31Z",
     }
     for query, expected in (("state=failed", 1), ("org=o", 2), ("q=c1", 1), ("namespace=x", 0)):
         assert (await site.json(f"/api/v1/finished?{query}"))["total"] == expected
@@ -366,18 +375,18 @@ async def test_finished_crawls_newest_first(serve: Serve) -> None:
 
 async def test_happenings_newest_first(serve: Serve) -> None:
     site = await serve(status_page=True)
-    facts = Facts("u", "crawlers", "o", "c", "job")
+    facts = Baseline("u", "crawlers", "o", "c", "job")
     told = [
         StateEntered(UPDATED_EPOCH, "running", ""),
         PodExited(UPDATED_EPOCH + 1, "crawl-c-0", "crawler", "oom", 137),
     ]
     site.ledger.memory.note(facts, told, UPDATED_EPOCH + 2)
-    other = Facts("v", "crawlers", "p", "d", "job")
+    other = Baseline("v", "crawlers", "p", "d", "job")
     site.ledger.memory.note(other, [Paused(UPDATED_EPOCH + 3)], UPDATED_EPOCH + 4)
-    found = await site.json("/api/v1/happenings")
-    kinds = [one["kind"] for one in found["happenings"]]
+    found = await site.json("/api/v1/events")
+    kinds = [one["kind"] for one in found["events"]]
     assert kinds == ["paused", "pod exited", "state entered"]
-    assert found["happenings"][1] == {
+    assert found["events"][1] == {
         "at": "2025-05-21T12:00:01Z",
         "noticed": "2025-05-21T12:00:02Z",
         "kind": "pod exited",
@@ -388,13 +397,13 @@ async def test_happenings_newest_first(serve: Serve) -> None:
         "detail": {"pod": "crawl-c-0", "role": "crawler", "reason": "oom", "code": 137},
     }
     for query, total in ((f"kind={quote('state entered')}", 1), ("org=o", 2), ("q=d", 1)):
-        assert (await site.json(f"/api/v1/happenings?{query}"))["total"] == total
+        assert (await site.json(f"/api/v1/events?{query}"))["total"] == total
 
 
 async def test_how_the_exporter_is(serve: Serve) -> None:
     site = await serve(status_page=True)
     site.watch.see(crawljob())
-    site.watch.trouble = "the watch is refused"
+    site.watch.last_error = "the watch is refused"
     site.watch.stats.last_sync = UPDATED_EPOCH
     site.watch.problems.kinds["status.size"] += 2
     found = await site.json("/api/v1/exporter")

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.colours import STATES
-from exporter.history.facts import Facts
-from exporter.history.happenings import OomKilled, PodExited, Scaled, StateEntered
+from exporter.history.baseline import Baseline
+from exporter.history.events import OomKilled, PodExited, Scaled, StateEntered
 from exporter.history.records import FinishedCrawl
+from exporter.web.colours import STATES
 from exporter.web.status import words
-from factories import CRAWL_ID, OID, UPDATED_EPOCH, crawler_pod, crawljob
+from support.factories import CRAWL_ID, OID, UPDATED_EPOCH, crawler_pod, crawljob
 
 Serve = Callable[..., Awaitable[Any]]
 
@@ -115,7 +115,7 @@ async def test_what_is_over_and_what_happened(serve: Serve) -> None:
         "u", "crawlers", "o", "c", "complete", "size-limit", UPDATED_EPOCH - 180, 0.0, None
     )
     site.ledger.memory.finished["u"] = record
-    facts = Facts("u", "crawlers", "o", "c", "job")
+    facts = Baseline("u", "crawlers", "o", "c", "job")
     told = [
         StateEntered(UPDATED_EPOCH, "running", "starting"),
         PodExited(UPDATED_EPOCH, "crawl-c-0", "crawler", "interrupt: 11", 11),
@@ -219,11 +219,11 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
     for text in (HOSTILE, harmless(HOSTILE)):
         site = await serve(status_page=True)
         site.watch.see(hostile_job(text))
-        site.watch.scope, site.watch.trouble = text, text
+        site.watch.scope, site.watch.last_error = text, text
         site.unready = text
         record = FinishedCrawl(text, text, text, text, text, text + "!", UPDATED_EPOCH, 0.0, None)
         site.ledger.memory.finished[text] = record
-        facts = Facts(text, text, text, text, "job")
+        facts = Baseline(text, text, text, text, "job")
         told = [
             StateEntered(UPDATED_EPOCH, text, text),
             PodExited(UPDATED_EPOCH, text, "other", text, 1),

@@ -2,8 +2,6 @@
 
 from typing import Final
 
-from exporter.crawljob import CrawlJob
-from exporter.crawljob.derived import DEFAULT_PAUSE_LIMIT
 from exporter.labels import CRAWL_LABELS, POD_LABELS
 from exporter.metrics.catalog.crawl import PausedBefore, crawl_families
 from exporter.metrics.catalog.family import (
@@ -22,8 +20,10 @@ from exporter.metrics.catalog.history import (
     CounterFamily,
     HistogramFamily,
 )
-from exporter.metrics.catalog.own import OWN_FAMILIES
 from exporter.metrics.catalog.pod import POD_FAMILIES
+from exporter.metrics.catalog.self_metrics import SELF_FAMILIES
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.derived import DEFAULT_PAUSE_LIMIT
 
 __all__ = [
     "CATALOG",
@@ -60,7 +60,7 @@ def catalog(
         *crawl_families(pause_limit, paused_before),
         *POD_FAMILIES,
         *HISTORY_FAMILIES,
-        *OWN_FAMILIES,
+        *SELF_FAMILIES,
     )
 
 

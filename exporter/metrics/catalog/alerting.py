@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.alerting.delivery import Delivery
+from exporter.alerting.send_loop import SendLoop
 from exporter.metrics.catalog.family import Family, Group, Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryFamily(Family):
+class AlertmanagerFamily(Family):
     """A family about one Alertmanager; its first label is ``alertmanager``, the URL given."""
 
-    samples: Callable[[Delivery], Iterable[tuple[tuple[str, ...], float]]]
+    samples: Callable[[SendLoop], Iterable[tuple[tuple[str, ...], float]]]
     """The values of the labels after ``alertmanager``, and the value."""
     group: Group = Group.EXPORTER
 
@@ -20,17 +20,17 @@ class DeliveryFamily(Family):
 def _delivery(
     name: str,
     text: str,
-    value: Callable[[Delivery], float | None],
+    value: Callable[[SendLoop], float | None],
     *,
     source: str = "this process",
     unit: str = "",
-) -> DeliveryFamily:
-    def samples(delivery: Delivery) -> Iterator[tuple[tuple[str, ...], float]]:
-        found = value(delivery)
+) -> AlertmanagerFamily:
+    def samples(send_loop: SendLoop) -> Iterator[tuple[tuple[str, ...], float]]:
+        found = value(send_loop)
         if found is not None:
             yield (), found
 
-    return DeliveryFamily(
+    return AlertmanagerFamily(
         name=f"browsertrix_exporter_alertmanager_{name}",
         help=text,
         source=source,
@@ -46,41 +46,41 @@ def _by_reason(counts: Mapping[str, int]) -> Iterator[tuple[tuple[str, ...], flo
         yield (reason,), count
 
 
-DELIVERY_FAMILIES: Final = (
+ALERTMANAGER_FAMILIES: Final = (
     _delivery(
         "failing",
         "1 while alerts cannot be delivered, or one is refused; 0 otherwise.",
-        lambda delivery: float(delivery.failing),
+        lambda send_loop: float(send_loop.failing),
         source="the last request, one a minute at least",
     ),
     _delivery(
         "pending_alerts",
         "Alerts that it is to be told of at once, and was not told of yet.",
-        lambda delivery: delivery.pending,
+        lambda send_loop: send_loop.pending,
     ),
     _delivery(
         "alerts_sent_total",
         "Alerts delivered; each again every minute while it is open.",
-        lambda delivery: delivery.stats.sent,
+        lambda send_loop: send_loop.stats.sent,
     ),
     _delivery(
         "alerts_rejected_total",
         "Alerts refused, each again every minute; the log says why.",
-        lambda delivery: delivery.stats.rejected,
+        lambda send_loop: send_loop.stats.rejected,
         source="its answers",
     ),
-    DeliveryFamily(
+    AlertmanagerFamily(
         name="browsertrix_exporter_alertmanager_request_failures_total",
         help="Requests that failed, by reason.",
         source="its answers",
         kind=Kind.COUNTER,
         labels=("alertmanager", "reason"),
-        samples=lambda delivery: _by_reason(delivery.stats.failures),
+        samples=lambda send_loop: _by_reason(send_loop.stats.failures),
     ),
     _delivery(
         "last_success_timestamp_seconds",
         "When it last took what was sent, be it nothing, in seconds since 1970.",
-        lambda delivery: delivery.stats.last_success,
+        lambda send_loop: send_loop.stats.last_success,
         source="its answers",
         unit="seconds",
     ),

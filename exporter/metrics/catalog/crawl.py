@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
-from exporter.crawljob import CrawlJob, derived
 from exporter.labels import CRAWL_LABELS
-from exporter.metrics.catalog.family import CrawlFamily, Kind, Reading
+from exporter.metrics.catalog.family import CrawlFamily, Kind, Sample
+from exporter.resources.crawljob import CrawlJob, derived
 
 _INFO_LABELS: Final = (
     "channel",
@@ -22,7 +22,7 @@ _INFO_LABELS: Final = (
 )
 
 
-def _identity(job: CrawlJob) -> Reading:
+def _identity(job: CrawlJob) -> Sample:
     spec, labels = job.spec, job.metadata.labels
     profile = spec.profile_id if spec.profile_id != "None" else None
     return (
@@ -41,12 +41,12 @@ def _identity(job: CrawlJob) -> Reading:
     )
 
 
-def _stop_reason(job: CrawlJob) -> Reading:
+def _stop_reason(job: CrawlJob) -> Sample:
     reason = job.status.stop_reason
     return (1.0, reason) if reason else None
 
 
-def _transition(job: CrawlJob) -> Reading:
+def _transition(job: CrawlJob) -> Sample:
     word = derived.transition(job)
     return (1.0, word) if word else None
 
@@ -105,7 +105,7 @@ def _what() -> tuple[CrawlFamily, ...]:
     )
 
 
-def _moment(
+def _timestamp(
     name: str, text: str, source: str, value: Callable[[CrawlJob], float | None]
 ) -> CrawlFamily:
     return CrawlFamily(
@@ -119,49 +119,49 @@ def _moment(
 
 def _when(pause_limit: float, paused_before: PausedBefore) -> tuple[CrawlFamily, ...]:
     return (
-        _moment(
+        _timestamp(
             "created",
             "When the CrawlJob was created",
             "metadata.creationTimestamp",
             lambda job: job.metadata.creation_timestamp,
         ),
-        _moment(
+        _timestamp(
             "deletion",
             "When the CrawlJob's deletion was asked for",
             "metadata.deletionTimestamp",
             lambda job: job.metadata.deletion_timestamp,
         ),
-        _moment(
+        _timestamp(
             "paused",
             "When the current pause was asked for",
             "spec.pausedAt",
             derived.paused_since,
         ),
-        _moment(
+        _timestamp(
             "pause_expires",
             "When Browsertrix gives up the paused crawl",
             "spec.pausedAt plus --pause-limit",
             lambda job: derived.pause_expires(job, pause_limit),
         ),
-        _moment(
+        _timestamp(
             "restart",
             "When a restart of the crawl's pods was last asked for",
             "spec.restartTime",
             lambda job: job.spec.restart_time,
         ),
-        _moment(
+        _timestamp(
             "last_active",
             "When the crawl last did anything",
             "status.lastActiveTime",
             lambda job: job.status.last_active_time,
         ),
-        _moment(
+        _timestamp(
             "last_updated",
             "When Browsertrix last added up the crawl's times",
             "status.lastUpdatedTime",
             lambda job: job.status.last_updated_time,
         ),
-        _moment(
+        _timestamp(
             "rate_limited",
             "Since when the crawled site has limited the crawl's rate",
             "status.rateLimitedAtTime",

@@ -12,9 +12,9 @@ from typing import Final
 
 from prometheus_client import Metric
 
-from exporter.crawljob import CrawlJob
-from exporter.crawljob.derived import Pod
 from exporter.labels import CRAWL_LABELS, POD_LABELS
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.derived import Pod
 
 
 class Group(StrEnum):
@@ -78,7 +78,7 @@ class Family:
         return metric
 
 
-Reading = float | tuple[float, *tuple[str | int | None, ...]] | None
+Sample = float | tuple[float, *tuple[str | int | None, ...]] | None
 """What a family says of one crawl or pod: a value; with it the values of its labels beyond the
 identity, in order; or None, where the value is unknown: then there is no sample."""
 
@@ -87,7 +87,7 @@ identity, in order; or None, where the value is unknown: then there is no sample
 class CrawlFamily(Family):
     """A family with at most one sample for each crawl."""
 
-    value: Callable[[CrawlJob], Reading]
+    value: Callable[[CrawlJob], Sample]
     since: Callable[[CrawlJob], float | None] | None = None
     """Where it answers a moment, the value is the time from then to the scrape instead."""
     group: Group = Group.CRAWL
@@ -98,17 +98,17 @@ class CrawlFamily(Family):
 class PodFamily(Family):
     """A family with at most one sample for each pod of a crawl."""
 
-    read: Callable[[Pod], tuple[Reading, ...]]
+    read: Callable[[Pod], tuple[Sample, ...]]
     """Reads a pod once for several families: this runs at every change, and to call a function
     costs more than to read a value."""
     place: int
     """Which of the readings is this family's."""
-    of_gone_pods: bool = False
+    of_deleted_pods: bool = False
     """Whether it is served for a pod that no longer exists: exit facts are, usage is not."""
     group: Group = Group.POD
     labels: tuple[str, ...] = POD_LABELS
 
-    def value(self, pod: Pod) -> Reading:
+    def value(self, pod: Pod) -> Sample:
         """What the family says of the pod."""
         return self.read(pod)[self.place]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from exporter.crawljob.states import KNOWN_STATES
 from exporter.metrics.catalog.family import Fleet, FleetFamily
+from exporter.resources.crawljob.states import KNOWN_STATES
 
 
 def _crawls(fleet: Fleet) -> Iterable[tuple[tuple[str, ...], float]]:

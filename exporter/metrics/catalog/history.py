@@ -15,7 +15,7 @@ from exporter.metrics.catalog.family import Family, Group, Kind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterFamily(Family):
-    """A counter of happenings."""
+    """A counter of events."""
 
     kind: Kind = Kind.COUNTER
     group: Group = Group.HISTORY

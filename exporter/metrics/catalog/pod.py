@@ -7,19 +7,19 @@ its families in their order.
 
 from typing import Any, Final
 
-from exporter.crawljob.derived import Pod
 from exporter.labels import POD_LABELS
-from exporter.metrics.catalog.family import Kind, PodFamily, Reading
+from exporter.metrics.catalog.family import Kind, PodFamily, Sample
+from exporter.resources.crawljob.derived import Pod
 
 _POD: Final = "status.podStatus.*"
 
 
-def _read_exit(pod: Pod) -> tuple[Reading, ...]:
+def _read_exit(pod: Pod) -> tuple[Sample, ...]:
     info = pod.info
     return ((1.0, info.reason, pod.index, pod.role), info.exit_code, info.exit_time)
 
 
-def _read_present(pod: Pod) -> tuple[Reading, ...]:
+def _read_present(pod: Pod) -> tuple[Sample, ...]:
     info = pod.info
     allocated = info.allocated
     used = info.used
@@ -197,6 +197,6 @@ _PRESENT: Final = (
 )
 
 POD_FAMILIES: Final = (
-    *(PodFamily(read=_read_exit, place=n, of_gone_pods=True, **f) for n, f in enumerate(_EXIT)),
+    *(PodFamily(read=_read_exit, place=n, of_deleted_pods=True, **f) for n, f in enumerate(_EXIT)),
     *(PodFamily(read=_read_present, place=n, **f) for n, f in enumerate(_PRESENT)),
 )

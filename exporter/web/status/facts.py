@@ -1,4 +1,4 @@
-"""What is said of one crawl, one end, one happening: the fields of the JSON, which the page shows.
+"""What is said of one crawl, one end, one event: the fields of the JSON, which the page shows.
 
 Documented in docs/status-page.md. Only what the metrics show, too: no user, no e-mail address.
 Bytes, cores and seconds are numbers, moments are in UTC to the second; None is *unknown* or *there
@@ -8,16 +8,16 @@ is none*, never zero.
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from exporter.crawljob import CrawlJob, derived
-from exporter.crawljob.derived import Pod
-from exporter.crawljob.states import EXIT_CODES
-from exporter.history.records import FinishedCrawl, LoggedHappening
+from exporter.history.records import FinishedCrawl, LoggedEvent
+from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.crawljob.derived import Pod
+from exporter.resources.crawljob.states import EXIT_CODES
 
 MOST_PODS: Final = 100
 """Shown of one crawl, which has a dozen; a status may hold ten times that many."""
 
 
-def moment(seconds: float | None) -> datetime | None:
+def timestamp(seconds: float | None) -> datetime | None:
     """Seconds since 1970 as a moment; None also for those that no calendar has."""
     if seconds is None:
         return None
@@ -42,8 +42,8 @@ def crawl(job: CrawlJob, now: float, pause_limit: float, paused_before: float) -
         "state": derived.state(job),
         "transition": derived.transition(job),
         "stop_reason": status.stop_reason or None,
-        "created": moment(job.metadata.creation_timestamp),
-        "finished": moment(status.finished),
+        "created": timestamp(job.metadata.creation_timestamp),
+        "finished": timestamp(status.finished),
         "pages": {
             "done": status.pages_done,
             "found": status.pages_found,
@@ -84,8 +84,8 @@ def _pause(job: CrawlJob, now: float, pause_limit: float) -> dict[str, Any] | No
     if since is None:
         return None
     return {
-        "since": moment(since),
-        "expires": moment(since + pause_limit),
+        "since": timestamp(since),
+        "expires": timestamp(since + pause_limit),
         "limit_seconds": pause_limit,
         "remaining_seconds": max(0.0, round(since + pause_limit - now)),
         "ratio": _ratio(max(0.0, now - since), pause_limit),
@@ -124,7 +124,7 @@ def _exit(pod: Pod) -> dict[str, Any] | None:
     if info.exit_time is None and info.exit_code is None and not info.reason:
         return None
     return {
-        "at": moment(info.exit_time),
+        "at": timestamp(info.exit_time),
         "code": info.exit_code,
         "meaning": None if info.exit_code is None else EXIT_CODES.get(info.exit_code),
         "reason": info.reason or None,
@@ -140,17 +140,17 @@ def finished(record: FinishedCrawl) -> dict[str, Any]:
         "crawl": record.crawl,
         "state": record.state,
         "stop_reason": record.stop_reason or None,
-        "finished": moment(record.finished),
+        "finished": timestamp(record.finished),
         "paused_seconds": record.paused_seconds,
-        "gone": moment(record.gone),
+        "deleted_at": timestamp(record.deleted_at),
     }
 
 
-def happening(logged: LoggedHappening) -> dict[str, Any]:
+def event(logged: LoggedEvent) -> dict[str, Any]:
     """Of something that happened; ``detail`` depends on its kind."""
     return {
-        "at": moment(logged.at),
-        "noticed": moment(logged.noticed),
+        "at": timestamp(logged.at),
+        "noticed": timestamp(logged.noticed),
         "kind": logged.kind,
         "namespace": logged.namespace,
         "org": logged.oid,

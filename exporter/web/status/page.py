@@ -8,10 +8,10 @@ import asyncio
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from exporter.cluster.pace import Pace
-from exporter.colours import STATES
+from exporter.runtime.time_slice import TimeSlice
+from exporter.web.colours import STATES
 from exporter.web.status import words
-from exporter.web.status.choosing import PORTION
+from exporter.web.status.pagination import TIME_SLICE
 from exporter.web.status.query import SORTS, Query
 from exporter.web.status.view import View
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _OVER: Final = 15
 """Finished crawls shown beside those that are there."""
-_HAPPENINGS: Final = 25
+_EVENTS: Final = 25
 _FEW: Final = 3
 """Crawls that are shown with all their pods."""
 
@@ -48,12 +48,12 @@ class Page:
         """The whole page for what is asked."""
         if self._template is None:
             self._template = await asyncio.to_thread(_load)
-        pace = Pace(PORTION)
-        found = await self._view.crawls(query, pace, kindly=True)
+        time_slice = TimeSlice(TIME_SLICE)
+        found = await self._view.crawls(query, time_slice, clamp=True)
         over = Query(
             state=query.state, org=query.org, namespace=query.namespace, q=query.q, per_page=_OVER
         )
-        told = Query(org=query.org, namespace=query.namespace, q=query.q, per_page=_HAPPENINGS)
+        told = Query(org=query.org, namespace=query.namespace, q=query.q, per_page=_EVENTS)
         exporter = self._view.exporter()
         context: dict[str, Any] = {
             "query": query,
@@ -61,8 +61,8 @@ class Page:
             "found": found,
             "states": _in_order(found["states"], query.state),
             "pages": max(1, -(-found["total"] // query.per_page)),
-            "finished": await self._view.finished(over, pace),
-            "happenings": await self._view.happenings(told, pace),
+            "finished": await self._view.finished(over, time_slice),
+            "events": await self._view.events(told, time_slice),
             "exporter": exporter,
             "several_namespaces": _several(exporter["watches"]),
             "open": found["total"] <= _FEW,
@@ -72,7 +72,7 @@ class Page:
         parts = []
         for part in self._template.generate(context):
             parts.append(part)
-            await pace.breathe()
+            await time_slice.yield_if_due()
         return "".join(parts).encode("utf-8", "replace")
 
 

@@ -37,7 +37,7 @@ class Query:
 
     state: str = ""
     kind: str = ""
-    """Of a happening."""
+    """Of an event."""
     org: str = ""
     namespace: str = ""
     q: str = ""
@@ -74,11 +74,11 @@ _DEFAULTS: Final = asdict(Query())
 
 CRAWLS: Final = frozenset({"state", "org", "namespace", "q", "sort", "page", "per_page"})
 FINISHED: Final = frozenset({"state", "org", "namespace", "q", "page", "per_page"})
-HAPPENINGS: Final = frozenset({"kind", "org", "namespace", "q", "page", "per_page"})
+EVENTS: Final = frozenset({"kind", "org", "namespace", "q", "page", "per_page"})
 """The parameters that each list understands."""
 
 
-def read_strictly(parameters: MultiMapping[str], understood: frozenset[str]) -> Query:
+def parse_strict(parameters: MultiMapping[str], understood: frozenset[str]) -> Query:
     """Read a program's question. Raises QueryError for whatever is not understood."""
     values: dict[str, Any] = {}
     for name in dict.fromkeys(parameters):
@@ -95,7 +95,7 @@ def read_strictly(parameters: MultiMapping[str], understood: frozenset[str]) -> 
     return Query(**values)
 
 
-def read_kindly(parameters: MultiMapping[str]) -> Query:
+def parse_lenient(parameters: MultiMapping[str]) -> Query:
     """Read a person's question, without whatever is not understood."""
     values: dict[str, Any] = {}
     for name in CRAWLS & parameters.keys():

@@ -14,19 +14,19 @@ from aiohttp import hdrs, web
 from isal import isal_zlib
 from pydantic_core import to_json
 
-from exporter.cluster.pace import Pace
-from exporter.colours import STATES
+from exporter.runtime.time_slice import TimeSlice
+from exporter.web.colours import STATES
 from exporter.web.negotiation import choose_encoding
-from exporter.web.status.choosing import PORTION
 from exporter.web.status.page import Page
+from exporter.web.status.pagination import TIME_SLICE
 from exporter.web.status.query import (
     CRAWLS,
+    EVENTS,
     FINISHED,
-    HAPPENINGS,
     Query,
     QueryError,
-    read_kindly,
-    read_strictly,
+    parse_lenient,
+    parse_strict,
 )
 from exporter.web.status.view import View
 
@@ -65,8 +65,8 @@ class StatusSite:
                 self._in_turn(self._list("finished", FINISHED, self._view.finished)),
             ),
             (
-                "/api/v1/happenings",
-                self._in_turn(self._list("happenings", HAPPENINGS, self._view.happenings)),
+                "/api/v1/events",
+                self._in_turn(self._list("events", EVENTS, self._view.events)),
             ),
             ("/api/v1/exporter", self._exporter),
             ("/status/style.css", _asset(_style(), "text/css")),
@@ -90,25 +90,25 @@ class StatusSite:
         return handle
 
     async def _html(self, request: web.Request) -> web.Response:
-        body = await self._page.render(read_kindly(request.query))
+        body = await self._page.render(parse_lenient(request.query))
         return _answer(request, body, "text/html", self._page.headers)
 
     def _list(
         self,
         name: str,
         understood: frozenset[str],
-        look: Callable[[Query, Pace], Awaitable[dict[str, Any]]],
+        look: Callable[[Query, TimeSlice], Awaitable[dict[str, Any]]],
     ) -> Handler:
         async def handle(request: web.Request) -> web.Response:
             try:
-                query = read_strictly(request.query, understood)
+                query = parse_strict(request.query, understood)
             except QueryError as error:
                 return web.json_response({"error": str(error)}, status=400)
-            pace = Pace(PORTION)
-            found = await look(query, pace)
+            time_slice = TimeSlice(TIME_SLICE)
+            found = await look(query, time_slice)
             if found["next"]:
                 found["next"] = f"{request.path}{found['next']}"
-            return _answer(request, await _encoded(found, name, pace), _JSON)
+            return _answer(request, await _encoded(found, name, time_slice), _JSON)
 
         return handle
 
@@ -116,12 +116,12 @@ class StatusSite:
         return _answer(request, to_json(self._view.exporter()) + b"\n", _JSON)
 
 
-async def _encoded(found: dict[str, Any], name: str, pace: Pace) -> bytes:
+async def _encoded(found: dict[str, Any], name: str, time_slice: TimeSlice) -> bytes:
     """As JSON; the list called ``name`` piece by piece."""
     items = []
     for item in found.pop(name):
         items.append(to_json(item))
-        await pace.breathe()
+        await time_slice.yield_if_due()
     return b'%b,"%b":[%b]}\n' % (to_json(found)[:-1], name.encode(), b",".join(items))
 
 

@@ -10,15 +10,15 @@ from itertools import chain
 from typing import Any, Final, Protocol
 
 from exporter import __version__
-from exporter.cluster.pace import Pace
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
-from exporter.crawljob import CrawlJob, derived
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
+from exporter.resources.crawljob import CrawlJob, derived
+from exporter.runtime.time_slice import TimeSlice
 from exporter.web.pages import Health
 from exporter.web.status import facts
-from exporter.web.status.choosing import choose
+from exporter.web.status.pagination import paginate
 from exporter.web.status.query import Query
 
 MOST_WORDS: Final = 100
@@ -37,7 +37,7 @@ class Watched(Protocol):
         """Whether the content has been complete once."""
 
     @property
-    def trouble(self) -> str | None:
+    def last_error(self) -> str | None:
         """What is wrong now, in one line."""
 
     @property
@@ -56,7 +56,7 @@ class Watched(Protocol):
 class View:
     """Answers to questions, as plain values ready for JSON; the names are documented.
 
-    One ``pace`` goes through all the work of a request, so that no two portions meet.
+    One ``time_slice`` goes through all the work of a request, so that no two portions meet.
     """
 
     def __init__(
@@ -75,7 +75,9 @@ class View:
         self._pause_limit = pause_limit
         self._health = health
 
-    async def crawls(self, query: Query, pace: Pace, *, kindly: bool = False) -> dict[str, Any]:
+    async def crawls(
+        self, query: Query, time_slice: TimeSlice, *, clamp: bool = False
+    ) -> dict[str, Any]:
         """Crawls whose CrawlJob is there; ``states`` counts what all but the state asks for."""
         now = self.clock()
         states: Counter[str] = Counter()
@@ -98,20 +100,20 @@ class View:
             return order(job) if not query.state or state == query.state else None
 
         held = list(chain.from_iterable(watch.jobs for watch in self._watches if watch.synced))
-        chosen = await choose(held, rank, query, pace, kindly=kindly)
+        result = await paginate(held, rank, query, time_slice, clamp=clamp)
         shown = []
-        for job in chosen.items:
+        for job in result.items:
             before = self._ledger.paused_before(job)
             shown.append(facts.crawl(job, now, self._pause_limit, before))
-            await pace.breathe()
+            await time_slice.yield_if_due()
         return {
-            **self._about(now, chosen.total, chosen.page, query),
+            **self._about(now, result.total, result.page, query),
             "states": dict(states.most_common(MOST_WORDS)),
             "orgs": dict(orgs.most_common(MOST_WORDS)),
             "crawls": shown,
         }
 
-    async def finished(self, query: Query, pace: Pace) -> dict[str, Any]:
+    async def finished(self, query: Query, time_slice: TimeSlice) -> dict[str, Any]:
         """Crawls that are over, the last one first, for as long as the ledger remembers them."""
         now = self.clock()
         matches = query.matcher()
@@ -127,11 +129,11 @@ class View:
 
         # The last are at the end, more or less: so the runs are nearly sorted.
         records = list(reversed(self._ledger.memory.finished.values()))
-        chosen = await choose(records, rank, query, pace)
-        shown = [facts.finished(record) for record in chosen.items]
-        return {**self._about(now, chosen.total, chosen.page, query), "finished": shown}
+        result = await paginate(records, rank, query, time_slice)
+        shown = [facts.finished(record) for record in result.items]
+        return {**self._about(now, result.total, result.page, query), "finished": shown}
 
-    async def happenings(self, query: Query, pace: Pace) -> dict[str, Any]:
+    async def events(self, query: Query, time_slice: TimeSlice) -> dict[str, Any]:
         """What happened, the last noticed first: the latest few thousand that are in memory."""
         now = self.clock()
         matches = query.matcher()
@@ -148,31 +150,31 @@ class View:
             )
             return place if wanted else None
 
-        chosen = await choose(places, rank, query, pace)
-        shown = [facts.happening(logged[place]) for place in chosen.items]
-        return {**self._about(now, chosen.total, chosen.page, query), "happenings": shown}
+        result = await paginate(places, rank, query, time_slice)
+        shown = [facts.event(logged[place]) for place in result.items]
+        return {**self._about(now, result.total, result.page, query), "events": shown}
 
     def exporter(self) -> dict[str, Any]:
         """How the exporter itself is."""
-        keeper = self._ledger.keeper
+        file = self._ledger.file
         return {
-            "as_of": facts.moment(self.clock()),
+            "as_of": facts.timestamp(self.clock()),
             "version": __version__,
             "trouble": self._trouble(),
             "watches": [
                 {
                     "namespace": watch.scope or None,
                     "synced": watch.synced,
-                    "trouble": watch.trouble,
+                    "trouble": watch.last_error,
                     "crawljobs": len(watch.jobs),
-                    "last_sync": facts.moment(watch.stats.last_sync),
-                    "last_event": facts.moment(watch.stats.last_event),
+                    "last_sync": facts.timestamp(watch.stats.last_sync),
+                    "last_event": facts.timestamp(watch.stats.last_event),
                     "unreadable_fields": watch.problems.kinds.total(),
-                    "unusable_objects": watch.stats.unusable_objects,
+                    "unusable_objects": watch.stats.invalid_objects,
                 }
                 for watch in self._watches
             ],
-            "history": {"on_disk": keeper.path is not None, "trouble": keeper.fault},
+            "history": {"on_disk": file.path is not None, "trouble": file.last_error},
         }
 
     def _trouble(self) -> str | None:
@@ -181,7 +183,7 @@ class View:
     def _about(self, now: float, total: int, page: int, query: Query) -> dict[str, Any]:
         more = page * query.per_page < total
         return {
-            "as_of": facts.moment(now),
+            "as_of": facts.timestamp(now),
             "trouble": self._trouble(),
             "total": total,
             "page": page,

@@ -7,7 +7,7 @@ _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _SPANS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _JUST_NOW: Final = 2
 _LENGTHS: Final = frozenset({"waited", "lasted", "paused"})
-"""Details of happenings that are seconds."""
+"""Details of events that are seconds."""
 
 UNKNOWN: Final = "unknown"
 
@@ -72,7 +72,7 @@ def stamp(moment: datetime | None) -> str:
 
 
 def told(detail: dict[str, Any], crawl: str) -> str:
-    """What is known of a happening, in one line; the crawl's id in a pod's name says nothing."""
+    """What is known of an event, in one line; the crawl's id in a pod's name says nothing."""
     known = {name: value for name, value in detail.items() if value not in {"", None}}
     known.pop("role", None)
     if "previous" in detail:  # a state entered

@@ -1,0 +1,156 @@
+"""A real Prometheus over a recording: blocks made by promtool, questions answered over HTTP."""
+
+import contextlib
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from dashboards.backfill.record import SCRAPE_EVERY, Recording, record
+from exporter.commands.demo import programs
+from exporter.commands.demo.configurations import RULES, shipped
+
+_TIMEOUT: Final = 60.0
+"""Seconds for Prometheus to begin to answer."""
+
+
+class ProgramMissingError(Exception):
+    """Prometheus or promtool is not installed."""
+
+
+class QuestionError(Exception):
+    """Prometheus could not answer: the expression is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """One that runs over a recording."""
+
+    url: str
+    recording: Recording
+    alerts_at: float
+    """When alerts were evaluated (seconds since 1970): about now, shortly after the recording."""
+
+    def instant(self, expression: str) -> list[dict[str, Any]]:
+        """The series at the end, each with ``metric`` and ``value``."""
+        at = self.alerts_at if "ALERTS" in expression else self.recording.end
+        found: list[dict[str, Any]] = _get(self.url, "query", query=expression, time=at)["result"]
+        return found
+
+    def over(self, expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        """The series over a time, each with ``metric`` and ``values``."""
+        found: list[dict[str, Any]] = _get(
+            self.url, "query_range", query=expression, start=start, end=end, step=step
+        )["result"]
+        return found
+
+    def values(self, label: str, selector: str, start: float, end: float) -> list[str]:
+        """A label's values among the series that are selected."""
+        arguments = {"match[]": selector, "start": start, "end": end}
+        found: list[str] = _get(self.url, f"label/{label}/values", **arguments)
+        return found
+
+
+def _get(base: str, path: str, **arguments: object) -> Any:
+    url = f"{base}/api/v1/{path}?{urllib.parse.urlencode(arguments)}"
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:  # noqa: S310 - ours
+            return json.load(response)["data"]
+    except urllib.error.HTTPError as error:
+        raise QuestionError(json.load(error)["error"]) from error
+
+
+@contextlib.contextmanager
+def stage(
+    folder: Path, *, prometheus: Path | None = None, promtool: Path | None = None
+) -> Iterator[Prometheus]:
+    """Record hours of history in ``folder`` and run Prometheus over it.
+
+    The programs are those on PATH or fetched by ``make tools``, unless they are named. Raises
+    ProgramMissingError.
+    """
+    server, tool = _program("prometheus", prometheus), _program("promtool", promtool)
+    text, data = folder / "history.om", folder / "prometheus"
+    with text.open("wb") as target:
+        recording = record(target, folder, time.time() // 60 * 60)
+    subprocess.run(  # noqa: S603 - a program of the developer's
+        [tool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", text, data],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    text.unlink()
+    rules = {
+        "global": {"evaluation_interval": "1s"},
+        "rule_files": [str(shipped(RULES))],
+    }
+    with _running(server, folder, rules) as url:
+        alerts_at = _wait_for_alerts(url)
+    # A recording has no staleness markers: what was not in a scrape is gone at the next.
+    with _running(server, folder, {}, f"--query.lookback-delta={SCRAPE_EVERY}s") as url:
+        yield Prometheus(url, recording, alerts_at)
+
+
+@contextlib.contextmanager
+def _running(
+    server: Path, folder: Path, configuration: dict[str, Any], *flags: str
+) -> Iterator[str]:
+    """Run Prometheus; gives its URL once it answers."""
+    program = programs.prometheus(
+        server, folder, configuration, "--storage.tsdb.retention.time=10y", *flags
+    )
+    with program.log.open("wb") as stderr:
+        process = subprocess.Popen(  # noqa: S603 - a program of the developer's
+            program.command, cwd=program.directory, stderr=stderr
+        )
+    try:
+        _wait_until_ready(program.url, process, program.log)
+        yield program.url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for_alerts(url: str) -> float:
+    """Wait until all rules were evaluated and alerts fire; returns when (seconds since 1970).
+
+    Raises RuntimeError when none does.
+    """
+    deadline = time.monotonic() + _TIMEOUT
+    while time.monotonic() < deadline:
+        groups = _get(url, "rules")["groups"]
+        evaluated = all(not group["lastEvaluation"].startswith("0001") for group in groups)
+        firing = _get(url, "query", query='timestamp(ALERTS{alertstate="firing"})')["result"]
+        if firing and evaluated:
+            return max(float(one["value"][1]) for one in firing)
+        time.sleep(0.1)
+    raise RuntimeError("no alert fires, though crawls have ended badly")
+
+
+def _program(name: str, given: Path | None) -> Path:
+    found = given or programs.find(name, Path())
+    if found is None:
+        raise ProgramMissingError(
+            f"{name} is not on PATH; `make tools` brings it to .tools/usr/bin"
+        )
+    return found
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _TIMEOUT
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        with (
+            contextlib.suppress(urllib.error.URLError),
+            urllib.request.urlopen(f"{url}/-/ready", timeout=_TIMEOUT) as answer,  # noqa: S310
+        ):
+            if answer.status == 200:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"Prometheus does not answer:\n{log.read_text()[-3000:]}")

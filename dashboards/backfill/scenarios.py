@@ -1,0 +1,102 @@
+"""Which crawls live in the rehearsal: what comes by itself, and some that show a lot."""
+
+from collections.abc import Callable
+from typing import Final
+
+from exporter.simulator import Browsertrix
+from exporter.simulator.crawl import Crawl
+from exporter.simulator.scenarios import Scenario
+from exporter.simulator.stages import Life, begin, end, pause, resume, run
+
+HOURS: Final = 6
+_HOUR: Final = 3600.0
+
+
+def _has_a_hard_day(crawl: Crawl) -> Life:
+    """Everything that the dashboard of one crawl can show, in one life, alive at its end."""
+    yield from begin(crawl)
+    yield from run(crawl, 0.12)
+    pod = crawl.pod(0)
+    for share in (0.6, 0.75, 0.88, 0.97, 1.06):
+        crawl.growth.pressure[pod] = share
+        crawl.sync()
+        yield 120
+    crawl.exit(pod, 137)
+    yield 5
+    crawl.come_back(pod, backoff=True)
+    yield 90
+    crawl.growth.pressure.pop(pod)
+    crawl.come_back(pod)
+    yield crawl.traits.work * 0.15
+    for share in (0.5, 0.7, 0.85):
+        crawl.growth.pressure[pod] = share
+        crawl.sync()
+        yield 180
+    crawl.want_memory(pod, 1.5)
+    yield 600
+    crawl.get_memory(pod)
+    yield crawl.traits.work * 0.05
+    yield from pause(crawl)
+    yield 0.75 * _HOUR
+    crawl.ask_resume()
+    yield 180
+    yield from resume(crawl)
+    crawl.ask_scale(crawl.wanted + 1)
+    yield 30
+    crawl.scale_to(crawl.wanted)
+    yield crawl.traits.work * 0.1
+    evicted = crawl.pod(1)
+    crawl.exit(evicted, 137, evicted=True)
+    yield 240
+    crawl.come_back(evicted)
+    yield crawl.traits.work * 0.2
+    for share in (0.6, 0.8, 0.93):
+        crawl.growth.pressure[pod] = share
+        crawl.sync()
+        yield 240
+    crawl.want_memory(pod, 1.5)
+    yield crawl.traits.work
+    yield from end(crawl)
+
+
+_HARD: Final = Scenario(_has_a_hard_day, 0, {})
+
+Entrance = tuple[float, Callable[[], object]]
+"""When (seconds from the beginning) a crawl is to be started, and what starts it."""
+
+
+def enter(browsertrix: Browsertrix) -> tuple[Crawl, list[Entrance]]:
+    """Start the crawl that has most to show, and say who else enters when, in order."""
+    star = browsertrix.start(
+        _HARD,
+        namespace="crawlers",
+        pods=3,
+        work=6.5 * _HOUR,
+        pages=30_000,
+        page_size=1_300_000,
+        timeout=int(6.5 * _HOUR),
+        max_size=int(30_000 * 1_300_000 * 0.95),
+    )
+
+    def enters(kind: str, at: float, **traits: object) -> Entrance:
+        return at, lambda: browsertrix.start(kind, **traits)
+
+    entrances = [
+        enters("completes", 0, work=8 * _HOUR, timeout=int(7 * _HOUR), pods=2, pages=9_000),
+        enters("completes", 60, work=9 * _HOUR, max_size=2 * 10**10, pods=4, pages=14_000),
+        enters("pause_expires", 120, work=1200.0),
+        enters("loses_its_organisation", 600, work=1500.0, flaps=20),
+        enters("reaches_size_limit", 0.5 * _HOUR, work=4 * _HOUR),
+        enters("reaches_time_limit", 0.5 * _HOUR, work=6 * _HOUR),
+        enters("reaches_storage_quota", 1 * _HOUR),
+        enters("is_stopped_by_time_quota", 2 * _HOUR, work=3000.0),
+        enters("is_skipped_by_storage_quota", 3 * _HOUR),
+        enters("is_evicted", 3 * _HOUR, work=5000.0),
+        enters("runs_out_of_memory", 4 * _HOUR, work=5000.0),
+        enters("is_rate_limited_for_long", 4 * _HOUR, work=6000.0),
+        enters("fails", 5 * _HOUR),
+        enters("waits_for_capacity", (HOURS - 0.2) * _HOUR),
+        enters("waits_for_org_limit", (HOURS - 0.05) * _HOUR),
+        enters("reaches_storage_quota", (HOURS - 0.5) * _HOUR, work=1200.0),
+    ]
+    return star, sorted(entrances, key=lambda entrance: entrance[0])

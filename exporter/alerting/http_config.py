@@ -1,0 +1,133 @@
+"""Who we are to an Alertmanager, and how we know that it is one: TLS and credentials from files.
+
+Files are read again when they have changed. While one cannot be read, as in the middle of its
+rotation, what was read last stays in use. No message shows the content of a file.
+"""
+
+import base64
+import logging
+import ssl
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from exporter.runtime.files import changed, fingerprints
+
+logger = logging.getLogger(__name__)
+
+
+class HTTPClientConfigError(Exception):
+    """A file cannot be used; one readable line that names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HTTPClientConfig:
+    """What the operator gave for all Alertmanagers. Of a pair, both or none are given."""
+
+    ca_file: Path | None = None
+    """Certificates (PEM) of who may vouch for the server, in place of the system's."""
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    server_name: str | None = None
+    """The name in the server's certificate, where it is not that of its URL."""
+    username: str | None = None
+    password_file: Path | None = None
+    bearer_token_file: Path | None = None
+
+
+class Credentials:
+    """What ``http_config`` says at this moment."""
+
+    def __init__(self, http_config: HTTPClientConfig) -> None:
+        """Read all files; raises HTTPClientConfigError where one cannot be used."""
+        self._http_config = http_config
+        tls = (http_config.ca_file, http_config.cert_file, http_config.key_file)
+        secrets = (http_config.password_file, http_config.bearer_token_file)
+        self._context = _Read(tls, lambda: _context(http_config))
+        self._authorization = _Read(secrets, lambda: _authorization(http_config))
+
+    @property
+    def server_name(self) -> str | None:
+        """The name that the server's certificate must have; None for that of its URL."""
+        return self._http_config.server_name
+
+    def context(self) -> ssl.SSLContext:
+        """For connections by https."""
+        return self._context.value()
+
+    def headers(self) -> dict[str, str]:
+        """Those that say who we are."""
+        authorization = self._authorization.value()
+        return {} if authorization is None else {"Authorization": authorization}
+
+
+_Value = TypeVar("_Value")
+
+
+class _Read(Generic[_Value]):
+    """What was made of some files, and is made anew when they change."""
+
+    def __init__(self, files: Iterable[Path | None], read: Callable[[], _Value]) -> None:
+        self._read = read
+        self._seen = fingerprints([str(file) for file in files if file is not None])
+        self._made = read()
+
+    def value(self) -> _Value:
+        """What the files say, as far as they can be read."""
+        if changed(self._seen):
+            self._seen = fingerprints(self._seen)
+            try:
+                self._made = self._read()
+            except HTTPClientConfigError as error:  # once for each change
+                logger.warning("Alertmanager: keeping what was read before: %s", error)
+        return self._made
+
+
+def _context(http_config: HTTPClientConfig) -> ssl.SSLContext:
+    for file in (http_config.ca_file, http_config.cert_file, http_config.key_file):
+        if file is not None:
+            _content(file)  # what OpenSSL says of a missing file does not name it
+    try:
+        context = ssl.create_default_context(cafile=http_config.ca_file)
+        if http_config.cert_file is not None:
+            # An encrypted key is refused; without this OpenSSL would ask for its password.
+            context.load_cert_chain(
+                http_config.cert_file, http_config.key_file, password=lambda: ""
+            )
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        names = [
+            str(file)
+            for file in (http_config.ca_file, http_config.cert_file, http_config.key_file)
+            if file
+        ]
+        what = error.reason if isinstance(error, ssl.SSLError) else None
+        why = what or getattr(error, "strerror", None) or "no valid certificate or key"
+        raise HTTPClientConfigError(f"{', '.join(names)}: cannot be used for TLS: {why}") from error
+    return context
+
+
+def _authorization(http_config: HTTPClientConfig) -> str | None:
+    if http_config.bearer_token_file is not None:
+        return f"Bearer {_secret(http_config.bearer_token_file)}"
+    if http_config.username is not None and http_config.password_file is not None:
+        pair = f"{http_config.username}:{_secret(http_config.password_file)}"
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return None
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise HTTPClientConfigError(f"{file}: {error.strerror}") from error
+
+
+def _secret(file: Path) -> str:
+    try:
+        text = _content(file).decode().strip()
+    except UnicodeDecodeError:
+        raise HTTPClientConfigError(f"{file}: is no text file") from None
+    if not text or not text.isprintable():
+        raise HTTPClientConfigError(f"{file}: is empty, or holds more than one line")
+    return text

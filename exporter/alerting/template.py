@@ -1,0 +1,95 @@
+"""The words of an alert: the same in the rules of ``alerts/`` and in what the exporter posts.
+
+Alertmanager takes two alerts for one when their labels are the same, and shows the annotations of
+the one it heard last: so both ways draw from here. The texts are templates as Prometheus has them,
+and those of events name nothing but labels, so that the few forms below are all there is to expand.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from urllib.parse import quote_plus
+
+CRAWL: Final = (
+    "Crawl {{ $labels.crawl }} of organisation {{ $labels.oid }} in {{ $labels.namespace }}"
+)
+POD: Final = "Pod {{ $labels.pod }} of crawl {{ $labels.crawl }} in {{ $labels.namespace }}"
+
+_PLACE: Final = re.compile(r"\{\{ \$labels\.(\w+)( \| urlquery)? \}\}")
+
+
+class Severity(StrEnum):
+    """Who should know. One alert has one severity, so that a name alone says what to do."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class Dashboard(StrEnum):
+    """Where to look, as a path below the address of Grafana; the ids are those of dashboards/."""
+
+    FLEET = "/d/browsertrix-fleet?var-namespace={{ $labels.namespace }}"
+    CRAWL = (
+        "/d/browsertrix-crawl?var-namespace={{ $labels.namespace }}&var-crawl={{ $labels.crawl }}"
+    )
+    ORG = (
+        "/d/browsertrix-orgs"
+        "?var-namespace={{ $labels.namespace }}&var-oid={{ $labels.oid | urlquery }}"
+    )
+    PODS = "/d/browsertrix-pods?var-namespace={{ $labels.namespace }}&var-crawl={{ $labels.crawl }}"
+    EXPORTER = "/d/browsertrix-exporter"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertTemplate:
+    """What an alert says: one of the rules, or an event that the exporter posts."""
+
+    name: str
+    severity: Severity
+    summary: str
+    """The same for every crawl, so that notifications can be grouped under it."""
+    description: str
+    """A template: which crawl or pod, what is true of it. Of an event, labels only."""
+    condition: str
+    """When it is told, in words, for docs/alerts.md."""
+    dashboard: Dashboard
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where the links of notifications lead."""
+
+    runbooks: str = "docs/runbooks"
+    """Of the folder with the runbooks; as it stands, the place in this repository."""
+    grafana: str = ""
+    """Put before the paths of dashboards; as it stands, they begin at the root of Grafana."""
+
+    def annotations(self, alert: AlertTemplate) -> dict[str, str]:
+        """What a notification says of the alert, as templates."""
+        return {
+            "summary": alert.summary,
+            "description": alert.description,
+            "runbook_url": f"{self.runbooks.rstrip('/')}/{alert.name}.md",
+            "dashboard_url": f"{self.grafana.rstrip('/')}{alert.dashboard}",
+        }
+
+
+def rule_labels(severity: Severity, *, event: bool) -> dict[str, str]:
+    """The labels that a rule adds to those of its expression."""
+    return {"severity": str(severity)} | ({"event": "true"} if event else {})
+
+
+def expand(template: str, labels: Mapping[str, str]) -> str:
+    """Put the labels' values in their places, as Prometheus does; a label there is not is empty.
+
+    ``urlquery`` is Go's ``url.QueryEscape``.
+    """
+
+    def value(place: re.Match[str]) -> str:
+        text = labels.get(place[1], "")
+        return quote_plus(text) if place[2] else text
+
+    return _PLACE.sub(value, template)

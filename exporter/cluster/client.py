@@ -1,0 +1,296 @@
+"""Requests to the API server, with credentials that are always fresh.
+
+Everything that can go wrong with a request ends as a ``RequestError`` whose ``reason`` is one of a
+few words, fit for a label, and whose text says what to do. Configuration, authentication, TLS and
+the session are the official client's; a watch must not end by its total timeout of five minutes,
+so timeouts are ours.
+"""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, Self
+
+import aiohttp
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from yarl import URL
+
+from exporter import __version__
+from exporter.cluster.credentials import ConfigError, Source, find_source, tls_identity
+from exporter.cluster.wire import Status, read_status
+from exporter.resources.crawljob import InvalidObjectError, decode
+from exporter.runtime.backoff import retry_after
+
+__all__ = ["REASONS", "ApiClient", "ConfigError", "RequestError", "Response"]
+
+logger = logging.getLogger(__name__)
+
+REASONS: Final = (
+    "unreachable",
+    "tls",
+    "stalled",
+    "cut",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "expired",
+    "too_many_requests",
+    "server_error",
+    "refused",
+    "not_json",
+)
+"""Why a request failed: every value of ``RequestError.reason``."""
+
+_CONNECT_TIMEOUT: Final = 10.0
+_LONGEST_STATUS: Final = 64 * 1024
+
+
+class RequestError(Exception):
+    """A request failed; the text is one line."""
+
+    def __init__(self, reason: str, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.retry_after = retry_after
+        """Seconds the server asked us to wait."""
+
+
+class Response:
+    """A reply with status 200 whose content is JSON, to be read whole or piece by piece."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def read(self) -> bytes:
+        """Return the whole body; raises RequestError."""
+        try:
+            return await self._response.read()
+        except (aiohttp.ClientError, OSError) as error:
+            raise _failure(error) from error
+
+    async def read_chunk(self) -> bytes:
+        """Return what has arrived next, empty at the end; raises RequestError."""
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise _failure(error) from error
+
+
+class ApiClient:
+    """One API server. Make it with ``open``; several watches may share it."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._configuration: Configuration | None = None
+        self._session: _Session | None = None
+        self._generation = 0
+        self._lock = asyncio.Lock()
+        self._complaint: str | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(cls, kubeconfig: Path | None = None, context: str | None = None) -> Self:
+        """Read the configuration; the server itself need not be there yet.
+
+        Raises ConfigError where the configuration cannot be used.
+        """
+        connection = cls(find_source(kubeconfig, context))
+        await connection.refresh_credentials()
+        return connection
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return str(self._configuration.host) if self._configuration else ""
+
+    async def close(self) -> None:
+        """Forget the server; requests still running fail, so end what sends them first."""
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.client.close()
+
+    @asynccontextmanager
+    async def get(
+        self, path: str, query: Mapping[str, str], *, idle: float
+    ) -> AsyncIterator[Response]:
+        """Send a GET; ``idle`` is how many seconds the server may say nothing at all.
+
+        Raises RequestError for every status but 200 and for every failure on the way.
+        """
+        if self._source.stale():
+            await self.refresh_credentials()
+        generation = self._generation
+        async with self._exchange(path, query, idle) as response:
+            if response.status != 401:
+                yield await _accepted(response)
+                return
+        await self.refresh_credentials(beyond=generation)
+        async with self._exchange(path, query, idle) as response:
+            yield await _accepted(response)
+
+    @asynccontextmanager
+    async def _exchange(
+        self, path: str, query: Mapping[str, str], idle: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        session, configuration = self._session, self._configuration
+        if session is None or configuration is None:
+            raise RequestError("unreachable", "the connection is closed")
+        headers = {
+            "Accept": "application/json",
+            "User-Agent": f"browsertrix-exporter/{__version__}",
+        }
+        if token := configuration.api_key.get("BearerToken"):
+            headers["Authorization"] = token
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=idle)
+        url = URL(self.server + path, encoded=True).with_query(dict(query))
+        async with session.in_use():
+            try:
+                reply = await session.client.request(
+                    "GET", url, headers=headers, _request_timeout=timeout
+                )
+            except (aiohttp.ClientError, OSError) as error:
+                raise _failure(error) from error
+            response: aiohttp.ClientResponse = reply.response
+            async with response:
+                yield response
+
+    async def refresh_credentials(self, beyond: int | None = None) -> None:
+        """Read the credentials again, unless that was done since the generation ``beyond``.
+
+        Where that fails the old ones are kept, for a file may be halfway through its rotation;
+        raises ConfigError only while there are none.
+        """
+        async with self._lock:
+            if self._closed:
+                return
+            if beyond is None:
+                if self._session is not None and not self._source.stale():
+                    return
+            elif beyond != self._generation:
+                return
+            try:
+                await self._load()
+            except ConfigError as error:
+                if self._session is None:
+                    raise
+                if str(error) != self._complaint:
+                    self._complaint = str(error)
+                    logger.warning("Keeping the credentials in use: %s", error)
+            else:
+                self._complaint = None
+
+    async def _load(self) -> None:
+        configuration = await self._source.load()
+        token = configuration.api_key.get("BearerToken")
+        if token is not None:
+            scheme, _, secret = token.strip().partition(" ")
+            if not secret.isprintable():
+                raise ConfigError("the token has characters that no token can have")
+            configuration.api_key["BearerToken"] = f"{scheme.capitalize()} {secret}"
+        tls = tls_identity(configuration)
+        old = self._session
+        if old is None or old.tls != tls:
+            self._session = _Session(_client(configuration), tls)
+        self._configuration = configuration
+        self._generation += 1
+        if old is not None and old is not self._session:
+            await old.retire()
+
+
+class _Session:
+    """A session with what its TLS was made from; after a change of that it ends with its uses."""
+
+    def __init__(self, client: RESTClientObject, tls: object) -> None:
+        self.client = client
+        self.tls = tls
+        self._uses = 0
+        self._retired = False
+
+    @asynccontextmanager
+    async def in_use(self) -> AsyncIterator[None]:
+        self._uses += 1
+        try:
+            yield
+        finally:
+            self._uses -= 1
+            await self._close_if_done()
+
+    async def retire(self) -> None:
+        """Close it, as soon as nobody uses it any more: a watch need not be cut for this."""
+        self._retired = True
+        await self._close_if_done()
+
+    async def _close_if_done(self) -> None:
+        if self._retired and not self._uses:
+            await self.client.close()
+
+
+def _client(configuration: Configuration) -> RESTClientObject:
+    try:
+        return RESTClientObject(configuration)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        files = configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file
+        names = ", ".join(str(name) for name in files if name)
+        what = error.reason if isinstance(error, ssl.SSLError) else error
+        raise ConfigError(f"cannot use the certificates in {names}: {what}") from error
+
+
+def _failure(error: Exception) -> RequestError:
+    """Sort what aiohttp and the system raise."""
+    text = " ".join(str(error).split())[:300] or type(error).__name__
+    match error:
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return RequestError("tls", f"TLS: {text}")
+        case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
+            return RequestError("unreachable", text)
+        case TimeoutError():
+            return RequestError("stalled", "the API server has gone silent")
+        case _:
+            return RequestError("cut", f"the connection was cut: {text}")
+
+
+_BY_STATUS: Final = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    410: "expired",
+    429: "too_many_requests",
+}
+
+
+async def _accepted(response: aiohttp.ClientResponse) -> Response:
+    if response.status != 200:
+        raise await _refusal(response)
+    if response.content_type != "application/json":
+        raise RequestError(
+            "not_json",
+            f"{response.url.origin()} answered with {response.content_type!r} instead of JSON: "
+            "is this the API server?",
+        )
+    return Response(response)
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
+    code = response.status
+    try:
+        body = await response.content.readexactly(_LONGEST_STATUS)
+    except asyncio.IncompleteReadError as error:
+        body = error.partial
+    except (aiohttp.ClientError, OSError):
+        body = b""  # the status line says enough
+    try:
+        status = read_status(decode(body))
+    except InvalidObjectError:
+        status = Status(code)
+    wait = retry_after(response.headers.get("Retry-After"))
+    if status.expired:
+        return RequestError("expired", str(status), wait)
+    reason = _BY_STATUS.get(code, "server_error" if code >= 500 else "refused")
+    # Who is refused stands in the message, and may be an e-mail address.
+    said = str(code) if code in (401, 403) or not status.reason else str(status)
+    return RequestError(reason, f"the API server answered {said}", wait)

@@ -1,0 +1,132 @@
+"""The objects of one scope as last seen, and what is new about each that arrives.
+
+Versions only move forward: a proxy or a lagging API server may deliver an old event, or one event
+twice, and neither may undo what is known. An object is its uid: a name given to another uid is
+the end of one object and the beginning of another.
+"""
+
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
+
+from exporter.cluster.changes import Change, ChangeHandler
+from exporter.cluster.problems import Problems
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.derived import identity
+
+Key = tuple[str, str]
+"""Namespace and name."""
+
+
+def key_of(job: CrawlJob) -> Key:
+    """Where the object is found."""
+    return job.metadata.namespace, job.metadata.name
+
+
+def is_newer(version: str | None, than: str | None) -> bool:
+    """Compare resourceVersions; where they are no decimal numbers, different means newer.
+
+    Source: Kubernetes API concepts, "Resource versions": comparable as decimal integers.
+    """
+    if not version or not than:
+        return True
+    if version.isdecimal() and than.isdecimal() and len(version) < 20 and len(than) < 20:
+        return int(version) > int(than)
+    return version != than
+
+
+def is_older(version: str, than: str) -> bool:
+    """Whether the version is certainly the older one: both are numbers, and it is the smaller."""
+    both = version.isdecimal() and than.isdecimal()
+    return both and version != than and not is_newer(version, than)
+
+
+class ObjectCache:
+    """What one scope holds; every change goes to the handler, in order."""
+
+    def __init__(self, scope: str, handler: ChangeHandler, problems: Problems) -> None:
+        self._scope = scope
+        self._handler = handler
+        self._problems = problems
+        self._objects: dict[Key, CrawlJob] = {}
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    @property
+    def jobs(self) -> Collection[CrawlJob]:
+        """All objects as last seen: a view of what is held, which changes with it."""
+        return self._objects.values()
+
+    def upsert(self, job: CrawlJob, unless_after: str = "", *, rewound: bool = False) -> bool:
+        """Take an object as it is now; False where that is no newer than what is known.
+
+        ``unless_after``: the version already reached. An object that is not held and no newer
+        than that was deleted since; to take it would raise the dead. ``rewound``: the server's
+        versions went back (a restored backup), and what it says now is true all the same.
+        """
+        key = key_of(job)
+        held = self._objects.get(key)
+        version = job.metadata.resource_version
+        if held is None:
+            if unless_after and not is_newer(version, unless_after):
+                return False
+        elif rewound:
+            if version == held.metadata.resource_version and _same(held, job):
+                return True
+        elif not is_newer(version, held.metadata.resource_version):
+            return False
+        if held is not None and not _same(held, job):
+            self._end(key, held)
+            held = None
+        self._objects[key] = job
+        self._problems.look(key, job)
+        self._handler.on_change(Change(self._scope, held, job))
+        return True
+
+    def delete(self, job: CrawlJob, unless_after: str = "") -> bool:
+        """Take an object's last words; False where they are old news.
+
+        Some servers delete with the version of the last modification: equal is not old here.
+        """
+        key = key_of(job)
+        held = self._objects.get(key)
+        version = job.metadata.resource_version
+        if held is None:
+            if unless_after and not is_newer(version, unless_after):
+                return False
+        else:
+            last = held.metadata.resource_version
+            if version != last and not is_newer(version, last):
+                return False
+            if not _same(held, job):
+                self._end(key, held)
+                held = None
+        self._objects.pop(key, None)
+        self._problems.look(key, job)
+        self._problems.forget(key)
+        self._handler.on_change(Change(self._scope, held, job, deleted=True))
+        return True
+
+    def vanished(self, key: Key) -> None:
+        """Take note that an object is gone, though nobody saw its last words."""
+        if held := self._objects.get(key):
+            self._end(key, held)
+
+    def keys_except(self, seen: set[Key]) -> list[Key]:
+        """Return what is held but not among those a complete list has shown."""
+        return [key for key in self._objects if key not in seen]
+
+    def keys_of(self, uids: AbstractSet[str]) -> list[Key]:
+        """Return what is held of the objects with these uids."""
+        return [key for key, job in self._objects.items() if identity(job) in uids] if uids else []
+
+    def _end(self, key: Key, held: CrawlJob) -> None:
+        del self._objects[key]
+        self._problems.forget(key)
+        self._handler.on_change(Change(self._scope, held, None, deleted=True))
+
+
+def _same(held: CrawlJob, job: CrawlJob) -> bool:
+    """Whether both are the same object; where a uid is missing, the name decides."""
+    one, other = held.metadata.uid, job.metadata.uid
+    return one == other or not one or not other

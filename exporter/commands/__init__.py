@@ -1,0 +1,1 @@
+"""What the command line runs: one module or package for each command."""

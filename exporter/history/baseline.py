@@ -1,0 +1,120 @@
+"""What must be remembered of one CrawlJob to tell, at its next change, what happened.
+
+Far less than the object: a few hundred bytes that are written to the ledger, so that a restarted
+exporter compares with what it had seen before, not with nothing. Statuses of Browsertrix step
+back (a slow sync writes older values over newer ones and the next puts them right), so most of
+of it only ever grows: the highest figure, the strongest stop reason, every exit by identity.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from pydantic import TypeAdapter
+
+from exporter.resources.crawljob import CrawlJob, derived
+
+REMEMBERED: Final = 8
+"""Exits and restarts kept per pod. A step back reaches one or two writes into the past; a pod
+that crashes in a loop for a week must not make its crawl's baseline grow."""
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a crawl ended."""
+
+    state: str
+    stop_reason: str
+    """The strongest seen; empty when none was."""
+    finished: float
+    """Seconds since 1970."""
+    stated: bool
+    """Whether a status said so; otherwise it follows from the object being gone."""
+    timed: bool
+    """Whether ``finished`` is ``status.finished`` rather than the last moment known."""
+
+
+@dataclass(slots=True)
+class PodBaseline:
+    """What was already told of one pod."""
+
+    exits: list[float | str] = field(default_factory=list)
+    """The last exits by identity: the exit time or, where there is none, reason and code."""
+    evicted: bool = False
+    recovering: bool = False
+    """One status has said that the pod is no longer evicted; a second one confirms it."""
+    restarts: list[str] = field(default_factory=list)
+    """The last restart reasons, each with the target that makes it another one."""
+
+    def remember_exit(self, identity: float | str) -> None:
+        """Keep an exit from being told again."""
+        self.exits.append(identity)
+        del self.exits[:-REMEMBERED]
+
+    def remember_restart(self, identity: str) -> None:
+        """Keep a restart reason from being told again."""
+        self.restarts.append(identity)
+        del self.restarts[:-REMEMBERED]
+
+
+@dataclass(slots=True)
+class Baseline:
+    """One CrawlJob as far as it was told. Moments in seconds since 1970."""
+
+    uid: str
+    namespace: str
+    oid: str
+    crawl: str
+    role: str
+    """``job`` or ``qa-job``, as on the object's label."""
+    version: str = ""
+    """The resourceVersion this baseline includes; older events are not compared again."""
+    created: float | None = None
+    last_seen_alive: float = 0.0
+    """The latest moment the object itself has named: it lived at least until then."""
+    state: str = ""
+    """The state last entered; empty before the first."""
+    previous_state: str = ""
+    stepping_back: bool = False
+    """One status has returned to the previous state with older figures; a second confirms it."""
+    started: bool = False
+    """Whether it was ever seen running."""
+    stop_reason: str = ""
+    paused_at: float | None = None
+    paused_seconds: float = 0.0
+    """Over all pauses that are over."""
+    cancel_asked: float | None = None
+    """When the object was deleted without having finished."""
+    forced_restart: float | None = None
+    scale: int | None = None
+    browser_windows: int | None = None
+    exec_seconds: float = 0.0
+    pages: int = 0
+    size: int = 0
+    last_updated: float = 0.0
+    ending: Ending | None = None
+    deleted: bool = False
+    pods: dict[str, PodBaseline] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, job: CrawlJob) -> Self:
+        """The baseline of a CrawlJob of which nothing was told yet."""
+        return cls(
+            uid=derived.identity(job),
+            namespace=job.metadata.namespace,
+            oid=derived.org_id(job),
+            crawl=derived.crawl_id(job),
+            role="qa-job" if derived.is_qa(job) else "job",
+            created=job.metadata.creation_timestamp,
+        )
+
+    def pack(self) -> str:
+        """As JSON, for the ledger; what still has its default is left out."""
+        return _ADAPTER.dump_json(self, exclude_defaults=True).decode()
+
+    @classmethod
+    def unpack(cls, text: str) -> "Baseline":
+        """Read back what ``pack`` wrote; ValueError when it is anything else."""
+        return _ADAPTER.validate_json(text)
+
+
+_ADAPTER: Final = TypeAdapter(Baseline)

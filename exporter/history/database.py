@@ -1,0 +1,273 @@
+"""The ledger's file: SQLite in WAL mode, opened, locked, checked, and written in transactions.
+
+``synchronous=NORMAL``: a commit is in the operating system's hands when it returns, so the
+process may be killed at any moment without losing it. A power cut may lose the transactions since
+the last checkpoint (the file stays whole). Checkpoints wait for the disk; they are made
+by ``checkpoint``, from another thread, and never by a commit.
+
+A file that is no ledger, is damaged, or was written by a newer release is never deleted: it is
+renamed, with a clear message, and a new one begun. (A downgrade so starts counting anew; refusing
+to start would cost the monitoring itself. Renaming the file back undoes it.)
+"""
+
+import fcntl
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
+from itertools import count
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from exporter.history import schema
+
+logger = logging.getLogger(__name__)
+
+_DAMAGE: Final = frozenset(
+    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # no such table, column
+)
+_COMPANIONS: Final = ("", "-wal", "-shm")
+
+_Result = TypeVar("_Result")
+
+Statement = tuple[str, Iterable[Sequence[Any]]]
+"""SQL, and the rows it is run with."""
+
+
+class StoreError(Exception):
+    """The file cannot be read or written now; one line that names it and the reason."""
+
+
+class DamagedError(StoreError):
+    """What the file holds is no ledger of this release; ``kind`` is part of its new name."""
+
+    def __init__(self, path: Path, kind: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.kind = kind
+
+
+class LedgerError(Exception):
+    """The ledger cannot be used at all: one line that says why; the exporter should not start."""
+
+
+class Lock:
+    """Held by the one exporter that writes a ledger; the kernel lets it go when the process ends.
+
+    On a file of its own beside the ledger: SQLite's locks cannot be held between transactions
+    without shutting out readers.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".lock")
+        self._file: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether it is ours."""
+        return self._file is not None
+
+    def acquire(self) -> None:
+        """Take it. Raises LedgerError when another exporter has it, OSError when it cannot be."""
+        if self._file is not None:
+            return
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = os.read(file, 20).decode("ascii", "replace").strip() or "unknown"
+            os.close(file)
+            raise LedgerError(
+                f"{self._path}: another exporter (process {who}) uses this ledger;"
+                " give each exporter a history.path of its own"
+            ) from None
+        except OSError:
+            os.close(file)
+            raise
+        self._file = file
+        with suppress(OSError):  # only the message of a second exporter needs it
+            os.ftruncate(file, 0)
+            os.pwrite(file, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        """Let it go; the file stays, for removing it would race with the next one's lock."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+class Store:
+    """An open ledger file."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, inode: int) -> None:
+        self.path = path
+        self._connection = connection
+        self._inode = inode
+
+    @classmethod
+    def open(cls, path: Path) -> "Store":
+        """Open the file, making it where there is none, and bring it to today's layout.
+
+        Raises StoreError where it cannot be opened or written now, DamagedError where it could,
+        but holds something else.
+        """
+        connection = _reporting(path, lambda: _connect(path))
+        try:
+            _reporting(path, lambda: _prepare(connection, path))
+            inode = path.stat().st_ino
+        except StoreError:
+            connection.close()
+            raise
+        except OSError as error:
+            connection.close()
+            raise StoreError(f"{path}: {error.strerror}") from error
+        return cls(connection, path, inode)
+
+    def close(self) -> None:
+        """Fold the WAL into the file and close it; a failure costs nothing, the WAL stays."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """Everything a query gives."""
+        return _reporting(self.path, lambda: self._connection.execute(sql, values).fetchall())
+
+    def write(self, statements: Iterable[Statement]) -> None:
+        """Write all or nothing. Raises StoreError; then nothing was written."""
+        if not self._is_in_place():
+            raise DamagedError(self.path, "lost", "the file was moved or deleted under us")
+        _reporting(self.path, lambda: self._transact(statements))
+
+    def _transact(self, statements: Iterable[Statement]) -> None:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for sql, rows in statements:
+                connection.executemany(sql, rows)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+    def _is_in_place(self) -> bool:
+        """SQLite would go on writing into a deleted file for ever, without a word."""
+        try:
+            return self.path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
+
+def checkpoint(path: Path) -> None:
+    """Move what was committed from the WAL into the file; may wait for the disk, so for a thread.
+
+    Raises StoreError.
+    """
+
+    def run() -> None:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as own:
+            own.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    _reporting(path, run)
+
+
+def read_only(path: Path) -> "Store":
+    """Open an existing ledger for reading alone, also beside an exporter that writes it.
+
+    Raises StoreError where it cannot be read, DamagedError where it is no ledger of this release.
+    """
+
+    def run(parameters: str) -> sqlite3.Connection:
+        uri = f"{path.absolute().as_uri()}?{parameters}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        try:
+            _refuse_other_layouts(_version(connection, path), path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    try:
+        connection = _reporting(path, lambda: run("mode=ro"))
+    except DamagedError:
+        raise
+    except StoreError:  # a read-only directory has no room for SQLite's shared memory file
+        connection = _reporting(path, lambda: run("mode=ro&immutable=1"))
+    return Store(connection, path, 0)
+
+
+def set_aside(path: Path, kind: str) -> Path:
+    """Rename a file that cannot be used, with its companions; its new name. Raises StoreError."""
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    names = (f"{path.name}.{kind}-{stamp}" + f".{attempt}" * (attempt > 0) for attempt in count())
+    aside = next(aside for aside in map(path.with_name, names) if not aside.exists())
+    try:
+        for companion in _COMPANIONS:
+            source = path.with_name(path.name + companion)
+            if source.exists():
+                source.rename(aside.with_name(aside.name + companion))
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be set aside: {error.strerror}") from error
+    return aside
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # No waiting for locks: only readers share the file, and they do not hold up a writer.
+    return sqlite3.connect(path, timeout=0, isolation_level=None)
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    version = _version(connection, path)
+    if version > len(schema.MIGRATIONS):
+        _refuse_other_layouts(version, path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA wal_autocheckpoint=0")
+    connection.execute("PRAGMA journal_size_limit=4194304")
+    for number, step in enumerate(schema.MIGRATIONS[version:], version + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {step}; PRAGMA application_id={schema.APPLICATION_ID};"
+            f" PRAGMA user_version={number}; COMMIT;"
+        )
+    for table in schema.MEMORY_TABLES:  # damage to the log shows when it is written
+        verdict = connection.execute(f"PRAGMA quick_check({table})").fetchone()[0]
+        if verdict != "ok":
+            raise DamagedError(path, "corrupt", f"the file is damaged: {verdict}")
+    # Find out now, not at the first event, that nothing can be written.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('opened', ?)", (str(time.time()),))
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The layout's number; 0 for an empty file. Raises DamagedError for somebody else's."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if (application != schema.APPLICATION_ID or not version) and (application or tables):
+        raise DamagedError(path, "foreign", "the file is another program's SQLite database")
+    return version
+
+
+def _refuse_other_layouts(version: int, path: Path) -> None:
+    if version != len(schema.MIGRATIONS):
+        raise DamagedError(
+            path,
+            f"schema{version}",
+            f"the file has layout {version}, this release reads {len(schema.MIGRATIONS)}:"
+            " it was written by another release",
+        )
+
+
+def _reporting(path: Path, action: Callable[[], _Result]) -> _Result:
+    """Do it, and say what went wrong in our words."""
+    try:
+        return action()
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _DAMAGE:
+            raise DamagedError(path, "corrupt", f"the file is damaged: {error}") from error
+        raise StoreError(f"{path}: {error}") from error

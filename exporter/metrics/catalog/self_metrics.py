@@ -1,0 +1,328 @@
+"""The families that the exporter serves about itself."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, get_args, get_origin
+
+from exporter.cluster.reflector import Reflector
+from exporter.history.ledger import Ledger
+from exporter.metrics.catalog.alerting import ALERTMANAGER_FAMILIES
+from exporter.metrics.catalog.family import Family, Group, Kind
+from exporter.resources.crawljob import CrawlJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchFamily(Family):
+    """A family about one watched scope; its first label is ``scope``."""
+
+    samples: Callable[[Reflector], Iterable[tuple[tuple[str, ...], float]]]
+    """The values of the labels after ``scope``, and the value."""
+    group: Group = Group.EXPORTER
+
+
+def _watch(  # noqa: PLR0913 - a table's row, each column by its name
+    name: str,
+    text: str,
+    *,
+    value: Callable[[Reflector], float | None] | None = None,
+    by: Mapping[str, Callable[[Reflector], Mapping[str, int]]] | None = None,
+    source: str,
+    kind: Kind = Kind.GAUGE,
+    unit: str = "",
+) -> WatchFamily:
+    """One value of each scope or, with ``by``, one for each value of a label."""
+    if by:
+        ((label, counts),) = by.items()
+        return WatchFamily(
+            name=f"browsertrix_exporter_{name}",
+            help=text,
+            source=source,
+            kind=kind,
+            labels=("scope", label),
+            samples=lambda reflector: (
+                ((word,), count) for word, count in counts(reflector).items()
+            ),
+        )
+
+    def samples(reflector: Reflector) -> Iterator[tuple[tuple[str, ...], float]]:
+        found = value(reflector) if value else None
+        if found is not None:
+            yield (), found
+
+    return WatchFamily(
+        name=f"browsertrix_exporter_{name}",
+        help=text,
+        source=source,
+        kind=kind,
+        unit=unit,
+        labels=("scope",),
+        samples=samples,
+    )
+
+
+def _fields(model: Any, path: str = "") -> Iterator[str]:
+    """All places a CrawlJob can be malformed at, as ``Problem.kind`` names them."""
+    for name, info in model.__pydantic_fields__.items():
+        place = f"{path}{info.alias or name}"
+        if place == "problems":
+            continue
+        yield place
+        inner = info.annotation
+        if get_origin(inner) is dict:
+            place, inner = f"{place}.*", get_args(inner)[1]
+            yield place
+        if hasattr(inner, "__pydantic_fields__"):
+            yield from _fields(inner, f"{place}.")
+
+
+_NO_PROBLEMS: Final = dict.fromkeys(_fields(CrawlJob), 0)
+_NO_UNKNOWN: Final = dict.fromkeys(
+    ("status.state", "status.stopReason", "status.podStatus.*.reason"), 0
+)
+
+WATCH_FAMILIES: Final = (
+    _watch(
+        "synced",
+        "1 once the scope's content was complete; before that none of it is served.",
+        value=lambda reflector: float(reflector.synced),
+        source="the first complete list",
+    ),
+    _watch(
+        "objects",
+        "CrawlJobs held.",
+        value=lambda reflector: reflector.stats.objects,
+        source="the watch",
+    ),
+    _watch(
+        "last_sync_timestamp_seconds",
+        "When the content was last known to be current, by a list, an event or a bookmark, "
+        "in seconds since 1970.",
+        value=lambda reflector: reflector.stats.last_sync,
+        source="the watch",
+        unit="seconds",
+    ),
+    _watch(
+        "last_event_timestamp_seconds",
+        "When a CrawlJob was last seen to change, in seconds since 1970.",
+        value=lambda reflector: reflector.stats.last_event,
+        source="the watch",
+        unit="seconds",
+    ),
+    _watch(
+        "lists_total",
+        "Lists of all CrawlJobs that were completed; after the first, each means a watch that "
+        "could not be taken up where it stopped.",
+        value=lambda reflector: reflector.stats.lists,
+        source="the API server's replies",
+        kind=Kind.COUNTER,
+    ),
+    _watch(
+        "list_failures_total",
+        "Lists that failed, by reason.",
+        by={"reason": lambda reflector: reflector.stats.list_failures},
+        source="the API server's replies",
+        kind=Kind.COUNTER,
+    ),
+    _watch(
+        "watches_total",
+        "Watches that the API server accepted.",
+        value=lambda reflector: reflector.stats.watches,
+        source="the API server's replies",
+        kind=Kind.COUNTER,
+    ),
+    _watch(
+        "watch_reconnects_total",
+        "Watches that were left, by reason; ended, by the server's own timeout, is normal.",
+        by={"reason": lambda reflector: reflector.stats.reconnects},
+        source="the watch",
+        kind=Kind.COUNTER,
+    ),
+    _watch(
+        "watch_events_total",
+        "Events received, by type.",
+        by={"type": lambda reflector: reflector.stats.events},
+        source="the watch",
+        kind=Kind.COUNTER,
+    ),
+    _watch(
+        "stale_events_total",
+        "Events that told nothing newer than what was known; ignored.",
+        value=lambda reflector: reflector.stats.stale_events,
+        source="metadata.resourceVersion",
+        kind=Kind.COUNTER,
+    ),
+    _watch(
+        "garbage_lines_total",
+        "Lines of a watch that were no event.",
+        value=lambda reflector: reflector.stats.invalid_lines,
+        source="the watch",
+        kind=Kind.COUNTER,
+    ),
+    _watch(
+        "skipped_lines_total",
+        "Lines of a watch that were too long to be read.",
+        value=lambda reflector: reflector.stats.skipped_lines,
+        source="the watch",
+        kind=Kind.COUNTER,
+    ),
+    _watch(
+        "unusable_objects_total",
+        "Objects received that could not be read at all.",
+        value=lambda reflector: reflector.stats.invalid_objects,
+        source="the watch and the lists",
+        kind=Kind.COUNTER,
+    ),
+    _watch(
+        "parse_problems_total",
+        "Fields that could not be read, each counted once for its object; the log names it.",
+        by={"field": lambda reflector: {**_NO_PROBLEMS, **reflector.problems.kinds}},
+        source="CrawlJobs read with problems",
+        kind=Kind.COUNTER,
+    ),
+    _watch(
+        "unknown_values_total",
+        "Words that no Browsertrix known to this version writes, each counted once for its "
+        "object; they are served as they are.",
+        by={"field": lambda reflector: {**_NO_UNKNOWN, **reflector.problems.words}},
+        source="status.state, status.stopReason, status.podStatus.*.reason",
+        kind=Kind.COUNTER,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerFamily(Family):
+    """A family about the ledger."""
+
+    value: Callable[[Ledger], float | None]
+    group: Group = Group.EXPORTER
+
+
+def _ledger(
+    name: str, text: str, source: str, value: Callable[[Ledger], float | None]
+) -> LedgerFamily:
+    return LedgerFamily(
+        name=f"browsertrix_exporter_ledger_{name}",
+        help=text,
+        source=source,
+        kind=Kind.COUNTER if name.endswith("_total") else Kind.GAUGE,
+        value=value,
+    )
+
+
+LEDGER_FAMILIES: Final = (
+    _ledger(
+        "persistent",
+        "1 when history survives a restart, 0 without --history.path.",
+        "--history.path",
+        lambda ledger: float(ledger.file.path is not None),
+    ),
+    _ledger(
+        "failing",
+        "1 while the ledger's file cannot be written; memory goes on alone.",
+        "the ledger's last write",
+        lambda ledger: float(ledger.file.last_error is not None),
+    ),
+    _ledger(
+        "write_failures_total",
+        "Writes to the ledger's file that failed.",
+        "this process",
+        lambda ledger: ledger.file.failures,
+    ),
+    _ledger(
+        "writes_total",
+        "Transactions written to the ledger's file.",
+        "this process",
+        lambda ledger: ledger.file.writes,
+    ),
+    _ledger(
+        "finished_crawls",
+        "Finished crawls remembered.",
+        "the ledger",
+        lambda ledger: len(ledger.memory.finished),
+    ),
+    _ledger(
+        "dropped_crawls_total",
+        "Finished crawls forgotten before --history.retention, for --history.max-finished.",
+        "the ledger",
+        lambda ledger: ledger.memory.dropped,
+    ),
+)
+
+BUILD: Final = Family(
+    name="browsertrix_exporter_build_info",
+    kind=Kind.INFO,
+    help="The version of the exporter, and of the Python it runs on.",
+    source="the installed package",
+    group=Group.EXPORTER,
+    labels=("version", "python_version"),
+)
+SCRAPE_DURATION: Final = Family(
+    name="browsertrix_exporter_scrape_duration_seconds",
+    kind=Kind.HISTOGRAM,
+    help="Seconds from a scrape's request to its last byte.",
+    source="complete scrapes of this process",
+    group=Group.EXPORTER,
+    labels=("format",),
+    unit="seconds",
+)
+SCRAPE_SIZE: Final = Family(
+    name="browsertrix_exporter_scrape_size_bytes",
+    help="Bytes of the last scrape before compression.",
+    source="complete scrapes of this process",
+    group=Group.EXPORTER,
+    labels=("format",),
+    unit="bytes",
+)
+
+
+def _process(name: str, text: str, kind: Kind = Kind.GAUGE) -> Family:
+    return Family(name=name, help=text, kind=kind, source="/proc", group=Group.EXPORTER)
+
+
+def _garbage(name: str, text: str) -> Family:
+    return Family(
+        name=f"python_gc_{name}_total",
+        help=text,
+        kind=Kind.COUNTER,
+        labels=("generation",),
+        source="Python's garbage collector",
+        group=Group.EXPORTER,
+    )
+
+
+CLIENT_FAMILIES: Final = (
+    _process("process_virtual_memory_bytes", "Virtual memory size in bytes."),
+    _process("process_resident_memory_bytes", "Resident memory size in bytes."),
+    _process(
+        "process_start_time_seconds", "Start time of the process since unix epoch in seconds."
+    ),
+    _process(
+        "process_cpu_seconds_total",
+        "Total user and system CPU time spent in seconds.",
+        Kind.COUNTER,
+    ),
+    _process("process_open_fds", "Number of open file descriptors."),
+    _process("process_max_fds", "Maximum number of open file descriptors."),
+    Family(
+        name="python_info",
+        help="Python platform information",
+        labels=("implementation", "major", "minor", "patchlevel", "version"),
+        source="the Python it runs on",
+        group=Group.EXPORTER,
+    ),
+    _garbage("objects_collected", "Objects collected during gc"),
+    _garbage("objects_uncollectable", "Uncollectable objects found during GC"),
+    _garbage("collections", "Number of times this generation was collected"),
+)
+"""What prometheus_client serves of any process; declared so that it is documented here too."""
+
+SELF_FAMILIES: Final = (
+    BUILD,
+    *WATCH_FAMILIES,
+    *LEDGER_FAMILIES,
+    *ALERTMANAGER_FAMILIES,
+    SCRAPE_DURATION,
+    SCRAPE_SIZE,
+    *CLIENT_FAMILIES,
+)

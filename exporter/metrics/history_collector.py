@@ -1,0 +1,108 @@
+"""What the ledger remembers, as text: crawls that are over, counters, histograms.
+
+A finished crawl is rendered once, when it finishes or becomes better known; a scrape joins the
+lines. Counters and histograms are few, and written at each scrape.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from prometheus_client.utils import floatToGoString
+
+from exporter.history.ledger import Ledger, LedgerListener
+from exporter.history.records import FinishedCrawl
+from exporter.history.tallies import BUCKETS, Histogram
+from exporter.metrics.catalog import FINISHED_TIMESTAMP, Family
+from exporter.metrics.rendering import line
+
+_Labels = tuple[str, ...]
+
+_BOUNDS: Final = tuple(
+    floatToGoString(bound)  # type: ignore[no-untyped-call]
+    for bound in (*BUCKETS, float("inf"))
+)
+
+
+class HistoryCollector(LedgerListener):
+    """Listens to the ledger, and is where the exposition takes its lines from."""
+
+    def __init__(self, families: Iterable[Family], ledger: Ledger) -> None:
+        """Listen to the ledger; what it remembers already is shown from now on."""
+        self._tallies = ledger.memory.tallies
+        self._shows_finished = FINISHED_TIMESTAMP in tuple(families)
+        self._lines: dict[_Labels, tuple[float, str, bytes]] = {}
+        """By labels: the moment and the uid it is of, and the line."""
+        self._labels: dict[str, _Labels] = {}
+        """By uid."""
+        for record in ledger.memory.finished.values():
+            self.on_finished(record)
+        ledger.listeners.append(self)
+
+    def on_finished(self, record: FinishedCrawl) -> None:
+        """Show a crawl that is over, in place of what was said of its uid before."""
+        if not self._shows_finished:
+            return
+        self.on_forgotten(record)
+        labels = (
+            record.namespace,
+            record.oid,
+            record.crawl,
+            record.state,
+            record.stop_reason,
+        )
+        # A name given to another object can end in the same way: one series, the later moment.
+        known = self._lines.get(labels)
+        if known is not None and known[0] > record.finished:
+            return
+        text = line(FINISHED_TIMESTAMP, labels, record.finished)
+        self._lines[labels] = (record.finished, record.uid, text)
+        self._labels[record.uid] = labels
+
+    def on_forgotten(self, record: FinishedCrawl) -> None:
+        """Show it no more."""
+        labels = self._labels.pop(record.uid, None)
+        if labels is not None and self._lines[labels][1] == record.uid:
+            del self._lines[labels]
+
+    def lines(self, families: Iterable[Family]) -> dict[str, tuple[bytes, ...]]:
+        """Return the sample lines of these families as they are now, by name.
+
+        What is returned is not touched by what happens later.
+        """
+        wanted = {family.name: family for family in families}
+        found: dict[str, list[bytes]] = {name: [] for name in wanted}
+        if FINISHED_TIMESTAMP.name in wanted:
+            found[FINISHED_TIMESTAMP.name] = [text for _, _, text in self._lines.values()]
+        for (name, labels), value in self._tallies.totals.items():
+            if name in wanted:
+                found[name].append(line(wanted[name], labels, value))
+        for (name, labels), histogram in self._tallies.histograms.items():
+            if name in wanted:
+                found[name].append(_histogram(wanted[name], labels, histogram))
+        return {name: tuple(lines) for name, lines in found.items()}
+
+
+def _histogram(family: Family, labels: _Labels, histogram: Histogram) -> bytes:
+    buckets, count, total = (
+        replace(family, name=f"{family.name}_{part}", labels=names)
+        for part, names in (
+            ("bucket", (*family.labels, "le")),
+            ("count", family.labels),
+            ("sum", family.labels),
+        )
+    )
+    return b"".join(
+        [
+            *(line(buckets, (*labels, le), n) for le, n in _cumulated(histogram.counts)),
+            line(count, labels, sum(histogram.counts)),
+            line(total, labels, histogram.sum),
+        ]
+    )
+
+
+def _cumulated(counts: Iterable[int]) -> Iterator[tuple[str, int]]:
+    total = 0
+    for bound, count in zip(_BOUNDS, counts, strict=True):
+        total += count
+        yield bound, total

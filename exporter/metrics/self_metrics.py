@@ -1,0 +1,137 @@
+"""What the exporter says of itself: ordinary prometheus_client metrics, declared in the catalog."""
+
+import platform
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Metric,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.registry import Collector
+
+from exporter import __version__
+from exporter.alerting.send_loop import SendLoop
+from exporter.cluster.reflector import Reflector
+from exporter.history.ledger import Ledger
+from exporter.metrics.catalog import Family
+from exporter.metrics.catalog.alerting import AlertmanagerFamily
+from exporter.metrics.catalog.self_metrics import (
+    BUILD,
+    SCRAPE_DURATION,
+    SCRAPE_SIZE,
+    LedgerFamily,
+    WatchFamily,
+)
+from exporter.metrics.exposition import Format
+
+_SCRAPE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Buckets: from an empty exporter to the usual limit of a scrape."""
+
+
+class SelfMetrics:
+    """The exporter's own metrics, in a registry of their own."""
+
+    def __init__(
+        self,
+        families: Iterable[Family],
+        reflectors: Sequence[Reflector],
+        ledger: Ledger,
+        send_loops: Sequence[SendLoop] = (),
+    ) -> None:
+        """Families about watches, the ledger and alerts are read from these at each scrape."""
+        self.registry = CollectorRegistry()
+        self.registry.register(_Build())
+        chosen = tuple(families)
+        watched = [family for family in chosen if isinstance(family, WatchFamily)]
+        self.registry.register(_Watches(watched, reflectors))
+        kept = [family for family in chosen if isinstance(family, LedgerFamily)]
+        self.registry.register(_OfLedger(kept, ledger))
+        posted = [family for family in chosen if isinstance(family, AlertmanagerFamily)]
+        self.registry.register(_Alertmanagers(posted, send_loops))
+        self._seconds = Histogram(
+            SCRAPE_DURATION.name,
+            SCRAPE_DURATION.help,
+            SCRAPE_DURATION.labels,
+            unit=SCRAPE_DURATION.unit,
+            buckets=_SCRAPE_SECONDS,
+            registry=self.registry,
+        )
+        self._bytes = Gauge(
+            SCRAPE_SIZE.name,
+            SCRAPE_SIZE.help,
+            SCRAPE_SIZE.labels,
+            unit=SCRAPE_SIZE.unit,
+            registry=self.registry,
+        )
+        for form in Format:
+            self._seconds.labels(_word(form))
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def on_scrape(self, seconds: float, size: int, form: Format) -> None:
+        """Note a complete scrape; ``size`` in bytes before compression."""
+        self._seconds.labels(_word(form)).observe(seconds)
+        self._bytes.labels(_word(form)).set(size)
+
+
+def _word(form: Format) -> str:
+    return form.name.lower()
+
+
+class _Build(Collector):
+    def collect(self) -> Iterable[Metric]:
+        yield BUILD.filled([((__version__, platform.python_version()), 1.0)])
+
+
+class _Watches(Collector):
+    """Reads what the reflectors count anyway."""
+
+    def __init__(self, families: Sequence[WatchFamily], reflectors: Sequence[Reflector]) -> None:
+        self._families = families
+        self._reflectors = reflectors
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._families:
+            yield family.filled(
+                ((reflector.scope or "*", *words), value)
+                for reflector in self._reflectors
+                for words, value in family.samples(reflector)
+            )
+
+
+class _Alertmanagers(Collector):
+    """Reads what the send loops count anyway."""
+
+    def __init__(
+        self, families: Sequence[AlertmanagerFamily], send_loops: Sequence[SendLoop]
+    ) -> None:
+        self._families = families
+        self._send_loops = send_loops
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._families:
+            yield family.filled(
+                ((send_loop.url, *words), value)
+                for send_loop in self._send_loops
+                for words, value in family.samples(send_loop)
+            )
+
+
+class _OfLedger(Collector):
+    """Reads what the ledger counts anyway."""
+
+    def __init__(self, families: Sequence[LedgerFamily], ledger: Ledger) -> None:
+        self._families = families
+        self._ledger = ledger
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._families:
+            value = family.value(self._ledger)
+            yield family.filled([] if value is None else [((), value)])

@@ -1,0 +1,90 @@
+"""The kinds of value a CrawlJob holds, each with what it tolerates.
+
+A validator here sees one value and answers or raises ``ValueError``; it never prints the value,
+for whatever stands in a wrong field may be anything, an e-mail address or a secret among them.
+Plain numbers, flags and texts are checked by pydantic's compiled core alone, because one event
+has about a hundred of them; Python is called only for dates and quantity strings.
+"""
+
+import math
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated
+
+from kubernetes.utils import parse_quantity
+from pydantic import AfterValidator, Field, StringConstraints
+
+LONGEST_TEXT = 1024
+"""Characters. Longer than any id, image or state; a label value of half a megabyte helps nobody."""
+
+LARGEST_COUNT = 2**63 - 1
+
+
+def _epoch(moment: datetime) -> float:
+    """Seconds since 1970; Browsertrix writes UTC, so a moment without an offset is UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    seconds = moment.timestamp()
+    if seconds < 0:
+        raise ValueError("expected a moment after 1970")
+    return seconds
+
+
+def read_timestamp(text: str) -> float | None:
+    """Seconds since 1970; None where the text is no moment."""
+    try:
+        return _epoch(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _nothing(_: str) -> None:
+    """An empty text is how Browsertrix clears a field."""
+
+
+@lru_cache(maxsize=1024)
+def _quantity(text: str) -> float:
+    """``512Mi`` to 536870912.0. Stricter than the client's parser, which takes NaN and 1_000.
+
+    Remembered: the client's parser takes as long as a quarter of a CrawlJob, and all pods have
+    one of a few.
+    """
+    if "_" in text:
+        raise ValueError("expected a quantity such as 512Mi or 250m")
+    try:
+        value = float(parse_quantity(text))
+    except (ValueError, ArithmeticError) as error:
+        raise ValueError("expected a quantity such as 512Mi or 250m") from error
+    if not math.isfinite(value) or value < 0:
+        raise ValueError("expected a finite quantity of at least 0")
+    return value
+
+
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)] | None
+Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)] | None
+ExitCode = Annotated[int, Field(ge=-(2**31), lt=2**31)] | None
+Flag = bool | None
+Seconds = Annotated[float, Field(ge=0, le=LARGEST_COUNT, allow_inf_nan=False)] | None
+
+_ReadTimestamp = Annotated[
+    Annotated[datetime, Field(strict=True), AfterValidator(_epoch)]
+    | Annotated[str, StringConstraints(max_length=0), AfterValidator(_nothing)]
+    | None,
+    Field(union_mode="left_to_right"),
+]
+
+_ReadQuantity = Annotated[
+    Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+    | Annotated[str, StringConstraints(max_length=64), AfterValidator(_quantity)]
+    | None,
+    Field(union_mode="left_to_right"),
+]
+
+if TYPE_CHECKING:  # what reading makes of them
+    Timestamp = float | None
+    Quantity = float | None
+else:
+    Timestamp = _ReadTimestamp
+    """Seconds since 1970. Tolerates fractions, offsets, none (UTC); ``""`` and null: not set."""
+    Quantity = _ReadQuantity
+    """Bytes or cores as a number; a Kubernetes quantity string is read as well."""

@@ -1,0 +1,1 @@
+"""What any long-running part needs, whatever it is about: backoff, time slices, files, logs."""

@@ -1,0 +1,186 @@
+"""Events are what the rules say: the same crawls, the same words."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.alerting.active_alerts import ActiveAlert
+from exporter.alerting.client import Letter
+from exporter.alerting.event_alerts import (
+    ENDS,
+    EVENT_ALERTS,
+    CrawlEndAlert,
+    EventAlert,
+    format_duration,
+)
+from exporter.alerting.template import Links, expand
+from exporter.history.records import FinishedCrawl
+from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
+from support.promtool import committed_groups
+from support.tools import require_tool
+
+ODD = {
+    "namespace": "crawlers",
+    "oid": 'a/b c&d=é~-_.+"{{ $labels.crawl }}',
+    "crawl": "manual-1 <b>'\"\\ {{ $value }}",
+    "pod": "crawl-manual-1-0",
+}
+
+
+def record(**fields: Any) -> FinishedCrawl:
+    known: dict[str, Any] = {
+        "uid": "u",
+        "namespace": "crawlers",
+        "oid": "org",
+        "crawl": "manual-1",
+        "state": "complete",
+        "stop_reason": "",
+        "finished": 0.0,
+        "paused_seconds": 0.0,
+        "deleted_at": None,
+    }
+    return FinishedCrawl(**known | fields)
+
+
+def told(**fields: Any) -> list[str]:
+    return [event.name for event in ENDS if event.matches(record(**fields))]
+
+
+@pytest.mark.parametrize(
+    ("state", "stop_reason", "names"),
+    [
+        ("complete", "", []),
+        ("complete", "paused", []),
+        ("canceled", "stopped_by_user", []),
+        ("stopped_by_user", "stopped_by_user", []),
+        ("complete", "size-limit", ["SizeLimitReached"]),
+        ("complete", "time-limit", ["TimeLimitReached"]),
+        ("failed", "size-limit", ["SizeLimitReached", "Failed"]),
+        ("stopped_pause_expired", "stopped_pause_expired", ["PauseExpired"]),
+        ("stopped_storage_quota_reached", "", ["StorageQuotaReached"]),
+        ("skipped_storage_quota_reached", "", ["StorageQuotaReached"]),
+        ("skipped_quota_reached", "", ["StorageQuotaReached"]),
+        ("stopped_quota_reached", "", ["TimeQuotaReached"]),
+        ("stopped_time_quota_reached", "", ["TimeQuotaReached"]),
+        ("stopped_org_readonly", "", ["OrgReadOnly"]),
+        ("failed", "", ["Failed"]),
+        ("failed_not_logged_in", "", ["FailedNotLoggedIn"]),
+        ("unknown", "", ["Vanished"]),
+        ("not_failed", "xsize-limit", []),
+    ],
+)
+def test_an_end_is_told_as_what_it_was(state: str, stop_reason: str, names: list[str]) -> None:
+    expected = [f"BrowsertrixCrawl{name}" for name in names]
+
+    assert told(state=state, stop_reason=stop_reason) == expected
+
+
+@pytest.mark.parametrize("event", ENDS, ids=lambda event: event.name)
+def test_every_word_that_a_rule_looks_for_is_one_that_browsertrix_writes(
+    event: CrawlEndAlert,
+) -> None:
+    words = (*KNOWN_STATES, "unknown") if event.label == "state" else KNOWN_STOP_REASONS
+
+    assert any(event.matches(record(**{event.label: word})) for word in words)
+
+
+def test_durations_are_written_as_promql_has_them() -> None:
+    assert [format_duration(seconds) for seconds in (3600, 7200, 600, 90)] == [
+        "1h",
+        "2h",
+        "10m",
+        "90s",
+    ]
+
+
+def test_an_empty_label_is_none_as_in_prometheus() -> None:
+    assert EVENT_ALERTS[0].identity(("crawlers", "", "manual-1")) == {
+        "alertname": "BrowsertrixCrawlPauseExpired",
+        "severity": "critical",
+        "event": "true",
+        "namespace": "crawlers",
+        "crawl": "manual-1",
+    }
+
+
+def test_a_value_is_never_expanded_itself() -> None:
+    template = "{{ $labels.crawl }} {{ $labels.none }}|{{ $labels.oid | urlquery }}"
+
+    assert expand(template, {"crawl": "{{ $labels.oid }}", "oid": "a b/ü"}) == (
+        "{{ $labels.oid }} |a+b%2F%C3%BC"
+    )
+
+
+def test_every_event_rule_of_the_committed_file_is_an_event_here() -> None:
+    rules = [rule for group in committed_groups() for rule in group["rules"]]
+    events = [rule["alert"] for rule in rules if rule.get("labels", {}).get("event") == "true"]
+
+    assert events == [event.name for event in EVENT_ALERTS]
+
+
+def test_prometheus_makes_the_same_alert_of_the_rule(tmp_path: Path) -> None:
+    """promtool expands the committed rules' texts, for odd labels; ours must be equal."""
+    rules = {
+        rule["alert"]: rule
+        for group in committed_groups()
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    simple = [
+        rules[event.name] | {"expr": f"happened_{number} > 0"}
+        for number, event in enumerate(EVENT_ALERTS)
+    ]
+    labels = {event.name: {name: ODD[name] for name in event.labels} for event in EVENT_ALERTS}
+    quoted = {
+        name: ",".join(f"{label}={_go_quoted(value)}" for label, value in of_what.items())
+        for name, of_what in labels.items()
+    }
+    (tmp_path / "rules.yaml").write_text(
+        yaml.safe_dump({"groups": [{"name": "events", "rules": simple}]}), encoding="utf-8"
+    )
+    test = {
+        "rule_files": ["rules.yaml"],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {"series": f"happened_{number}{{{quoted[event.name]}}}", "values": "1"}
+                    for number, event in enumerate(EVENT_ALERTS)
+                ],
+                "alert_rule_test": [
+                    {
+                        "eval_time": "0m",
+                        "alertname": event.name,
+                        "exp_alerts": [_expected(event, labels[event.name])],
+                    }
+                    for event in EVENT_ALERTS
+                ],
+            }
+        ],
+    }
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(test), encoding="utf-8")
+
+    ran = subprocess.run(
+        [require_tool("promtool"), "test", "rules", "test.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def _expected(event: EventAlert, labels: dict[str, str]) -> dict[str, Any]:
+    letter = Letter(Links(), {})
+    written = letter.alert(ActiveAlert(event, tuple(labels.values()), "u", 0.0, 1.0))
+    known = {name: text for name, text in written["labels"].items() if name != "alertname"}
+    return {"exp_labels": known, "exp_annotations": written["annotations"]}
+
+
+def _go_quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,1 @@
+"""What tests share: factories, strategies, real programs, API servers. No test is in here."""

@@ -1,0 +1,47 @@
+"""A real Alertmanager for the tests, on a port of its own."""
+
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from exporter.commands.demo import programs
+from support.tools import require_tool
+
+_TIMEOUT: Final = 15.0
+
+
+@contextmanager
+def alertmanager(config: dict[str, Any], folder: Path, *, port: int = 0) -> Iterator[str]:
+    """Run one with this configuration, and give its address.
+
+    What it writes is in ``folder``; what is there from before is taken up.
+    """
+    program = programs.alertmanager(require_tool("alertmanager"), folder, config, port=port)
+    with (
+        program.log.open("wb") as output,
+        subprocess.Popen(
+            program.command, cwd=program.directory, stdout=output, stderr=output
+        ) as process,
+    ):
+        try:
+            _wait_until_ready(f"{program.url}/-/ready", process, program.log)
+            yield program.url
+        finally:
+            process.terminate()
+
+
+def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _TIMEOUT
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own address
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+    raise AssertionError(f"Alertmanager does not get ready: {log.read_text()}")

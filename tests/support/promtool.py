@@ -1,0 +1,163 @@
+"""Rule tests in few words, and promtool to run them.
+
+A case is a YAML file named after its alert: the labels and annotations the alert has when it fires,
+and tests, each with series (in promtool's notation), the moments at which it is quiet and those at
+which it fires. ``$crawl``, ``$pod`` and ``$other`` stand for label sets. The first test is also run
+with each series twice, as from a pair of exporters: it must fire exactly as with one.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+import yaml
+
+from support.tools import ROOT, require_tool
+
+RULES: Final = ROOT / "alerts" / "browsertrix.rules.yaml"
+
+_CRAWL: Final = 'namespace="crawlers",oid="org-1",crawl="manual-1"'
+_SETS: Final = {
+    "crawl": _CRAWL,
+    "pod": f'{_CRAWL},pod="crawl-manual-1-0"',
+    "other": 'namespace="crawlers",oid="org-2",crawl="manual-2"',
+}
+PAIR: Final = ("10.0.0.1:10937", "10.0.0.2:10937")
+
+
+def read_case(path: Path) -> dict[str, Any]:
+    case = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(case, dict), path
+    unknown = set(case) - {"labels", "annotations", "tests", "pair"}
+    assert not unknown, f"{path}: {unknown}"
+    return case
+
+
+@cache
+def committed_groups() -> list[dict[str, Any]]:
+    """The groups of the committed rules, as Prometheus reads them."""
+    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    assert isinstance(groups, list)
+    return groups
+
+
+def rules_of(alert: str) -> dict[str, Any]:
+    """Take an alert out of the committed rules, with the records it stands on.
+
+    promtool evaluates every rule it is given at every step: all of them are a hundred times slower.
+    """
+    groups = committed_groups()
+    rules = [rule for group in groups for rule in group["rules"]]
+    needed = [rule for rule in rules if rule.get("alert") == alert]
+    for rule in needed:  # which grows meanwhile
+        needed += [
+            record
+            for record in rules
+            if record not in needed and record.get("record", "\0") in rule["expr"]
+        ]
+    return {
+        "groups": [
+            group | {"rules": kept}
+            for group in groups
+            if (kept := [rule for rule in group["rules"] if rule in needed])
+        ]
+    }
+
+
+def promtool_file(alert: str, case: dict[str, Any]) -> dict[str, Any]:
+    """Write a case as promtool reads it."""
+    return {
+        "rule_files": [f"{alert}.rules.yaml"],
+        "evaluation_interval": "1m",
+        "tests": [
+            _test(alert, case, test, instances)
+            for number, test in enumerate(case["tests"])
+            for instances in ((None,), PAIR)
+            if instances == (None,) or (number == 0 and case.get("pair", True))
+        ],
+    }
+
+
+def _test(
+    alert: str, case: dict[str, Any], test: dict[str, Any], instances: tuple[str | None, ...]
+) -> dict[str, Any]:
+    unknown = set(test) - {"that", "series", "quiet", "fires", "every", "labels", "description"}
+    assert not unknown, f"{alert}: {unknown}"
+    numbers = [name for name, values in test["series"].items() if not isinstance(values, str)]
+    assert not numbers, f"{alert}: to YAML 0x60 is a number; quote the values of {numbers}"
+    return {
+        "name": f"{alert}: {test['that']}" + (" (a pair)" if len(instances) > 1 else ""),
+        "interval": test.get("every", "1m"),
+        "input_series": [
+            {"series": _series(name, instance), "values": values}
+            for name, values in test["series"].items()
+            for instance in instances
+        ],
+        "alert_rule_test": [
+            *({"eval_time": at, "alertname": alert} for at in test.get("quiet", ())),
+            *(
+                {
+                    "eval_time": at,
+                    "alertname": alert,
+                    "exp_alerts": [_expected(case, test)],
+                }
+                for at in test.get("fires", ())
+            ),
+        ],
+    }
+
+
+def _series(name: str, instance: str | None) -> str:
+    written = Template(name).substitute(_SETS)
+    if instance is None:
+        return written
+    metric, _, labels = written.partition("{")
+    both = [f'instance="{instance}"', *filter(None, [labels.removesuffix("}")])]
+    return f"{metric}{{{','.join(both)}}}"
+
+
+def _expected(case: dict[str, Any], test: dict[str, Any]) -> dict[str, Any]:
+    annotations = dict(case["annotations"])
+    if "description" in test:
+        annotations["description"] = test["description"]
+    return {
+        "exp_labels": case["labels"] | test.get("labels", {}),
+        "exp_annotations": annotations,
+    }
+
+
+def run_rule_tests(cases: dict[str, dict[str, Any]], folder: Path) -> str:
+    """Run them all, a process a core; what promtool complains of, empty when all is well."""
+    promtool = require_tool("promtool")
+    for alert, case in cases.items():
+        for name, content in (
+            (f"{alert}.rules.yaml", rules_of(alert)),
+            (f"{alert}.yaml", promtool_file(alert, case)),
+        ):
+            (folder / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+
+    def run(alerts: list[str]) -> str:
+        ran = subprocess.run(
+            [promtool, "test", "rules", *(f"{alert}.yaml" for alert in alerts)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return "" if ran.returncode == 0 else "\n".join(_complaints(ran.stdout + ran.stderr))
+
+    cores = os.cpu_count() or 1
+    shares = [share for core in range(cores) if (share := list(cases)[core::cores])]
+    with ThreadPoolExecutor(cores) as pool:
+        return "\n".join(filter(None, pool.map(run, shares)))
+
+
+def _complaints(output: str) -> Iterator[str]:
+    for line in output.splitlines():
+        if line.strip() not in ("SUCCESS", "") and not line.startswith("Unit Testing:"):
+            yield line
