@@ -20,6 +20,7 @@ from exporter.metrics import catalog
 from exporter.metrics.catalog import CrawlFamily, Fleet, FleetFamily, PodFamily
 from exporter.metrics.catalog.family import Reading
 from exporter.resources.crawljob import CrawlJob, derived, parse_value
+from exporter.resources.identity import crawl_id, org_id
 from exporter.simulator.fleet import fleet
 
 
@@ -62,7 +63,7 @@ class CrawlJobs(Collector):
 
 
 def _identity(job: CrawlJob) -> tuple[str, str, str]:
-    return job.metadata.namespace, derived.org_id(job), derived.crawl_id(job)
+    return job.metadata.namespace, org_id(job), crawl_id(job)
 
 
 def _add(metric: GaugeMetricFamily, identity: tuple[str, ...], reading: Reading) -> None:

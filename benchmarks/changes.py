@@ -18,6 +18,7 @@ from exporter.cluster.problems import Problems
 from exporter.cluster.wire import WatchEvent, read_event
 from exporter.history.ledger import Ledger
 from exporter.metrics import SeriesStore, catalog
+from exporter.resources.crawljob import CrawlJob
 from exporter.settings import Settings
 from exporter.simulator.fleet import fleet
 
@@ -46,7 +47,7 @@ def _flushed(ledger: Ledger) -> None:
     assert ledger.flush(), ledger.file.last_error
 
 
-def _cost(handler: ChangeHandler, end_of_batch: Callable[[], None]) -> float:
+def _cost(handler: ChangeHandler[CrawlJob], end_of_batch: Callable[[], None]) -> float:
     """Take the lowest of several rounds: others on the machine can only add to it."""
     keep_collections_short()  # as the exporter does
     content = Content("crawlers", handler, Problems())

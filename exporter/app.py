@@ -31,6 +31,7 @@ from exporter.metrics import (
     catalog,
     selected,
 )
+from exporter.resources.crawljob import CrawlJob
 from exporter.settings import Settings
 from exporter.web import Health, View, WebServer, WebSettings
 
@@ -67,7 +68,7 @@ class Pipeline:
         self._store = SeriesStore(self.families)
         self._history = HistoryCollector(self.families, ledger)
 
-    def on_change(self, change: Change) -> None:
+    def on_change(self, change: Change[CrawlJob]) -> None:
         """Take one change."""
         self.recorder.on_change(change)
         self._store.on_change(change)

@@ -18,7 +18,7 @@ from exporter import __version__
 from exporter.alerting.active_alerts import ActiveAlert
 from exporter.alerting.http_config import Credentials
 from exporter.alerting.template import Links, expand
-from exporter.labels import CRAWL_LABELS
+from exporter.resources.identity import CRAWL_LABELS
 from exporter.runtime.backoff import retry_after
 
 PATH: Final = "/api/v2/alerts"

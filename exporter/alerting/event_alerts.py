@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from exporter.alerting.template import CRAWL, POD, AlertTemplate, Dashboard, Severity, rule_labels
 from exporter.history.records import FinishedCrawl
-from exporter.labels import CRAWL_LABELS, POD_LABELS
+from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
 ENDED_SECONDS: Final = 3600
 """How long an end is told. Long enough for Prometheus, Alertmanager and the exporter to be

@@ -1,49 +1,51 @@
-"""What every source of CrawlJobs says, and to whom.
+"""What every source says of its objects, and who handles it.
 
-One vocabulary for all sources, so that what happens to a change never depends on where it came
+One vocabulary for all sources, so that what becomes of a change never depends on where it came
 from. Calls arrive in order, on the event loop, and return quickly: parsing, rendering and counting
 one change costs a fraction of a millisecond, and the source yields to the loop between changes.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from exporter.resources.crawljob import CrawlJob
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One object became known, changed, or is gone."""
+class Change(Generic[T_co]):
+    """One object became known, changed, or was deleted."""
 
     scope: str
     """The namespace that is watched; empty when all are."""
-    before: CrawlJob | None
+    before: T_co | None
     """As last seen; None when seen for the first time."""
-    after: CrawlJob | None
-    """As seen now; of a deleted object its last words; None when it vanished unseen."""
+    after: T_co | None
+    """As seen now; of a deleted object its last state, or None when that was not seen: it
+    vanished (client-go calls it ``DeletedFinalStateUnknown``)."""
     deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """Where a scope's watch stopped in an earlier life, and what was alive then."""
+    """Where a scope's watch stopped before a restart, and what was alive then."""
 
     resource_version: str
     uids: frozenset[str]
-    """Of CrawlJobs known alive; where an object has no uid, ``namespace/name``."""
+    """Of objects known alive; where an object has no uid, ``namespace/name``."""
 
 
-class ChangeHandler(Protocol):
-    """Who is told."""
+class ChangeHandler(Protocol[T_contra]):
+    """Handles the changes of one source."""
 
-    def on_change(self, change: Change) -> None:
-        """One change, in order."""
+    def on_change(self, change: Change[T_contra], /) -> None:
+        """Handle one change; they come in order."""
 
     def on_synced(self, scope: str, resource_version: str) -> None:
         """The scope's content is complete: after each list, its changes, and what is replayed.
 
-        ``resource_version`` is how far the scope was told: what came later is still to come.
+        Everything up to ``resource_version`` was handed over; what is later is still to come.
         """
 
     def on_bookmark(self, scope: str, resource_version: str) -> None:
-        """The watch has come this far (a bookmark); nothing before it can arrive any more."""
+        """The watch has come this far; nothing before it can arrive any more."""

@@ -3,8 +3,8 @@
 from typing import Final
 
 from exporter.cluster.client import RequestError
+from exporter.resources.identity import GROUP
 
-GROUP: Final = "btrix.cloud"
 RESOURCE: Final = f"crawljobs.{GROUP}"
 
 

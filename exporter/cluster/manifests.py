@@ -14,8 +14,8 @@ from typing import Any, Final
 import yaml
 
 from exporter.resources.crawljob import CrawlJob, InvalidObjectError, decode, parse_value
+from exporter.resources.identity import GROUP
 
-_GROUP: Final = "btrix.cloud"
 _KIND: Final = "CrawlJob"
 _MARKER: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 """Begins a document; at the start of a line it can be nothing else (YAML 1.2, 9.1.2)."""
@@ -136,7 +136,7 @@ def _object(value: Any, where: str, default_kind: str) -> CrawlJob | Skipped:
     if isinstance(name, str) and name:
         where = f"{where}, {_short(kind)} {_short(name)}"
     if kind != _KIND or not _ours(version):
-        return Skipped(where, f"skipped, for it is no {_KIND} of {_GROUP}", unusable=False)
+        return Skipped(where, f"skipped, for it is no {_KIND} of {GROUP}", unusable=False)
     try:
         return parse_value(value)
     except InvalidObjectError as error:
@@ -144,7 +144,7 @@ def _object(value: Any, where: str, default_kind: str) -> CrawlJob | Skipped:
 
 
 def _ours(version: Any) -> bool:
-    return version is None or (isinstance(version, str) and version.startswith(f"{_GROUP}/"))
+    return version is None or (isinstance(version, str) and version.startswith(f"{GROUP}/"))
 
 
 def _short(word: str) -> str:

@@ -11,15 +11,7 @@ from collections.abc import Set as AbstractSet
 from exporter.cluster.changes import Change, ChangeHandler
 from exporter.cluster.problems import Problems
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.derived import identity
-
-Key = tuple[str, str]
-"""Namespace and name."""
-
-
-def key_of(job: CrawlJob) -> Key:
-    """Where the object is found."""
-    return job.metadata.namespace, job.metadata.name
+from exporter.resources.identity import Key, identity, key_of
 
 
 def is_newer(version: str | None, than: str | None) -> bool:
@@ -43,7 +35,7 @@ def is_older(version: str, than: str) -> bool:
 class ObjectCache:
     """What one scope holds; every change goes to the handler, in order."""
 
-    def __init__(self, scope: str, handler: ChangeHandler, problems: Problems) -> None:
+    def __init__(self, scope: str, handler: ChangeHandler[CrawlJob], problems: Problems) -> None:
         self._scope = scope
         self._handler = handler
         self._problems = problems

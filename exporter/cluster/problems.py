@@ -11,6 +11,7 @@ from typing import Final
 
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.derived import unknown_words
+from exporter.resources.identity import Key
 
 logger = logging.getLogger(__name__)
 
@@ -19,9 +20,6 @@ MOST_PER_OBJECT: Final = 100
 MOST_LOGGED: Final = 1000
 """Unknown words and unusable objects logged in the life of this process."""
 _LONGEST_WORD: Final = 80
-
-Key = tuple[str, str]
-"""Namespace and name."""
 
 
 class Problems:

@@ -20,10 +20,10 @@ from urllib.parse import quote
 
 from exporter.cluster.changes import ChangeHandler, ResumePoint
 from exporter.cluster.client import ApiClient, RequestError, Response
-from exporter.cluster.explain import GROUP, explain
+from exporter.cluster.explain import explain
 from exporter.cluster.lines import LONGEST_LINE, LineDecoder
 from exporter.cluster.listing import pages
-from exporter.cluster.object_cache import Key, ObjectCache, is_newer, is_older, key_of
+from exporter.cluster.object_cache import ObjectCache, is_newer, is_older
 from exporter.cluster.problems import Problems
 from exporter.cluster.replay import Replay
 from exporter.cluster.stats import Stats
@@ -36,6 +36,7 @@ from exporter.cluster.wire import (
     read_event,
 )
 from exporter.resources.crawljob import CrawlJob
+from exporter.resources.identity import GROUP, Key, key_of
 from exporter.runtime.backoff import Backoff
 from exporter.runtime.time_slice import TimeSlice
 
@@ -65,7 +66,7 @@ class Reflector:
         self,
         connection: ApiClient,
         scope: str,
-        handler: ChangeHandler,
+        handler: ChangeHandler[CrawlJob],
         *,
         selector: str = "",
         resume: ResumePoint | None = None,

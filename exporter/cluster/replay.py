@@ -26,7 +26,7 @@ from typing import Final
 from exporter.cluster.changes import ResumePoint
 from exporter.cluster.object_cache import ObjectCache, is_newer, is_older
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.derived import identity
+from exporter.resources.identity import identity
 from exporter.runtime.time_slice import TimeSlice
 
 IDLE_TIMEOUT: Final = 5.0

@@ -13,10 +13,10 @@ from prometheus_client import CollectorRegistry
 from exporter.app import Pipeline
 from exporter.cluster.changes import Change
 from exporter.cluster.manifests import Skipped, read_manifests
-from exporter.cluster.object_cache import Key, key_of
 from exporter.history.ledger import Ledger
 from exporter.metrics import Format
 from exporter.resources.crawljob import CrawlJob
+from exporter.resources.identity import Key, key_of
 from exporter.settings import Settings
 
 

@@ -12,6 +12,7 @@ from typing import Final, Self
 from pydantic import TypeAdapter
 
 from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.identity import crawl_id, identity, org_id
 
 REMEMBERED: Final = 8
 """Exits and restarts kept per pod. A step back reaches one or two writes into the past; a pod
@@ -99,10 +100,10 @@ class Baseline:
     def of(cls, job: CrawlJob) -> Self:
         """The baseline of a CrawlJob of which nothing was told yet."""
         return cls(
-            uid=derived.identity(job),
+            uid=identity(job),
             namespace=job.metadata.namespace,
-            oid=derived.org_id(job),
-            crawl=derived.crawl_id(job),
+            oid=org_id(job),
+            crawl=crawl_id(job),
             role="qa-job" if derived.is_qa(job) else "job",
             created=job.metadata.creation_timestamp,
         )

@@ -23,7 +23,8 @@ from exporter.history.events import CrawlEvent
 from exporter.history.ledger_file import LedgerFile
 from exporter.history.records import FinishedCrawl
 from exporter.history.state import LedgerState, PendingWrites, changes, full
-from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.identity import identity
 
 DEFAULT_RETENTION: Final = 86400.0
 """Seconds a finished crawl is served after its object is gone, and an event is kept."""
@@ -124,7 +125,7 @@ class Ledger:
 
     def paused_before(self, job: CrawlJob) -> float:
         """Seconds the crawl was paused, in the pauses that are over."""
-        baseline = self.memory.baselines.get(derived.identity(job))
+        baseline = self.memory.baselines.get(identity(job))
         return 0.0 if baseline is None else baseline.paused_seconds
 
     # -- what is told

@@ -25,7 +25,8 @@ from exporter.cluster.object_cache import is_newer, is_older
 from exporter.history.baseline import Baseline
 from exporter.history.comparison import compare, vanish
 from exporter.history.ledger import Ledger
-from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.identity import identity
 
 _WRITE_EVERY: Final = 1.0
 """Seconds. How much of what is no event (figures, resource_versions) a kill may cost to replay."""
@@ -61,12 +62,12 @@ class HistoryRecorder:
         alive = (one.uid for one in baseline if not one.deleted and _covers(scope, one.namespace))
         return ResumePoint(resource_version, frozenset(alive))
 
-    def on_change(self, change: Change) -> None:
+    def on_change(self, change: Change[CrawlJob]) -> None:
         """Find out what happened, count it, and have it on disk before this returns."""
         if change.after is not None:
             self._observe(change.scope, change.after, deleted=change.deleted)
         elif change.before is not None:
-            self._gone(change.scope, derived.identity(change.before))
+            self._gone(change.scope, identity(change.before))
 
     def on_synced(self, scope: str, resource_version: str) -> None:
         """The scope is complete: what was known alive there and not mentioned has vanished."""
@@ -105,7 +106,7 @@ class HistoryRecorder:
                 checkpoint_at = self._clock() + _CHECKPOINT_EVERY
 
     def _observe(self, scope: str, job: CrawlJob, *, deleted: bool) -> None:
-        uid = derived.identity(job)
+        uid = identity(job)
         self._unmentioned.discard(uid)
         baseline = self.ledger.memory.baselines.get(uid)
         version = job.metadata.resource_version

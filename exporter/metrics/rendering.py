@@ -14,13 +14,13 @@ from typing import Any, Final
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.labels import CRAWL_LABELS, POD_LABELS
 from exporter.metrics.catalog.family import (
     CrawlFamily,
     Family,
     PodFamily,
 )
 from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.identity import CRAWL_LABELS, POD_LABELS, crawl_id, org_id
 
 
 def number(value: float) -> bytes:
@@ -148,8 +148,8 @@ class Renderer:
         samples = of_crawl + of_pods
         who = (
             job.metadata.namespace,
-            derived.org_id(job),
-            derived.crawl_id(job),
+            org_id(job),
+            crawl_id(job),
             [(pod.name, pod.exists) for pod in pods],
         )
         if before is None or before.labels.who != who:

@@ -7,18 +7,13 @@ an alert never sees a fleet half there.
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from exporter.cluster.changes import Change
 from exporter.metrics.catalog import CrawlFamily, Family, Fleet, PodFamily
 from exporter.metrics.rendering import Rendered, Renderer
 from exporter.metrics.table import Table, together
-from exporter.resources.crawljob import derived
-
-_Key = tuple[str, str]
-"""Namespace and name."""
-
-_PREFIX: Final = "crawljob-"
+from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.identity import CRAWLJOB_PREFIX, Key
 
 
 @dataclass(slots=True)
@@ -76,13 +71,13 @@ class SeriesStore:
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._renderer = Renderer(families)
-        self._held: dict[_Key, _Entry] = {}
+        self._held: dict[Key, _Entry] = {}
         self._counts: dict[str, _Counts] = {}
         self._tables: dict[str, Table] = {}
         """Of each scope, so that it can be served, or not, as a whole."""
         self._synced: set[str] = set()
 
-    def on_change(self, change: Change) -> None:
+    def on_change(self, change: Change[CrawlJob]) -> None:
         """Render one CrawlJob anew, or forget it."""
         job = change.before if change.after is None else change.after
         if job is None:
@@ -144,12 +139,12 @@ class SeriesStore:
             malformed.update(counts.malformed)
         return Fleet(crawls, malformed)
 
-    def _count(self, key: _Key, entry: _Entry, by: int) -> None:
+    def _count(self, key: Key, entry: _Entry, by: int) -> None:
         if entry.scope not in self._counts:
             self._counts[entry.scope] = _Counts(entry.scope)
         self._counts[entry.scope].add(key[0], entry, by)
 
-    def _forget(self, key: _Key, entry: _Entry) -> None:
+    def _forget(self, key: Key, entry: _Entry) -> None:
         del self._held[key]
         self._count(key, entry, -1)
         self._conceal(entry)
@@ -158,11 +153,11 @@ class SeriesStore:
             twin.hidden = False
             self._show(twin)
 
-    def _hide(self, key: _Key, entry: _Entry) -> None:
+    def _hide(self, key: Key, entry: _Entry) -> None:
         """Let one of two objects be seen that would have the same series: Browsertrix's own."""
         twin = self._held.get(_twin(key))
         if twin is not None:
-            entry.hidden = not key[1].startswith(_PREFIX)
+            entry.hidden = not key[1].startswith(CRAWLJOB_PREFIX)
             twin.hidden = not entry.hidden
             if twin.hidden:
                 self._conceal(twin)
@@ -183,12 +178,12 @@ class SeriesStore:
         return table
 
 
-def _twin(key: _Key) -> _Key:
+def _twin(key: Key) -> Key:
     """The other name that means the same crawl: ``crawljob-x`` and ``x`` are both crawl x.
 
     Browsertrix makes only the first; but no two series may ever be the same, whoever made what.
     """
     namespace, name = key
-    if name.startswith(_PREFIX) and len(name) > len(_PREFIX):
-        return namespace, name.removeprefix(_PREFIX)
-    return namespace, f"{_PREFIX}{name}"
+    if name.startswith(CRAWLJOB_PREFIX) and len(name) > len(CRAWLJOB_PREFIX):
+        return namespace, name.removeprefix(CRAWLJOB_PREFIX)
+    return namespace, f"{CRAWLJOB_PREFIX}{name}"

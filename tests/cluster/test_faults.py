@@ -15,6 +15,7 @@ from cluster.conftest import Follow
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
+from exporter.resources.crawljob import CrawlJob
 from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
@@ -210,7 +211,7 @@ async def test_an_expired_continue_token_restarts_the_list(
     class Compacting(Recorder):
         """Compacts the cluster's history while the first page is being read."""
 
-        def on_change(self, change: Change) -> None:
+        def on_change(self, change: Change[CrawlJob]) -> None:
             super().on_change(change)
             if len(self.changes) == 5:
                 delete(cluster, "c00")
@@ -473,7 +474,7 @@ async def test_a_long_list_leaves_the_event_loop_to_others(
     turns = 0
 
     class Slow(Recorder):
-        def on_change(self, change: Change) -> None:
+        def on_change(self, change: Change[CrawlJob]) -> None:
             time.sleep(0.001)  # as rendering would take
             turns_at_change.append(turns)
             super().on_change(change)

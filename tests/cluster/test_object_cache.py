@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from exporter.cluster.changes import Change
-from exporter.cluster.object_cache import ObjectCache, is_newer, is_older, key_of
+from exporter.cluster.object_cache import ObjectCache, is_newer, is_older
 from exporter.cluster.problems import Problems
 from exporter.resources.crawljob import CrawlJob, parse_value
+from exporter.resources.identity import key_of
 from support.factories import crawljob
 
 
@@ -15,9 +16,9 @@ class Told:
     """A handler that writes down what it is told."""
 
     def __init__(self) -> None:
-        self.changes: list[Change] = []
+        self.changes: list[Change[CrawlJob]] = []
 
-    def on_change(self, change: Change) -> None:
+    def on_change(self, change: Change[CrawlJob]) -> None:
         self.changes.append(change)
 
     def on_synced(self, scope: str, resource_version: str) -> None:

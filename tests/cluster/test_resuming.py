@@ -10,7 +10,8 @@ from cluster.conftest import Follow, Opened
 from exporter.cluster import replay
 from exporter.cluster.changes import Change, ResumePoint
 from exporter.cluster.client import ApiClient
-from exporter.resources.crawljob.derived import identity
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.identity import identity
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
 from support.api_servers import Api
@@ -175,7 +176,7 @@ class Acting(Recorder):
         super().__init__()
         self._at, self._act = at, act
 
-    def on_change(self, change: Change) -> None:
+    def on_change(self, change: Change[CrawlJob]) -> None:
         super().on_change(change)
         if len(self.changes) == self._at:
             self._act()

@@ -18,7 +18,7 @@ from exporter.history.ledger import Ledger
 from exporter.history.reading import events
 from exporter.history.recorder import HistoryRecorder
 from exporter.history.tallies import Key
-from exporter.resources.crawljob import parse_json
+from exporter.resources.crawljob import CrawlJob, parse_json
 from exporter.simulator.browsertrix import Browsertrix
 from exporter.simulator.cluster import Cluster
 from exporter.simulator.ground_truth import GroundTruth
@@ -70,7 +70,7 @@ class Exporter:
         """End at once: what is not on disk is lost."""
         self.ledger.file.close()
 
-    def _tell(self, change: Change) -> None:
+    def _tell(self, change: Change[CrawlJob]) -> None:
         self.recorder.on_change(change)
 
 

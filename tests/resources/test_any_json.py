@@ -17,6 +17,7 @@ from exporter.resources.crawljob import (
     parse_json,
     parse_value,
 )
+from exporter.resources.identity import crawl_id, org_id
 from support.factories import crawljob, to_wire
 from support.strategies import any_json, crawljobs, hostile_json, mutated_crawljobs
 
@@ -66,12 +67,12 @@ def check(job: CrawlJob) -> None:
         if isinstance(value, float):
             assert math.isfinite(value)
             assert value >= 0
-    assert derived.crawl_id(job)
+    assert crawl_id(job)
     assert derived.state(job)
     assert derived.transition(job) in (None, *derived.TRANSITIONS)
     for figure in (derived.paused_since(job), derived.pause_expires(job)):
         assert figure is None or math.isfinite(figure)
-    derived.org_id(job)
+    org_id(job)
     derived.is_qa(job)
     derived.forced_restart_pending(job)
     for _, word in derived.unknown_words(job):

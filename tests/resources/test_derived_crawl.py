@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from exporter.resources.crawljob import CrawlJob, derived, parse_json, states
+from exporter.resources.identity import crawl_id, identity, org_id
 from support.factories import ABSENT, CRAWL_ID, OID, UPDATED, UPDATED_EPOCH, crawljob, to_wire
 
 
@@ -13,14 +14,14 @@ def read(**parts: Any) -> CrawlJob:
 
 
 def test_the_crawl_id_comes_from_the_name_whatever_spec_says() -> None:
-    assert derived.crawl_id(read(spec={"id": "another"})) == CRAWL_ID
+    assert crawl_id(read(spec={"id": "another"})) == CRAWL_ID
 
 
 @pytest.mark.parametrize(
     ("name", "crawl"), [("crawljob-a", "a"), ("other-a", "other-a"), ("crawljob-", "crawljob-")]
 )
 def test_a_name_of_another_form_is_the_crawl_id_itself(name: str, crawl: str) -> None:
-    assert derived.crawl_id(read(metadata={"name": name})) == crawl
+    assert crawl_id(read(metadata={"name": name})) == crawl
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_a_name_of_another_form_is_the_crawl_id_itself(name: str, crawl: str) ->
     [(OID, "other", OID), (ABSENT, "other", "other"), ("", "other", "other"), (7, ABSENT, "")],
 )
 def test_the_organisation_comes_from_spec_then_label(spec: Any, label: Any, org: str) -> None:
-    assert derived.org_id(read(spec={"oid": spec}, labels={"btrix.org": label})) == org
+    assert org_id(read(spec={"oid": spec}, labels={"btrix.org": label})) == org
 
 
 @pytest.mark.parametrize(
@@ -197,8 +198,8 @@ def test_malformed_managed_fields_cost_themselves_alone(entries: Any) -> None:
 
 
 def test_identity_is_the_uid_or_else_the_name() -> None:
-    assert derived.identity(read(metadata={"uid": "u"})) == "u"
-    assert derived.identity(read(metadata={"uid": ABSENT})) == f"crawlers/crawljob-{CRAWL_ID}"
+    assert identity(read(metadata={"uid": "u"})) == "u"
+    assert identity(read(metadata={"uid": ABSENT})) == f"crawlers/crawljob-{CRAWL_ID}"
 
 
 @pytest.mark.parametrize(

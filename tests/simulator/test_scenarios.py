@@ -9,6 +9,7 @@ import pytest
 from exporter.resources import crawljob
 from exporter.resources.crawljob import derived
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
+from exporter.resources.identity import crawl_id, org_id
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.cluster import WatchEvent
 from exporter.simulator.crawl import Crawl
@@ -160,8 +161,8 @@ def test_a_life_goes_through_its_states_to_its_end(
     last = crawljob.parse_value(told.values[-1])
     assert last.status.finished == told.ended.finished
     assert (last.status.stop_reason or "") == stop_reason
-    assert told.ended.crawl == derived.crawl_id(last)
-    assert told.ended.oid == derived.org_id(last)
+    assert told.ended.crawl == crawl_id(last)
+    assert told.ended.oid == org_id(last)
     # what it says of the end is said in order: finished, then (or, canceled, before) deleted, gone
     assert told.events[-1].type == "DELETED"
     assert last.metadata.deletion_timestamp is not None

@@ -21,13 +21,13 @@ class Recorder:
     """What a reflector told, and what is known from that alone."""
 
     def __init__(self) -> None:
-        self.changes: list[Change] = []
+        self.changes: list[Change[CrawlJob]] = []
         self.syncs: list[str] = []
         self.bookmarks: list[str] = []
         self.objects: dict[tuple[str, str], CrawlJob] = {}
         self.sizes_at_sync: list[int] = []
 
-    def on_change(self, change: Change) -> None:
+    def on_change(self, change: Change[CrawlJob]) -> None:
         self.changes.append(change)
         job = change.after or change.before
         assert job is not None

@@ -15,6 +15,7 @@ from exporter.history.ledger import Ledger
 from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore
 from exporter.metrics.catalog import CrawlFamily, Family, Fleet, FleetFamily, PodFamily
 from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.identity import crawl_id, org_id
 
 NOW = 1_900_000_000.5
 
@@ -67,7 +68,7 @@ def _metric(family: Family, jobs: Sequence[CrawlJob], now: float) -> Metric:
         case CrawlFamily():
             for job in jobs:
                 identity = (
-                    job.metadata.namespace, derived.org_id(job), derived.crawl_id(job),
+                    job.metadata.namespace, org_id(job), crawl_id(job),
                 )  # fmt: skip
                 since = family.since(job) if family.since else None
                 reading = family.value(job) if since is None else max(0.0, now - since)
@@ -77,7 +78,7 @@ def _metric(family: Family, jobs: Sequence[CrawlJob], now: float) -> Metric:
                 for pod in derived.pods(job):
                     if pod.exists or family.of_deleted_pods:
                         identity = (
-                            job.metadata.namespace, derived.org_id(job), derived.crawl_id(job),
+                            job.metadata.namespace, org_id(job), crawl_id(job),
                             pod.name,
                         )  # fmt: skip
                         _add(metric, family, identity, family.value(pod))

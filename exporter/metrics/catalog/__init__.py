@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from exporter.labels import CRAWL_LABELS, POD_LABELS
 from exporter.metrics.catalog.crawl import PausedBefore, crawl_families
 from exporter.metrics.catalog.family import (
     CrawlFamily,
@@ -24,6 +23,7 @@ from exporter.metrics.catalog.pod import POD_FAMILIES
 from exporter.metrics.catalog.self_metrics import SELF_FAMILIES
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.derived import DEFAULT_PAUSE_LIMIT
+from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
 __all__ = [
     "CATALOG",

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
-from exporter.labels import CRAWL_LABELS
 from exporter.metrics.catalog.family import CrawlFamily, Kind, Sample
 from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.identity import CRAWL_LABELS
 
 _INFO_LABELS: Final = (
     "channel",

@@ -12,9 +12,9 @@ from typing import Final
 
 from prometheus_client import Metric
 
-from exporter.labels import CRAWL_LABELS, POD_LABELS
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.derived import Pod
+from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
 
 class Group(StrEnum):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.history import tallies
-from exporter.labels import CRAWL_LABELS
 from exporter.metrics.catalog.family import Family, Group, Kind
+from exporter.resources.identity import CRAWL_LABELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

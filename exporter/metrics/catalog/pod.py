@@ -7,9 +7,9 @@ its families in their order.
 
 from typing import Any, Final
 
-from exporter.labels import POD_LABELS
 from exporter.metrics.catalog.family import Kind, PodFamily, Sample
 from exporter.resources.crawljob.derived import Pod
+from exporter.resources.identity import POD_LABELS
 
 _POD: Final = "status.podStatus.*"
 

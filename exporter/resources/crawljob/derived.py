@@ -26,23 +26,6 @@ Role = Literal["crawler", "redis", "other"]
 DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
 """Seconds. Browsertrix's ``PAUSED_CRAWL_LIMIT_MINUTES`` default (10080); not in the object."""
 
-_NAME_PREFIX: Final = "crawljob-"
-
-
-def crawl_id(job: CrawlJob) -> str:
-    """The crawl's id, taken from the object's name: unlike ``spec.id``, no two can share it."""
-    return job.metadata.name.removeprefix(_NAME_PREFIX) or job.metadata.name
-
-
-def identity(job: CrawlJob) -> str:
-    """The uid: a name can be given again, a uid never. Without one, namespace and name."""
-    return job.metadata.uid or f"{job.metadata.namespace}/{job.metadata.name}"
-
-
-def org_id(job: CrawlJob) -> str:
-    """The organisation's id, empty where neither spec nor label has one."""
-    return job.spec.oid or job.metadata.labels.org or ""
-
 
 def is_qa(job: CrawlJob) -> bool:
     """Whether this is a QA run over an archived crawl rather than a crawl."""

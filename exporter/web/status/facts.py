@@ -12,6 +12,7 @@ from exporter.history.records import FinishedCrawl, LoggedEvent
 from exporter.resources.crawljob import CrawlJob, derived
 from exporter.resources.crawljob.derived import Pod
 from exporter.resources.crawljob.states import EXIT_CODES
+from exporter.resources.identity import crawl_id, identity, org_id
 
 MOST_PODS: Final = 100
 """Shown of one crawl, which has a dozen; a status may hold ten times that many."""
@@ -33,10 +34,10 @@ def crawl(job: CrawlJob, now: float, pause_limit: float, paused_before: float) -
     size_limit, time_limit = derived.limit(spec.max_crawl_size), derived.limit(spec.timeout)
     pods = sorted(derived.pods(job), key=_by_role)
     return {
-        "uid": derived.identity(job),
+        "uid": identity(job),
         "namespace": job.metadata.namespace,
-        "org": derived.org_id(job),
-        "crawl": derived.crawl_id(job),
+        "org": org_id(job),
+        "crawl": crawl_id(job),
         "workflow": spec.cid,
         "role": "qa-job" if derived.is_qa(job) else "job",
         "state": derived.state(job),

@@ -15,6 +15,7 @@ from exporter.cluster.stats import Stats
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.identity import crawl_id, org_id
 from exporter.runtime.time_slice import TimeSlice
 from exporter.web.pages import Health
 from exporter.web.status import facts
@@ -86,7 +87,7 @@ class View:
         order = self._order(query.sort, now)
 
         def rank(job: CrawlJob) -> Any:
-            org = derived.org_id(job)
+            org = org_id(job)
             namespace = job.metadata.namespace
             if query.namespace and namespace != query.namespace:
                 return None
@@ -200,7 +201,7 @@ class View:
             "pause": lambda job: _or_last(derived.paused_since(job)),
             "size": lambda job: -(job.status.size or 0),
             "pages": lambda job: -(job.status.pages_done or 0),
-            "crawl": derived.crawl_id,
+            "crawl": crawl_id,
         }
         return orders[sort]
 
