@@ -14,6 +14,7 @@ from exporter.cluster.stats import Stats
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import CrawlJob, parse_value
+from exporter.resources.crawljob.resource import CRAWLJOBS
 from exporter.simulator.fleet import fleet
 from exporter.web import Health, View
 from exporter.web.status.page import Page
@@ -31,12 +32,12 @@ QUESTIONS = {
 
 @dataclass
 class _Watch:
-    jobs: list[CrawlJob]
+    objects: list[CrawlJob]
     scope: str = "crawlers"
     synced: bool = True
     trouble: str | None = None
     stats: Stats = field(default_factory=Stats)
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOBS))
 
 
 def figures(crawls: int) -> dict[str, tuple[float, float]]:

@@ -32,6 +32,7 @@ from exporter.metrics import (
     selected,
 )
 from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.resource import CRAWLJOBS
 from exporter.settings import Settings
 from exporter.web import Health, View, WebServer, WebSettings
 
@@ -99,6 +100,7 @@ class Exporter:
         self._reflectors = tuple(
             Reflector(
                 connection,
+                CRAWLJOBS,
                 scope,
                 pipeline,
                 selector=settings.selector,

@@ -13,12 +13,14 @@ from typing import Any, BinaryIO, Final, cast
 from dashboards.backfill.scenarios import HOURS, enter
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
+from exporter.cluster.phase import Phase
 from exporter.cluster.reflector import Reflector
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import Exposition, HistoryCollector, SelfMetrics, SeriesStore, catalog
 from exporter.metrics.exposition import Format
 from exporter.resources.crawljob import CrawlJob, parse_json
+from exporter.resources.crawljob.resource import CRAWLJOBS
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.cluster import WatchEvent
 
@@ -58,7 +60,9 @@ class _Exporter:
         self._seen = 0
         self._started = cluster.clock() - 7200.0
         self._store = SeriesStore(families)
-        self._watch = Reflector(cast("ApiClient", None), "", self._store)  # it never runs
+        self._watch = Reflector(
+            cast("ApiClient", None), CRAWLJOBS, "", self._store
+        )  # it never runs
         self._own = SelfMetrics(families, [self._watch], self._ledger)
         self._exposition = Exposition(
             families, self._store, HistoryCollector(families, self._ledger), self._own.registry
@@ -76,11 +80,11 @@ class _Exporter:
             self._recorder.on_change(change)
             self._store.on_change(change)
             if not change.deleted:
-                self._watch.problems.look(event.after.key, job)
+                self._watch.problems.report(event.after.key, job)
             stats.events[event.type] += 1
             stats.last_event = now - 4
         if not self._watch.synced:
-            self._watch.synced = True
+            self._watch.phase = Phase.WATCHING
             self._recorder.on_synced("", str(self._seen))
             self._store.on_synced("", str(self._seen))
             stats.lists, stats.last_list = 1, now

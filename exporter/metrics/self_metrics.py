@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -40,7 +40,7 @@ class SelfMetrics:
     def __init__(
         self,
         families: Iterable[Family],
-        reflectors: Sequence[Reflector],
+        reflectors: Sequence[Reflector[Any]],
         ledger: Ledger,
         send_loops: Sequence[SendLoop] = (),
     ) -> None:
@@ -93,7 +93,9 @@ class _Build(Collector):
 class _Watches(Collector):
     """Reads what the reflectors count anyway."""
 
-    def __init__(self, families: Sequence[WatchFamily], reflectors: Sequence[Reflector]) -> None:
+    def __init__(
+        self, families: Sequence[WatchFamily], reflectors: Sequence[Reflector[Any]]
+    ) -> None:
         self._families = families
         self._reflectors = reflectors
 

@@ -75,7 +75,7 @@ def check(job: CrawlJob) -> None:
     org_id(job)
     derived.is_qa(job)
     derived.forced_restart_pending(job)
-    for _, word in derived.unknown_words(job):
+    for _, word in derived.unknown_values(job):
         assert word
     for pod in derived.pods(job):
         assert pod.role in get_args(derived.Role)

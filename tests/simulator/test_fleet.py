@@ -13,7 +13,7 @@ from support.api_client import NOW
 
 def test_a_fleet_is_sound_and_about_as_large_as_real_ones() -> None:
     jobs = [crawljob.parse_value(value) for value in fleet(600, now=NOW)]
-    assert all(job.problems == () and not list(derived.unknown_words(job)) for job in jobs)
+    assert all(job.problems == () and not list(derived.unknown_values(job)) for job in jobs)
     assert len({crawl_id(job) for job in jobs}) == 600
     for job in jobs:
         roles = Counter(pod.role for pod in derived.pods(job))

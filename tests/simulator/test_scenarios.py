@@ -180,7 +180,7 @@ def test_every_kind_is_tested_and_speaks_known_words_only() -> None:
         for value in ordinary(kind).values:
             job = crawljob.parse_value(value)
             assert job.problems == ()
-            assert list(derived.unknown_words(job)) == []
+            assert list(derived.unknown_values(job)) == []
 
 
 def _marks() -> list[Any]:

@@ -17,6 +17,7 @@ from exporter.cluster.stats import Stats
 from exporter.history.ledger import Ledger
 from exporter.metrics import Format
 from exporter.resources.crawljob import CrawlJob, parse_value
+from exporter.resources.crawljob.resource import CRAWLJOBS
 from exporter.web import Address, Health, View, WebServer, WebSettings
 from support.factories import UPDATED_EPOCH
 
@@ -43,15 +44,15 @@ class Exposition:
 class Watch:
     """A scope that is watched."""
 
-    jobs: list[CrawlJob] = field(default_factory=list)
+    objects: list[CrawlJob] = field(default_factory=list)
     scope: str = "crawlers"
     synced: bool = True
     last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOBS))
 
     def see(self, *values: dict[str, Any]) -> None:
-        self.jobs += [parse_value(value) for value in values]
+        self.objects += [parse_value(value) for value in values]
 
 
 @dataclass

@@ -2,20 +2,19 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, get_args, get_origin
+from typing import Any, Final
 
 from exporter.cluster.reflector import Reflector
 from exporter.history.ledger import Ledger
 from exporter.metrics.catalog.alerting import ALERTMANAGER_FAMILIES
 from exporter.metrics.catalog.family import Family, Group, Kind
-from exporter.resources.crawljob import CrawlJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchFamily(Family):
     """A family about one watched scope; its first label is ``scope``."""
 
-    samples: Callable[[Reflector], Iterable[tuple[tuple[str, ...], float]]]
+    samples: Callable[[Reflector[Any]], Iterable[tuple[tuple[str, ...], float]]]
     """The values of the labels after ``scope``, and the value."""
     group: Group = Group.EXPORTER
 
@@ -24,8 +23,8 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
     name: str,
     text: str,
     *,
-    value: Callable[[Reflector], float | None] | None = None,
-    by: Mapping[str, Callable[[Reflector], Mapping[str, int]]] | None = None,
+    value: Callable[[Reflector[Any]], float | None] | None = None,
+    by: Mapping[str, Callable[[Reflector[Any]], Mapping[str, int]]] | None = None,
     source: str,
     kind: Kind = Kind.GAUGE,
     unit: str = "",
@@ -44,7 +43,7 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
             ),
         )
 
-    def samples(reflector: Reflector) -> Iterator[tuple[tuple[str, ...], float]]:
+    def samples(reflector: Reflector[Any]) -> Iterator[tuple[tuple[str, ...], float]]:
         found = value(reflector) if value else None
         if found is not None:
             yield (), found
@@ -60,25 +59,13 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
     )
 
 
-def _fields(model: Any, path: str = "") -> Iterator[str]:
-    """All places a CrawlJob can be malformed at, as ``Problem.kind`` names them."""
-    for name, info in model.__pydantic_fields__.items():
-        place = f"{path}{info.alias or name}"
-        if place == "problems":
-            continue
-        yield place
-        inner = info.annotation
-        if get_origin(inner) is dict:
-            place, inner = f"{place}.*", get_args(inner)[1]
-            yield place
-        if hasattr(inner, "__pydantic_fields__"):
-            yield from _fields(inner, f"{place}.")
+def _problems(reflector: Reflector[Any]) -> dict[str, int]:
+    return dict.fromkeys(reflector.resource.reader.fields, 0) | reflector.problems.kinds
 
 
-_NO_PROBLEMS: Final = dict.fromkeys(_fields(CrawlJob), 0)
-_NO_UNKNOWN: Final = dict.fromkeys(
-    ("status.state", "status.stopReason", "status.podStatus.*.reason"), 0
-)
+def _unknown_values(reflector: Reflector[Any]) -> dict[str, int]:
+    return dict.fromkeys(reflector.resource.open_fields, 0) | reflector.problems.unknown_values
+
 
 WATCH_FAMILIES: Final = (
     _watch(
@@ -175,7 +162,7 @@ WATCH_FAMILIES: Final = (
     _watch(
         "parse_problems_total",
         "Fields that could not be read, each counted once for its object; the log names it.",
-        by={"field": lambda reflector: {**_NO_PROBLEMS, **reflector.problems.kinds}},
+        by={"field": _problems},
         source="CrawlJobs read with problems",
         kind=Kind.COUNTER,
     ),
@@ -183,7 +170,7 @@ WATCH_FAMILIES: Final = (
         "unknown_values_total",
         "Words that no Browsertrix known to this version writes, each counted once for its "
         "object; they are served as they are.",
-        by={"field": lambda reflector: {**_NO_UNKNOWN, **reflector.problems.words}},
+        by={"field": _unknown_values},
         source="status.state, status.stopReason, status.podStatus.*.reason",
         kind=Kind.COUNTER,
     ),

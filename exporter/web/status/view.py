@@ -42,7 +42,7 @@ class Watched(Protocol):
         """What is wrong now, in one line."""
 
     @property
-    def jobs(self) -> Collection[CrawlJob]:
+    def objects(self) -> Collection[CrawlJob]:
         """The scope's CrawlJobs as last seen."""
 
     @property
@@ -50,7 +50,7 @@ class Watched(Protocol):
         """What was done so far."""
 
     @property
-    def problems(self) -> Problems:
+    def problems(self) -> Problems[CrawlJob]:
         """What was odd about the objects."""
 
 
@@ -100,7 +100,7 @@ class View:
             states[state] += 1
             return order(job) if not query.state or state == query.state else None
 
-        held = list(chain.from_iterable(watch.jobs for watch in self._watches if watch.synced))
+        held = list(chain.from_iterable(watch.objects for watch in self._watches if watch.synced))
         result = await paginate(held, rank, query, time_slice, clamp=clamp)
         shown = []
         for job in result.items:
@@ -167,7 +167,7 @@ class View:
                     "namespace": watch.scope or None,
                     "synced": watch.synced,
                     "trouble": watch.last_error,
-                    "crawljobs": len(watch.jobs),
+                    "crawljobs": len(watch.objects),
                     "last_sync": facts.timestamp(watch.stats.last_sync),
                     "last_event": facts.timestamp(watch.stats.last_event),
                     "unreadable_fields": watch.problems.kinds.total(),
