@@ -1,4 +1,4 @@
-"""A web server over real HTTP, with an exposition that a test can hold, break and watch.
+"""A web server over real HTTP, with an exposition that a test can inspect and break.
 
 Its status page shows what a test gives it: CrawlJobs as on the wire, a ledger, a clock.
 """
@@ -132,7 +132,7 @@ async def serve() -> AsyncIterator[Serve]:
             WebSettings(**chosen),
             health=health,
             view=view if status_page else None,
-            on_scrape=lambda *facts: site.on_scrape.append(facts),
+            on_scrape=lambda *scrape: site.on_scrape.append(scrape),
         )
         await site.server.start()
         site.session = aiohttp.ClientSession(
