@@ -117,7 +117,7 @@ class ActiveAlerts(LedgerListener):
     ) -> None:
         """Activate what one change showed of a crawl's pods.
 
-        Of a crawl seen for the first time, nobody knows when a pod was evicted: Browsertrix never
+        Of a crawl seen for the first time, the time of an eviction is unknown: Browsertrix never
         prunes the status of deleted pods. And an exit for want of memory may just as well be that
         of an eviction which is over. A status has no time of redis's exits.
         """

@@ -52,7 +52,7 @@ def test_alerts_of_deleted_crawls_are_restored_too(tmp_path: Path) -> None:
     watch = Watch(tmp_path / "history.db")
     watch.synced()
     watch.told(1001, pods=pods())
-    watch.clock.now += 0.001  # no two changes of a crawl are noticed at the same moment
+    watch.clock.now += 0.001  # no two changes of a crawl are noticed at the same time
     watch.told(1002, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
     watch.told(1003, deleted=True, status=ended(-5))
     watch.recorder.on_bookmark(NAMESPACE, "2000")
