@@ -50,7 +50,7 @@ class Watch:
     stats: Stats = field(default_factory=Stats)
     problems: Problems = field(default_factory=Problems)
 
-    def see(self, *values: dict[str, Any]) -> None:
+    def add(self, *values: dict[str, Any]) -> None:
         self.jobs += [parse_value(value) for value in values]
 
 

@@ -17,7 +17,7 @@ Serve = Callable[..., Awaitable[Any]]
 
 async def test_the_next_links_lead_through_all_of_them_once(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(*(crawljob(crawl=f"c{n:04}") for n in range(1000)))
+    site.watch.add(*(crawljob(crawl=f"c{n:04}") for n in range(1000)))
     url: str | None = "/api/v1/crawls?per_page=150&q=c0&sort=crawl"
     seen: list[str] = []
     while url:

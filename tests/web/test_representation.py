@@ -45,7 +45,7 @@ async def crawl_of(site: Any) -> dict[str, Any]:
 async def test_every_field_of_a_crawl(serve: Serve) -> None:
     site = await serve(status_page=True)
     pods = {f"crawl-{CRAWL_ID}-0": crawler_pod()}
-    site.watch.see(crawljob(pods=pods, status={"scale": 1}))
+    site.watch.add(crawljob(pods=pods, status={"scale": 1}))
     assert await site.json("/api/v1/crawls") == {
         "as_of": "2025-05-21T12:00:00Z",
         "warning": None,
@@ -111,7 +111,7 @@ async def test_unknown_is_null_and_not_zero(serve: Serve) -> None:
         spec={"maxCrawlSize": 0, "timeout": 0},
         status={"pagesDone": None, "size": "lots"},
     )
-    site.watch.see(job)
+    site.watch.add(job)
     crawl = await crawl_of(site)
     assert crawl["size"] == {"bytes": None, "limit_bytes": None, "ratio": None}
     assert crawl["time"]["limit_seconds"] is None
@@ -133,7 +133,7 @@ async def test_a_deleted_pod_keeps_its_exit_and_nothing_else(serve: Serve) -> No
         f"crawl-{CRAWL_ID}-1": deleted,
         f"crawl-{CRAWL_ID}-0": crawler_pod(evicted=True),
     }
-    site.watch.see(crawljob(pods=pods, status={"scale": 1}))
+    site.watch.add(crawljob(pods=pods, status={"scale": 1}))
     first, second, last = (await crawl_of(site))["pods"]
     assert (first["name"], first["evicted"]) == (f"crawl-{CRAWL_ID}-0", True)
     assert first["restart_reason"] == "evicted"
@@ -159,7 +159,7 @@ async def test_a_deleted_pod_keeps_its_exit_and_nothing_else(serve: Serve) -> No
 
 async def test_a_pause_counts_down_and_expires(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob(spec={"pausedAt": "2025-05-21T12:00:00Z"}, status={"state": "paused"}))
+    site.watch.add(crawljob(spec={"pausedAt": "2025-05-21T12:00:00Z"}, status={"state": "paused"}))
     site.now += 86400.0
     assert (await crawl_of(site))["pause"] == {
         "since": "2025-05-21T12:00:00Z",
@@ -174,7 +174,7 @@ async def test_a_pause_counts_down_and_expires(serve: Serve) -> None:
 
 async def test_a_timestamp_beyond_the_year_9999_is_unknown(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob(spec={"pausedAt": "9999-12-31T23:59:59Z"}))
+    site.watch.add(crawljob(spec={"pausedAt": "9999-12-31T23:59:59Z"}))
     pause = (await crawl_of(site))["pause"]
     assert (pause["since"], pause["expires"]) == ("9999-12-31T23:59:59Z", None)
     assert "unknown" in await site.page("/?sort=pause")
@@ -183,7 +183,7 @@ async def test_a_timestamp_beyond_the_year_9999_is_unknown(serve: Serve) -> None
 async def test_no_user_and_no_malformed_value_is_shown(serve: Serve) -> None:
     site = await serve(status_page=True)
     user = "99999999-2222-4333-8444-555555555555"
-    site.watch.see(crawljob(spec={"userid": user, "timeout": "someone@example.org"}))
+    site.watch.add(crawljob(spec={"userid": user, "timeout": "someone@example.org"}))
     for path in ("/", "/api/v1/crawls"):
         async with site.get(path) as response:
             text = await response.text()
@@ -195,7 +195,7 @@ async def test_no_user_and_no_malformed_value_is_shown(serve: Serve) -> None:
 async def test_a_crawl_with_a_thousand_pods_shows_a_hundred(serve: Serve) -> None:
     site = await serve(status_page=True)
     pods = {f"crawl-{CRAWL_ID}-{n}": crawler_pod() for n in range(1000)}
-    site.watch.see(crawljob(pods=pods, status={"scale": 1000}))
+    site.watch.add(crawljob(pods=pods, status={"scale": 1000}))
     crawl = await crawl_of(site)
     assert (len(crawl["pods"]), crawl["pod_count"]) == (100, 1000)
     assert "and 900 more" in await site.page()
@@ -256,7 +256,7 @@ async def test_events_newest_first(serve: Serve) -> None:
 
 async def test_the_exporter_with_its_watches_and_history(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob())
+    site.watch.add(crawljob())
     site.watch.last_error = "the watch is refused"
     site.watch.stats.last_sync = UPDATED_EPOCH
     site.watch.problems.kinds["status.size"] += 2

@@ -15,7 +15,7 @@ Serve = Callable[..., Awaitable[Any]]
 
 def fleet(site: Any) -> None:
     site.watches.append(other := type(site.watch)(scope="other"))
-    site.watch.see(
+    site.watch.add(
         crawljob(crawl="one", metadata={"creationTimestamp": "2025-05-21T01:00:00Z"}),
         crawljob(
             crawl="two",
@@ -30,7 +30,7 @@ def fleet(site: Any) -> None:
             metadata={"creationTimestamp": "2025-05-21T03:00:00Z"},
         ),
     )
-    other.see(
+    other.add(
         crawljob(crawl="four", namespace="other", metadata={"creationTimestamp": None}),
     )
 
@@ -126,7 +126,7 @@ async def test_a_scope_that_is_not_synced_is_left_out_with_a_warning(serve: Serv
 
 async def test_answers_are_compressed_where_that_is_wanted(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(*(crawljob(crawl=f"c{n}") for n in range(20)))
+    site.watch.add(*(crawljob(crawl=f"c{n}") for n in range(20)))
     async with site.get("/api/v1/crawls") as response:
         plain = await response.read()
         assert hdrs.CONTENT_ENCODING not in response.headers

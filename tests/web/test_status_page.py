@@ -53,7 +53,7 @@ def structure(page: str) -> list[tuple[str, list[str]]]:
 
 async def test_a_crawl_with_its_bars(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob())
+    site.watch.add(crawljob())
     page = Elements(await site.page())
     assert page.of("title")
     for text in (CRAWL_ID, OID, "running", "45 of 120", "7 GiB of 100 GiB", "15 min of 2 h"):
@@ -70,10 +70,10 @@ async def test_a_crawl_with_its_bars(serve: Serve) -> None:
 
 async def test_few_crawls_show_their_pods_and_many_keep_them_closed(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob(crawl="a"))
+    site.watch.add(crawljob(crawl="a"))
     (details,) = Elements(await site.page()).of("details")
     assert "open" in details
-    site.watch.see(*(crawljob(crawl=f"b{n}") for n in range(5)))
+    site.watch.add(*(crawljob(crawl=f"b{n}") for n in range(5)))
     assert not any("open" in details for details in Elements(await site.page()).of("details"))
 
 
@@ -84,7 +84,7 @@ async def test_pods_in_trouble_are_named(serve: Serve) -> None:
         "crawl-x-1": crawler_pod(backoffWait=True, exitCode=137, reason="oom"),
         "crawl-x-2": crawler_pod(exitCode=3, exitTime="2025-05-21T11:59:00Z"),
     }
-    site.watch.see(crawljob(crawl="x", pods=pods))
+    site.watch.add(crawljob(crawl="x", pods=pods))
     text = Elements(await site.page()).text
     for shown in ("2 in trouble", "evicted", "crash loop", "137 (out of memory)", "1 min ago"):
         assert shown in text
@@ -94,7 +94,7 @@ async def test_pods_in_trouble_are_named(serve: Serve) -> None:
 
 async def test_a_pause_is_counted_down(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob(spec={"pausedAt": "2025-05-21T12:00:00Z"}, status={"state": "paused"}))
+    site.watch.add(crawljob(spec={"pausedAt": "2025-05-21T12:00:00Z"}, status={"state": "paused"}))
     site.now += 6 * 86400.0
     page = Elements(await site.page())
     assert page.of("meter", **{"aria-label": "Pause: 1 d left"})
@@ -139,7 +139,7 @@ async def test_a_warning_comes_before_the_crawls(serve: Serve) -> None:
 
 async def test_links_keep_the_filters_and_turn_the_pages(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(*(crawljob(crawl=f"c{n}") for n in range(60)))
+    site.watch.add(*(crawljob(crawl=f"c{n}") for n in range(60)))
     page = Elements(await site.page("/?q=c&org=" + OID + "&sort=crawl&page=2"))
     kept = f"?org={OID}&q=c&sort=crawl"
     (previous,), (following,) = page.of("a", rel="prev"), page.of("a", rel="next")
@@ -156,13 +156,13 @@ async def test_links_keep_the_filters_and_turn_the_pages(serve: Serve) -> None:
 )
 async def test_a_wrong_parameter_is_ignored(serve: Serve, query: str) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob())
+    site.watch.add(crawljob())
     assert "</html>" in await site.page(f"/?{query}")
 
 
 async def test_the_policy_allows_only_the_pages_own_files(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob())
+    site.watch.add(crawljob())
     async with site.get("/") as response:
         policy = response.headers["Content-Security-Policy"]
         page = Elements(await response.text())
@@ -217,7 +217,7 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
     pages = []
     for text in (HOSTILE, harmless(HOSTILE)):
         site = await serve(status_page=True)
-        site.watch.see(hostile_job(text))
+        site.watch.add(hostile_job(text))
         site.watch.scope, site.watch.last_error = text, text
         site.unready = text
         record = FinishedCrawl(text, text, text, text, text, text + "!", UPDATED_EPOCH, 0.0, None)
@@ -240,7 +240,7 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
 @given(text=st.text(min_size=1, max_size=60))
 async def test_any_text_is_only_text(serve: Serve, text: str) -> None:
     site = await serve(status_page=True)
-    site.watch.see(hostile_job(text))
+    site.watch.add(hostile_job(text))
     page = await site.page()
     assert page.rstrip().endswith("</html>")
     assert len(Elements(page).of("script")) == 1
