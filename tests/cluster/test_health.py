@@ -91,7 +91,7 @@ def test_an_accepted_watch_proves_nothing_after_one_that_failed_when_accepted(
     assert reached(state).accepting_is_enough is enough
 
 
-@pytest.mark.parametrize(("state", "reason"), product(WatchState, RECONNECTS))
+@pytest.mark.parametrize(("state", "reason"), list(product(WatchState, RECONNECTS)))
 def test_every_reason_has_a_transition_and_waits_longer_each_time(
     state: WatchState, reason: str
 ) -> None:
