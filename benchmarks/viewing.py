@@ -14,7 +14,7 @@ from exporter.cluster.stats import Stats
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import CrawlJob, parse_value
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.simulator.fleet import fleet
 from exporter.web import Health, View
 from exporter.web.status.page import StatusPage
@@ -37,7 +37,7 @@ class _Watch:
     synced: bool = True
     last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
-    problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOBS))
+    problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOB_RESOURCE))
 
 
 def figures(crawls: int) -> dict[str, tuple[float, float]]:

@@ -32,7 +32,7 @@ from exporter.metrics import (
     selected,
 )
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.settings import Settings
 from exporter.web import Health, View, WebServer, WebSettings
 
@@ -100,7 +100,7 @@ class Exporter:
         self._reflectors = tuple(
             Reflector(
                 connection,
-                CRAWLJOBS,
+                CRAWLJOB_RESOURCE,
                 scope,
                 pipeline,
                 selector=settings.selector,

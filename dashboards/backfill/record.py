@@ -20,7 +20,7 @@ from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import Exposition, HistoryCollector, SelfMetrics, SeriesStore, catalog
 from exporter.metrics.exposition import Format
 from exporter.resources.crawljob import CrawlJob, parse_json
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.cluster import WatchEvent
 
@@ -61,7 +61,7 @@ class _Exporter:
         self._started = cluster.clock() - 7200.0
         self._store = SeriesStore(families)
         self._watch = Reflector(
-            cast("ApiClient", None), CRAWLJOBS, "", self._store
+            cast("ApiClient", None), CRAWLJOB_RESOURCE, "", self._store
         )  # it never runs
         self._own = SelfMetrics(families, [self._watch], self._ledger)
         self._exposition = Exposition(

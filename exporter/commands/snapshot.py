@@ -16,7 +16,7 @@ from exporter.cluster.manifests import Skipped, read_manifests
 from exporter.history.ledger import Ledger
 from exporter.metrics import Format
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.resources.identity import Key, key_of
 from exporter.settings import Settings
 
@@ -34,7 +34,7 @@ def snapshot(settings: Settings, file: str, form: Format) -> bool:
     pipeline = Pipeline(replace(settings, namespaces=("",)), Ledger.open())
     usable = True
     seen: dict[Key, CrawlJob] = {}
-    for item in read_manifests(CRAWLJOBS, data):
+    for item in read_manifests(CRAWLJOB_RESOURCE, data):
         if isinstance(item, Skipped):
             sys.stderr.write(f"{item}\n")
             usable = usable and not item.unusable

@@ -11,7 +11,7 @@ from exporter.cluster.client import ApiClient
 from exporter.cluster.credentials import Kubeconfig, Source
 from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
@@ -80,7 +80,7 @@ def follow(connection: ApiClient, run: Run) -> Follow:
     ) -> tuple[Reflector[CrawlJob], Recorder]:
         recorder = recorder or Recorder()
         more.setdefault("backoff", Backoff(first=0.01, most=0.05))
-        reflector = Reflector(through or connection, CRAWLJOBS, scope, recorder, **more)
+        reflector = Reflector(through or connection, CRAWLJOB_RESOURCE, scope, recorder, **more)
         run(reflector)
         return reflector, recorder
 

@@ -16,7 +16,7 @@ from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
@@ -223,7 +223,7 @@ async def test_an_expired_continue_token_restarts_the_list(
                 server.faults.expire_continues()
 
     recorder = Compacting()
-    reflector = Reflector(connection, CRAWLJOBS, "crawlers", recorder, page_size=10)
+    reflector = Reflector(connection, CRAWLJOB_RESOURCE, "crawlers", recorder, page_size=10)
     task = asyncio.create_task(reflector.run())
     await until(lambda: recorder.syncs)
     task.cancel()
@@ -483,7 +483,7 @@ async def test_a_long_list_yields_the_event_loop_to_others(
             super().on_change(change)
 
     recorder = Slow()
-    task = asyncio.create_task(Reflector(connection, CRAWLJOBS, "crawlers", recorder).run())
+    task = asyncio.create_task(Reflector(connection, CRAWLJOB_RESOURCE, "crawlers", recorder).run())
     while not recorder.syncs:
         turns += 1
         await asyncio.sleep(0)

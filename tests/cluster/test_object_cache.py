@@ -8,7 +8,7 @@ from exporter.cluster.changes import Change
 from exporter.cluster.object_cache import ObjectCache, is_newer, is_older
 from exporter.cluster.problems import Problems
 from exporter.resources.crawljob import CrawlJob, parse_value
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.resources.identity import key_of
 from support.factories import crawljob
 
@@ -51,7 +51,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def cache(recorder: Recorder) -> ObjectCache[CrawlJob]:
-    return ObjectCache("crawlers", recorder, Problems(CRAWLJOBS))
+    return ObjectCache("crawlers", recorder, Problems(CRAWLJOB_RESOURCE))
 
 
 def test_a_change_carries_what_was_known_before(

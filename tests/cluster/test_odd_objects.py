@@ -6,7 +6,7 @@ import pytest
 
 from exporter.cluster.problems import MOST_LOGGED, MOST_PER_OBJECT, Problems
 from exporter.resources.crawljob import CrawlJob, parse_value
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from support.factories import crawljob
 
 KEY = ("crawlers", "crawljob-a")
@@ -14,7 +14,7 @@ KEY = ("crawlers", "crawljob-a")
 
 @pytest.fixture
 def problems() -> Problems[CrawlJob]:
-    return Problems(CRAWLJOBS)
+    return Problems(CRAWLJOB_RESOURCE)
 
 
 def bad(**status: object) -> CrawlJob:

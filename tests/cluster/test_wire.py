@@ -16,11 +16,11 @@ from exporter.cluster.wire import (
     read_status,
 )
 from exporter.resources.crawljob import CrawlJob, InvalidObjectError
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from support.factories import crawljob, to_wire
 from support.strategies import any_json, crawljobs, mutated_crawljobs
 
-DECODER = WireDecoder(CRAWLJOBS)
+DECODER = WireDecoder(CRAWLJOB_RESOURCE)
 
 
 def line(kind: Any, content: Any) -> bytes:

@@ -10,7 +10,7 @@ from exporter.cluster.reflector import Reflector
 from exporter.history import tallies
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
 from history.test_account import accounted, counted, ended, installation, live, paused, remembered
@@ -34,7 +34,7 @@ class Exporter:
         await self._connection.refresh_credentials()
         self.reflector = Reflector(
             self._connection,
-            CRAWLJOBS,
+            CRAWLJOB_RESOURCE,
             NAMESPACE,
             self.recorder,
             resume=self.recorder.resume_point(NAMESPACE),

@@ -34,7 +34,7 @@ from exporter.metrics import (
 from exporter.metrics.catalog import Group, Kind
 from exporter.metrics.documentation import documentation
 from exporter.resources.crawljob import parse_json
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from support.factories import crawljob, to_wire
 from support.tools import ROOT, require_tool
 
@@ -44,12 +44,12 @@ FORMATS = pytest.mark.parametrize("form", Format)
 def watch(scope: str = "crawlers", **stats: Any) -> Reflector[Any]:
     """What the own metrics read of a reflector."""
     found = SimpleNamespace(
-        resource=CRAWLJOBS,
+        resource=CRAWLJOB_RESOURCE,
         source="crawljobs",
         scope=scope,
         synced=True,
         stats=Stats(**stats),
-        problems=Problems(CRAWLJOBS),
+        problems=Problems(CRAWLJOB_RESOURCE),
     )
     return cast("Reflector[Any]", found)
 

@@ -17,7 +17,7 @@ from exporter.cluster.stats import Stats
 from exporter.history.ledger import Ledger
 from exporter.metrics import Format
 from exporter.resources.crawljob import CrawlJob, parse_value
-from exporter.resources.crawljob.resource import CRAWLJOBS
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.web import Address, Health, View, WebServer, WebSettings
 from support.factories import UPDATED_EPOCH
 
@@ -49,7 +49,7 @@ class Watch:
     synced: bool = True
     last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
-    problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOBS))
+    problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOB_RESOURCE))
 
     def add(self, *values: dict[str, Any]) -> None:
         self.objects += [parse_value(value) for value in values]

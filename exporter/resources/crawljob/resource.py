@@ -8,7 +8,7 @@ from exporter.resources.crawljob.parsing import READER
 from exporter.resources.identity import GROUP
 from exporter.resources.resource import Resource
 
-CRAWLJOBS: Final = Resource[CrawlJob](
+CRAWLJOB_RESOURCE: Final = Resource[CrawlJob](
     group=GROUP,
     version="v1",
     plural="crawljobs",
