@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from exporter.metrics import catalog
 from exporter.metrics.catalog import CrawlFamily, Fleet, FleetFamily, PodFamily
-from exporter.metrics.catalog.family import Reading
+from exporter.metrics.catalog.family import Sample
 from exporter.resources.crawljob import CrawlJob, derived, parse_value
 from exporter.resources.identity import crawl_id, org_id
 from exporter.simulator.fleet import fleet
@@ -37,7 +37,7 @@ class CrawlJobs(Collector):
         now = time.time()
         crawls = [(_identity(job), job) for job in self._jobs]
         pods = [((*who, pod.name), pod) for who, job in crawls for pod in derived.pods(job)]
-        told: dict[object, list[tuple[tuple[str, ...], tuple[Reading, ...]]]] = {}
+        told: dict[object, list[tuple[tuple[str, ...], tuple[Sample, ...]]]] = {}
         for family in catalog():
             metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
             match family:
@@ -66,7 +66,7 @@ def _identity(job: CrawlJob) -> tuple[str, str, str]:
     return job.metadata.namespace, org_id(job), crawl_id(job)
 
 
-def _add(metric: GaugeMetricFamily, identity: tuple[str, ...], reading: Reading) -> None:
+def _add(metric: GaugeMetricFamily, identity: tuple[str, ...], reading: Sample) -> None:
     if reading is None:
         return
     value, *words = reading if isinstance(reading, tuple) else (reading,)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from exporter.app import Pipeline, keep_collections_short
 from exporter.cluster.changes import ChangeHandler
-from exporter.cluster.object_cache import Content
+from exporter.cluster.object_cache import ObjectCache
 from exporter.cluster.problems import Problems
 from exporter.cluster.wire import WatchEvent, read_event
 from exporter.history.ledger import Ledger
@@ -50,7 +50,7 @@ def _flushed(ledger: Ledger) -> None:
 def _cost(handler: ChangeHandler[CrawlJob], end_of_batch: Callable[[], None]) -> float:
     """Take the lowest of several rounds: others on the machine can only add to it."""
     keep_collections_short()  # as the exporter does
-    content = Content("crawlers", handler, Problems())
+    cache = ObjectCache("crawlers", handler, Problems())
     objects = list(fleet(_CRAWLS))
     version = 0
     rounds = []
@@ -63,7 +63,7 @@ def _cost(handler: ChangeHandler[CrawlJob], end_of_batch: Callable[[], None]) ->
         for line in lines:
             event = read_event(line)
             assert isinstance(event, WatchEvent)
-            content.see(event.object)
+            cache.upsert(event.object)
         end_of_batch()
         if step:  # the first is when they are seen for the first time
             rounds.append((time.process_time() - started) / len(lines))
