@@ -20,6 +20,7 @@ from exporter.metrics import catalog
 from exporter.metrics.catalog import CrawlFamily, Fleet, FleetFamily, PodFamily
 from exporter.metrics.catalog.family import Sample
 from exporter.resources.crawljob import CrawlJob, derived, parse_value
+from exporter.resources.crawljob.pods import pods_of
 from exporter.resources.identity import crawl_id, org_id
 from exporter.simulator.fleet import fleet
 
@@ -36,7 +37,7 @@ class CrawlJobs(Collector):
     def collect(self) -> Iterator[Metric]:
         now = time.time()
         crawls = [(_identity(job), job) for job in self._jobs]
-        pods = [((*who, pod.name), pod) for who, job in crawls for pod in derived.pods(job)]
+        pods = [((*who, pod.name), pod) for who, job in crawls for pod in pods_of(job)]
         told: dict[object, list[tuple[tuple[str, ...], tuple[Sample, ...]]]] = {}
         for family in catalog():
             metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)

@@ -19,7 +19,8 @@ from exporter.metrics.catalog.family import (
     Family,
     PodFamily,
 )
-from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.pods import pods_of
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS, crawl_id, org_id
 
 
@@ -138,7 +139,7 @@ class Renderer:
 
         Of a sample that depends on the clock only the part before the value is there.
         """
-        pods = list(derived.pods(job))
+        pods = list(pods_of(job))
         existing = [pod for pod in pods if pod.exists]
         of_crawl: list[Any] = [read(job) for read in self._crawl_readers]
         of_pods: list[Any] = []

@@ -15,6 +15,7 @@ from exporter.history.ledger import Ledger
 from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore
 from exporter.metrics.catalog import CrawlFamily, Family, Fleet, FleetFamily, PodFamily
 from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.crawljob.pods import pods_of
 from exporter.resources.identity import crawl_id, org_id
 
 NOW = 1_900_000_000.5
@@ -75,7 +76,7 @@ def _metric(family: Family, jobs: Sequence[CrawlJob], now: float) -> Metric:
                 _add(metric, family, identity, reading)
         case PodFamily():
             for job in jobs:
-                for pod in derived.pods(job):
+                for pod in pods_of(job):
                     if pod.exists or family.of_deleted_pods:
                         identity = (
                             job.metadata.namespace, org_id(job), crawl_id(job),

@@ -13,7 +13,7 @@ from typing import Final
 from prometheus_client import Metric
 
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.derived import Pod
+from exporter.resources.crawljob.pods import Pod
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
 

@@ -8,7 +8,7 @@ its families in their order.
 from typing import Any, Final
 
 from exporter.metrics.catalog.family import Kind, PodFamily, Sample
-from exporter.resources.crawljob.derived import Pod
+from exporter.resources.crawljob.pods import Pod
 from exporter.resources.identity import POD_LABELS
 
 _POD: Final = "status.podStatus.*"

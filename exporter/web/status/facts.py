@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from exporter.history.records import FinishedCrawl, LoggedEvent
 from exporter.resources.crawljob import CrawlJob, derived
-from exporter.resources.crawljob.derived import Pod
+from exporter.resources.crawljob.pods import Pod, pods_of
 from exporter.resources.crawljob.states import EXIT_CODES
 from exporter.resources.identity import crawl_id, identity, org_id
 
@@ -32,7 +32,7 @@ def crawl(job: CrawlJob, now: float, pause_limit: float, paused_before: float) -
     """Of a CrawlJob as last seen; ``paused_before``: seconds in pauses that are over."""
     spec, status = job.spec, job.status
     size_limit, time_limit = derived.limit(spec.max_crawl_size), derived.limit(spec.timeout)
-    pods = sorted(derived.pods(job), key=_by_role)
+    pods = sorted(pods_of(job), key=_by_role)
     return {
         "uid": identity(job),
         "namespace": job.metadata.namespace,
