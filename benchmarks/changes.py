@@ -16,6 +16,7 @@ from exporter.cluster.changes import ChangeHandler
 from exporter.cluster.object_cache import ObjectCache
 from exporter.cluster.problems import Problems
 from exporter.cluster.wire import WatchEvent, read_event
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.metrics import SeriesStore, catalog
 from exporter.resources.crawljob import CrawlJob
@@ -28,7 +29,7 @@ _ROUNDS: Final = 7
 
 def cost_of_a_change() -> float:
     """CPU seconds for one change, over a thousand CrawlJobs, as it is served."""
-    return _cost(SeriesStore(catalog()), lambda: None)
+    return _cost(CrawlJoin(SeriesStore(catalog())), lambda: None)
 
 
 def cost_with_the_ledger() -> float:
