@@ -34,7 +34,7 @@ class _Watch:
     jobs: list[CrawlJob]
     scope: str = "crawlers"
     synced: bool = True
-    trouble: str | None = None
+    last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
     problems: Problems = field(default_factory=Problems)
 

@@ -44,7 +44,7 @@ FORMATS = pytest.mark.parametrize("form", Format)
 def watch(scope: str = "crawlers", **stats: Any) -> Reflector:
     """What the own metrics read of a reflector."""
     found = SimpleNamespace(
-        scope=scope, synced=True, stats=Stats(**stats), problems=Problems(), trouble=None
+        scope=scope, synced=True, stats=Stats(**stats), problems=Problems(), last_error=None
     )
     return cast("Reflector", found)
 
