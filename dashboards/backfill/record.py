@@ -15,6 +15,7 @@ from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.phase import Phase
 from exporter.cluster.reflector import Reflector
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import Exposition, HistoryCollector, SelfMetrics, SeriesStore, catalog
@@ -59,13 +60,13 @@ class _Exporter:
         self._known: dict[str | None, CrawlJob] = {}
         self._seen = 0
         self._started = cluster.clock() - 7200.0
-        self._store = SeriesStore(families)
-        self._watch = Reflector(
-            cast("ApiClient", None), CRAWLJOB_RESOURCE, "", self._store
-        )  # it never runs
+        store = SeriesStore(families)
+        self._crawls = CrawlJoin(store)
+        client = cast("ApiClient", None)  # the reflector never runs
+        self._watch = Reflector(client, CRAWLJOB_RESOURCE, "", self._crawls)
         self._own = SelfMetrics(families, [self._watch], self._ledger)
         self._exposition = Exposition(
-            families, self._store, HistoryCollector(families, self._ledger), self._own.registry
+            families, store, HistoryCollector(families, self._ledger), self._own.registry
         )
 
     def hear(self, now: float) -> list[WatchEvent]:
@@ -78,7 +79,7 @@ class _Exporter:
             change = Change("", self._known.get(job.metadata.uid), job, event.type == "DELETED")
             self._known[job.metadata.uid] = job
             self._recorder.on_change(change)
-            self._store.on_change(change)
+            self._crawls.on_change(change)
             if not change.deleted:
                 self._watch.problems.report(event.after.key, job)
             stats.events[event.type] += 1
@@ -86,7 +87,7 @@ class _Exporter:
         if not self._watch.synced:
             self._watch.phase = Phase.WATCHING
             self._recorder.on_synced("", str(self._seen))
-            self._store.on_synced("", str(self._seen))
+            self._crawls.on_synced("", str(self._seen))
             stats.lists, stats.last_list = 1, now
         stats.events["BOOKMARK"] += 1
         stats.objects, stats.last_sync = len(self._cluster), now - 12

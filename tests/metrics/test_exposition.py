@@ -20,6 +20,7 @@ from exporter.cluster.changes import Change
 from exporter.cluster.problems import Problems
 from exporter.cluster.reflector import Reflector
 from exporter.cluster.stats import Stats
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import (
     CATALOG,
@@ -72,7 +73,7 @@ class Exporter:
         store = SeriesStore(self.families)
         for number in range(crawls):
             wire = crawljob(crawl=f"manual-{number}", spec={"pausedAt": "2025-05-21T12:00:00Z"})
-            store.on_change(Change("crawlers", None, parse_json(to_wire(wire))))
+            store.on_change(Change("crawlers", None, Crawl(parse_json(to_wire(wire)))))
         store.on_synced("crawlers", "1")
         ledger = Ledger.open()
         self.own = SelfMetrics(self.families, reflectors or [watch()], ledger, [delivery()])
