@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from exporter.app import keep_collections_short
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import CrawlJob, parse_value
@@ -49,7 +50,7 @@ def figures(crawls: int) -> dict[str, tuple[float, float]]:
         ledger.memory.finished[record.uid] = record
     jobs = [parse_value(value) for value in fleet(crawls)]
     health = Health(alive=lambda: None, ready=lambda: None)
-    view = View([_Watch(jobs)], ledger, pause_limit=604800.0, health=health)
+    view = View([_Watch(jobs)], [Crawl(job) for job in jobs], ledger, pause_limit=604800.0, health=health)
     page = StatusPage(view, telemetry_path="/metrics")
     keep_collections_short()  # as the exporter does
     return asyncio.run(_measure(page))

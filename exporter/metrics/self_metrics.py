@@ -102,9 +102,9 @@ class _Watches(Collector):
     def collect(self) -> Iterable[Metric]:
         for family in self._families:
             yield family.filled(
-                ((reflector.scope or "*", *words), value)
+                ((reflector.source, reflector.scope or "*", *labels), value)
                 for reflector in self._reflectors
-                for words, value in family.samples(reflector)
+                for labels, value in family.samples(reflector)
             )
 
 

@@ -11,4 +11,5 @@ CRAWLJOBS: Final = Source[CrawlJob](
     help="Which crawls there are, their specification and status.",
     resource=CRAWLJOB_RESOURCE,
     required=True,
+    takes_selector=True,
 )

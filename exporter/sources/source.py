@@ -23,6 +23,8 @@ class Source(Generic[T]):
     is unknown then, and nothing else."""
     selector: str = ""
     """The labels of the objects that matter, for the API server to choose them."""
+    takes_selector: bool = False
+    """Whether ``--selector`` narrows it, which is about the labels of CrawlJobs."""
 
     @property
     def rbac_rule(self) -> dict[str, list[str]]:
@@ -34,8 +36,9 @@ class Source(Generic[T]):
         }
 
     def selection(self, selector: str) -> str:
-        """Its selector, narrowed by another."""
-        return ",".join(filter(None, (self.selector, selector)))
+        """What to ask for, where ``--selector`` says so."""
+        narrowed = selector if self.takes_selector else ""
+        return ",".join(filter(None, (self.selector, narrowed)))
 
 
 def rbac_rules(sources: Iterable[Source[Any]]) -> list[dict[str, list[str]]]:

@@ -14,6 +14,7 @@ import pytest
 
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import Format
 from exporter.resources.crawljob import CrawlJob, parse_value
@@ -73,6 +74,12 @@ class Site:
     def __post_init__(self) -> None:
         self.watches = [self.watch]
 
+    def __iter__(self) -> Iterator[Crawl]:
+        """The crawls that are served."""
+        for watch in self.watches:
+            if watch.synced:
+                yield from map(Crawl, watch.objects)
+
     @property
     def address(self) -> Address:
         return self.server.addresses[0]
@@ -123,6 +130,7 @@ async def serve() -> AsyncIterator[Serve]:
         health = Health(alive=lambda: site.dead, ready=lambda: site.unready)
         view = View(
             site.watches,
+            site,
             site.ledger,
             pause_limit=7 * 86400.0,
             health=health,

@@ -11,12 +11,15 @@ from exporter.metrics.catalog.family import Family, Group, Kind
 from exporter.metrics.catalog.process import PROCESS_FAMILIES
 
 
+_WATCH_LABELS: Final = ("source", "scope")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchFamily(Family):
-    """A family about one watched scope; its first label is ``scope``."""
+    """A family about the watch of one source in one scope, which are its first two labels."""
 
     samples: Callable[[Reflector[Any]], Iterable[tuple[tuple[str, ...], float]]]
-    """The values of the labels after ``scope``, and the value."""
+    """The values of the labels after ``source`` and ``scope``, and the value."""
     group: Group = Group.EXPORTER
 
 
@@ -30,7 +33,7 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
     kind: Kind = Kind.GAUGE,
     unit: str = "",
 ) -> WatchFamily:
-    """One value of each scope or, with ``by``, one for each value of a label."""
+    """One value of each source and scope or, with ``by``, one for each value of a label."""
     if by:
         ((label, counts),) = by.items()
         return WatchFamily(
@@ -38,9 +41,9 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
             help=text,
             source=source,
             kind=kind,
-            labels=("scope", label),
+            labels=(*_WATCH_LABELS, label),
             samples=lambda reflector: (
-                ((word,), count) for word, count in counts(reflector).items()
+                ((label_value,), count) for label_value, count in counts(reflector).items()
             ),
         )
 
@@ -55,7 +58,7 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
         source=source,
         kind=kind,
         unit=unit,
-        labels=("scope",),
+        labels=_WATCH_LABELS,
         samples=samples,
     )
 
