@@ -14,6 +14,7 @@ from dashboards.backfill.scenarios import HOURS, enter
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import Exposition, HistoryCollector, SelfMetrics, SeriesStore, catalog
@@ -53,7 +54,7 @@ class _Exporter:
         self._cluster = cluster
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
         families = catalog(PAUSE_LIMIT, self._ledger.paused_before)
-        self._recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
+        self._crawls = CrawlJoin(HistoryRecorder(self._ledger, [""], cluster.clock))
         self._known: dict[str | None, CrawlJob] = {}
         self._seen = 0
         self._started = cluster.clock() - 7200.0
@@ -73,7 +74,7 @@ class _Exporter:
             job = parse_json(event.after.data)
             change = Change("", self._known.get(job.metadata.uid), job, event.type == "DELETED")
             self._known[job.metadata.uid] = job
-            self._recorder.on_change(change)
+            self._crawls.on_change(change)
             self._store.on_change(change)
             if not change.deleted:
                 self._watch.problems.look(event.after.key, job)
@@ -81,7 +82,7 @@ class _Exporter:
             stats.last_event = now - 4
         if not self._watch.synced:
             self._watch.synced = True
-            self._recorder.on_synced("", str(self._seen))
+            self._crawls.on_synced("", str(self._seen))
             self._store.on_synced("", str(self._seen))
             stats.lists, stats.last_list = 1, now
         stats.events["BOOKMARK"] += 1

@@ -10,9 +10,11 @@ from typing import Final
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.history.ledger import Ledger, LedgerListener
+from exporter.history.ledger import Ledger
+from exporter.history.listener import LedgerListener
+from exporter.history.measures import BUCKETS
 from exporter.history.records import FinishedCrawl
-from exporter.history.tallies import BUCKETS, Histogram
+from exporter.history.tallies import Histogram
 from exporter.metrics.catalog import FINISHED_TIMESTAMP, Family
 from exporter.metrics.rendering import line
 
@@ -29,13 +31,13 @@ class HistoryCollector(LedgerListener):
 
     def __init__(self, families: Iterable[Family], ledger: Ledger) -> None:
         """Listen to the ledger; what it remembers already is shown from now on."""
-        self._tallies = ledger.memory.tallies
+        self._tallies = ledger.tallies
         self._shows_finished = FINISHED_TIMESTAMP in tuple(families)
         self._lines: dict[_Labels, tuple[float, str, bytes]] = {}
         """By labels: the moment and the uid it is of, and the line."""
         self._labels: dict[str, _Labels] = {}
         """By uid."""
-        for record in ledger.memory.finished.values():
+        for record in ledger.finished_crawls.values():
             self.on_finished(record)
         ledger.listeners.append(self)
 

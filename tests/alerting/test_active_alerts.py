@@ -53,9 +53,9 @@ def test_an_end_is_told_from_its_moment_for_an_hour(watch: Watch) -> None:
     alerts = opened(watch)
     heard: list[Key] = []
     alerts.listeners.append(heard.append)
-    watch.told(1001)
-    watch.told(1002, status=ended(-20))
-    watch.told(1003, status=ended(-20))
+    watch.change(1001)
+    watch.change(1002, status=ended(-20))
+    watch.change(1003, status=ended(-20))
 
     assert moments(alerts) == {(PAUSE_EXPIRED, CRAWL): (-20, 3580)}
     assert heard == [(PAUSE_EXPIRED, CRAWL)], "once, however often it is seen"
@@ -70,47 +70,47 @@ def test_an_end_is_told_from_its_moment_for_an_hour(watch: Watch) -> None:
 
 def test_a_good_end_and_one_of_long_ago_are_not_told(watch: Watch) -> None:
     alerts = opened(watch)
-    watch.told(1001, status=ended(-3600))
-    watch.told(1002, crawl="well", status=ended(0, "complete"))
-    watch.told(1003, crawl="user", status=ended(0, "stopped_by_user"))
+    watch.change(1001, status=ended(-3600))
+    watch.change(1002, crawl="well", status=ended(0, "complete"))
+    watch.change(1003, crawl="user", status=ended(0, "stopped_by_user"))
 
     assert len(alerts) == 0
 
 
 def test_a_crawl_first_seen_when_it_is_over_is_told(watch: Watch) -> None:
     alerts = opened(watch)
-    watch.told(1001, status=ended(-600, "complete", stopReason="size-limit"))
+    watch.change(1001, status=ended(-600, "complete", stopReason="size-limit"))
 
     assert moments(alerts) == {(SIZE_LIMIT, CRAWL): (-600, 3000)}
 
 
 def test_a_clock_that_is_ahead_makes_no_alert_that_is_still_to_come(watch: Watch) -> None:
     alerts = opened(watch)
-    watch.told(1001, status=ended(+500))
+    watch.change(1001, status=ended(+500))
 
     assert moments(alerts) == {(PAUSE_EXPIRED, CRAWL): (0, 3600)}
 
 
 def test_an_end_better_known_has_its_moment_put_right(watch: Watch) -> None:
     alerts = opened(watch)
-    watch.told(1001, status=ended(-20))
-    watch.told(1002, status=ended(-300))
+    watch.change(1001, status=ended(-20))
+    watch.change(1002, status=ended(-300))
 
     assert moments(alerts) == {(PAUSE_EXPIRED, CRAWL): (-300, 3300)}
 
 
 def test_an_end_that_turns_out_to_be_long_ago_is_told_no_more(watch: Watch) -> None:
     alerts = opened(watch)
-    watch.told(1001, status=ended(-20))
-    watch.told(1002, status=ended(-4000))
+    watch.change(1001, status=ended(-20))
+    watch.change(1002, status=ended(-4000))
 
     assert moments(alerts) == {}
 
 
 def test_another_object_of_the_same_crawl_makes_the_alert_last(watch: Watch) -> None:
     alerts = opened(watch)
-    watch.told(1001, metadata={"uid": "one"}, status=ended(-900))
-    watch.told(1002, metadata={"uid": "two"}, status=ended(-60))
+    watch.change(1001, metadata={"uid": "one"}, status=ended(-900))
+    watch.change(1002, metadata={"uid": "two"}, status=ended(-60))
 
     assert moments(alerts) == {(PAUSE_EXPIRED, CRAWL): (-900, 3540)}
 
@@ -118,23 +118,23 @@ def test_another_object_of_the_same_crawl_makes_the_alert_last(watch: Watch) -> 
 def test_a_crawl_that_vanished_is_told_and_one_that_is_back_is_not(watch: Watch) -> None:
     alerts = opened(watch)
     status = {"lastUpdatedTime": stamp(NOW - 60), "lastActiveTime": stamp(NOW - 60)}
-    watch.told(1001, status=status)
-    watch.unseen(1001, status=status)
+    watch.change(1001, status=status)
+    watch.unlisted(1001, status=status)
     assert moments(alerts) == {(VANISHED, CRAWL): (-60, 3540)}
 
-    watch.told(1002, status=status)
+    watch.change(1002, status=status)
 
     assert moments(alerts) == {}
 
 
 def test_what_is_forgotten_for_another_object_stays_told(watch: Watch) -> None:
     alerts = opened(watch)
-    watch.told(1001, metadata={"uid": "one"}, status=ended(-900))
-    watch.told(1002, metadata={"uid": "two"}, status=ended(-60))
+    watch.change(1001, metadata={"uid": "one"}, status=ended(-900))
+    watch.change(1002, metadata={"uid": "two"}, status=ended(-60))
 
-    alerts.on_forgotten(watch.ledger.memory.finished["one"])
+    alerts.on_forgotten(watch.ledger.finished_crawls["one"])
     assert len(alerts) == 1
-    alerts.on_forgotten(watch.ledger.memory.finished["two"])
+    alerts.on_forgotten(watch.ledger.finished_crawls["two"])
     assert len(alerts) == 0
 
 
@@ -145,10 +145,10 @@ def test_an_eviction_is_told_for_ten_minutes_however_long_the_status_shows_it(
     watch: Watch,
 ) -> None:
     alerts = opened(watch)
-    watch.told(1001, pods=pods())
-    watch.told(1002, pods=pods(evicted=True))
+    watch.change(1001, pods=pods())
+    watch.change(1002, pods=pods(evicted=True))
     watch.clock.now = NOW + 599
-    watch.told(1003, pods=pods(evicted=True))
+    watch.change(1003, pods=pods(evicted=True))
     assert moments(alerts) == {(EVICTED, POD): (0, 600)}
 
     watch.clock.now = NOW + 600
@@ -157,39 +157,41 @@ def test_an_eviction_is_told_for_ten_minutes_however_long_the_status_shows_it(
 
 def test_an_eviction_first_seen_may_be_of_long_ago_and_is_not_told(watch: Watch) -> None:
     alerts = opened(watch)
-    watch.told(1001, pods=pods(evicted=True))
-    watch.told(1002, pods=pods(evicted=True))
+    watch.change(1001, pods=pods(evicted=True))
+    watch.change(1002, pods=pods(evicted=True))
 
     assert moments(alerts) == {}
 
 
 def test_exits_are_told_from_their_moment(watch: Watch) -> None:
     alerts = opened(watch)
-    watch.told(1001, pods=pods())
+    watch.change(1001, pods=pods())
     killed = {"exitTime": stamp(NOW - 30), "exitCode": 137, "reason": "oom"}
-    watch.told(1002, pods=pods(**killed))
+    watch.change(1002, pods=pods(**killed))
     full = {"exitTime": stamp(NOW - 10), "exitCode": 3, "reason": "interrupt: 3"}
-    watch.told(1003, pods=pods(**full))
+    watch.change(1003, pods=pods(**full))
     interrupted = {"exitTime": stamp(NOW - 5), "exitCode": 11, "reason": "interrupt: 11"}
-    watch.told(1004, pods=pods(**interrupted))
+    watch.change(1004, pods=pods(**interrupted))
 
     assert moments(alerts) == {(OOM, POD): (-30, 3570), (SPACE, POD): (-10, 3590)}
 
 
 def test_another_exit_makes_the_alert_last(watch: Watch) -> None:
     alerts = opened(watch)
-    watch.told(1001, pods=pods())
+    watch.change(1001, pods=pods())
     for version, at in ((1002, -1800), (1003, -60)):
-        watch.told(version, pods=pods(exitTime=stamp(NOW + at), exitCode=3, reason="interrupt: 3"))
+        watch.change(
+            version, pods=pods(exitTime=stamp(NOW + at), exitCode=3, reason="interrupt: 3")
+        )
 
     assert moments(alerts) == {(SPACE, POD): (-1800, 3540)}
 
 
 def test_an_evicted_pods_exit_is_no_oom_kill(watch: Watch) -> None:
     alerts = opened(watch)
-    watch.told(1001, pods=pods())
+    watch.change(1001, pods=pods())
     exit_ = {"exitTime": stamp(NOW - 30), "exitCode": 137, "reason": "oom"}
-    watch.told(1002, pods=pods(evicted=True, **exit_))
+    watch.change(1002, pods=pods(evicted=True, **exit_))
 
     assert list(moments(alerts)) == [(EVICTED, POD)]
 
@@ -199,8 +201,8 @@ def test_an_oom_first_seen_when_it_was_over_may_be_an_eviction_and_is_not_told(
 ) -> None:
     alerts = opened(watch)
     exit_ = {"exitTime": stamp(NOW - 30), "exitCode": 137, "reason": "oom"}
-    watch.told(1001, pods=pods(**exit_))
-    watch.told(1002, pods=pods(**exit_))
+    watch.change(1001, pods=pods(**exit_))
+    watch.change(1002, pods=pods(**exit_))
 
     assert moments(alerts) == {}
 
@@ -208,9 +210,9 @@ def test_an_oom_first_seen_when_it_was_over_may_be_an_eviction_and_is_not_told(
 def test_redis_has_no_moment_of_its_exits_and_no_such_alert(watch: Watch) -> None:
     alerts = opened(watch)
     redis = f"redis-{CRAWL_ID}"
-    watch.told(1001, pods={redis: redis_pod()})
-    watch.told(1002, pods={redis: redis_pod(exitCode=137, reason="oom")})
-    watch.told(1003, pods={redis: redis_pod(exitCode=3, reason="interrupt: 3")})
+    watch.change(1001, pods={redis: redis_pod()})
+    watch.change(1002, pods={redis: redis_pod(exitCode=137, reason="oom")})
+    watch.change(1003, pods={redis: redis_pod(exitCode=3, reason="interrupt: 3")})
 
     assert moments(alerts) == {}
 
@@ -222,12 +224,12 @@ def test_a_restart_tells_what_was_told_from_the_same_moments(tmp_path: Path) -> 
     watch = Watch(tmp_path / "history.db")
     watch.synced()
     before = opened(watch)
-    watch.told(1001, pods=pods())
-    watch.told(1002, crawl="other", pods={"crawl-other-0": crawler_pod()})
-    watch.told(1003, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
-    watch.told(1004, pods=pods(exitTime=stamp(NOW - 20), exitCode=3, reason="interrupt: 3"))
-    watch.told(1005, crawl="other", pods={"crawl-other-0": crawler_pod(evicted=True)})
-    watch.told(1006, status=ended(-5))
+    watch.change(1001, pods=pods())
+    watch.change(1002, crawl="other", pods={"crawl-other-0": crawler_pod()})
+    watch.change(1003, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
+    watch.change(1004, pods=pods(exitTime=stamp(NOW - 20), exitCode=3, reason="interrupt: 3"))
+    watch.change(1005, crawl="other", pods={"crawl-other-0": crawler_pod(evicted=True)})
+    watch.change(1006, status=ended(-5))
     told = moments(before)
     assert {name for name, _ in told} == {OOM, SPACE, EVICTED, PAUSE_EXPIRED}
 
@@ -243,13 +245,13 @@ def test_a_restart_tells_what_was_told_from_the_same_moments(tmp_path: Path) -> 
 def test_it_is_told_of_a_crawl_that_is_gone_too(tmp_path: Path) -> None:
     watch = Watch(tmp_path / "history.db")
     watch.synced()
-    watch.told(1001, pods=pods())
+    watch.change(1001, pods=pods())
     watch.clock.now += 0.001  # no two changes of a crawl are noticed at the same moment
-    watch.told(1002, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
-    watch.told(1003, deleted=True, status=ended(-5))
+    watch.change(1002, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
+    watch.change(1003, deleted=True, status=ended(-5))
     watch.recorder.on_bookmark(NAMESPACE, "2000")
     watch.ledger.flush()
-    assert watch.ledger.memory.baselines == {}
+    assert watch.ledger.baselines == {}
 
     watch.kill()
 
@@ -261,7 +263,7 @@ def test_what_was_not_told_for_being_first_seen_is_not_told_after_a_restart(
 ) -> None:
     watch = Watch(tmp_path / "history.db")
     watch.synced()
-    watch.told(1001, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
+    watch.change(1001, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
 
     watch.kill()
 
@@ -271,12 +273,12 @@ def test_what_was_not_told_for_being_first_seen_is_not_told_after_a_restart(
 def test_an_event_of_the_downtime_is_told_once_it_is_replayed(tmp_path: Path) -> None:
     watch = Watch(tmp_path / "history.db")
     watch.synced()
-    watch.told(1001)
+    watch.change(1001)
     watch.ledger.flush()
     watch.kill()
     alerts = opened(watch)
     watch.clock.now = NOW + 1200
-    watch.told(1002, status=ended(+10))
+    watch.change(1002, status=ended(+10))
 
     assert moments(alerts) == {(PAUSE_EXPIRED, CRAWL): (10, 3610)}
 
@@ -286,7 +288,7 @@ def test_a_log_that_cannot_be_read_costs_only_what_stands_there(
 ) -> None:
     watch = Watch(tmp_path / "history.db")
     watch.synced()
-    watch.told(1001, status=ended(-5))
+    watch.change(1001, status=ended(-5))
     (tmp_path / "history.db").rename(tmp_path / "lost.db")
 
     with caplog.at_level(logging.WARNING):

@@ -44,7 +44,7 @@ class Sender:
     def ends(self, crawl: str, state: str = "stopped_pause_expired", at: float = 0.0) -> None:
         self._versions += 1
         status = {"state": state, "finished": stamp(NOW + at)}
-        self.watch.told(self._versions, crawl=crawl, status=status)
+        self.watch.change(self._versions, crawl=crawl, status=status)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -125,7 +125,7 @@ async def test_what_was_open_before_the_start_is_told_at_once() -> None:
     async with Receiver() as receiver:
         watch = Watch()
         watch.synced()
-        watch.told(1001, crawl="a", status={"state": "failed", "finished": stamp(NOW)})
+        watch.change(1001, crawl="a", status={"state": "failed", "finished": stamp(NOW)})
         sender = Sender(receiver.url, watch=watch)
         async with sender.running():
             await until(lambda: receiver.posts)

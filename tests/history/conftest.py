@@ -1,10 +1,10 @@
-"""What each test of the history room leaves behind is closed."""
+"""The ledgers that a test of history opens are closed."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from support.crawl_history import Watch
+from support.crawl_history import Watch, kill
 
 
 @pytest.fixture(autouse=True)
@@ -12,4 +12,4 @@ def closed() -> Iterator[None]:
     """Close the ledgers a test has opened, as a kill would."""
     yield
     while Watch.opened:
-        Watch.opened.pop().file.close()
+        kill(Watch.opened.pop())

@@ -14,6 +14,7 @@ from exporter.history.events import OomKilled, PodExited, Scaled, StateEntered
 from exporter.history.records import FinishedCrawl
 from exporter.web.colours import STATES
 from exporter.web.status import words
+from support.crawl_history import log, remember
 from support.factories import CRAWL_ID, OID, UPDATED_EPOCH, crawler_pod, crawljob
 
 Serve = Callable[..., Awaitable[Any]]
@@ -114,7 +115,7 @@ async def test_what_is_over_and_what_happened(serve: Serve) -> None:
     record = FinishedCrawl(
         "u", "crawlers", "o", "c", "complete", "size-limit", UPDATED_EPOCH - 180, 0.0, None
     )
-    site.ledger.memory.finished["u"] = record
+    remember(site.ledger, record)
     facts = Baseline("u", "crawlers", "o", "c", "job")
     told = [
         StateEntered(UPDATED_EPOCH, "running", "starting"),
@@ -122,7 +123,7 @@ async def test_what_is_over_and_what_happened(serve: Serve) -> None:
         OomKilled(UPDATED_EPOCH, "crawl-c-0", "crawler"),
         Scaled(UPDATED_EPOCH, "scale", 1, 3),
     ]
-    site.ledger.memory.note(facts, told, UPDATED_EPOCH)
+    log(site.ledger, facts, told, UPDATED_EPOCH)
     text = " ".join(Elements(await site.page()).text.split())
     assert "3 min ago c complete size-limit" in text
     assert "state entered starting → running" in text
@@ -222,13 +223,13 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
         site.watch.scope, site.watch.last_error = text, text
         site.unready = text
         record = FinishedCrawl(text, text, text, text, text, text + "!", UPDATED_EPOCH, 0.0, None)
-        site.ledger.memory.finished[text] = record
+        remember(site.ledger, record)
         facts = Baseline(text, text, text, text, "job")
         told = [
             StateEntered(UPDATED_EPOCH, text, text),
             PodExited(UPDATED_EPOCH, text, "other", text, 1),
         ]
-        site.ledger.memory.note(facts, told, UPDATED_EPOCH)
+        log(site.ledger, facts, told, UPDATED_EPOCH)
         pages.append(await site.page())
     hostile, plain = pages
     assert HOSTILE not in hostile

@@ -129,7 +129,8 @@ class View:
             return -record.finished if wanted else None
 
         # The last are at the end, more or less: so the runs are nearly sorted.
-        records = list(reversed(self._ledger.memory.finished.values()))
+        records = list(self._ledger.finished_crawls.values())
+        records.reverse()
         result = await paginate(records, rank, query, time_slice)
         shown = [facts.finished(record) for record in result.items]
         return {**self._about(now, result.total, result.page, query), "finished": shown}
@@ -138,7 +139,7 @@ class View:
         """What happened, the last noticed first: the latest few thousand that are in memory."""
         now = self.clock()
         matches = query.matcher()
-        logged = list(reversed(self._ledger.memory.recent))
+        logged = list(reversed(self._ledger.recent_events))
         places = range(len(logged))
 
         def rank(place: int) -> int | None:
@@ -157,7 +158,7 @@ class View:
 
     def exporter(self) -> dict[str, Any]:
         """How the exporter itself is."""
-        file = self._ledger.file
+        file = self._ledger.file_status
         return {
             "as_of": facts.timestamp(self.clock()),
             "version": __version__,
@@ -175,7 +176,7 @@ class View:
                 }
                 for watch in self._watches
             ],
-            "history": {"on_disk": file.path is not None, "trouble": file.last_error},
+            "history": {"on_disk": file.persistent, "trouble": file.last_error},
         }
 
     def _trouble(self) -> str | None:
