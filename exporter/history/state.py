@@ -100,7 +100,7 @@ class PendingWrites:
 
 
 def changes(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
-    """What brings the file from its last state to that of state."""
+    """What brings the file from the state written last to this one."""
     yield from _log(pending)
     yield from _tallies(state.tallies, state.tallies.changed)
     yield from _baselines(state, pending.baselines)

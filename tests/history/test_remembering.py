@@ -12,15 +12,8 @@ from exporter.history.listener import LedgerListener
 from exporter.history.reading import events, finished_crawls
 from exporter.history.records import FinishedCrawl, LoggedEvent
 from support.counters import FINISHED
-from support.crawl_history import NOW, Watch, connection
+from support.crawl_history import NOW, OVER, Watch, connection
 from support.factories import NAMESPACE, OID, UPDATED_EPOCH
-
-OVER = {"state": "complete", "finished": "2025-05-21T12:04:00Z"}
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "history.db"
 
 
 class Shown(LedgerListener):
@@ -274,3 +267,5 @@ def test_a_log_that_cannot_be_read_costs_nothing_but_the_log(
     assert crawls(again) != []
     assert recent(again) == []
     assert "events before the start are not shown" in caplog.text
+    with pytest.raises(DatabaseError, match="the log's rows make no sense"):
+        events(path)

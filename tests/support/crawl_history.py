@@ -2,8 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from exporter.cluster.changes import Change, ResumePoint
 from exporter.crawls import Crawl
@@ -15,10 +16,12 @@ from exporter.history.recorder import HistoryRecorder
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import parse_json
 from exporter.resources.identity import CRAWLJOBS
+from support.counters import FINISHED
 from support.factories import NAMESPACE, UPDATED_EPOCH, crawljob, to_wire
 
 NOW = UPDATED_EPOCH + 600
 """12:10, ten minutes after the figures of a fresh ``crawljob``."""
+OVER: Final = {"state": "complete", "finished": "2025-05-21T12:04:00Z"}
 
 
 def crawl_of(version: int = 1000, **parts: Any) -> Crawl:
@@ -106,6 +109,16 @@ class Watch:
 
     def changed_totals(self) -> dict[tuple[str, tuple[str, ...]], float]:
         return {key: value for key, value in self.ledger.tallies.totals.items() if value}
+
+
+def finished_once(watch: Watch) -> bool:
+    return watch.total(FINISHED, "complete", "") == 1
+
+
+def sql(path: Path, statement: str) -> list[Any]:
+    """What another program does to the file, or reads of it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        return file.execute(statement).fetchall()
 
 
 def kill(ledger: Ledger) -> None:
