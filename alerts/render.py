@@ -142,14 +142,14 @@ says, which must be what Browsertrix's `paused_crawl_limit_minutes` says.
 
 {severities}
 
-Alerts marked *event* carry `event="true"`: they tell of something that happened, once, and nothing
-can resolve it. Route them by crawl and without `send_resolved`.
+Alerts marked *event* carry `event="true"`: something happened, once, and nothing can resolve it.
+Route them by crawl and without `send_resolved`.
 
-## Told by the exporter itself
+## Posted by the exporter itself
 
-A rule is told of an end after a scrape, an evaluation and `group_wait`; and not at all while
-Prometheus is down for longer than the hour for which an event is told. The exporter can post events
-to Alertmanager by itself, the moment they happen:
+A rule notifies of an end after a scrape, an evaluation and `group_wait`; and not at all while
+Prometheus is down for longer than the hour for which an event alert is active. The exporter can
+post event alerts to Alertmanager by itself, as soon as it sees the event:
 
 ```sh
 browsertrix-exporter --history.path=history.db \\
@@ -165,17 +165,17 @@ about to expire, a stuck crawl, a blind exporter) are for the rules alone.
   `--alertmanager.label NAME=VALUE`; the Prometheus operator adds `prometheus=NAMESPACE/NAME`. Leave
   `alert_relabel_configs` off these alerts. For equal links, give `--alertmanager.runbook-url` and
   `--alertmanager.grafana-url` what you gave `python -m alerts`.
-- Alerts are told again every minute until their window is over: an Alertmanager that was down when
-  it happened hears of it when it is back. With `--history.path` that outlasts a restart of the
-  exporter, and what happened meanwhile is told, too.
-- A CrawlJob does not say when a pod was evicted, nor whether an out-of-memory exit was an eviction;
-  only who saw it can tell. So of crawls that it sees for the first time, as after a restart without
-  history, the exporter posts neither.
+- Alerts are resent every minute until their window is over: an Alertmanager that was down then
+  receives them when it is back. With `--history.path` that outlasts a restart of the exporter, and
+  events of the downtime are posted, too.
+- A CrawlJob has no time of a pod's eviction, nor does it say whether an out-of-memory exit was an
+  eviction. So of crawls that it sees for the first time, as after a restart without history, the
+  exporter posts neither.
 - Credentials come from files (see [configuration.md](configuration.md)) and are read again when
-  they change. `BrowsertrixExporterAlertmanagerFailing` tells when an Alertmanager cannot be
-  reached, also when there is nothing to tell.
+  they change. `BrowsertrixExporterAlertmanagerFailing` fires when an Alertmanager cannot be
+  reached, also while no alert is active.
 
-To be told within a second, let Alertmanager not wait for more of the same crawl:
+To be notified within a second, let Alertmanager not wait for more alerts of the same crawl:
 
 ```yaml
 - matchers: [event="true", severity="critical"]
