@@ -108,7 +108,12 @@ class Exporter:
         )
         health = Health(alive=self._not_alive, ready=self._not_ready)
         view = View(
-            self._reflectors, pipeline.crawls, ledger, pause_limit=settings.pause_limit, health=health)
+            self._reflectors,
+            pipeline.crawls,
+            ledger,
+            pause_limit=settings.pause_limit,
+            health=health,
+        )
         self.web = WebServer(
             pipeline.exposition(self_metrics.registry),
             WebSettings(listen=settings.listen_addresses, telemetry_path=settings.telemetry_path),
@@ -198,7 +203,7 @@ async def serve(settings: Settings) -> None:
     connection = await ApiClient.open(settings.kubeconfig, settings.context)
     ledger = Ledger.open(
         settings.history_path,
-        source=f"{connection.server} {settings.selector}",
+        cluster=f"{connection.server} {settings.selector}",
         retention=settings.history_retention,
         max_finished=settings.history_max_finished,
     )

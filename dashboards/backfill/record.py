@@ -56,12 +56,11 @@ class _Exporter:
         self._cluster = cluster
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
         families = catalog(PAUSE_LIMIT, self._ledger.paused_before)
-        self._recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
         self._known: dict[str | None, CrawlJob] = {}
         self._seen = 0
         self._started = cluster.clock() - 7200.0
         store = SeriesStore(families)
-        self._crawls = CrawlJoin(store)
+        self._crawls = CrawlJoin(HistoryRecorder(self._ledger, [""], cluster.clock), store)
         client = cast("ApiClient", None)  # the reflector never runs
         self._watch = Reflector(client, CRAWLJOB_RESOURCE, "", self._crawls)
         self._own = SelfMetrics(families, [self._watch], self._ledger)
@@ -78,7 +77,6 @@ class _Exporter:
             job = parse_json(event.after.data)
             change = Change("", self._known.get(job.metadata.uid), job, event.type == "DELETED")
             self._known[job.metadata.uid] = job
-            self._recorder.on_change(change)
             self._crawls.on_change(change)
             if not change.deleted:
                 self._watch.problems.report(event.after.key, job)
@@ -86,7 +84,6 @@ class _Exporter:
             stats.last_event = now - 4
         if not self._watch.synced:
             self._watch.phase = Phase.WATCHING
-            self._recorder.on_synced("", str(self._seen))
             self._crawls.on_synced("", str(self._seen))
             stats.lists, stats.last_list = 1, now
         stats.events["BOOKMARK"] += 1

@@ -46,9 +46,9 @@ def snapshot(settings: Settings, file: str, form: Format) -> bool:
             sys.stderr.write(
                 f"CrawlJob {'/'.join(key)}: {problem.field} is left out: {problem.reason}\n"
             )
-        pipeline.on_change(Change("", seen.get(key), item))
+        pipeline.crawls.on_change(Change("", seen.get(key), item))
         seen[key] = item
-    pipeline.on_synced("", "")
+    pipeline.crawls.on_synced("", "")
     for chunk in pipeline.exposition(CollectorRegistry()).chunks(form, None, time.time()):
         sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
