@@ -4,7 +4,6 @@ from typing import Any, Final
 
 import pytest
 
-from alerts import RECORDS
 from dashboards.promql import LABELS, Selection
 from dashboards.queries import (
     ALL_SELECTED,
@@ -14,17 +13,14 @@ from dashboards.queries import (
     panels,
     variable_queries,
 )
-from exporter.metrics import CATALOG
 from exporter.resources.identity import POD_LABELS
-from support.promql import TARGET, QueryError, labels_of, served
+from support.promql import METRICS, TARGET, QueryError, result_labels
 
 Dashboard = dict[str, Any]
 
-KNOWN: Final = (
-    served(CATALOG)
-    | {record.name: frozenset(record.labels) for record in RECORDS}
-    | {"ALERTS": frozenset({"alertname", "alertstate", "severity", "event", *POD_LABELS})}
-)
+WITH_ALERTS: Final = METRICS | {
+    "ALERTS": frozenset({"alertname", "alertstate", "severity", "event", *POD_LABELS})
+}
 
 
 def _plain(expr: str) -> str:
@@ -35,7 +31,7 @@ def test_queries_use_what_exists_and_result_in_the_labels_shown(dashboard: Dashb
     queries = [*panel_queries(dashboard), *annotation_queries(dashboard)]
     assert len(queries) > 10
     for query in queries:
-        labels = labels_of(_plain(query.expr), KNOWN)
+        labels = result_labels(_plain(query.expr), WITH_ALERTS)
         if not query.in_table:
             assert query.labels <= labels, query.where
 
@@ -43,7 +39,9 @@ def test_queries_use_what_exists_and_result_in_the_labels_shown(dashboard: Dashb
 def test_the_queries_of_a_table_give_all_its_columns(dashboard: Dashboard) -> None:
     for panel in panels(dashboard):
         if panel["type"] == "table":
-            labels = [labels_of(_plain(target["expr"]), KNOWN) for target in panel["targets"]]
+            labels = [
+                result_labels(_plain(target["expr"]), WITH_ALERTS) for target in panel["targets"]
+            ]
             columns = panel["transformations"][-1]["options"]["indexByName"]
             wanted = {name for name in columns if not name.startswith("Value")}
             assert wanted <= frozenset.union(*labels), panel["title"]
@@ -52,7 +50,9 @@ def test_the_queries_of_a_table_give_all_its_columns(dashboard: Dashboard) -> No
 
 def test_variables_offer_labels_that_exist(dashboard: Dashboard) -> None:
     for variable in variable_queries(dashboard):
-        assert variable.label in labels_of(_plain(variable.selector), KNOWN), variable.where
+        assert variable.label in result_labels(_plain(variable.selector), WITH_ALERTS), (
+            variable.where
+        )
 
 
 def test_variables_only_depend_on_those_before_them(dashboard: Dashboard) -> None:
@@ -66,7 +66,7 @@ def test_a_pair_of_exporters_is_merged(dashboard: Dashboard) -> None:
     """Their series differ in ``instance``, a label only panels on exporters may result in."""
     if dashboard["uid"] != "browsertrix-exporter":
         for query in panel_queries(dashboard):
-            labels = labels_of(_plain(query.expr), KNOWN)
+            labels = result_labels(_plain(query.expr), WITH_ALERTS)
             assert not labels & TARGET, query.where
 
 
@@ -85,7 +85,7 @@ def test_a_selection_matches_only_labels_that_a_metric_has() -> None:
 
 def test_labels_of_samples_are_those_served() -> None:
     assert {name: frozenset(labels) | TARGET for name, labels in LABELS.items()}.items() <= (
-        KNOWN.items()
+        WITH_ALERTS.items()
     )
 
 
@@ -100,11 +100,11 @@ def test_labels_of_samples_are_those_served() -> None:
     ],
 )
 def test_labels_of_aggregations_are_known(expression: str, labels: set[str]) -> None:
-    assert labels_of(expression, KNOWN) == labels
+    assert result_labels(expression, WITH_ALERTS) == labels
 
 
 def test_a_metric_or_variable_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(QueryError, match="there is no metric browsertrix_crawl"):
-        labels_of("browsertrix_crawl", KNOWN)
+        result_labels("browsertrix_crawl", WITH_ALERTS)
     with pytest.raises(KeyError):
         interpolate("up[$__interval_ms]", 1, 1, {})
