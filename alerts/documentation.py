@@ -67,14 +67,14 @@ says, which must be what Browsertrix's `paused_crawl_limit_minutes` says.
 
 {severities}
 
-Alerts marked *event* carry `event="true"`: something happened once, and nothing can resolve it.
+Alerts marked *event* carry `event="true"`: something happened, once, and nothing can resolve it.
 Route them by crawl and without `send_resolved`.
 
 ## Posted by the exporter itself
 
-A rule notifies of an end after a scrape, an evaluation and `group_wait`; and not at all if
+A rule notifies of an end after a scrape, an evaluation and `group_wait`; and not at all while
 Prometheus is down for longer than the hour for which an event alert is active. The exporter can
-post event alerts to Alertmanager by itself, as soon as the event happens:
+post event alerts to Alertmanager by itself, as soon as it sees the event:
 
 ```sh
 browsertrix-exporter --history.path=history.db \\
@@ -90,17 +90,17 @@ about to expire, a stuck crawl, a blind exporter) are for the rules alone.
   `--alertmanager.label NAME=VALUE`; the Prometheus operator adds `prometheus=NAMESPACE/NAME`. Leave
   `alert_relabel_configs` off these alerts. For equal links, give `--alertmanager.runbook-url` and
   `--alertmanager.grafana-url` what you gave `python -m alerts`.
-- Alerts are resent every minute until their window is over: an Alertmanager that was down when an
-  event happened receives the alert when it is back. With `--history.path` that outlasts a restart
-  of the exporter, and events that happened meanwhile are posted, too.
-- A CrawlJob does not say when a pod was evicted, nor whether an out-of-memory exit was an eviction:
-  that is known only if the exporter watched it happen. So of crawls that it sees for the first
-  time, as after a restart without history, the exporter posts neither.
+- Alerts are resent every minute until their window is over: an Alertmanager that was down then
+  receives them when it is back. With `--history.path` that outlasts a restart of the exporter, and
+  events of the downtime are posted, too.
+- A CrawlJob has no time of a pod's eviction, nor does it say whether an out-of-memory exit was an
+  eviction. So of crawls that it sees for the first time, as after a restart without history, the
+  exporter posts neither.
 - Credentials come from files (see [configuration.md](configuration.md)) and are read again when
   they change. `BrowsertrixExporterAlertmanagerFailing` fires when an Alertmanager cannot be
-  reached, even if there is no alert to post.
+  reached, also while no alert is active.
 
-To be notified within a second, let Alertmanager not wait for more of the same crawl:
+To be notified within a second, let Alertmanager not wait for more alerts of the same crawl:
 
 ```yaml
 - matchers: [event="true", severity="critical"]
