@@ -21,6 +21,7 @@ from exporter.alerting.notifier import Notifier
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import (
@@ -66,22 +67,23 @@ class Pipeline:
         )
         self.recorder = HistoryRecorder(ledger, settings.namespaces)
         self._store = SeriesStore(self.families)
+        self._crawls = CrawlJoin(self._store)
         self._history = HistoryCollector(self.families, ledger)
 
     def on_change(self, change: Change[CrawlJob]) -> None:
         """Take one change."""
         self.recorder.on_change(change)
-        self._store.on_change(change)
+        self._crawls.on_change(change)
 
     def on_synced(self, scope: str, resource_version: str) -> None:
         """Take note that the scope's content is complete."""
         self.recorder.on_synced(scope, resource_version)
-        self._store.on_synced(scope, resource_version)
+        self._crawls.on_synced(scope, resource_version)
 
     def on_bookmark(self, scope: str, resource_version: str) -> None:
         """Take note of how far the watch has come."""
         self.recorder.on_bookmark(scope, resource_version)
-        self._store.on_bookmark(scope, resource_version)
+        self._crawls.on_bookmark(scope, resource_version)
 
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``own`` collects what the exporter says of itself."""

@@ -15,6 +15,7 @@ from dashboards.queries import SCRAPE_INTERVAL
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import Exposition, HistoryCollector, SelfMetrics, SeriesStore, catalog
@@ -57,11 +58,12 @@ class _Exporter:
         self._objects: dict[str | None, CrawlJob] = {}
         self._version = 0
         self._started = cluster.clock() - 7200.0
-        self._store = SeriesStore(families)
-        self._watch = Reflector(cast("ApiClient", None), "", self._store)  # it never runs
+        store = SeriesStore(families)
+        self._crawls = CrawlJoin(store)
+        self._watch = Reflector(cast("ApiClient", None), "", self._crawls)  # it never runs
         self._own = SelfMetrics(families, [self._watch], self._ledger)
         self._exposition = Exposition(
-            families, self._store, HistoryCollector(families, self._ledger), self._own.registry
+            families, store, HistoryCollector(families, self._ledger), self._own.registry
         )
 
     def observe(self, now: float) -> list[WatchEvent]:
@@ -74,7 +76,7 @@ class _Exporter:
             change = Change("", self._objects.get(job.metadata.uid), job, event.type == "DELETED")
             self._objects[job.metadata.uid] = job
             self._recorder.on_change(change)
-            self._store.on_change(change)
+            self._crawls.on_change(change)
             if not change.deleted:
                 self._watch.problems.look(event.after.key, job)
             stats.events[event.type] += 1
@@ -82,7 +84,7 @@ class _Exporter:
         if not self._watch.synced:
             self._watch.synced = True
             self._recorder.on_synced("", str(self._version))
-            self._store.on_synced("", str(self._version))
+            self._crawls.on_synced("", str(self._version))
             stats.lists, stats.last_list = 1, now
         stats.events["BOOKMARK"] += 1
         stats.objects, stats.last_sync = len(self._cluster), now - 12

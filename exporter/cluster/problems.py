@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Final
 
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.derived import unknown_words
+from exporter.resources.crawljob.derived import unknown_values
 from exporter.resources.identity import Key
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Problems:
                 logger.warning(
                     "CrawlJob %s/%s: %s is left out: %s", *key, problem.field, problem.reason
                 )
-        for field, word in unknown_words(job):
+        for field, word in unknown_values(job):
             if self._is_new(key, f"{field}={word}"):
                 self.words[field] += 1
                 if self._is_unsaid(f"{field}={word}"):

@@ -8,7 +8,7 @@ and the moment of noticing where there is none; seconds since 1970.
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from exporter.resources.crawljob.derived import Role
+from exporter.resources.crawljob.pods import Role
 
 
 @dataclass(frozen=True, slots=True)

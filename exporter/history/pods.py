@@ -15,6 +15,7 @@ from exporter.history.events import (
     RestartDue,
 )
 from exporter.resources.crawljob import CrawlJob, PodInfo, derived
+from exporter.resources.crawljob.pods import Pod, pods_of
 
 _OOM_EXIT_CODE: Final = 137
 
@@ -27,7 +28,7 @@ def compare_pods(baseline: Baseline, job: CrawlJob, now: float, events: list[Cra
             break
     else:
         return
-    for pod in derived.pods(job):
+    for pod in pods_of(job):
         info = pod.info
         known = pods.get(pod.name) or PodBaseline()
         if info.evicted is not None:
@@ -49,9 +50,7 @@ def _has_news(known: PodBaseline | None, info: PodInfo) -> bool:
     return known.evicted or info.exit_time is None or info.exit_time not in known.exits
 
 
-def _compare_eviction(
-    known: PodBaseline, pod: derived.Pod, now: float, events: list[CrawlEvent]
-) -> None:
+def _compare_eviction(known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent]) -> None:
     """Count false to true. One false may be an older status, so only the second ends the level."""
     if pod.info.evicted:
         known.recovering = False
@@ -66,7 +65,7 @@ def _compare_eviction(
 
 
 def _compare_exit(
-    baseline: Baseline, known: PodBaseline, pod: derived.Pod, now: float, events: list[CrawlEvent]
+    baseline: Baseline, known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent]
 ) -> None:
     """An exit is (pod, exit time), told once.
 
@@ -99,9 +98,7 @@ def _compare_exit(
         events.append(OomKilled(at, pod.name, pod.role))
 
 
-def _compare_restart(
-    known: PodBaseline, pod: derived.Pod, now: float, events: list[CrawlEvent]
-) -> None:
+def _compare_restart(known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent]) -> None:
     """Told once for each new target; the other reasons are told with the eviction and the wish."""
     reason = pod.restart_reason
     if reason not in ("newMemory", "newCpu"):

@@ -1,10 +1,10 @@
 """The catalog as a reader wants it: docs/metrics.md, and what the ``metrics`` command prints."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from exporter.metrics.catalog import Family, Group
+from exporter.metrics.catalog import CRAWL_LABELS, POD_LABELS, Family, Group
 
 _TITLES: Final = {
     Group.FLEET: "All crawls of a namespace",
@@ -16,7 +16,7 @@ _TITLES: Final = {
 
 
 def documentation(families: Iterable[Family], form: str) -> str:
-    """Write the families as ``text``, ``markdown`` or ``json``."""
+    """Return the families as ``text`` (a line each), ``markdown`` (docs/metrics.md) or ``json``."""
     families = tuple(families)
     if form == "json":
         return json.dumps([_as_dict(family) for family in families], indent=2) + "\n"
@@ -62,10 +62,10 @@ def _cell(text: str) -> str:
     return text.replace("|", r"\|").replace("*", r"\*")
 
 
-_COMMON: Final = {
+_COMMON: Final[Mapping[Group, tuple[str, ...]]] = {
     Group.FLEET: ("namespace",),
-    Group.CRAWL: ("namespace", "oid", "crawl"),
-    Group.POD: ("namespace", "oid", "crawl", "pod"),
+    Group.CRAWL: CRAWL_LABELS,
+    Group.POD: POD_LABELS,
     Group.HISTORY: ("namespace",),
     Group.EXPORTER: (),
 }

@@ -14,7 +14,7 @@ from exporter.history.ledger import Ledger, LedgerListener
 from exporter.history.records import FinishedCrawl
 from exporter.history.tallies import BUCKETS, Histogram
 from exporter.metrics.catalog import FINISHED_TIMESTAMP, Family
-from exporter.metrics.rendering import line
+from exporter.metrics.lines import line
 
 _Labels = tuple[str, ...]
 

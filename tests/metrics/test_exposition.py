@@ -20,6 +20,7 @@ from exporter.cluster.changes import Change
 from exporter.cluster.problems import Problems
 from exporter.cluster.reflector import Reflector
 from exporter.cluster.stats import Stats
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import (
     CATALOG,
@@ -43,7 +44,7 @@ FORMATS = pytest.mark.parametrize("form", Format)
 def watch(scope: str = "crawlers", **stats: Any) -> Reflector:
     """What the own metrics read of a reflector."""
     found = SimpleNamespace(
-        scope=scope, synced=True, stats=Stats(**stats), problems=Problems(), trouble=None
+        scope=scope, synced=True, stats=Stats(**stats), problems=Problems(), last_error=None
     )
     return cast("Reflector", found)
 
@@ -66,7 +67,7 @@ class Exporter:
         store = SeriesStore(self.families)
         for number in range(crawls):
             wire = crawljob(crawl=f"manual-{number}", spec={"pausedAt": "2025-05-21T12:00:00Z"})
-            store.on_change(Change("crawlers", None, parse_json(to_wire(wire))))
+            store.on_change(Change("crawlers", None, Crawl(parse_json(to_wire(wire)))))
         store.on_synced("crawlers", "1")
         ledger = Ledger.open()
         self.own = SelfMetrics(self.families, reflectors or [watch()], ledger, [delivery()])

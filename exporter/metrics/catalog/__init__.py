@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from exporter.metrics.catalog.crawl import PausedBefore, crawl_families
+from exporter.metrics.catalog.crawl import crawl_families
+from exporter.metrics.catalog.crawl_times import PausedBefore
 from exporter.metrics.catalog.family import (
     CrawlFamily,
     Family,
@@ -52,8 +53,8 @@ def catalog(
 ) -> tuple[Family, ...]:
     """Return all families, in the order they are served.
 
-    ``pause_limit`` in seconds is Browsertrix's; ``paused_before`` says how many seconds a crawl
-    was paused in pauses that are over.
+    ``pause_limit`` in seconds is Browsertrix's; ``paused_before`` returns the seconds a crawl was
+    paused in pauses that are over.
     """
     return (
         *FLEET_FAMILIES,

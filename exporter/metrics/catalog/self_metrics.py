@@ -8,6 +8,7 @@ from exporter.cluster.reflector import Reflector
 from exporter.history.ledger import Ledger
 from exporter.metrics.catalog.alerting import ALERTMANAGER_FAMILIES
 from exporter.metrics.catalog.family import Family, Group, Kind
+from exporter.metrics.catalog.process import PROCESS_FAMILIES
 from exporter.resources.crawljob import CrawlJob
 
 
@@ -275,48 +276,6 @@ SCRAPE_SIZE: Final = Family(
     unit="bytes",
 )
 
-
-def _process(name: str, text: str, kind: Kind = Kind.GAUGE) -> Family:
-    return Family(name=name, help=text, kind=kind, source="/proc", group=Group.EXPORTER)
-
-
-def _garbage(name: str, text: str) -> Family:
-    return Family(
-        name=f"python_gc_{name}_total",
-        help=text,
-        kind=Kind.COUNTER,
-        labels=("generation",),
-        source="Python's garbage collector",
-        group=Group.EXPORTER,
-    )
-
-
-CLIENT_FAMILIES: Final = (
-    _process("process_virtual_memory_bytes", "Virtual memory size in bytes."),
-    _process("process_resident_memory_bytes", "Resident memory size in bytes."),
-    _process(
-        "process_start_time_seconds", "Start time of the process since unix epoch in seconds."
-    ),
-    _process(
-        "process_cpu_seconds_total",
-        "Total user and system CPU time spent in seconds.",
-        Kind.COUNTER,
-    ),
-    _process("process_open_fds", "Number of open file descriptors."),
-    _process("process_max_fds", "Maximum number of open file descriptors."),
-    Family(
-        name="python_info",
-        help="Python platform information",
-        labels=("implementation", "major", "minor", "patchlevel", "version"),
-        source="the Python it runs on",
-        group=Group.EXPORTER,
-    ),
-    _garbage("objects_collected", "Objects collected during gc"),
-    _garbage("objects_uncollectable", "Uncollectable objects found during GC"),
-    _garbage("collections", "Number of times this generation was collected"),
-)
-"""What prometheus_client serves of any process; declared so that it is documented here too."""
-
 SELF_FAMILIES: Final = (
     BUILD,
     *WATCH_FAMILIES,
@@ -324,5 +283,5 @@ SELF_FAMILIES: Final = (
     *ALERTMANAGER_FAMILIES,
     SCRAPE_DURATION,
     SCRAPE_SIZE,
-    *CLIENT_FAMILIES,
+    *PROCESS_FAMILIES,
 )
