@@ -45,7 +45,7 @@ def cost_with_the_ledger() -> float:
 
 
 def _flushed(ledger: Ledger) -> None:
-    assert ledger.flush(), ledger.file.last_error
+    assert ledger.flush(), ledger.file_status.last_error
 
 
 def _cost(handler: ChangeHandler[CrawlJob], end_of_batch: Callable[[], None]) -> float:

@@ -8,11 +8,11 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
+from benchmarks.remembering import finish
 from exporter.app import keep_collections_short
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
 from exporter.history.ledger import Ledger
-from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.simulator.fleet import fleet
 from exporter.web import Health, View
@@ -44,8 +44,7 @@ def figures(crawls: int) -> dict[str, tuple[float, float]]:
     ledger = Ledger.open()
     now = time.time()
     for n in range(_FINISHED):
-        record = FinishedCrawl(f"u{n}", "crawlers", "o", f"c{n}", "complete", "", now - n, 0.0, now)
-        ledger.memory.finished[record.uid] = record
+        finish(ledger, n, now - n)
     jobs = [parse_value(value) for value in fleet(crawls)]
     health = Health(alive=lambda: None, ready=lambda: None)
     view = View([_Watch(jobs)], ledger, pause_limit=604800.0, health=health)

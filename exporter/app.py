@@ -33,6 +33,7 @@ from exporter.metrics import (
     selected,
 )
 from exporter.resources.crawljob import CrawlJob
+from exporter.resources.identity import CRAWLJOBS
 from exporter.settings import Settings
 from exporter.web import Health, View, WebServer, WebSettings
 
@@ -67,22 +68,19 @@ class Pipeline:
         )
         self.recorder = HistoryRecorder(ledger, settings.namespaces)
         self._store = SeriesStore(self.families)
-        self._crawls = CrawlJoin(self._store)
+        self._crawls = CrawlJoin(self.recorder, self._store)
         self._history = HistoryCollector(self.families, ledger)
 
     def on_change(self, change: Change[CrawlJob]) -> None:
         """Take one change."""
-        self.recorder.on_change(change)
         self._crawls.on_change(change)
 
     def on_synced(self, scope: str, resource_version: str) -> None:
         """Take note that the scope's content is complete."""
-        self.recorder.on_synced(scope, resource_version)
         self._crawls.on_synced(scope, resource_version)
 
     def on_bookmark(self, scope: str, resource_version: str) -> None:
         """Take note of how far the watch has come."""
-        self.recorder.on_bookmark(scope, resource_version)
         self._crawls.on_bookmark(scope, resource_version)
 
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
@@ -105,7 +103,7 @@ class Exporter:
                 pipeline,
                 selector=settings.selector,
                 idle_limit=settings.idle_limit,
-                resume=pipeline.recorder.resume_point(scope),
+                resume=ledger.resume_point(CRAWLJOBS, scope),
             )
             for scope in settings.namespaces
         )
@@ -207,7 +205,7 @@ async def serve(settings: Settings) -> None:
     connection = await ApiClient.open(settings.kubeconfig, settings.context)
     ledger = Ledger.open(
         settings.history_path,
-        source=f"{connection.server} {settings.selector}",
+        cluster=f"{connection.server} {settings.selector}",
         retention=settings.history_retention,
         max_finished=settings.history_max_finished,
     )

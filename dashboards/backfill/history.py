@@ -54,12 +54,12 @@ class _Exporter:
         self._cluster = cluster
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
         families = catalog(PAUSE_LIMIT, self._ledger.paused_before)
-        self._recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
+        recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
         self._objects: dict[str | None, CrawlJob] = {}
         self._version = 0
         self._started = cluster.clock() - 7200.0
         store = SeriesStore(families)
-        self._crawls = CrawlJoin(store)
+        self._crawls = CrawlJoin(recorder, store)
         self._watch = Reflector(cast("ApiClient", None), "", self._crawls)  # it never runs
         self._own = SelfMetrics(families, [self._watch], self._ledger)
         self._exposition = Exposition(
@@ -75,7 +75,6 @@ class _Exporter:
             job = parse_json(event.after.data)
             change = Change("", self._objects.get(job.metadata.uid), job, event.type == "DELETED")
             self._objects[job.metadata.uid] = job
-            self._recorder.on_change(change)
             self._crawls.on_change(change)
             if not change.deleted:
                 self._watch.problems.look(event.after.key, job)
@@ -83,7 +82,6 @@ class _Exporter:
             stats.last_event = now - 4
         if not self._watch.synced:
             self._watch.synced = True
-            self._recorder.on_synced("", str(self._version))
             self._crawls.on_synced("", str(self._version))
             stats.lists, stats.last_list = 1, now
         stats.events["BOOKMARK"] += 1

@@ -216,37 +216,37 @@ LEDGER_FAMILIES: Final = (
         "persistent",
         "1 when history survives a restart, 0 without --history.path.",
         "--history.path",
-        lambda ledger: float(ledger.file.path is not None),
+        lambda ledger: float(ledger.file_status.persistent),
     ),
     _ledger(
         "failing",
         "1 while the ledger's file cannot be written; memory goes on alone.",
         "the ledger's last write",
-        lambda ledger: float(ledger.file.last_error is not None),
+        lambda ledger: float(ledger.file_status.last_error is not None),
     ),
     _ledger(
         "write_failures_total",
         "Writes to the ledger's file that failed.",
         "this process",
-        lambda ledger: ledger.file.failures,
+        lambda ledger: ledger.file_status.write_failures,
     ),
     _ledger(
         "writes_total",
         "Transactions written to the ledger's file.",
         "this process",
-        lambda ledger: ledger.file.writes,
+        lambda ledger: ledger.file_status.writes,
     ),
     _ledger(
         "finished_crawls",
         "Finished crawls remembered.",
         "the ledger",
-        lambda ledger: len(ledger.memory.finished),
+        lambda ledger: len(ledger.finished_crawls),
     ),
     _ledger(
         "dropped_crawls_total",
         "Finished crawls forgotten before --history.retention, for --history.max-finished.",
         "the ledger",
-        lambda ledger: ledger.memory.dropped,
+        lambda ledger: ledger.dropped_crawls,
     ),
 )
 

@@ -134,7 +134,8 @@ class View:
             return -record.finished if wanted else None
 
         # The last are at the end, more or less: so the runs are nearly sorted.
-        records = list(reversed(self._ledger.memory.finished.values()))
+        records = list(self._ledger.finished_crawls.values())
+        records.reverse()
         result = await paginate(records, rank, query, time_slice)
         shown = [representation.finished_crawl(record) for record in result.items]
         return {**self._header(now, result.total, result.page, query), "finished": shown}
@@ -143,7 +144,7 @@ class View:
         """Events, the last noticed first: the latest few thousand that the ledger has in memory."""
         now = self.clock()
         matches = query.matcher()
-        logged = list(reversed(self._ledger.memory.recent))
+        logged = list(reversed(self._ledger.recent_events))
         places = range(len(logged))
 
         def rank(place: int) -> int | None:
@@ -162,7 +163,7 @@ class View:
 
     def exporter(self) -> dict[str, Any]:
         """The exporter itself: its health, its watches and its history."""
-        file = self._ledger.file
+        file = self._ledger.file_status
         return {
             "as_of": representation.timestamp(self.clock()),
             "version": __version__,
@@ -180,7 +181,7 @@ class View:
                 }
                 for watch in self._watches
             ],
-            "history": {"on_disk": file.path is not None, "last_error": file.last_error},
+            "history": {"on_disk": file.persistent, "last_error": file.last_error},
         }
 
     def _warning(self) -> str | None:
