@@ -14,6 +14,7 @@ from dashboards.backfill.scenarios import HOURS, schedule_crawls
 from dashboards.queries import SCRAPE_INTERVAL
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
+from exporter.cluster.phase import Phase
 from exporter.cluster.reflector import Reflector
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
@@ -21,6 +22,7 @@ from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import Exposition, HistoryCollector, SelfMetrics, SeriesStore, catalog
 from exporter.metrics.exposition import Format
 from exporter.resources.crawljob import CrawlJob, parse_json
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.resources.identity import CRAWLJOB_PREFIX
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.cluster import WatchEvent
@@ -60,7 +62,8 @@ class _Exporter:
         self._started = cluster.clock() - 7200.0
         store = SeriesStore(families)
         self._crawls = CrawlJoin(recorder, store)
-        self._watch = Reflector(cast("ApiClient", None), "", self._crawls)  # it never runs
+        client = cast("ApiClient", None)  # the reflector never runs
+        self._watch = Reflector(client, CRAWLJOB_RESOURCE, "", self._crawls)
         self._own = SelfMetrics(families, [self._watch], self._ledger)
         self._exposition = Exposition(
             families, store, HistoryCollector(families, self._ledger), self._own.registry
@@ -77,11 +80,11 @@ class _Exporter:
             self._objects[job.metadata.uid] = job
             self._crawls.on_change(change)
             if not change.deleted:
-                self._watch.problems.look(event.after.key, job)
+                self._watch.problems.report(event.after.key, job)
             stats.events[event.type] += 1
             stats.last_event = now - 4
         if not self._watch.synced:
-            self._watch.synced = True
+            self._watch.phase = Phase.WATCHING
             self._crawls.on_synced("", str(self._version))
             stats.lists, stats.last_list = 1, now
         stats.events["BOOKMARK"] += 1

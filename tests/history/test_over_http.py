@@ -10,6 +10,7 @@ from exporter.cluster.reflector import Reflector
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.resources.identity import CRAWLJOBS
 from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
@@ -43,6 +44,7 @@ class Exporter:
         await self._connection.refresh_credentials()
         self.reflector = Reflector(
             self._connection,
+            CRAWLJOB_RESOURCE,
             NAMESPACE,
             CrawlJoin(recorder),
             resume=self.ledger.resume_point(CRAWLJOBS, NAMESPACE),

@@ -35,18 +35,24 @@ from exporter.metrics import (
 from exporter.metrics.catalog import Group, Kind
 from exporter.metrics.documentation import documentation
 from exporter.resources.crawljob import parse_json
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from support.factories import crawljob, to_wire
 from support.tools import ROOT, require_tool
 
 FORMATS = pytest.mark.parametrize("form", Format)
 
 
-def watch(scope: str = "crawlers", **stats: Any) -> Reflector:
+def watch(scope: str = "crawlers", **stats: Any) -> Reflector[Any]:
     """What the own metrics read of a reflector."""
     found = SimpleNamespace(
-        scope=scope, synced=True, stats=Stats(**stats), problems=Problems(), last_error=None
+        resource=CRAWLJOB_RESOURCE,
+        source="crawljobs",
+        scope=scope,
+        synced=True,
+        stats=Stats(**stats),
+        problems=Problems(CRAWLJOB_RESOURCE),
     )
-    return cast("Reflector", found)
+    return cast("Reflector[Any]", found)
 
 
 def delivery() -> SendLoop:
@@ -60,7 +66,7 @@ class Exporter:
     """Everything that is served, of a few crawls."""
 
     def __init__(
-        self, *reflectors: Reflector, crawls: int = 2, include: Iterable[str] = (),
+        self, *reflectors: Reflector[Any], crawls: int = 2, include: Iterable[str] = (),
         exclude: Iterable[str] = (),
     ) -> None:  # fmt: skip
         self.families = selected(catalog(), list(include), list(exclude))
