@@ -239,7 +239,7 @@ def test_versions_are_linked_in(checkout: Checkout) -> None:
 def test_each_module_is_pinned_and_checksummed(module: Path) -> None:
     pins = (module / "go.mod").read_text()
 
-    assert re.search(r"^(tool \S|tool \()", pins, re.MULTILINE)
+    assert re.search(r"^(require )?\s*\S+ v\d+\.\d+\.\d+", pins, re.MULTILINE)
     assert "=> ." not in pins, "a replacement must be a published version, not a folder"
     assert "=> /" not in pins
     assert (module / "go.sum").stat().st_size > 0
