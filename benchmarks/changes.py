@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from exporter.app import Pipeline, keep_collections_short
+from exporter.app import Pipeline
 from exporter.cluster.changes import ChangeHandler
 from exporter.cluster.object_cache import Content
 from exporter.cluster.problems import Problems
@@ -19,6 +19,7 @@ from exporter.cluster.wire import WatchEvent, read_event
 from exporter.history.ledger import Ledger
 from exporter.metrics import SeriesStore, catalog
 from exporter.resources.crawljob import CrawlJob
+from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.settings import Settings
 from exporter.simulator.fleet import fleet
 

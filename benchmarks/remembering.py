@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from exporter.app import Pipeline, keep_collections_short
+from exporter.app import Pipeline
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
+from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.settings import Settings
 
 FINISHED: Final = 100_000

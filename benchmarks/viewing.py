@@ -8,12 +8,12 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-from exporter.app import keep_collections_short
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import CrawlJob, parse_value
+from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.simulator.fleet import fleet
 from exporter.web import Health, View
 from exporter.web.status.page import Page

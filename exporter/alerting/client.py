@@ -4,8 +4,6 @@ The format is that of https://github.com/prometheus/alertmanager, ``api/v2/opena
 """
 
 import json
-import re
-import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -19,9 +17,9 @@ from exporter.alerting.active_alerts import ActiveAlert
 from exporter.alerting.http_config import Credentials
 from exporter.alerting.template import Links, expand
 from exporter.resources.identity import CRAWL_LABELS
-from exporter.runtime.backoff import retry_after
+from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
+from exporter.settings.values import ALERTS_PATH
 
-PATH: Final = "/api/v2/alerts"
 TIMEOUT: Final = 10.0
 """Seconds for a whole request, as Prometheus's ``alertmanagers.timeout``."""
 
@@ -39,66 +37,20 @@ REASONS: Final = (
     "server_error",
     "refused",
 )
-"""Why a request failed: every value of ``PostError.reason``."""
+"""Why a request failed: every value of ``RequestError.reason``."""
 
-_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OWN_LABELS: Final = frozenset({"alertname", "severity", "event", *CRAWL_LABELS})
+OWN_LABELS: Final = frozenset({"alertname", "severity", "event", *CRAWL_LABELS})
+"""Labels that each alert has itself, so that no external label can be added by their name."""
 _ABOUT_THE_ALERTS: Final = frozenset({400, 413, 422})
 """Statuses with which what was sent is refused, and not who sent it."""
 _LONGEST_COMPLAINT: Final = 4096
 
 
-class PostError(Exception):
-    """A request failed; the text is one line without secrets."""
-
-    def __init__(self, reason: str, text: str, wait: float | None = None) -> None:
-        super().__init__(text)
-        self.reason = reason
-        self.wait = wait
-        """Seconds the server asked us to wait."""
-
-
-class RejectedError(PostError):
+class RejectedError(RequestError):
     """Alertmanager wants one of the alerts not, or not so many; it may have taken the others."""
 
     def __init__(self, text: str) -> None:
         super().__init__("rejected", text)
-
-
-class CredentialsInUrlError(ValueError):
-    """Not to be shown with the value that it complains of."""
-
-
-def alertmanager_url(text: str) -> str:
-    """Check the address of an Alertmanager, with or without a prefix of its paths.
-
-    Raises ValueError with a readable text.
-    """
-    if "@" in text:
-        raise CredentialsInUrlError(
-            "a URL with a user or password would be logged and served; give them by "
-            "--alertmanager.username and --alertmanager.password-file"
-        )
-    wanted = "expected the address of an Alertmanager, such as http://alertmanager:9093"
-    try:
-        url = URL(text)
-    except ValueError:
-        raise ValueError(wanted) from None
-    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
-        raise ValueError(wanted)
-    if url.path.rstrip("/").endswith(PATH):
-        raise ValueError(f"expected the address without {PATH}")
-    return text.rstrip("/")
-
-
-def external_label(text: str) -> tuple[str, str]:
-    """Read NAME=VALUE. Raises ValueError with a readable text."""
-    name, _, value = text.partition("=")
-    if not _LABEL.fullmatch(name) or not value:
-        raise ValueError("expected NAME=VALUE with the name of a label")
-    if name in _OWN_LABELS:
-        raise ValueError(f"every alert has a label {name} of its own, which stands")
-    return name, value
 
 
 class Letter:
@@ -128,7 +80,7 @@ class AlertmanagerClient:
     def __init__(self, url: str, credentials: Credentials) -> None:
         """``url`` is Alertmanager's own address, with the prefix of its paths if it has one."""
         self.url = url
-        self._target = URL(url.rstrip("/") + PATH)
+        self._target = URL(url.rstrip("/") + ALERTS_PATH)
         self._credentials = credentials
         self._session: aiohttp.ClientSession | None = None
 
@@ -152,8 +104,8 @@ class AlertmanagerClient:
     async def post(self, alerts: Sequence[dict[str, Any]]) -> None:
         """Send these; none at all is a request too, which shows whether some would be taken.
 
-        Raises RejectedError where Alertmanager refuses what was sent, PostError where it cannot be
-        reached or refuses whoever sends.
+        Raises RejectedError where Alertmanager refuses what was sent, any other RequestError where
+        it cannot be reached or refuses whoever sends.
         """
         assert self._session is not None, "to be used in its context"  # noqa: S101
         https = self._target.scheme == "https"
@@ -179,25 +131,16 @@ def _timestamp(seconds: float) -> str:
     return text.removesuffix("+00:00") + "Z"
 
 
-_BY_STATUS: Final = {
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    429: "too_many_requests",
-}
-
-
-async def _refusal(response: aiohttp.ClientResponse) -> PostError:
+async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
     status = response.status
     if status in _ABOUT_THE_ALERTS:
         return RejectedError(f"it answered {status}{await _complaint(response)}")
     if 300 <= status < 400:
-        return PostError(
+        return RequestError(
             "redirected", f"it answered {status}: give the address it redirects to instead"
         )
-    reason = _BY_STATUS.get(status, "server_error" if status >= 500 else "refused")
     wait = retry_after(response.headers.get("Retry-After"))
-    return PostError(reason, f"it answered {status}", wait)
+    return RequestError(status_reason(status), f"it answered {status}", wait)
 
 
 async def _complaint(response: aiohttp.ClientResponse) -> str:
@@ -212,15 +155,6 @@ async def _complaint(response: aiohttp.ClientResponse) -> str:
     return f": {' '.join(text.split())[:300]}" if isinstance(text, str) else ""
 
 
-def _failure(error: Exception) -> PostError:
-    """Sort what aiohttp and the system raise."""
-    text = " ".join(str(error).split())[:300] or type(error).__name__
-    match error:
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return PostError("tls", f"TLS: {text}")
-        case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
-            return PostError("unreachable", text)
-        case TimeoutError():
-            return PostError("timeout", f"no answer within {TIMEOUT:g} s")
-        case _:
-            return PostError("cut", f"the connection was cut: {text}")
+def _failure(error: Exception) -> RequestError:
+    late = RequestError("timeout", f"no answer within {TIMEOUT:g} s")
+    return from_transport(error, timeout=late)

@@ -15,8 +15,9 @@ from itertools import islice
 from typing import Final
 
 from exporter.alerting.active_alerts import ActiveAlert, ActiveAlerts, Key
-from exporter.alerting.client import REASONS, AlertmanagerClient, Letter, PostError, RejectedError
+from exporter.alerting.client import REASONS, AlertmanagerClient, Letter, RejectedError
 from exporter.runtime.backoff import Backoff
+from exporter.runtime.http_errors import RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -95,9 +96,9 @@ class SendLoop:
             while True:
                 try:
                     await self._deliver(self._batch())
-                except PostError as error:
+                except RequestError as error:
                     self._failed(error)
-                    await asyncio.sleep(self._backoff.next(error.wait))
+                    await asyncio.sleep(self._backoff.next(error.retry_after))
                 else:
                     await self._wait()
 
@@ -143,7 +144,7 @@ class SendLoop:
         return keys
 
     async def _deliver(self, keys: list[Key]) -> None:
-        """Post these. Raises PostError; what was not delivered then is as new as before."""
+        """Post these. Raises RequestError; what was not delivered then is as new as before."""
         open_ones = ((key, self._alerts.get(key)) for key in keys)
         self._under_way = {key: alert for key, alert in open_ones if alert is not None}
         self._rejected -= {key for key in self._rejected if self._alerts.get(key) is None}
@@ -195,7 +196,7 @@ class SendLoop:
             )
         self._rejected.add(key)
 
-    def _failed(self, error: PostError) -> None:
+    def _failed(self, error: RequestError) -> None:
         """Count it; say it once, not at each of what may be many attempts."""
         self.stats.failures[error.reason] += 1
         if self._fault is None:

@@ -39,13 +39,12 @@ from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import GROUP, Key, key_of
 from exporter.runtime.backoff import Backoff
 from exporter.runtime.time_slice import TimeSlice
+from exporter.settings.defaults import DEFAULT_IDLE_LIMIT
 
 logger = logging.getLogger(__name__)
 
 PAGE_SIZE: Final = 200
 """Objects. A page is parsed in one go, about 20 ms of the event loop's time."""
-IDLE_LIMIT: Final = 90.0
-"""Seconds without a byte. Bookmarks come about every 60."""
 WATCH_SECONDS: Final = (240, 300)
 """How long to ask the server to keep a watch, so that many do not end at one moment."""
 _HEALTHY_AFTER: Final = 10.0
@@ -71,7 +70,7 @@ class Reflector:
         selector: str = "",
         resume: ResumePoint | None = None,
         page_size: int = PAGE_SIZE,
-        idle_limit: float = IDLE_LIMIT,
+        idle_limit: float = DEFAULT_IDLE_LIMIT,
         watch_seconds: tuple[int, int] = WATCH_SECONDS,
         longest_line: int = LONGEST_LINE,
         backoff: Backoff | None = None,
