@@ -174,7 +174,7 @@ async def serve(settings: Settings) -> None:
     file for Alertmanager is, LedgerError where the ledger cannot be used, ListenError where it
     cannot listen.
     """
-    Credentials(notifier_settings(settings).http_config)  # to complain before anything is open
+    Credentials(notifier_settings(settings).http_config)  # to fail before anything is open
     connection = await ApiClient.open(settings.kubeconfig, settings.context)
     ledger = Ledger.open(
         settings.history_path,

@@ -195,11 +195,11 @@ def _add_format(parser: Parser, *formats: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, 1 (it failed) or 2 (it was used wrongly)."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    if not words or (words[0].startswith("-") and words[0] not in {"--version", "--help", "-h"}):
-        words.insert(0, "serve")
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not given or (given[0].startswith("-") and given[0] not in {"--version", "--help", "-h"}):
+        given.insert(0, "serve")
     parser, parsers = _parser()
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args(given)
     command = COMMANDS[arguments.command]
     wrong_use = parsers[arguments.command].error
     try:

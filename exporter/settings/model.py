@@ -2,7 +2,8 @@
 
 Of a field, the type says how text is read, ``alias`` what the option is called (``option`` derives
 flag, variable and key from it), ``title`` how its value is shown in help, ``description`` what it
-does. All else is read from here: the parser, ``--help``, the file, docs/configuration.md.
+does. All else is read from here: the parser, ``--help``, the file, docs/configuration.md. It is as
+long as there are options.
 """
 
 from collections.abc import Callable, Sequence

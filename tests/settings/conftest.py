@@ -11,7 +11,7 @@ Complaint = Callable[..., str]
 def complaint(capsys: pytest.CaptureFixture[str]) -> Complaint:
     """What is said of options that are refused: one line, and exit status 2."""
 
-    def complain(*flags: str, **environment: str) -> str:
+    def refused(*flags: str, **environment: str) -> str:
         with pytest.raises(SystemExit) as ended:
             read(*flags, **environment)
         assert ended.value.code == 2
@@ -20,4 +20,4 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> Complaint:
         assert err.count("\n") == 1, "one line"
         return err
 
-    return complain
+    return refused

@@ -1,4 +1,4 @@
-"""Flags and variables: what they accept, who wins, and how they complain."""
+"""Flags and variables: what they accept, which wins, and how they are refused."""
 
 import argparse
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Prometheus and Alertmanager beside the demo, where they are installed: alerts to watch.
 
-They are started once the exporter listens, which so need not wait for them; one that ends is told,
-and the demo goes on.
+They are started once the exporter listens, which so need not wait for them; where one ends, that is
+logged, and the demo goes on.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _HINT: Final = (
 
 @asynccontextmanager
 async def monitoring(folder: Path, target: str, path: str) -> AsyncIterator[str]:
-    """Watch the exporter at ``target`` (a URL without ``path``); gives what to tell the user."""
+    """Watch the exporter at ``target`` (a URL without ``path``); gives what the user is to read."""
     server = programs.find("prometheus", Path())
     if server is None:
         yield f"Prometheus is not installed here, so no alerts are to be seen;\n{_HINT}\n"
@@ -50,12 +50,12 @@ async def monitoring(folder: Path, target: str, path: str) -> AsyncIterator[str]
     else:
         said += (
             f"    Alertmanager  http://127.0.0.1:{alerts_port}\n"
-            "Whom it would page or write to is told here, in lines with msg=notified.\n"
+            "Whom it would page or write to is logged here, in lines with msg=notified.\n"
         )
 
     async def run() -> None:
         await _listening(target)
-        async with receiver(tell) as webhook, asyncio.TaskGroup() as together:
+        async with receiver(log_notification) as webhook, asyncio.TaskGroup() as together:
             alerts_to = None
             if sender is not None:
                 configuration = alertmanager_config(shipped(ROUTES), webhook)
@@ -92,7 +92,7 @@ async def _listening(url: str) -> None:
             return
 
 
-def tell(notification: Notification) -> None:
+def log_notification(notification: Notification) -> None:
     """Log one notification as one line."""
     labels = notification.labels
     which = {name: labels[name] for name in ("namespace", "crawl", "pod") if name in labels}
@@ -113,7 +113,7 @@ async def _run(program: Program) -> None:
         async with programs.running(program) as process:
             status = await process.wait()
     except OSError as error:
-        said: dict[str, object] = {"error": str(error)}
+        outcome: dict[str, object] = {"error": str(error)}
     else:
-        said = {"status": status, "said": program.last_words()}
-    log.warning("%s has ended, and the demo goes on without it", program.name, extra=said)
+        outcome = {"status": status, "said": program.last_line()}
+    log.warning("%s has ended, and the demo goes on without it", program.name, extra=outcome)
