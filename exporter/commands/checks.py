@@ -5,8 +5,8 @@ Called before a command opens anything, so that it ends like any other wrong use
 
 from fnmatch import fnmatchcase
 
-from exporter.alerting.client import OWN_LABELS
 from exporter.alerting.event_alerts import LONGEST_WINDOW, format_duration
+from exporter.alerting.postable_alert import RESERVED_LABELS
 from exporter.metrics.catalog import CATALOG
 from exporter.settings import InvalidSettingError, Settings
 from exporter.web import refuse_reserved_path
@@ -22,7 +22,7 @@ def check(settings: Settings) -> None:
         path = settings.telemetry_path
         raise InvalidSettingError(str(error), "telemetry_path", value=path) from None
     for name, value in settings.alertmanager_labels:
-        if name in OWN_LABELS:
+        if name in RESERVED_LABELS:
             raise InvalidSettingError(
                 f"every alert has a label {name} of its own, which stands",
                 "alertmanager_labels",

@@ -73,6 +73,8 @@ class _Reader:
             if not isinstance(one, yaml.ScalarNode):
                 wanted = "one value, or a list of them" if option.repeatable else "one value"
                 self._refuse(one, f"{option.name}: expected {wanted}")
+            if one.tag.startswith("!") or not one.value.isprintable():
+                self._refuse(one, f"{option.name}: expected text, without a tag or line breaks")
         texts = [(one, one.value) for one in nodes if one.value and one.tag != _NULL]
         if texts:
             self.given[option.field] = Given(
@@ -123,3 +125,5 @@ def _compose(path: Path, text: str) -> yaml.Node | None:
         raise SettingsError(f"{path}:{line}: a character that YAML does not allow") from None
     except RecursionError:
         raise SettingsError(f"{path}: is nested too deeply") from None
+    except (ValueError, OverflowError):  # of numbers in escapes and directives
+        raise SettingsError(f"{path}: is no valid YAML") from None

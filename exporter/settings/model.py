@@ -60,7 +60,7 @@ Namespace = Annotated[str, _read_by(values.namespace)]
 ListenAddress = Annotated[Address, _read_by(Address.parse)]
 URLPath = Annotated[str, _read_by(values.url_path)]
 AlertmanagerURL = Annotated[str, _read_by(values.alertmanager_url)]
-LabelPair = Annotated[tuple[str, str], _read_by(values.label_pair)]
+ExternalLabel = Annotated[tuple[str, str], _read_by(values.external_label)]
 
 
 class _Group(BaseModel):
@@ -207,7 +207,7 @@ class Alertmanager(_Group):
         title="URL",
         description="Alertmanager to post event alerts to at once; repeat it for each of a cluster",
     )
-    alertmanager_labels: tuple[LabelPair, ...] = Field(
+    alertmanager_labels: tuple[ExternalLabel, ...] = Field(
         (),
         alias="alertmanager.label",
         title="NAME=VALUE",

@@ -95,7 +95,7 @@ def alertmanager_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def label_pair(text: str) -> tuple[str, str]:
+def external_label(text: str) -> tuple[str, str]:
     """Split ``NAME=VALUE``, of which NAME can be a Prometheus label and VALUE is not empty."""
     name, _, value = text.partition("=")
     if not _LABEL.fullmatch(name) or not value:

@@ -91,7 +91,7 @@ def _reason(error: OSError | UnicodeError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def bound(one: socket.socket) -> Address:
-    """The address a socket got."""
+def bound_address(one: socket.socket) -> Address:
+    """Where a socket listens: with the port that the system chose where 0 was asked for."""
     host, port = one.getsockname()[:2]
     return Address(host, port)

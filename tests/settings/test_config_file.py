@@ -1,13 +1,17 @@
 """The file of --config.file: what it may hold, and how it is refused."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.commands.documentation import EXAMPLE
-from exporter.settings import Address, Settings
-from exporter.settings.config_file import LARGEST
+from exporter.settings import Address, Settings, SettingsError
+from exporter.settings.config_file import LARGEST, given_by_file
 from support.command_line import read
 
 Complaint = Callable[..., str]
@@ -97,6 +101,9 @@ def test_what_has_no_value_is_not_given(write: Write, content: str) -> None:
         ("namespace: {a: b}", 1, "namespace: expected one value, or a list of them"),
         ("namespace:\n- a\n- [b]", 3, "namespace: expected one value, or a list of them"),
         ("context: a\n selector: b", 2, "mapping values are not allowed here"),
+        ("context: !env NAME", 1, "context: expected text, without a tag or line breaks"),
+        ('kubeconfig: "\\0"', 1, "kubeconfig: expected text, without a tag or line breaks"),
+        ("selector: |\n  a\n  b", 1, "selector: expected text, without a tag or line breaks"),
         ("context: [", 1, "expected the node content"),
         ("context: a\n\tselector: b", 2, "found character '\\t'"),
         ("a: &x [1]\nb: *x", 2, "aliases are not supported; a value that begins with *"),
@@ -151,6 +158,21 @@ def test_a_file_that_is_too_large_is_not_parsed(complaint: Complaint, write: Wri
 
 def test_a_file_that_is_nested_without_end_is_refused(complaint: Complaint, write: Write) -> None:
     assert "is nested too deeply" in complaint("--config.file", write("[" * 100_000))
+
+
+@pytest.mark.parametrize("content", ['context: "\\UFFFFFFFF"', f"%YAML 1.{'9' * 5000}\n---\n"])
+def test_numbers_that_yaml_stumbles_over_are_refused(
+    complaint: Complaint, write: Write, content: str
+) -> None:
+    assert "is no valid YAML" in complaint("--config.file", write(content))
+
+
+@given(st.binary() | st.text(alphabet=":[]{}*&!?|-'\"#%\n web.log", max_size=40).map(str.encode))
+def test_any_content_is_read_or_refused(content: bytes) -> None:
+    with NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(content)
+        with contextlib.suppress(SettingsError):
+            given_by_file(Path(file.name))
 
 
 def test_no_value_of_a_secret_is_repeated(complaint: Complaint, write: Write) -> None:

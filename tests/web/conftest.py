@@ -1,4 +1,4 @@
-"""A web server over real HTTP, with an exposition that a test can hold, break and watch.
+"""A web server over real HTTP, with an exposition that a test can inspect and break.
 
 Its status page shows what a test gives it: CrawlJobs as on the wire, a ledger, a clock.
 """
@@ -51,7 +51,7 @@ class Watch:
     stats: Stats = field(default_factory=Stats)
     problems: Problems = field(default_factory=Problems)
 
-    def see(self, *values: dict[str, Any]) -> None:
+    def add(self, *values: dict[str, Any]) -> None:
         self.jobs += [parse_value(value) for value in values]
 
 
@@ -133,7 +133,7 @@ async def serve() -> AsyncIterator[Serve]:
             WebSettings(**chosen),
             health=health,
             view=view if status_page else None,
-            on_scrape=lambda *facts: site.on_scrape.append(facts),
+            on_scrape=lambda *scrape: site.on_scrape.append(scrape),
         )
         await site.server.start()
         site.session = aiohttp.ClientSession(

@@ -1,7 +1,7 @@
 """``demo``: the real exporter on a simulated Browsertrix, with nothing to install.
 
 The simulator is a process of its own, with a token, reached over HTTP through a kubeconfig: the
-exporter sees no difference to a cluster.
+exporter uses it like any cluster.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from exporter.settings import Settings
 from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 
 CRAWLS: Final = 25
-"""At a time: a small cluster, and enough for every scenario to come by."""
+"""At a time: a small cluster, and enough for every scenario to occur."""
 
 _LONGEST_PAUSE: Final = 600.0
 """Seconds, so that whoever watches sees a pause expire."""
@@ -52,7 +52,7 @@ async def demo(settings: Settings, *, speed: float, seed: int) -> None:
 async def _demo(settings: Settings, speed: float, seed: int) -> None:
     pause_limit = min(DEFAULT_PAUSE_LIMIT / speed, _LONGEST_PAUSE)
     where, *others = settings.listen_addresses
-    where = replace(where, port=where.port or free_port())  # to print it before it is bound
+    where = replace(where, port=where.port or free_port())  # known before it is printed
     with TemporaryDirectory(prefix="browsertrix-demo-") as name:
         folder = Path(name)
         kubeconfig = folder / "kubeconfig"

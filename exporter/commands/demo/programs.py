@@ -1,6 +1,6 @@
-"""Prometheus and Alertmanager as child processes: where they are, how they are called, their end.
+"""Prometheus and Alertmanager as child processes: finding, starting, ending them.
 
-The demo runs them beside the exporter, the tests and the dashboards' rehearsal for themselves.
+The demo runs them beside the exporter; tests and the dashboards' backfill run them alone.
 """
 
 import asyncio
@@ -55,11 +55,11 @@ class Program:
     directory: Path
     """Where it has to be started."""
     log: Path
-    """The file that its standard output and error go to."""
+    """Its stdout and stderr."""
     url: str
 
     def last_line(self) -> str:
-        """The last line of its log; empty while there is none."""
+        """The last line of its log; empty when it has logged nothing."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return lines[-1] if lines else ""
 

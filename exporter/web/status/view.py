@@ -1,6 +1,6 @@
-"""What there is to show, read where it is held anyway: the watches' content and the ledger.
+"""What the page and the API show, read from the watches' caches and the ledger at each request.
 
-Everything is computed when it is asked for, and only for what is asked for.
+No copy is kept: everything is computed for the request, and only for what it asks for.
 """
 
 import time
@@ -12,22 +12,23 @@ from typing import Any, Final, Protocol
 from exporter import __version__
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import CrawlJob, derived
 from exporter.resources.identity import crawl_id, org_id
 from exporter.runtime.time_slice import TimeSlice
 from exporter.web.pages import Health
-from exporter.web.status import facts
+from exporter.web.status import representation
 from exporter.web.status.pagination import paginate
 from exporter.web.status.query import Query
 
-MOST_WORDS: Final = 100
-"""States and organisations that are counted by name, those with the most crawls."""
+MAX_FACETS: Final = 100
+"""States, and organisations, with counts of their own: those with the most crawls."""
 
 
 class Watched(Protocol):
-    """One scope that is watched."""
+    """One scope's watch: what a reflector offers."""
 
     @property
     def scope(self) -> str:
@@ -35,11 +36,11 @@ class Watched(Protocol):
 
     @property
     def synced(self) -> bool:
-        """Whether the content has been complete once."""
+        """Whether it has been listed completely once."""
 
     @property
     def last_error(self) -> str | None:
-        """What is wrong now, in one line."""
+        """Why it is not current, in one line; None when it is."""
 
     @property
     def jobs(self) -> Collection[CrawlJob]:
@@ -47,17 +48,18 @@ class Watched(Protocol):
 
     @property
     def stats(self) -> Stats:
-        """What was done so far."""
+        """Counts and times of lists, watches and events."""
 
     @property
     def problems(self) -> Problems:
-        """What was odd about the objects."""
+        """Fields that could not be read."""
 
 
 class View:
-    """Answers to questions, as plain values ready for JSON; the names are documented.
+    """Answers queries with plain values, ready for JSON; docs/status-page.md documents them.
 
-    One ``time_slice`` goes through all the work of a request, so that no two portions meet.
+    All the work of a request shares one ``time_slice``, so that no two slices follow each other
+    without a break.
     """
 
     def __init__(
@@ -79,7 +81,10 @@ class View:
     async def crawls(
         self, query: Query, time_slice: TimeSlice, *, clamp: bool = False
     ) -> dict[str, Any]:
-        """Crawls whose CrawlJob is there; ``states`` counts what all but the state asks for."""
+        """Crawls whose CrawlJob exists, of the scopes that are synced.
+
+        ``states`` counts what matches all but the state, ``orgs`` all but state and organisation.
+        """
         now = self.clock()
         states: Counter[str] = Counter()
         orgs: Counter[str] = Counter()
@@ -105,17 +110,17 @@ class View:
         shown = []
         for job in result.items:
             before = self._ledger.paused_before(job)
-            shown.append(facts.crawl(job, now, self._pause_limit, before))
+            shown.append(representation.crawl(Crawl(job), now, self._pause_limit, before))
             await time_slice.yield_if_due()
         return {
-            **self._about(now, result.total, result.page, query),
-            "states": dict(states.most_common(MOST_WORDS)),
-            "orgs": dict(orgs.most_common(MOST_WORDS)),
+            **self._header(now, result.total, result.page, query),
+            "states": dict(states.most_common(MAX_FACETS)),
+            "orgs": dict(orgs.most_common(MAX_FACETS)),
             "crawls": shown,
         }
 
     async def finished(self, query: Query, time_slice: TimeSlice) -> dict[str, Any]:
-        """Crawls that are over, the last one first, for as long as the ledger remembers them."""
+        """Crawls that are over, the last one first: those within the ledger's retention."""
         now = self.clock()
         matches = query.matcher()
 
@@ -131,11 +136,11 @@ class View:
         # The last are at the end, more or less: so the runs are nearly sorted.
         records = list(reversed(self._ledger.memory.finished.values()))
         result = await paginate(records, rank, query, time_slice)
-        shown = [facts.finished(record) for record in result.items]
-        return {**self._about(now, result.total, result.page, query), "finished": shown}
+        shown = [representation.finished_crawl(record) for record in result.items]
+        return {**self._header(now, result.total, result.page, query), "finished": shown}
 
     async def events(self, query: Query, time_slice: TimeSlice) -> dict[str, Any]:
-        """What happened, the last noticed first: the latest few thousand that are in memory."""
+        """Events, the last noticed first: the latest few thousand that the ledger has in memory."""
         now = self.clock()
         matches = query.matcher()
         logged = list(reversed(self._ledger.memory.recent))
@@ -152,40 +157,40 @@ class View:
             return place if wanted else None
 
         result = await paginate(places, rank, query, time_slice)
-        shown = [facts.event(logged[place]) for place in result.items]
-        return {**self._about(now, result.total, result.page, query), "events": shown}
+        shown = [representation.event(logged[place]) for place in result.items]
+        return {**self._header(now, result.total, result.page, query), "events": shown}
 
     def exporter(self) -> dict[str, Any]:
-        """How the exporter itself is."""
+        """The exporter itself: its health, its watches and its history."""
         file = self._ledger.file
         return {
-            "as_of": facts.timestamp(self.clock()),
+            "as_of": representation.timestamp(self.clock()),
             "version": __version__,
-            "trouble": self._trouble(),
+            "warning": self._warning(),
             "watches": [
                 {
                     "namespace": watch.scope or None,
                     "synced": watch.synced,
-                    "trouble": watch.last_error,
+                    "last_error": watch.last_error,
                     "crawljobs": len(watch.jobs),
-                    "last_sync": facts.timestamp(watch.stats.last_sync),
-                    "last_event": facts.timestamp(watch.stats.last_event),
+                    "last_sync": representation.timestamp(watch.stats.last_sync),
+                    "last_event": representation.timestamp(watch.stats.last_event),
                     "unreadable_fields": watch.problems.kinds.total(),
                     "unusable_objects": watch.stats.invalid_objects,
                 }
                 for watch in self._watches
             ],
-            "history": {"on_disk": file.path is not None, "trouble": file.last_error},
+            "history": {"on_disk": file.path is not None, "last_error": file.last_error},
         }
 
-    def _trouble(self) -> str | None:
+    def _warning(self) -> str | None:
         return self._health.alive() or self._health.ready()
 
-    def _about(self, now: float, total: int, page: int, query: Query) -> dict[str, Any]:
+    def _header(self, now: float, total: int, page: int, query: Query) -> dict[str, Any]:
         more = page * query.per_page < total
         return {
-            "as_of": facts.timestamp(now),
-            "trouble": self._trouble(),
+            "as_of": representation.timestamp(now),
+            "warning": self._warning(),
             "total": total,
             "page": page,
             "per_page": query.per_page,
@@ -193,11 +198,11 @@ class View:
         }
 
     def _order(self, sort: str, now: float) -> Callable[[CrawlJob], Any]:
-        """What a crawl is sorted by; what is unknown comes last."""
+        """The sort key of a crawl; unknown values come last."""
         orders: dict[str, Callable[[CrawlJob], Any]] = {
             "newest": lambda job: -(job.metadata.creation_timestamp or 0.0),
             "oldest": lambda job: _or_last(job.metadata.creation_timestamp),
-            "limits": lambda job: -facts.nearness(job, now, self._pause_limit),
+            "limits": lambda job: -representation.limit_ratio(job, now, self._pause_limit),
             "pause": lambda job: _or_last(derived.paused_since(job)),
             "size": lambda job: -(job.status.size or 0),
             "pages": lambda job: -(job.status.pages_done or 0),
@@ -206,5 +211,5 @@ class View:
         return orders[sort]
 
 
-def _or_last(moment: float | None) -> float:
-    return float("inf") if moment is None else moment
+def _or_last(timestamp: float | None) -> float:
+    return float("inf") if timestamp is None else timestamp
