@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from exporter.app import Pipeline
 from exporter.cluster.changes import ChangeHandler
-from exporter.cluster.object_cache import Content
+from exporter.cluster.object_cache import ObjectCache
 from exporter.cluster.problems import Problems
 from exporter.cluster.wire import WatchEvent, read_event
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.metrics import SeriesStore, catalog
 from exporter.resources.crawljob import CrawlJob
@@ -29,7 +30,7 @@ _ROUNDS: Final = 7
 
 def cost_of_a_change() -> float:
     """CPU seconds for one change, over a thousand CrawlJobs, as it is served."""
-    return _cost(SeriesStore(catalog()), lambda: None)
+    return _cost(CrawlJoin(SeriesStore(catalog())), lambda: None)
 
 
 def cost_with_the_ledger() -> float:
@@ -45,13 +46,13 @@ def cost_with_the_ledger() -> float:
 
 
 def _flushed(ledger: Ledger) -> None:
-    assert ledger.flush(), ledger.file.last_error
+    assert ledger.flush(), ledger.file_status.last_error
 
 
 def _cost(handler: ChangeHandler[CrawlJob], end_of_batch: Callable[[], None]) -> float:
     """Take the lowest of several rounds: others on the machine can only add to it."""
     keep_collections_short()  # as the exporter does
-    content = Content("crawlers", handler, Problems())
+    cache = ObjectCache("crawlers", handler, Problems())
     objects = list(fleet(_CRAWLS))
     version = 0
     rounds = []
@@ -64,7 +65,7 @@ def _cost(handler: ChangeHandler[CrawlJob], end_of_batch: Callable[[], None]) ->
         for line in lines:
             event = read_event(line)
             assert isinstance(event, WatchEvent)
-            content.see(event.object)
+            cache.upsert(event.object)
         end_of_batch()
         if step:  # the first is when they are seen for the first time
             rounds.append((time.process_time() - started) / len(lines))

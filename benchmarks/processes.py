@@ -67,7 +67,7 @@ def baseline(crawls: int) -> Iterator[Process]:
 
 
 @contextlib.contextmanager
-def _running(module: str, arguments: list[str], told: str) -> Iterator[Process]:
+def _running(module: str, arguments: list[str], listening: str) -> Iterator[Process]:
     """Run ``python -m module`` until it says where it listens; end it in the end."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
@@ -77,7 +77,7 @@ def _running(module: str, arguments: list[str], told: str) -> Iterator[Process]:
             )
         try:
             found = _wait(
-                lambda: process.poll() is not None or re.search(told, log.read_text()), log
+                lambda: process.poll() is not None or re.search(listening, log.read_text()), log
             )
             if process.returncode is not None:
                 raise RuntimeError(f"{module} ended: {log.read_text()}")

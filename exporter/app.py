@@ -1,9 +1,9 @@
 """Start reading here: the one place that knows every package, and wires them.
 
-Reflectors pass every change to the recorder, which writes events to the ledger, and to the series
-store; the exposition joins what the store has rendered; the web server serves it. The ledger's
-events the notifier posts to Alertmanagers, if there are any. Everything runs on one event loop, and
-ends together.
+Each source is followed by a reflector in each scope; the join makes crawls of what they emit. What
+happened to a crawl goes into the ledger, and from there to Alertmanagers, if there are any; how it
+is goes into the series store, which the exposition reads and the web server serves. Everything
+runs on one event loop, and ends together.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from exporter import __version__
 from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.notifier import Notifier, NotifierSettings
 from exporter.alerting.template import Links
-from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import (
@@ -30,17 +30,17 @@ from exporter.metrics import (
     catalog,
     selected,
 )
-from exporter.resources.crawljob import CrawlJob
 from exporter.runtime.garbage_collection import collect_periodically, keep_collections_short
 from exporter.runtime.tasks import SupervisedTasks
 from exporter.settings import Settings
+from exporter.sources import SOURCES
 from exporter.web import Health, View, WebServer, WebSettings
 
 log = logging.getLogger(__name__)
 
 
 class Pipeline:
-    """Handles a change: first it is recorded, then it is served."""
+    """What becomes of a crawl's change: first it is recorded, then it is served."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self.families = selected(
@@ -50,22 +50,9 @@ class Pipeline:
         )
         self.recorder = HistoryRecorder(ledger, settings.scopes)
         self._store = SeriesStore(self.families)
+        self.crawls = CrawlJoin(self.recorder, self._store)
+        """Handles the changes of each source."""
         self._history = HistoryCollector(self.families, ledger)
-
-    def on_change(self, change: Change[CrawlJob]) -> None:
-        """Record and render one change."""
-        self.recorder.on_change(change)
-        self._store.on_change(change)
-
-    def on_synced(self, scope: str, resource_version: str) -> None:
-        """Serve the scope from now on: its content is complete as of ``resource_version``."""
-        self.recorder.on_synced(scope, resource_version)
-        self._store.on_synced(scope, resource_version)
-
-    def on_bookmark(self, scope: str, resource_version: str) -> None:
-        """Advance to ``resource_version``, before which nothing is missing."""
-        self.recorder.on_bookmark(scope, resource_version)
-        self._store.on_bookmark(scope, resource_version)
 
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``self_metrics`` are those of the exporter itself."""
@@ -83,14 +70,18 @@ class Exporter:
         self._reflectors = tuple(
             Reflector(
                 connection,
+                source.resource,
                 scope,
-                pipeline,
-                selector=settings.selector,
+                pipeline.crawls.by_source[source.name],
+                source=source.name,
+                selector=source.selection(settings.selector),
                 idle_limit=settings.idle_limit,
-                resume=pipeline.recorder.resume_point(scope),
+                resume=ledger.resume_point(source.name, scope),
             )
+            for source in SOURCES
             for scope in settings.scopes
         )
+        self._required = {source.name for source in SOURCES if source.required}
         self._notifier = (
             Notifier(notifier_settings(settings), ledger) if settings.alertmanager_urls else None
         )
@@ -101,7 +92,13 @@ class Exporter:
             () if self._notifier is None else self._notifier.send_loops,
         )
         health = Health(alive=self._not_alive, ready=self._not_ready)
-        view = View(self._reflectors, ledger, pause_limit=settings.pause_limit, health=health)
+        view = View(
+            self._reflectors,
+            pipeline.crawls,
+            ledger,
+            pause_limit=settings.pause_limit,
+            health=health,
+        )
         self.web = WebServer(
             pipeline.exposition(self_metrics.registry),
             WebSettings(listen=settings.listen_addresses, telemetry_path=settings.telemetry_path),
@@ -144,7 +141,7 @@ class Exporter:
         missing = [
             f"{reflector.scope or 'all namespaces'}: {reflector.last_error or 'not listed yet'}"
             for reflector in self._reflectors
-            if not reflector.synced
+            if reflector.source in self._required and not reflector.synced
         ]
         return "; ".join(missing) or None
 
@@ -178,7 +175,7 @@ async def serve(settings: Settings) -> None:
     connection = await ApiClient.open(settings.kubeconfig, settings.context)
     ledger = Ledger.open(
         settings.history_path,
-        source=f"{connection.server} {settings.selector}",
+        cluster=f"{connection.server} {settings.selector}",
         retention=settings.history_retention,
         max_finished=settings.history_max_finished,
     )

@@ -14,12 +14,15 @@ from dashboards.backfill.scenarios import HOURS, schedule_crawls
 from dashboards.queries import SCRAPE_INTERVAL
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
+from exporter.cluster.phase import Phase
 from exporter.cluster.reflector import Reflector
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import Exposition, HistoryCollector, SelfMetrics, SeriesStore, catalog
 from exporter.metrics.exposition import Format
 from exporter.resources.crawljob import CrawlJob, parse_json
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.resources.identity import CRAWLJOB_PREFIX
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.cluster import WatchEvent
@@ -53,15 +56,17 @@ class _Exporter:
         self._cluster = cluster
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
         families = catalog(PAUSE_LIMIT, self._ledger.paused_before)
-        self._recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
+        recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
         self._objects: dict[str | None, CrawlJob] = {}
         self._version = 0
         self._started = cluster.clock() - 7200.0
-        self._store = SeriesStore(families)
-        self._watch = Reflector(cast("ApiClient", None), "", self._store)  # it never runs
+        store = SeriesStore(families)
+        self._crawls = CrawlJoin(recorder, store)
+        client = cast("ApiClient", None)  # the reflector never runs
+        self._watch = Reflector(client, CRAWLJOB_RESOURCE, "", self._crawls)
         self._own = SelfMetrics(families, [self._watch], self._ledger)
         self._exposition = Exposition(
-            families, self._store, HistoryCollector(families, self._ledger), self._own.registry
+            families, store, HistoryCollector(families, self._ledger), self._own.registry
         )
 
     def observe(self, now: float) -> list[WatchEvent]:
@@ -73,16 +78,14 @@ class _Exporter:
             job = parse_json(event.after.data)
             change = Change("", self._objects.get(job.metadata.uid), job, event.type == "DELETED")
             self._objects[job.metadata.uid] = job
-            self._recorder.on_change(change)
-            self._store.on_change(change)
+            self._crawls.on_change(change)
             if not change.deleted:
-                self._watch.problems.look(event.after.key, job)
+                self._watch.problems.report(event.after.key, job)
             stats.events[event.type] += 1
             stats.last_event = now - 4
         if not self._watch.synced:
-            self._watch.synced = True
-            self._recorder.on_synced("", str(self._version))
-            self._store.on_synced("", str(self._version))
+            self._watch.phase = Phase.WATCHING
+            self._crawls.on_synced("", str(self._version))
             stats.lists, stats.last_list = 1, now
         stats.events["BOOKMARK"] += 1
         stats.objects, stats.last_sync = len(self._cluster), now - 12

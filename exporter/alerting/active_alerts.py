@@ -22,16 +22,17 @@ from exporter.alerting.event_alerts import (
     EventAlert,
 )
 from exporter.history.baseline import Baseline
-from exporter.history.database import StoreError
+from exporter.history.errors import DatabaseError
 from exporter.history.events import (
     CrawlEvent,
     OomKilled,
     PodEvicted,
     PodExited,
     StateEntered,
+    restored,
 )
-from exporter.history.ledger import Ledger, LedgerListener
-from exporter.history.reading import events as log_of
+from exporter.history.ledger import Ledger
+from exporter.history.listener import LedgerListener
 from exporter.history.records import FinishedCrawl, LoggedEvent
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class ActiveAlerts(LedgerListener):
         self.listeners: list[Callable[[Key], None]] = []
         self._alerts: dict[Key, ActiveAlert] = {}
         self.clock = clock
-        for record in ledger.memory.finished.values():
+        for record in ledger.finished_crawls.values():
             self.on_finished(record)
         self._restore_pod_alerts(ledger)
         ledger.listeners.append(self)
@@ -160,12 +161,9 @@ class ActiveAlerts(LedgerListener):
 
     def _restore_pod_alerts(self, ledger: Ledger) -> None:
         """Activate what the ledger's log of events has of pods."""
-        path = ledger.file.path
-        if path is None:
-            return
         try:
-            logged = log_of(path, since=self.clock() - LONGEST_WINDOW)
-        except StoreError as error:
+            logged = ledger.logged_events(since=self.clock() - LONGEST_WINDOW)
+        except DatabaseError as error:
             logger.warning(
                 "alerts of pods from before the start are not restored",
                 extra={"error": str(error)},
@@ -173,20 +171,10 @@ class ActiveAlerts(LedgerListener):
             return
         for _, change in groupby(logged, key=lambda one: (one.noticed, one.uid)):
             entries = list(change)
-            events = [one for one in map(_restored, entries) if one is not None]
+            events = [one for one in map(restored, entries) if one is not None]
             self._on_pod_events(_crawl_labels(entries[0]), entries[0].uid, events)
 
 
 def _crawl_labels(crawl: FinishedCrawl | Baseline | LoggedEvent) -> tuple[str, str, str]:
     """The values of ``CRAWL_LABELS``, which every event alert has."""
     return crawl.namespace, crawl.oid, crawl.crawl
-
-
-_OF_PODS: Final[dict[str, type[CrawlEvent]]] = {
-    kind.kind: kind for kind in (StateEntered, PodEvicted, PodExited, OomKilled)
-}
-
-
-def _restored(logged: LoggedEvent) -> CrawlEvent | None:
-    kind = _OF_PODS.get(logged.kind)
-    return None if kind is None else kind(logged.at, **logged.detail)

@@ -23,7 +23,7 @@ def history_lines(
 ) -> Iterator[str]:
     """Give the lines, newest first; ``since`` in seconds before now, None for all.
 
-    Raises StoreError, at once, where the file cannot be read or is no ledger.
+    Raises DatabaseError, at once, where the file cannot be read or is no ledger.
     """
     begin = 0.0 if since is None else time.time() - since
     over = finished_crawls(path, since=begin, crawl=crawl)
@@ -61,6 +61,5 @@ def _event(event: LoggedEvent) -> dict[str, Any]:
 
 
 def _line(at: float, fields: dict[str, Any], as_json: bool) -> str:
-    timestamp = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    fields = {"at": timestamp, **fields}
+    fields = {"at": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), **fields}
     return (json.dumps(fields) if as_json else logfmt(fields)) + "\n"

@@ -26,12 +26,12 @@ def test_a_restart_restores_the_same_alerts_with_the_same_timestamps(tmp_path: P
     watch = Watch(tmp_path / "history.db")
     watch.synced()
     before = ActiveAlerts(watch.ledger, watch.clock)
-    watch.told(1001, pods=pods())
-    watch.told(1002, crawl="other", pods={"crawl-other-0": crawler_pod()})
-    watch.told(1003, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
-    watch.told(1004, pods=pods(exitTime=stamp(NOW - 20), exitCode=3, reason="interrupt: 3"))
-    watch.told(1005, crawl="other", pods={"crawl-other-0": crawler_pod(evicted=True)})
-    watch.told(1006, status=ended(-5))
+    watch.change(1001, pods=pods())
+    watch.change(1002, crawl="other", pods={"crawl-other-0": crawler_pod()})
+    watch.change(1003, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
+    watch.change(1004, pods=pods(exitTime=stamp(NOW - 20), exitCode=3, reason="interrupt: 3"))
+    watch.change(1005, crawl="other", pods={"crawl-other-0": crawler_pod(evicted=True)})
+    watch.change(1006, status=ended(-5))
     expected = active(before)
     assert {name for name, _ in expected} == {OOM_KILLED, OUT_OF_SPACE, EVICTED, PAUSE_EXPIRED}
 
@@ -51,13 +51,13 @@ def test_a_restart_restores_the_same_alerts_with_the_same_timestamps(tmp_path: P
 def test_alerts_of_deleted_crawls_are_restored_too(tmp_path: Path) -> None:
     watch = Watch(tmp_path / "history.db")
     watch.synced()
-    watch.told(1001, pods=pods())
+    watch.change(1001, pods=pods())
     watch.clock.now += 0.001  # no two changes of a crawl are noticed at the same time
-    watch.told(1002, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
-    watch.told(1003, deleted=True, status=ended(-5))
+    watch.change(1002, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
+    watch.change(1003, deleted=True, status=ended(-5))
     watch.recorder.on_bookmark(NAMESPACE, "2000")
     watch.ledger.flush()
-    assert watch.ledger.memory.baselines == {}
+    assert watch.ledger.baselines == {}
 
     watch.kill()
 
@@ -72,7 +72,7 @@ def test_what_was_no_alert_for_being_first_seen_is_none_after_a_restart(
 ) -> None:
     watch = Watch(tmp_path / "history.db")
     watch.synced()
-    watch.told(1001, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
+    watch.change(1001, pods=pods(exitTime=stamp(NOW - 30), exitCode=137, reason="oom"))
 
     watch.kill()
 
@@ -82,12 +82,12 @@ def test_what_was_no_alert_for_being_first_seen_is_none_after_a_restart(
 def test_an_event_of_the_downtime_is_an_alert_once_it_is_replayed(tmp_path: Path) -> None:
     watch = Watch(tmp_path / "history.db")
     watch.synced()
-    watch.told(1001)
+    watch.change(1001)
     watch.ledger.flush()
     watch.kill()
     alerts = ActiveAlerts(watch.ledger, watch.clock)
     watch.clock.now = NOW + 1200
-    watch.told(1002, status=ended(+10))
+    watch.change(1002, status=ended(+10))
 
     assert active(alerts) == {(PAUSE_EXPIRED, CRAWL): (10, 3610)}
 
@@ -97,7 +97,7 @@ def test_a_log_that_cannot_be_read_costs_only_the_alerts_of_pods(
 ) -> None:
     watch = Watch(tmp_path / "history.db")
     watch.synced()
-    watch.told(1001, status=ended(-5))
+    watch.change(1001, status=ended(-5))
     (tmp_path / "history.db").rename(tmp_path / "lost.db")
 
     with caplog.at_level(logging.WARNING):

@@ -74,7 +74,7 @@ async def test_what_was_active_before_the_start_is_sent_at_once() -> None:
     async with Receiver() as receiver:
         watch = Watch()
         watch.synced()
-        watch.told(1001, crawl="a", status={"state": "failed", "finished": stamp(NOW)})
+        watch.change(1001, crawl="a", status={"state": "failed", "finished": stamp(NOW)})
         sender = Sender(receiver.url, watch=watch)
         async with sender.running():
             await until(lambda: receiver.posts)

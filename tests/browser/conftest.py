@@ -65,7 +65,7 @@ class Site:
                 (reflector,) = self.exporter._reflectors
                 seen = [
                     all(getattr(job.status, name) == value for name, value in status.items())
-                    for job in reflector.jobs
+                    for job in reflector.objects
                 ]
                 if len(seen) == crawls and any(seen):
                     return

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from exporter.crawls import Crawl
 from exporter.metrics import catalog
 from exporter.metrics.catalog import CRAWL_LABELS, POD_LABELS, CrawlFamily, Group, Kind, PodFamily
 from exporter.resources.crawljob import parse_json
@@ -33,7 +34,7 @@ Samples = dict[str, list[tuple[dict[str, str], float]]]
 
 
 def said(**parts: Any) -> Samples:
-    return samples(FAMILIES, [parse_json(to_wire(crawljob(**parts)))])
+    return samples(FAMILIES, [Crawl(parse_json(to_wire(crawljob(**parts))))])
 
 
 def said_of_pod(status: dict[str, Any] | None = None, **fields: Any) -> Samples:
@@ -175,7 +176,7 @@ def test_every_family_of_crawls_and_pods_is_in_these_tables() -> None:
 def test_a_first_seen_object_without_status_says_only_what_is_known() -> None:
     wire = crawljob()
     del wire["status"]
-    found = samples(FAMILIES, [parse_json(to_wire(wire))])
+    found = samples(FAMILIES, [Crawl(parse_json(to_wire(wire)))])
     assert found["browsertrix_crawl_state"] == [({**CRAWL, "state": "starting"}, 1.0)]
     of_status = {"pages_found", "size_bytes", "exec_seconds", "scale", "stopping", "stop_reason"}
     assert not {f"browsertrix_crawl_{name}" for name in of_status} & found.keys()

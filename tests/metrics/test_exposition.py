@@ -20,6 +20,7 @@ from exporter.cluster.changes import Change
 from exporter.cluster.problems import Problems
 from exporter.cluster.reflector import Reflector
 from exporter.cluster.stats import Stats
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import (
     CATALOG,
@@ -34,18 +35,24 @@ from exporter.metrics import (
 from exporter.metrics.catalog import Group, Kind
 from exporter.metrics.documentation import documentation
 from exporter.resources.crawljob import parse_json
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from support.factories import crawljob, to_wire
 from support.tools import ROOT, require_tool
 
 FORMATS = pytest.mark.parametrize("form", Format)
 
 
-def watch(scope: str = "crawlers", **stats: Any) -> Reflector:
+def watch(scope: str = "crawlers", **stats: Any) -> Reflector[Any]:
     """What the own metrics read of a reflector."""
     found = SimpleNamespace(
-        scope=scope, synced=True, stats=Stats(**stats), problems=Problems(), trouble=None
+        resource=CRAWLJOB_RESOURCE,
+        source="crawljobs",
+        scope=scope,
+        synced=True,
+        stats=Stats(**stats),
+        problems=Problems(CRAWLJOB_RESOURCE),
     )
-    return cast("Reflector", found)
+    return cast("Reflector[Any]", found)
 
 
 def delivery() -> SendLoop:
@@ -59,14 +66,14 @@ class Exporter:
     """Everything that is served, of a few crawls."""
 
     def __init__(
-        self, *reflectors: Reflector, crawls: int = 2, include: Iterable[str] = (),
+        self, *reflectors: Reflector[Any], crawls: int = 2, include: Iterable[str] = (),
         exclude: Iterable[str] = (),
     ) -> None:  # fmt: skip
         self.families = selected(catalog(), list(include), list(exclude))
         store = SeriesStore(self.families)
         for number in range(crawls):
             wire = crawljob(crawl=f"manual-{number}", spec={"pausedAt": "2025-05-21T12:00:00Z"})
-            store.on_change(Change("crawlers", None, parse_json(to_wire(wire))))
+            store.on_change(Change("crawlers", None, Crawl(parse_json(to_wire(wire)))))
         store.on_synced("crawlers", "1")
         ledger = Ledger.open()
         self.own = SelfMetrics(self.families, reflectors or [watch()], ledger, [delivery()])

@@ -39,7 +39,7 @@ class Sender:
 
     def finish(self, crawl: str, state: str = "stopped_pause_expired", at: float = 0.0) -> None:
         self._versions += 1
-        self.watch.told(self._versions, crawl=crawl, status=ended(at, state))
+        self.watch.change(self._versions, crawl=crawl, status=ended(at, state))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

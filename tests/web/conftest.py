@@ -14,9 +14,11 @@ import pytest
 
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import Format
 from exporter.resources.crawljob import CrawlJob, parse_value
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.settings import Address
 from exporter.web import Health, View, WebServer, WebSettings
 from support.factories import UPDATED_EPOCH
@@ -44,15 +46,15 @@ class Exposition:
 class Watch:
     """A scope that is watched."""
 
-    jobs: list[CrawlJob] = field(default_factory=list)
+    objects: list[CrawlJob] = field(default_factory=list)
     scope: str = "crawlers"
     synced: bool = True
     last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOB_RESOURCE))
 
     def add(self, *values: dict[str, Any]) -> None:
-        self.jobs += [parse_value(value) for value in values]
+        self.objects += [parse_value(value) for value in values]
 
 
 @dataclass
@@ -72,6 +74,12 @@ class Site:
 
     def __post_init__(self) -> None:
         self.watches = [self.watch]
+
+    def __iter__(self) -> Iterator[Crawl]:
+        """The crawls that are served."""
+        for watch in self.watches:
+            if watch.synced:
+                yield from map(Crawl, watch.objects)
 
     @property
     def address(self) -> Address:
@@ -123,6 +131,7 @@ async def serve() -> AsyncIterator[Serve]:
         health = Health(alive=lambda: site.dead, ready=lambda: site.unready)
         view = View(
             site.watches,
+            site,
             site.ledger,
             pause_limit=7 * 86400.0,
             health=health,

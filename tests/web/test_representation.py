@@ -7,6 +7,7 @@ from urllib.parse import quote
 from exporter.history.baseline import Baseline
 from exporter.history.events import Paused, PodExited, StateEntered
 from exporter.history.records import FinishedCrawl
+from support.crawl_history import log, remember
 from support.factories import (
     CID,
     CRAWL_ID,
@@ -208,7 +209,7 @@ async def test_finished_crawls_newest_first(serve: Serve) -> None:
         finished(0, stop_reason="size-limit", deleted_at=UPDATED_EPOCH + 31),
         finished(1, state="failed", oid="p"),
     ]
-    site.ledger.memory.finished.update({record.uid: record for record in records})
+    remember(site.ledger, *records)
     found = await site.json("/api/v1/finished")
     assert found["total"] == 3
     assert [record["crawl"] for record in found["finished"]] == ["c0", "c1", "c2"]
@@ -234,9 +235,9 @@ async def test_events_newest_first(serve: Serve) -> None:
         StateEntered(UPDATED_EPOCH, "running", ""),
         PodExited(UPDATED_EPOCH + 1, "crawl-c-0", "crawler", "oom", 137),
     ]
-    site.ledger.memory.note(baseline, events, UPDATED_EPOCH + 2)
+    log(site.ledger, baseline, events, UPDATED_EPOCH + 2)
     other = Baseline("v", "crawlers", "p", "d", "job")
-    site.ledger.memory.note(other, [Paused(UPDATED_EPOCH + 3)], UPDATED_EPOCH + 4)
+    log(site.ledger, other, [Paused(UPDATED_EPOCH + 3)], UPDATED_EPOCH + 4)
     found = await site.json("/api/v1/events")
     kinds = [one["kind"] for one in found["events"]]
     assert kinds == ["paused", "pod exited", "state entered"]

@@ -13,6 +13,7 @@ from exporter.history.baseline import Baseline
 from exporter.history.events import OomKilled, PodExited, Scaled, StateEntered
 from exporter.history.records import FinishedCrawl
 from exporter.web.colours import STATES
+from support.crawl_history import log, remember
 from support.factories import CRAWL_ID, OID, UPDATED_EPOCH, crawler_pod, crawljob
 
 Serve = Callable[..., Awaitable[Any]]
@@ -113,7 +114,7 @@ async def test_finished_crawls_and_events(serve: Serve) -> None:
     record = FinishedCrawl(
         "u", "crawlers", "o", "c", "complete", "size-limit", UPDATED_EPOCH - 180, 0.0, None
     )
-    site.ledger.memory.finished["u"] = record
+    remember(site.ledger, record)
     baseline = Baseline("u", "crawlers", "o", "c", "job")
     events = [
         StateEntered(UPDATED_EPOCH, "running", "starting"),
@@ -121,7 +122,7 @@ async def test_finished_crawls_and_events(serve: Serve) -> None:
         OomKilled(UPDATED_EPOCH, "crawl-c-0", "crawler"),
         Scaled(UPDATED_EPOCH, "scale", 1, 3),
     ]
-    site.ledger.memory.note(baseline, events, UPDATED_EPOCH)
+    log(site.ledger, baseline, events, UPDATED_EPOCH)
     text = " ".join(Elements(await site.page()).text.split())
     assert "3 min ago c complete size-limit" in text
     assert "state entered starting → running" in text
@@ -221,13 +222,13 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
         site.watch.scope, site.watch.last_error = text, text
         site.unready = text
         record = FinishedCrawl(text, text, text, text, text, text + "!", UPDATED_EPOCH, 0.0, None)
-        site.ledger.memory.finished[text] = record
+        remember(site.ledger, record)
         baseline = Baseline(text, text, text, text, "job")
         events = [
             StateEntered(UPDATED_EPOCH, text, text),
             PodExited(UPDATED_EPOCH, text, "other", text, 1),
         ]
-        site.ledger.memory.note(baseline, events, UPDATED_EPOCH)
+        log(site.ledger, baseline, events, UPDATED_EPOCH)
         pages.append(await site.page())
     hostile, plain = pages
     assert HOSTILE not in hostile

@@ -11,7 +11,7 @@ from typing import Any, Final
 from exporter.crawls import Crawl
 from exporter.history.records import FinishedCrawl, LoggedEvent
 from exporter.resources.crawljob import CrawlJob, derived
-from exporter.resources.crawljob.derived import Pod
+from exporter.resources.crawljob.pods import Pod, pods_of
 from exporter.resources.crawljob.states import EXIT_CODES
 from exporter.resources.identity import crawl_id, identity, org_id
 
@@ -34,7 +34,7 @@ def crawl(one: Crawl, now: float, pause_limit: float, paused_before: float) -> d
     job = one.job
     spec, status = job.spec, job.status
     size_limit, time_limit = derived.limit(spec.max_crawl_size), derived.limit(spec.timeout)
-    pods = sorted(derived.pods(job), key=_by_role)
+    pods = sorted(pods_of(job), key=_by_role)
     return {
         "uid": identity(job),
         "namespace": job.metadata.namespace,

@@ -5,8 +5,7 @@ No copy is kept: everything is computed for the request, and only for what it as
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any, Final, Protocol
 
 from exporter import __version__
@@ -15,7 +14,7 @@ from exporter.cluster.stats import Stats
 from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
-from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.crawljob import derived
 from exporter.resources.identity import crawl_id, org_id
 from exporter.runtime.time_slice import TimeSlice
 from exporter.web.pages import Health
@@ -43,7 +42,7 @@ class Watched(Protocol):
         """Why it is not current, in one line; None when it is."""
 
     @property
-    def jobs(self) -> Collection[CrawlJob]:
+    def objects(self) -> Sized:
         """The scope's CrawlJobs as last seen."""
 
     @property
@@ -51,7 +50,7 @@ class Watched(Protocol):
         """Counts and times of lists, watches and events."""
 
     @property
-    def problems(self) -> Problems:
+    def problems(self) -> Problems[Any]:
         """Fields that could not be read."""
 
 
@@ -62,18 +61,20 @@ class View:
     without a break.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name
         self,
         watches: Sequence[Watched],
+        crawls: Iterable[Crawl],
         ledger: Ledger,
         *,
         pause_limit: float,
         health: Health,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """``pause_limit`` is in seconds."""
+        """``crawls`` gives those that are served, each time anew; ``pause_limit`` is in seconds."""
         self.clock = clock
         self._watches = watches
+        self._crawls = crawls
         self._ledger = ledger
         self._pause_limit = pause_limit
         self._health = health
@@ -91,7 +92,8 @@ class View:
         matches = query.matcher()
         order = self._order(query.sort, now)
 
-        def rank(job: CrawlJob) -> Any:
+        def rank(crawl: Crawl) -> Any:
+            job = crawl.job
             org = org_id(job)
             namespace = job.metadata.namespace
             if query.namespace and namespace != query.namespace:
@@ -103,14 +105,13 @@ class View:
                 return None
             state = derived.state(job)
             states[state] += 1
-            return order(job) if not query.state or state == query.state else None
+            return order(crawl) if not query.state or state == query.state else None
 
-        held = list(chain.from_iterable(watch.jobs for watch in self._watches if watch.synced))
-        result = await paginate(held, rank, query, time_slice, clamp=clamp)
+        result = await paginate(list(self._crawls), rank, query, time_slice, clamp=clamp)
         shown = []
-        for job in result.items:
-            before = self._ledger.paused_before(job)
-            shown.append(representation.crawl(Crawl(job), now, self._pause_limit, before))
+        for crawl in result.items:
+            before = self._ledger.paused_before(crawl.job)
+            shown.append(representation.crawl(crawl, now, self._pause_limit, before))
             await time_slice.yield_if_due()
         return {
             **self._header(now, result.total, result.page, query),
@@ -134,7 +135,8 @@ class View:
             return -record.finished if wanted else None
 
         # The last are at the end, more or less: so the runs are nearly sorted.
-        records = list(reversed(self._ledger.memory.finished.values()))
+        records = list(self._ledger.finished_crawls.values())
+        records.reverse()
         result = await paginate(records, rank, query, time_slice)
         shown = [representation.finished_crawl(record) for record in result.items]
         return {**self._header(now, result.total, result.page, query), "finished": shown}
@@ -143,7 +145,7 @@ class View:
         """Events, the last noticed first: the latest few thousand that the ledger has in memory."""
         now = self.clock()
         matches = query.matcher()
-        logged = list(reversed(self._ledger.memory.recent))
+        logged = list(reversed(self._ledger.recent_events))
         places = range(len(logged))
 
         def rank(place: int) -> int | None:
@@ -162,7 +164,7 @@ class View:
 
     def exporter(self) -> dict[str, Any]:
         """The exporter itself: its health, its watches and its history."""
-        file = self._ledger.file
+        file = self._ledger.file_status
         return {
             "as_of": representation.timestamp(self.clock()),
             "version": __version__,
@@ -172,7 +174,7 @@ class View:
                     "namespace": watch.scope or None,
                     "synced": watch.synced,
                     "last_error": watch.last_error,
-                    "crawljobs": len(watch.jobs),
+                    "crawljobs": len(watch.objects),
                     "last_sync": representation.timestamp(watch.stats.last_sync),
                     "last_event": representation.timestamp(watch.stats.last_event),
                     "unreadable_fields": watch.problems.kinds.total(),
@@ -180,7 +182,7 @@ class View:
                 }
                 for watch in self._watches
             ],
-            "history": {"on_disk": file.path is not None, "last_error": file.last_error},
+            "history": {"on_disk": file.persistent, "last_error": file.last_error},
         }
 
     def _warning(self) -> str | None:
@@ -197,16 +199,16 @@ class View:
             "next": query.link(page=page + 1) if more else None,
         }
 
-    def _order(self, sort: str, now: float) -> Callable[[CrawlJob], Any]:
+    def _order(self, sort: str, now: float) -> Callable[[Crawl], Any]:
         """The sort key of a crawl; unknown values come last."""
-        orders: dict[str, Callable[[CrawlJob], Any]] = {
-            "newest": lambda job: -(job.metadata.creation_timestamp or 0.0),
-            "oldest": lambda job: _or_last(job.metadata.creation_timestamp),
-            "limits": lambda job: -representation.limit_ratio(job, now, self._pause_limit),
-            "pause": lambda job: _or_last(derived.paused_since(job)),
-            "size": lambda job: -(job.status.size or 0),
-            "pages": lambda job: -(job.status.pages_done or 0),
-            "crawl": crawl_id,
+        orders: dict[str, Callable[[Crawl], Any]] = {
+            "newest": lambda crawl: -(crawl.job.metadata.creation_timestamp or 0.0),
+            "oldest": lambda crawl: _or_last(crawl.job.metadata.creation_timestamp),
+            "limits": lambda crawl: -representation.limit_ratio(crawl.job, now, self._pause_limit),
+            "pause": lambda crawl: _or_last(derived.paused_since(crawl.job)),
+            "size": lambda crawl: -(crawl.job.status.size or 0),
+            "pages": lambda crawl: -(crawl.job.status.pages_done or 0),
+            "crawl": lambda crawl: crawl_id(crawl.job),
         }
         return orders[sort]
 

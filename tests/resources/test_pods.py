@@ -4,15 +4,16 @@ from typing import Any
 
 import pytest
 
-from exporter.resources.crawljob import derived, parse_json
+from exporter.resources.crawljob import parse_json
+from exporter.resources.crawljob.pods import Pod, pods_of
 from support.factories import CRAWL_ID, GIB, UPDATED, crawler_pod, crawljob, redis_pod, to_wire
 
 
-def pods(**parts: Any) -> dict[str, derived.Pod]:
-    return {pod.name: pod for pod in derived.pods(parse_json(to_wire(crawljob(**parts))))}
+def pods(**parts: Any) -> dict[str, Pod]:
+    return {pod.name: pod for pod in pods_of(parse_json(to_wire(crawljob(**parts))))}
 
 
-def one_pod(pod: dict[str, Any], *, name: str = "crawl-x-0", **status: Any) -> derived.Pod:
+def one_pod(pod: dict[str, Any], *, name: str = "crawl-x-0", **status: Any) -> Pod:
     return pods(pods={name: pod}, status=status)[name]
 
 
@@ -157,4 +158,4 @@ def test_a_crawl_without_status_has_no_pods() -> None:
     wire = crawljob()
     del wire["status"]
 
-    assert list(derived.pods(parse_json(to_wire(wire)))) == []
+    assert list(pods_of(parse_json(to_wire(wire)))) == []

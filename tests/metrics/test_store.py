@@ -1,13 +1,14 @@
-"""What is held, counted and served while CrawlJobs come, change and go."""
+"""What is counted and served while crawls come, change and are deleted."""
 
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from exporter.cluster.changes import Change
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore, catalog, selected
-from exporter.resources.crawljob import CrawlJob, parse_json
+from exporter.resources.crawljob import parse_json
 from exporter.resources.crawljob.states import KNOWN_STATES
 from support.factories import CREATED, UPDATED_EPOCH, crawler_pod, crawljob, to_wire
 
@@ -27,14 +28,12 @@ class Served:
             chosen, self.store, HistoryCollector(chosen, Ledger.open()), CollectorRegistry()
         )
 
-    def put(
-        self, after: CrawlJob, before: CrawlJob | None = None, scope: str = "crawlers"
-    ) -> CrawlJob:
+    def put(self, after: Crawl, before: Crawl | None = None, scope: str = "crawlers") -> Crawl:
         self.store.on_change(Change(scope, before, after))
         return after
 
-    def drop(self, job: CrawlJob, last: CrawlJob | None = None) -> None:
-        self.store.on_change(Change("crawlers", job, last, deleted=True))
+    def drop(self, before: Crawl, final: Crawl | None = None) -> None:
+        self.store.on_change(Change("crawlers", before, final, deleted=True))
 
     def lines(self, now: float = 0.0) -> list[str]:
         text = b"".join(self.exposition.chunks(Format.TEXT, None, now)).decode()
@@ -52,12 +51,12 @@ class Served:
         }
 
 
-def job(crawl: str = "a", **parts: Any) -> CrawlJob:
-    return parse_json(to_wire(crawljob(crawl=crawl, **parts)))
+def crawl(name: str = "a", **parts: Any) -> Crawl:
+    return Crawl(parse_json(to_wire(crawljob(crawl=name, **parts))))
 
 
-def in_state(word: str, crawl: str = "a") -> CrawlJob:
-    return job(crawl, status={"state": word})
+def in_state(state: str, name: str = "a") -> Crawl:
+    return crawl(name, status={"state": state})
 
 
 def test_nothing_is_served_of_a_scope_before_its_first_list_is_complete() -> None:
@@ -72,7 +71,7 @@ def test_nothing_is_served_of_a_scope_before_its_first_list_is_complete() -> Non
 def test_a_scope_is_served_while_another_is_still_being_listed() -> None:
     served = Served()
     served.put(in_state("running"))
-    served.put(job("b", namespace="other"), scope="other")
+    served.put(crawl("b", namespace="other"), scope="other")
     served.store.on_synced("crawlers", "1")
     assert [line for line in served.lines() if "other" in line] == []
     served.store.on_synced("other", "1")
@@ -123,14 +122,14 @@ def test_an_unknown_state_is_counted_while_a_crawl_is_in_it() -> None:
 def test_malformed_crawljobs_are_counted_while_they_are_so() -> None:
     served = Served()
     served.store.on_synced("crawlers", "1")
-    malformed = served.put(job(status={"pagesDone": "x"}))
+    malformed = served.put(crawl(status={"pagesDone": "x"}))
     line = 'browsertrix_malformed_crawljobs{namespace="crawlers"}'
     assert f"{line} 1.0" in served.lines()
-    served.put(job(), malformed)
+    served.put(crawl(), malformed)
     assert f"{line} 0.0" in served.lines()
 
 
-def test_a_crawl_that_is_gone_has_no_series() -> None:
+def test_a_deleted_crawl_has_no_series() -> None:
     served = Served()
     served.store.on_synced("crawlers", "1")
     held = served.put(in_state("running"))
@@ -152,16 +151,14 @@ def test_the_same_crawl_in_two_namespaces_has_two_series() -> None:
     served = Served()
     served.store.on_synced("", "1")
     served.put(in_state("running"), scope="")
-    served.put(job("a", namespace="other"), scope="")
+    served.put(crawl("a", namespace="other"), scope="")
     assert len(set(served.states())) == 2
 
 
 def test_two_objects_that_mean_the_same_crawl_never_have_the_same_series() -> None:
     served = Served()
     served.store.on_synced("crawlers", "1")
-    other = parse_json(
-        to_wire(crawljob(crawl="a", metadata={"name": "a"}, status={"state": "paused"}))
-    )
+    other = crawl("a", metadata={"name": "a"}, status={"state": "paused"})
     served.put(other)
     assert ['state="paused"' in line for line in served.states()] == [True]
     own = served.put(in_state("running"))
@@ -189,11 +186,11 @@ def test_a_scrape_under_way_is_not_touched_by_changes() -> None:
 def test_the_pause_grows_with_the_clock_and_never_below_zero() -> None:
     served = Served("browsertrix_crawl_pause_duration_seconds")
     served.store.on_synced("crawlers", "1")
-    held = served.put(job(spec={"pausedAt": CREATED}))
+    held = served.put(crawl(spec={"pausedAt": CREATED}))
     assert served.lines(CREATED_EPOCH + 90.5)[0].endswith(" 90.5")
     assert served.lines(CREATED_EPOCH + 100)[0].endswith(" 100.0")
     assert served.lines(CREATED_EPOCH - 5)[0].endswith(" 0.0")
-    served.put(job(spec={"pausedAt": ""}), held)
+    served.put(crawl(spec={"pausedAt": ""}), held)
     assert served.lines(CREATED_EPOCH + 200)[0].endswith(" 0.0")
 
 
@@ -201,20 +198,20 @@ def test_pods_that_come_and_go_are_rendered_anew() -> None:
     served = Served("browsertrix_pod_evicted")
     served.store.on_synced("crawlers", "1")
     pods = {f"crawl-a-{n}": crawler_pod() for n in range(2)}
-    held = served.put(job(pods={"crawl-a-0": crawler_pod()}))
+    held = served.put(crawl(pods={"crawl-a-0": crawler_pod()}))
     assert len(served.lines()) == 1
-    held = served.put(job(pods=pods), held)
+    held = served.put(crawl(pods=pods), held)
     assert len(served.lines()) == 2
-    served.put(job(pods=pods, status={"scale": 1}), held)
+    served.put(crawl(pods=pods, status={"scale": 1}), held)
     assert ["crawl-a-0" in line for line in served.lines()] == [True]
 
 
-def test_pieces_that_say_the_same_again_are_kept() -> None:
+def test_fragments_of_unchanged_samples_are_kept() -> None:
     store = SeriesStore(catalog())
-    store.on_change(Change("", None, job()))
+    store.on_change(Change("", None, crawl()))
     store.on_synced("", "1")
     before = [fragment for (fragment,) in store.snapshot().columns]
-    store.on_change(Change("", job(), job(status={"pagesDone": 46})))
+    store.on_change(Change("", crawl(), crawl(status={"pagesDone": 46})))
     after = [fragment for (fragment,) in store.snapshot().columns]
     moved = [new for old, new in zip(before, after, strict=True) if old is not new]
     assert len(moved) == 1
@@ -222,23 +219,23 @@ def test_pieces_that_say_the_same_again_are_kept() -> None:
     assert moved[0].endswith(b" 46.0\n")
 
 
-def test_what_leaves_takes_nothing_of_the_others_along() -> None:
+def test_a_deletion_leaves_the_rows_of_the_others_as_they_are() -> None:
     served = Served("browsertrix_crawl_pause_duration_seconds", "browsertrix_crawl_pages_done")
     paused = {"pausedAt": "2025-05-21T11:50:00Z"}
     held = {
-        name: served.put(job(name, spec=paused, status={"pagesDone": number}))
+        name: served.put(crawl(name, spec=paused, status={"pagesDone": number}))
         for number, name in enumerate("abcd")
     }
     served.store.on_synced("crawlers", "1")
     served.drop(held.pop("b"))
     served.drop(held.pop("d"))
-    served.put(job("e", status={"pagesDone": 7}))
-    served.put(job("a", spec=paused, status={"pagesDone": 9}), held["a"])
+    served.put(crawl("e", status={"pagesDone": 7}))
+    served.put(crawl("a", spec=paused, status={"pagesDone": 9}), held["a"])
     found = {}
     for line in served.lines(now=UPDATED_EPOCH):
         name, _, rest = line.partition("{")
-        crawl = rest.partition('crawl="')[2].partition('"')[0]
-        found[name.removeprefix("browsertrix_crawl_"), crawl] = float(line.rpartition(" ")[2])
+        whose = rest.partition('crawl="')[2].partition('"')[0]
+        found[name.removeprefix("browsertrix_crawl_"), whose] = float(line.rpartition(" ")[2])
     assert found == {
         ("pages_done", "a"): 9.0,
         ("pages_done", "c"): 2.0,
@@ -249,12 +246,12 @@ def test_what_leaves_takes_nothing_of_the_others_along() -> None:
     }
 
 
-def test_a_crawl_told_by_another_scope_is_served_once() -> None:
+def test_a_crawl_that_changes_its_scope_is_served_once() -> None:
     served = Served("browsertrix_crawl_pages_done")
-    held = served.put(job(status={"pagesDone": 1}), scope="crawlers")
+    held = served.put(crawl(status={"pagesDone": 1}), scope="crawlers")
     served.store.on_synced("crawlers", "1")
     served.store.on_synced("", "1")
     assert len(served.lines()) == 1
-    served.put(job(status={"pagesDone": 2}), held, scope="")
+    served.put(crawl(status={"pagesDone": 2}), held, scope="")
     (line,) = served.lines()
     assert line.endswith(" 2.0")
