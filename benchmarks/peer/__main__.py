@@ -112,9 +112,7 @@ def _allow(server: KubeApiserver) -> None:
             "kind": "ClusterRole",
             "name": "metrics",
         },
-        "subjects": [
-            {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "metrics"}
-        ],
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "metrics"}],
     }
     server.request("POST", f"{api}/clusterrolebindings", binding)
 
@@ -241,7 +239,9 @@ def _print(theirs: Figures, ours: Figures, late: float) -> int:
         Claim("scrape, gzip", theirs.gzip, ours.gzip, "s", 9),
     )
     print(f"\nPython {platform.python_version()}, {os.cpu_count()} processors")
-    print(f"{'figure':22} {'kube-state-metrics':>19} {'exporter':>12} {'ratio':>8} {'must reach':>11}")
+    print(
+        f"{'figure':22} {'kube-state-metrics':>19} {'exporter':>12} {'ratio':>8} {'must reach':>11}"
+    )
     for claim in claims:
         print(
             f"{claim.name:22} {claim.theirs:>15.3f} {claim.unit:3} {claim.ours:>8.3f} {claim.unit:3}"

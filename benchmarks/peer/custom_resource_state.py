@@ -127,7 +127,11 @@ def _gauge(name: str, path: str, **more: Any) -> Metric:
 
 def _info(name: str, path: Sequence[str], labels: dict[str, list[str]], **more: Any) -> Metric:
     info = {"path": list(path), "labelsFromPath": labels, **more}
-    return {"name": name, "help": f"{name} of the CrawlJob.", "each": {"type": "Info", "info": info}}
+    return {
+        "name": name,
+        "help": f"{name} of the CrawlJob.",
+        "each": {"type": "Info", "info": info},
+    }
 
 
 def _state_set(name: str, path: str, label: str, values: Sequence[str]) -> Metric:

@@ -155,9 +155,7 @@ def fill(server: KubeApiserver, crawls: int) -> float:
 
 
 @contextlib.contextmanager
-def churn(
-    server: KubeApiserver, crawls: int, rate: float, seconds: float
-) -> Iterator[Writer]:
+def churn(server: KubeApiserver, crawls: int, rate: float, seconds: float) -> Iterator[Writer]:
     """Change random CrawlJobs; begins when the first is about to be written."""
     command = [*_writer(server, crawls), f"--rate={rate}", f"--seconds={seconds}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -24,6 +24,7 @@ PROGRAMS: Final = (
     "helm",
     "kustomize",
     "kubeconform",
+    "kube-state-metrics",
 )
 NO_GO: Final = 3
 
@@ -296,6 +297,12 @@ def said_by(name: str, *arguments: str) -> str:
         ("helm", "helm", "helm.sh/helm/v4", ["version"]),
         ("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5", ["version"]),
         ("kubeconform", "kubeconform", "github.com/yannh/kubeconform", ["-v"]),
+        (
+            "kube-state-metrics",
+            "kube-state-metrics",
+            "k8s.io/kube-state-metrics/v2",
+            ["version"],
+        ),
     ],
     ids=PROGRAMS,
 )
