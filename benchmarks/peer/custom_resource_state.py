@@ -1,6 +1,6 @@
-"""A configuration of kube-state-metrics' CustomResourceState with the facts that the exporter serves.
+"""A configuration of kube-state-metrics' CustomResourceState with what the exporter serves.
 
-What it cannot say (ratios, derived states, what happened) is left out; so the comparison favours it.
+What it cannot say (ratios, transitions, what happened) is left out, in its favour.
 Source: kube-state-metrics, docs/metrics/extend/customresourcestate-metrics.md.
 """
 

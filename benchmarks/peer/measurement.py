@@ -96,7 +96,7 @@ class Measured:
         return float(answer[0]), self.cpu - before, int(answer[1])
 
 
-def measure(
+def measure(  # noqa: PLR0913 - each by its name
     process: Measured, server: KubeApiserver, crawls: int, started: float, *, rate: float,
     rounds: int, exposition: Path,
 ) -> Figures:  # fmt: skip
