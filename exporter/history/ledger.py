@@ -31,8 +31,9 @@ from exporter.history.records import FileStatus, FinishedCrawl, LoggedEvent
 from exporter.history.state import LedgerState, PendingWrites, changes, full
 from exporter.history.tallies import Tallies
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.identity import CRAWLJOBS, identity
+from exporter.resources.identity import identity
 from exporter.settings.defaults import DEFAULT_MAX_FINISHED, DEFAULT_RETENTION
+from exporter.sources import CRAWLJOBS
 
 _TOMBSTONE_SECONDS: Final = 3600.0
 """How long a deleted uid is remembered at most; no API server keeps events to replay that long."""
@@ -207,7 +208,7 @@ class Ledger:
         if known != version:
             self._state.resource_versions[source, scope] = version
             self._pending.rest = True
-        if self._tombstones and source == CRAWLJOBS:
+        if self._tombstones and source == CRAWLJOBS.name:
             self._purge_tombstones(scope, version)
 
     def adopt_cluster(self) -> None:
@@ -278,7 +279,7 @@ class Ledger:
 
     def _covered(self, source: str, scope: str) -> Iterable[Baseline]:
         """Baselines whose version and uid are those of this source's objects."""
-        if source != CRAWLJOBS:
+        if source != CRAWLJOBS.name:
             return ()
         return (one for one in self._state.baselines.values() if covers(scope, one.namespace))
 

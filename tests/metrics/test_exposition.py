@@ -276,21 +276,25 @@ def test_the_build_is_named() -> None:
     ) == 1.0  # fmt: skip
 
 
-def test_watches_are_told_by_scope_from_zero_on() -> None:
+CRAWLERS = {"source": "crawljobs", "scope": "crawlers"}
+EVERYWHERE = {"source": "crawljobs", "scope": "*"}
+
+
+def test_watches_are_counted_by_source_and_scope_from_zero_on() -> None:
     named, everywhere = watch(lists=3, objects=7), watch("")
     named.problems.kinds["status.size"] = 2
     named.stats.events["MODIFIED"] = 12
     exporter = Exporter(named, everywhere)
     prefix = "browsertrix_exporter"
-    assert exporter.value(f"{prefix}_lists_total", scope="crawlers") == 3
-    assert exporter.value(f"{prefix}_lists_total", scope="*") == 0
-    assert exporter.value(f"{prefix}_objects", scope="crawlers") == 7
-    assert exporter.value(f"{prefix}_synced", scope="crawlers") == 1
-    assert exporter.value(f"{prefix}_watch_events_total", scope="crawlers", type="MODIFIED") == 12
-    assert exporter.value(f"{prefix}_watch_events_total", scope="*", type="DELETED") == 0
-    assert exporter.value(f"{prefix}_watch_reconnects_total", scope="*", reason="expired") == 0
+    assert exporter.value(f"{prefix}_lists_total", **CRAWLERS) == 3
+    assert exporter.value(f"{prefix}_lists_total", **EVERYWHERE) == 0
+    assert exporter.value(f"{prefix}_objects", **CRAWLERS) == 7
+    assert exporter.value(f"{prefix}_synced", **CRAWLERS) == 1
+    assert exporter.value(f"{prefix}_watch_events_total", **CRAWLERS, type="MODIFIED") == 12
+    assert exporter.value(f"{prefix}_watch_events_total", **EVERYWHERE, type="DELETED") == 0
+    assert exporter.value(f"{prefix}_watch_reconnects_total", **EVERYWHERE, reason="expired") == 0
     problems = f"{prefix}_parse_problems_total"
-    assert exporter.value(problems, scope="crawlers", field="status.size") == 2
+    assert exporter.value(problems, **CRAWLERS, field="status.size") == 2
     pods = "status.podStatus.*.used.memory"
     for field in (
         "spec",
@@ -299,15 +303,15 @@ def test_watches_are_told_by_scope_from_zero_on() -> None:
         "spec.profile_filename",
         pods,
     ):
-        assert exporter.value(problems, scope="crawlers", field=field) == 0
+        assert exporter.value(problems, **CRAWLERS, field=field) == 0
     unknown = f"{prefix}_unknown_values_total"
-    assert exporter.value(unknown, scope="crawlers", field="status.stopReason") == 0
+    assert exporter.value(unknown, **CRAWLERS, field="status.stopReason") == 0
 
 
-def test_a_moment_that_has_not_come_is_absent() -> None:
+def test_a_timestamp_that_has_not_come_is_absent() -> None:
     name = "browsertrix_exporter_last_event_timestamp_seconds"
-    assert Exporter().value(name, scope="crawlers") is None
-    assert Exporter(watch(last_event=5.0)).value(name, scope="crawlers") == 5.0
+    assert Exporter().value(name, **CRAWLERS) is None
+    assert Exporter(watch(last_event=5.0)).value(name, **CRAWLERS) == 5.0
 
 
 def test_scrapes_are_measured_by_format() -> None:
