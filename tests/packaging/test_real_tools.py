@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tools import ROOT
+from support.tools import ROOT
 
 MODULES: Final = sorted(path.parent for path in (ROOT / "tools").glob("*/go.mod"))
 PROGRAMS: Final = (
