@@ -15,11 +15,12 @@ from exporter.app import Pipeline, keep_collections_short
 from exporter.cluster.changes import ChangeHandler
 from exporter.cluster.object_cache import ObjectCache
 from exporter.cluster.problems import Problems
-from exporter.cluster.wire import WatchEvent, read_event
+from exporter.cluster.wire import WatchEvent, WireDecoder
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.metrics import SeriesStore, catalog
 from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.settings import Settings
 from exporter.simulator.fleet import fleet
 
@@ -37,21 +38,22 @@ def cost_with_the_ledger() -> float:
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger.open(Path(folder, "history.db"))
         pipeline = Pipeline(Settings(), ledger)
-        pipeline.on_synced("crawlers", "0")
+        pipeline.crawls.on_synced("crawlers", "0")
         try:
-            return _cost(pipeline, lambda: _flushed(ledger))
+            return _cost(pipeline.crawls, lambda: _flushed(ledger))
         finally:
             ledger.close()
 
 
 def _flushed(ledger: Ledger) -> None:
-    assert ledger.flush(), ledger.file.last_error
+    assert ledger.flush(), ledger.file_status.last_error
 
 
 def _cost(handler: ChangeHandler[CrawlJob], end_of_batch: Callable[[], None]) -> float:
     """Take the lowest of several rounds: others on the machine can only add to it."""
     keep_collections_short()  # as the exporter does
-    cache = ObjectCache("crawlers", handler, Problems())
+    cache = ObjectCache("crawlers", handler, Problems(CRAWLJOB_RESOURCE))
+    decoder = WireDecoder(CRAWLJOB_RESOURCE)
     objects = list(fleet(_CRAWLS))
     version = 0
     rounds = []
@@ -62,7 +64,7 @@ def _cost(handler: ChangeHandler[CrawlJob], end_of_batch: Callable[[], None]) ->
             lines.append(_event(value, version, step))
         started = time.process_time()
         for line in lines:
-            event = read_event(line)
+            event = decoder.read_event(line)
             assert isinstance(event, WatchEvent)
             cache.upsert(event.object)
         end_of_batch()

@@ -1,8 +1,9 @@
-"""Start reading here: the one place that knows every room, and wires them.
+"""Start reading here: the one place that knows every package, and wires them.
 
-Reflectors tell the series store of every change; the exposition joins what the store has ready;
-the web server serves it. What the ledger makes of a change, the notifier posts to Alertmanagers, if
-there are any. Everything runs on one event loop, and ends together.
+Each source is followed by a reflector in each scope; the join makes crawls of what they emit. What
+happened to a crawl goes into the ledger, and from there to Alertmanagers, if there are any; how it
+is goes into the series store, which the exposition reads and the web server serves. Everything
+runs on one event loop, and ends together.
 """
 
 import asyncio
@@ -18,7 +19,6 @@ from prometheus_client import CollectorRegistry
 from exporter import __version__
 from exporter.alerting.http_config import Credentials
 from exporter.alerting.notifier import Notifier
-from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
 from exporter.crawls import CrawlJoin
@@ -32,8 +32,8 @@ from exporter.metrics import (
     catalog,
     selected,
 )
-from exporter.resources.crawljob import CrawlJob
 from exporter.settings import Settings
+from exporter.sources import SOURCES
 from exporter.web import Health, View, WebServer, WebSettings
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def keep_collections_short() -> None:
 
 
 class Pipeline:
-    """What becomes of a change: first it is remembered, then it is shown."""
+    """What becomes of a crawl's change: first it is recorded, then it is served."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self.families = selected(
@@ -67,23 +67,9 @@ class Pipeline:
         )
         self.recorder = HistoryRecorder(ledger, settings.namespaces)
         self._store = SeriesStore(self.families)
-        self._crawls = CrawlJoin(self._store)
+        self.crawls = CrawlJoin(self.recorder, self._store)
+        """Handles the changes of each source."""
         self._history = HistoryCollector(self.families, ledger)
-
-    def on_change(self, change: Change[CrawlJob]) -> None:
-        """Take one change."""
-        self.recorder.on_change(change)
-        self._crawls.on_change(change)
-
-    def on_synced(self, scope: str, resource_version: str) -> None:
-        """Take note that the scope's content is complete."""
-        self.recorder.on_synced(scope, resource_version)
-        self._crawls.on_synced(scope, resource_version)
-
-    def on_bookmark(self, scope: str, resource_version: str) -> None:
-        """Take note of how far the watch has come."""
-        self.recorder.on_bookmark(scope, resource_version)
-        self._crawls.on_bookmark(scope, resource_version)
 
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``own`` collects what the exporter says of itself."""
@@ -94,21 +80,25 @@ class Exporter:
     """One exporter: its watches, its series, its web server."""
 
     def __init__(self, settings: Settings, connection: ApiClient, ledger: Ledger) -> None:
-        """Wire the rooms; nothing starts yet."""
+        """Wire the packages; nothing starts yet."""
         self._connection = connection
         self._ledger = ledger
         self._pipeline = pipeline = Pipeline(settings, ledger)
         self._reflectors = tuple(
             Reflector(
                 connection,
+                source.resource,
                 scope,
-                pipeline,
-                selector=settings.selector,
+                pipeline.crawls.by_source[source.name],
+                source=source.name,
+                selector=source.selection(settings.selector),
                 idle_limit=settings.idle_limit,
-                resume=pipeline.recorder.resume_point(scope),
+                resume=ledger.resume_point(source.name, scope),
             )
+            for source in SOURCES
             for scope in settings.namespaces
         )
+        self._required = {source.name for source in SOURCES if source.required}
         self._notifier = Notifier(settings.notifier, ledger) if settings.alertmanager_urls else None
         self_metrics = SelfMetrics(
             pipeline.families,
@@ -117,7 +107,13 @@ class Exporter:
             () if self._notifier is None else self._notifier.send_loops,
         )
         health = Health(alive=self._not_alive, ready=self._not_ready)
-        view = View(self._reflectors, ledger, pause_limit=settings.pause_limit, health=health)
+        view = View(
+            self._reflectors,
+            pipeline.crawls,
+            ledger,
+            pause_limit=settings.pause_limit,
+            health=health,
+        )
         self.web = WebServer(
             pipeline.exposition(self_metrics.registry),
             WebSettings(listen=settings.listen_addresses, telemetry_path=settings.telemetry_path),
@@ -172,7 +168,7 @@ class Exporter:
         missing = [
             f"{reflector.scope or 'all namespaces'}: {reflector.last_error or 'not listed yet'}"
             for reflector in self._reflectors
-            if not reflector.synced
+            if reflector.source in self._required and not reflector.synced
         ]
         return "; ".join(missing) or None
 
@@ -207,7 +203,7 @@ async def serve(settings: Settings) -> None:
     connection = await ApiClient.open(settings.kubeconfig, settings.context)
     ledger = Ledger.open(
         settings.history_path,
-        source=f"{connection.server} {settings.selector}",
+        cluster=f"{connection.server} {settings.selector}",
         retention=settings.history_retention,
         max_finished=settings.history_max_finished,
     )

@@ -46,7 +46,7 @@ def _snapshot(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def _history(settings: Settings, arguments: argparse.Namespace) -> int:
     from exporter.commands.history import history_lines  # noqa: PLC0415
-    from exporter.history.database import StoreError  # noqa: PLC0415
+    from exporter.history.errors import DatabaseError  # noqa: PLC0415
 
     if settings.history_path is None:
         return _complain("name the ledger's file with --history.path", WRONG_USE)
@@ -54,7 +54,7 @@ def _history(settings: Settings, arguments: argparse.Namespace) -> int:
         lines = history_lines(
             settings.history_path, arguments.since, arguments.crawl, as_json=arguments.json
         )
-    except StoreError as error:
+    except DatabaseError as error:
         return _complain(error, FAILED)
     sys.stdout.writelines(lines)
     return DONE
@@ -72,7 +72,7 @@ def _run(work: Coroutine[Any, Any, None]) -> int:
     """Run until its end; what a user can mend is told in one line, not in a traceback."""
     from exporter.alerting.http_config import HTTPClientConfigError  # noqa: PLC0415
     from exporter.cluster.client import ConfigError  # noqa: PLC0415
-    from exporter.history.database import LedgerError  # noqa: PLC0415
+    from exporter.history.errors import LedgerError  # noqa: PLC0415
     from exporter.web import ListenError  # noqa: PLC0415
 
     try:

@@ -15,8 +15,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from exporter.alerting.client import CredentialsInUrlError, alertmanager_url, external_label
+from exporter.alerting.client import CredentialsInUrlError, alertmanager_url
 from exporter.alerting.event_alerts import LONGEST_WINDOW, format_duration
+from exporter.alerting.postable_alert import external_label
 from exporter.metrics.catalog import CATALOG
 from exporter.settings import Settings
 from exporter.web import Address, telemetry_path

@@ -1,24 +1,17 @@
-"""Alerts over HTTP: one request to one Alertmanager's API (v2), and what its answer means.
-
-The format is that of https://github.com/prometheus/alertmanager, ``api/v2/openapi.yaml``.
-"""
+"""One request to one Alertmanager's API (v2), and what its response means."""
 
 import json
-import re
 import ssl
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import aiohttp
 from yarl import URL
 
 from exporter import __version__
-from exporter.alerting.active_alerts import ActiveAlert
 from exporter.alerting.http_config import Credentials
-from exporter.alerting.template import Links, expand
-from exporter.resources.identity import CRAWL_LABELS
+from exporter.alerting.postable_alert import PostableAlert
 from exporter.runtime.backoff import retry_after
 
 PATH: Final = "/api/v2/alerts"
@@ -41,10 +34,8 @@ REASONS: Final = (
 )
 """Why a request failed: every value of ``PostError.reason``."""
 
-_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OWN_LABELS: Final = frozenset({"alertname", "severity", "event", *CRAWL_LABELS})
 _ABOUT_THE_ALERTS: Final = frozenset({400, 413, 422})
-"""Statuses with which what was sent is refused, and not who sent it."""
+"""Statuses that reject what was sent, and not who sent it."""
 _LONGEST_COMPLAINT: Final = 4096
 
 
@@ -59,18 +50,18 @@ class PostError(Exception):
 
 
 class RejectedError(PostError):
-    """Alertmanager wants one of the alerts not, or not so many; it may have taken the others."""
+    """Alertmanager rejected an alert, or so many at once; it may have accepted the others."""
 
     def __init__(self, text: str) -> None:
         super().__init__("rejected", text)
 
 
 class CredentialsInUrlError(ValueError):
-    """Not to be shown with the value that it complains of."""
+    """The value holds a secret: whoever reports this must leave the value out."""
 
 
 def alertmanager_url(text: str) -> str:
-    """Check the address of an Alertmanager, with or without a prefix of its paths.
+    """Check the URL of an Alertmanager, which may have a path prefix; without a final slash.
 
     Raises ValueError with a readable text.
     """
@@ -91,39 +82,8 @@ def alertmanager_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def external_label(text: str) -> tuple[str, str]:
-    """Read NAME=VALUE. Raises ValueError with a readable text."""
-    name, _, value = text.partition("=")
-    if not _LABEL.fullmatch(name) or not value:
-        raise ValueError("expected NAME=VALUE with the name of a label")
-    if name in _OWN_LABELS:
-        raise ValueError(f"every alert has a label {name} of its own, which stands")
-    return name, value
-
-
-class Letter:
-    """Writes open alerts as Alertmanager reads them."""
-
-    def __init__(self, links: Links, labels: Mapping[str, str]) -> None:
-        """``labels`` are Prometheus's ``external_labels``: added where an alert has none such."""
-        self._links = links
-        self._labels = dict(labels)
-
-    def alert(self, alert: ActiveAlert) -> dict[str, Any]:
-        """One alert; its labels and annotations are those of the rule's."""
-        identity = alert.event.identity(alert.values)
-        of_what = dict(zip(alert.event.labels, alert.values, strict=True))
-        templates = self._links.annotations(alert.event)
-        return {
-            "labels": self._labels | identity,
-            "annotations": {name: expand(text, of_what) for name, text in templates.items()},
-            "startsAt": _timestamp(alert.starts),
-            "endsAt": _timestamp(alert.ends),
-        }
-
-
 class AlertmanagerClient:
-    """Sends to one Alertmanager; use it as an asynchronous context."""
+    """Posts alerts to one Alertmanager over kept connections; an asynchronous context."""
 
     def __init__(self, url: str, credentials: Credentials) -> None:
         """``url`` is Alertmanager's own address, with the prefix of its paths if it has one."""
@@ -149,11 +109,11 @@ class AlertmanagerClient:
         if self._session is not None:
             await self._session.close()
 
-    async def post(self, alerts: Sequence[dict[str, Any]]) -> None:
-        """Send these; none at all is a request too, which shows whether some would be taken.
+    async def post(self, alerts: Sequence[PostableAlert]) -> None:
+        """Send these in one request; an empty one shows whether alerts would be accepted.
 
-        Raises RejectedError where Alertmanager refuses what was sent, PostError where it cannot be
-        reached or refuses whoever sends.
+        Raises RejectedError where Alertmanager rejects one of the alerts, PostError where it cannot
+        be reached, does not answer within ``TIMEOUT`` or refuses the sender.
         """
         assert self._session is not None, "to be used in its context"  # noqa: S101
         https = self._target.scheme == "https"
@@ -171,12 +131,6 @@ class AlertmanagerClient:
                 await response.read()
         except (aiohttp.ClientError, OSError) as error:
             raise _failure(error) from error
-
-
-def _timestamp(seconds: float) -> str:
-    """RFC 3339, to the millisecond."""
-    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return text.removesuffix("+00:00") + "Z"
 
 
 _BY_STATUS: Final = {

@@ -1,8 +1,9 @@
-"""The words of an alert: the same in the rules of ``alerts/`` and in what the exporter posts.
+"""Labels and annotations of alerts: the same in the rules of ``alerts/`` and in what is posted.
 
 Alertmanager takes two alerts for one when their labels are the same, and shows the annotations of
-the one it heard last: so both ways draw from here. The texts are templates as Prometheus has them,
-and those of events name nothing but labels, so that the few forms below are all there is to expand.
+the one it received last: so both ways draw from here. The texts are templates as Prometheus has
+them, and those of events name nothing but labels, so that the few forms below are all there is to
+expand.
 """
 
 import re
@@ -21,7 +22,7 @@ _PLACE: Final = re.compile(r"\{\{ \$labels\.(\w+)( \| urlquery)? \}\}")
 
 
 class Severity(StrEnum):
-    """Who should know. One alert has one severity, so that a name alone says what to do."""
+    """What to do, by docs/alerts.md. An alert has only one, so that its name alone says it."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -45,7 +46,7 @@ class Dashboard(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertTemplate:
-    """What an alert says: one of the rules, or an event that the exporter posts."""
+    """What alerting rules and event alerts have in common."""
 
     name: str
     severity: Severity
@@ -54,7 +55,7 @@ class AlertTemplate:
     description: str
     """A template: which crawl or pod, what is true of it. Of an event, labels only."""
     condition: str
-    """When it is told, in words, for docs/alerts.md."""
+    """When it fires, in plain English, for docs/alerts.md."""
     dashboard: Dashboard
 
 
@@ -68,7 +69,7 @@ class Links:
     """Put before the paths of dashboards; as it stands, they begin at the root of Grafana."""
 
     def annotations(self, alert: AlertTemplate) -> dict[str, str]:
-        """What a notification says of the alert, as templates."""
+        """Each annotation's name and its template."""
         return {
             "summary": alert.summary,
             "description": alert.description,

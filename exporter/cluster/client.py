@@ -9,8 +9,8 @@ so timeouts are ours.
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -22,7 +22,7 @@ from yarl import URL
 from exporter import __version__
 from exporter.cluster.credentials import ConfigError, Source, find_source, tls_identity
 from exporter.cluster.wire import Status, read_status
-from exporter.resources.crawljob import InvalidObjectError, decode
+from exporter.resources.decoding import InvalidObjectError, decode
 from exporter.runtime.backoff import retry_after
 
 __all__ = ["REASONS", "ApiClient", "ConfigError", "RequestError", "Response"]
@@ -78,6 +78,10 @@ class Response:
             return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
             raise _failure(error) from error
+
+
+Get = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Response]]
+"""Sends a GET with a query to one path; fails as ``ApiClient.get``."""
 
 
 class ApiClient:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from exporter.metrics.catalog import CRAWL_LABELS, POD_LABELS, Family, Group
+from exporter.sources import SOURCES
 
 _TITLES: Final = {
     Group.FLEET: "All crawls of a namespace",
@@ -80,7 +81,9 @@ _NOTES: Final = {
     Group.HISTORY: "Labels: `namespace`; and those of the table. Each event is counted once, "
     "however often it is seen, and counters go on through restarts (with `--history.path`). They "
     "are there at 0 as soon as a namespace is, so `increase` and `rate` miss nothing.",
-    Group.EXPORTER: "`scope` is the namespace watched, or `*` where all are.",
+    Group.EXPORTER: "`source` is what is watched "
+    f"({', '.join(f'`{source.name}`' for source in SOURCES)}), "
+    "`scope` the namespace, or `*` where all are.",
 }
 
 _INTRODUCTION: Final = """# Metrics

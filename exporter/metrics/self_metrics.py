@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -40,7 +40,7 @@ class SelfMetrics:
     def __init__(
         self,
         families: Iterable[Family],
-        reflectors: Sequence[Reflector],
+        reflectors: Sequence[Reflector[Any]],
         ledger: Ledger,
         send_loops: Sequence[SendLoop] = (),
     ) -> None:
@@ -93,16 +93,18 @@ class _Build(Collector):
 class _Watches(Collector):
     """Reads what the reflectors count anyway."""
 
-    def __init__(self, families: Sequence[WatchFamily], reflectors: Sequence[Reflector]) -> None:
+    def __init__(
+        self, families: Sequence[WatchFamily], reflectors: Sequence[Reflector[Any]]
+    ) -> None:
         self._families = families
         self._reflectors = reflectors
 
     def collect(self) -> Iterable[Metric]:
         for family in self._families:
             yield family.filled(
-                ((reflector.scope or "*", *words), value)
+                ((reflector.source, reflector.scope or "*", *labels), value)
                 for reflector in self._reflectors
-                for words, value in family.samples(reflector)
+                for labels, value in family.samples(reflector)
             )
 
 

@@ -1,4 +1,4 @@
-"""Where to listen: addresses as exporters take them (``--web.listen-address``), and their sockets.
+"""Addresses to listen on, as Prometheus's exporters take them, and their sockets.
 
 ``:PORT`` means every interface, over IPv6 and IPv4; ``HOST:PORT`` every address the name has
 here; ``[::1]:PORT`` an IPv6 address. Port 0 lets the system choose.
@@ -134,7 +134,7 @@ def _reason(error: OSError | UnicodeError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def bound(one: socket.socket) -> Address:
-    """The address a socket got."""
+def bound_address(one: socket.socket) -> Address:
+    """Where a socket listens: with the port that the system chose where 0 was asked for."""
     host, port = one.getsockname()[:2]
     return Address(host, port)

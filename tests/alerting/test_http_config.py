@@ -1,4 +1,4 @@
-"""Who is let in, and who is trusted: files read anew when they change, and never shown."""
+"""TLS and credentials for Alertmanager: read again when their files change, and never shown."""
 
 import base64
 import logging
@@ -62,10 +62,12 @@ async def test_a_token_is_read_again_when_it_is_rotated(
         assert await authorizations(credentials) == ["Bearer second"]
         token.unlink()
         assert await authorizations(credentials) == ["Bearer second"]
-    kept = f"Alertmanager: keeping what was read before: {token}:"
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{kept} is empty, or holds more than one line",
-        f"{kept} No such file or directory",
+    assert {record.getMessage() for record in caplog.records} == {
+        "files for Alertmanager cannot be used, keeping what was read before"
+    }
+    assert [vars(record)["error"] for record in caplog.records] == [
+        f"{token}: is empty, or holds more than one line",
+        f"{token}: No such file or directory",
     ]
 
     write(token, "third")
@@ -174,7 +176,7 @@ async def test_a_client_certificate_is_shown_and_rotated(tmp_path: Path) -> None
 
 
 @needs_openssl
-async def test_without_a_client_certificate_the_door_stays_shut(tmp_path: Path) -> None:
+async def test_without_a_client_certificate_the_connection_is_refused(tmp_path: Path) -> None:
     server, client = (certificate(tmp_path, name) for name in ("server", "client"))
     http_config = HTTPClientConfig(ca_file=server[0], server_name="server")
     async with Receiver(tls=server_tls(server, clients=client[0])) as receiver:

@@ -10,6 +10,8 @@ from exporter.metrics.catalog import Group
 from support.served_metrics import ServedMetrics, watch
 
 FORMATS = pytest.mark.parametrize("form", Format)
+WATCHED = {"source": "crawljobs", "scope": "crawlers"}
+EVERYWHERE = {"source": "crawljobs", "scope": "*"}
 
 
 @FORMATS
@@ -33,21 +35,21 @@ def test_the_build_is_named() -> None:
     ) == 1.0  # fmt: skip
 
 
-def test_watches_are_counted_by_scope_from_zero_on() -> None:
+def test_watches_are_counted_by_source_and_scope_from_zero_on() -> None:
     named, everywhere = watch(lists=3, objects=7), watch("")
     named.problems.kinds["status.size"] = 2
     named.stats.events["MODIFIED"] = 12
     exporter = ServedMetrics(named, everywhere)
     prefix = "browsertrix_exporter"
-    assert exporter.value(f"{prefix}_lists_total", scope="crawlers") == 3
-    assert exporter.value(f"{prefix}_lists_total", scope="*") == 0
-    assert exporter.value(f"{prefix}_objects", scope="crawlers") == 7
-    assert exporter.value(f"{prefix}_synced", scope="crawlers") == 1
-    assert exporter.value(f"{prefix}_watch_events_total", scope="crawlers", type="MODIFIED") == 12
-    assert exporter.value(f"{prefix}_watch_events_total", scope="*", type="DELETED") == 0
-    assert exporter.value(f"{prefix}_watch_reconnects_total", scope="*", reason="expired") == 0
+    assert exporter.value(f"{prefix}_lists_total", **WATCHED) == 3
+    assert exporter.value(f"{prefix}_lists_total", **EVERYWHERE) == 0
+    assert exporter.value(f"{prefix}_objects", **WATCHED) == 7
+    assert exporter.value(f"{prefix}_synced", **WATCHED) == 1
+    assert exporter.value(f"{prefix}_watch_events_total", **WATCHED, type="MODIFIED") == 12
+    assert exporter.value(f"{prefix}_watch_events_total", **EVERYWHERE, type="DELETED") == 0
+    assert exporter.value(f"{prefix}_watch_reconnects_total", **EVERYWHERE, reason="expired") == 0
     problems = f"{prefix}_parse_problems_total"
-    assert exporter.value(problems, scope="crawlers", field="status.size") == 2
+    assert exporter.value(problems, **WATCHED, field="status.size") == 2
     pods = "status.podStatus.*.used.memory"
     for field in (
         "spec",
@@ -56,15 +58,15 @@ def test_watches_are_counted_by_scope_from_zero_on() -> None:
         "spec.profile_filename",
         pods,
     ):
-        assert exporter.value(problems, scope="crawlers", field=field) == 0
+        assert exporter.value(problems, **WATCHED, field=field) == 0
     unknown = f"{prefix}_unknown_values_total"
-    assert exporter.value(unknown, scope="crawlers", field="status.stopReason") == 0
+    assert exporter.value(unknown, **WATCHED, field="status.stopReason") == 0
 
 
 def test_a_timestamp_of_what_has_not_happened_is_absent() -> None:
     name = "browsertrix_exporter_last_event_timestamp_seconds"
-    assert ServedMetrics().value(name, scope="crawlers") is None
-    assert ServedMetrics(watch(last_event=5.0)).value(name, scope="crawlers") == 5.0
+    assert ServedMetrics().value(name, **WATCHED) is None
+    assert ServedMetrics(watch(last_event=5.0)).value(name, **WATCHED) == 5.0
 
 
 def test_scrapes_are_measured_by_format() -> None:

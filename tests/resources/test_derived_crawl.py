@@ -50,7 +50,7 @@ def test_a_crawl_has_ended_in_every_final_state(word: str) -> None:
     assert derived.has_ended(read(status={"state": word}))
 
 
-def test_a_crawl_has_ended_once_it_has_a_finishing_moment() -> None:
+def test_a_crawl_has_ended_once_it_has_a_finish_timestamp() -> None:
     assert derived.has_ended(read(status={"state": "a newer word", "finished": UPDATED}))
 
 
@@ -176,7 +176,7 @@ def test_the_pause_of_an_ended_crawl_is_over(status: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_the_last_write_of_anything_but_the_status_tells_when_the_spec_changed(
+def test_the_last_write_of_anything_but_the_status_is_when_the_spec_changed(
     entries: Any, moment: float | None
 ) -> None:
     job = read(metadata={"managedFields": entries})
@@ -223,7 +223,7 @@ def test_zero_and_absent_are_no_limit(value: float | None, limit: float | None) 
         (UPDATED, ABSENT, "complete", False),
     ],
 )
-def test_a_forced_restart_is_pending_until_the_status_has_its_moment(
+def test_a_forced_restart_is_pending_until_the_status_has_its_timestamp(
     wanted: Any, done: Any, state: str, pending: bool
 ) -> None:
     job = read(spec={"restartTime": wanted}, status={"restartTime": done, "state": state})

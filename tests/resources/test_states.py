@@ -42,7 +42,7 @@ STOP_REASONS = (
         (states.KNOWN_STOP_REASONS, STOP_REASONS),
     ],
 )
-def test_every_word_is_in_its_group(group: frozenset[str], words: str) -> None:
+def test_every_state_is_in_its_group(group: frozenset[str], words: str) -> None:
     assert sorted(group) == sorted(words.split())
 
 
@@ -67,14 +67,14 @@ def test_size_and_time_limit_are_stop_reasons_and_never_states() -> None:
 
 
 @pytest.mark.parametrize("word", states.KNOWN_STATES)
-def test_known_states_and_reasons_are_no_unknown_words(word: str) -> None:
+def test_known_states_and_reasons_are_no_unknown_values(word: str) -> None:
     job = parse_json(to_wire(crawljob(status={"state": word, "stopReason": "paused_org_readonly"})))
 
     assert derived.state(job) == word
     assert list(derived.unknown_values(job)) == []
 
 
-def test_words_of_newer_releases_are_kept_and_told() -> None:
+def test_values_of_newer_releases_are_kept_and_reported() -> None:
     pods = {
         "crawl-x-0": crawler_pod(reason="frozen"),
         "crawl-x-1": crawler_pod(reason="interrupt: 11"),

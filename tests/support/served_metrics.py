@@ -23,15 +23,21 @@ from exporter.metrics import (
     selected,
 )
 from exporter.resources.crawljob import parse_json
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from support.factories import crawljob, to_wire
 
 
-def watch(scope: str = "crawlers", **stats: Any) -> Reflector:
+def watch(scope: str = "crawlers", **stats: Any) -> Reflector[Any]:
     """What the self metrics read of a reflector."""
     found = SimpleNamespace(
-        scope=scope, synced=True, stats=Stats(**stats), problems=Problems(), last_error=None
+        resource=CRAWLJOB_RESOURCE,
+        source="crawljobs",
+        scope=scope,
+        synced=True,
+        stats=Stats(**stats),
+        problems=Problems(CRAWLJOB_RESOURCE),
     )
-    return cast("Reflector", found)
+    return cast("Reflector[Any]", found)
 
 
 def send_loop() -> SendLoop:
@@ -45,7 +51,7 @@ class ServedMetrics:
     """Everything that is served, of a few crawls."""
 
     def __init__(
-        self, *reflectors: Reflector, crawls: int = 2, include: Iterable[str] = (),
+        self, *reflectors: Reflector[Any], crawls: int = 2, include: Iterable[str] = (),
         exclude: Iterable[str] = (),
     ) -> None:  # fmt: skip
         self.families = selected(catalog(), list(include), list(exclude))

@@ -1,4 +1,4 @@
-"""Start and end of the server: nothing half open at start, nothing cut off at the end."""
+"""Start and shutdown: it listens on all addresses or none, and lets scrapes finish."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The probes, which a kubelet reads, and the landing page, which a person does."""
+"""The probes and the landing page."""
 
 import base64
 import hashlib
@@ -89,7 +89,8 @@ async def test_a_probe_that_fails_is_a_500_without_details(
         assert response.status == 500
         assert await response.text() == "Internal Server Error\n"
     (record,) = (record for record in caplog.records if record.levelno >= logging.ERROR)
-    assert record.getMessage() == "no answer to GET /readyz"
+    assert record.getMessage() == "a request failed"
+    assert (vars(record)["method"], vars(record)["path"]) == ("GET", "/readyz")
 
 
 async def test_a_path_that_is_not_there(serve: Serve) -> None:

@@ -1,6 +1,6 @@
-"""Prometheus and Alertmanager as child processes: where they are, how they are called, their end.
+"""Prometheus and Alertmanager as child processes: finding, starting, ending them.
 
-The demo runs them beside the exporter, the tests and the dashboards' rehearsal for themselves.
+The demo runs them beside the exporter; tests and the dashboards' backfill run them alone.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 FETCHED: Final = Path(".tools", "usr", "bin")
 """Where ``make tools`` puts them, below the folder of the source."""
 
-_LAST_ORDERS: Final = 10.0
+_TERMINATION_TIMEOUT: Final = 10.0
 """Seconds from SIGTERM to SIGKILL."""
 
 
@@ -55,11 +55,11 @@ class Program:
     directory: Path
     """Where it has to be started."""
     log: Path
-    """Where what it says goes."""
+    """Its stdout and stderr."""
     url: str
 
-    def last_words(self) -> str:
-        """The last line it has said; empty when it said none."""
+    def last_line(self) -> str:
+        """The last line of its log; empty when it has logged nothing."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return lines[-1] if lines else ""
 
@@ -147,7 +147,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        async with asyncio.timeout(_LAST_ORDERS):
+        async with asyncio.timeout(_TERMINATION_TIMEOUT):
             await process.wait()
     except TimeoutError:
         process.kill()

@@ -17,8 +17,6 @@ from exporter.metrics.catalog.fleet import FLEET_FAMILIES
 from exporter.metrics.catalog.history import (
     FINISHED_TIMESTAMP,
     HISTORY_FAMILIES,
-    CounterFamily,
-    HistogramFamily,
 )
 from exporter.metrics.catalog.pod import POD_FAMILIES
 from exporter.metrics.catalog.self_metrics import SELF_FAMILIES
@@ -31,13 +29,11 @@ __all__ = [
     "CRAWL_LABELS",
     "FINISHED_TIMESTAMP",
     "POD_LABELS",
-    "CounterFamily",
     "CrawlFamily",
     "Family",
     "Fleet",
     "FleetFamily",
     "Group",
-    "HistogramFamily",
     "Kind",
     "PodFamily",
     "catalog",

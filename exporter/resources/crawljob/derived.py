@@ -104,17 +104,22 @@ def ratio(used: float | None, allocated: float | None) -> float | None:
     return used / allocated if used is not None and allocated else None
 
 
+OPEN_FIELDS: Final = ("status.state", "status.stopReason", "status.podStatus.*.reason")
+"""Newer releases bring new values here; they are served all the same, but counted."""
+
+
 def unknown_values(job: CrawlJob) -> Iterator[tuple[str, str]]:
-    """States and reasons no known Browsertrix writes, as (field, value): served, and counted."""
-    found = job.status.state
-    if found and found not in _KNOWN_STATES:
-        yield "status.state", found
+    """Values of ``OPEN_FIELDS`` that no known Browsertrix writes, as (field, value)."""
+    state_field, stop_reason_field, exit_reason_field = OPEN_FIELDS
+    value = job.status.state
+    if value and value not in _KNOWN_STATES:
+        yield state_field, value
     reason = job.status.stop_reason
     if reason and reason not in KNOWN_STOP_REASONS:
-        yield "status.stopReason", reason
+        yield stop_reason_field, reason
     for info in job.status.pod_status.values():
         if info.reason and info.reason.partition(":")[0] not in KNOWN_EXIT_REASONS:
-            yield "status.podStatus.*.reason", info.reason
+            yield exit_reason_field, info.reason
 
 
 _KNOWN_STATES: Final = frozenset(KNOWN_STATES)

@@ -1,7 +1,7 @@
 """What Prometheus would have scraped from an exporter over hours, as OpenMetrics with timestamps.
 
-The exporter's own rooms make every line: changes go through the series store to the exposition,
-once for each scrape. Nothing but the reflector's work and the network is left out.
+Every line is made by the exporter's own packages: changes go through recorder and series store to
+the exposition, once for each scrape. Only list and watch and the network are left out.
 """
 
 import re
@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
-from dashboards.backfill.scenarios import HOURS, enter
+from dashboards.backfill.scenarios import HOURS, schedule_crawls
+from dashboards.queries import SCRAPE_INTERVAL
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
+from exporter.cluster.phase import Phase
 from exporter.cluster.reflector import Reflector
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
@@ -20,13 +22,13 @@ from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import Exposition, HistoryCollector, SelfMetrics, SeriesStore, catalog
 from exporter.metrics.exposition import Format
 from exporter.resources.crawljob import CrawlJob, parse_json
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.resources.identity import CRAWLJOB_PREFIX
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.cluster import WatchEvent
 
-SCRAPE_EVERY: Final = 60
-"""Seconds."""
 PAUSE_LIMIT: Final = 2.5 * 3600.0
-"""Seconds: a pause that expires must do so within the rehearsal."""
+"""Seconds; short enough for pauses to expire within ``HOURS``."""
 JOB: Final = "browsertrix-exporter"
 INSTANCE: Final = "exporter:9999"
 _TARGET: Final = f'job="{JOB}",instance="{INSTANCE}"'.encode()
@@ -35,63 +37,62 @@ _SAMPLE: Final = re.compile(rb"^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{)?(.*)$", re.MULTIL
 
 
 @dataclass(slots=True)
-class Recording:
-    """What was recorded."""
+class History:
+    """What was written."""
 
     start: float
     end: float
     """Seconds since 1970, of the first scrape and the last."""
-    star: str
-    """The crawl that has most to show."""
+    showcase: str
+    """The crawl to which most happens: see ``scenarios``."""
     crawls: list[str] = field(default_factory=list)
-    """All that ever lived."""
+    """The ids of all that existed at some time."""
 
 
 class _Exporter:
-    """The rooms of an exporter whose reflector is told what happened instead of asking."""
+    """An exporter's packages, fed from a simulated cluster without a reflector that runs."""
 
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self._cluster = cluster
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
         families = catalog(PAUSE_LIMIT, self._ledger.paused_before)
-        self._recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
-        self._known: dict[str | None, CrawlJob] = {}
-        self._seen = 0
+        recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
+        self._objects: dict[str | None, CrawlJob] = {}
+        self._version = 0
         self._started = cluster.clock() - 7200.0
         store = SeriesStore(families)
-        self._crawls = CrawlJoin(store)
-        self._watch = Reflector(cast("ApiClient", None), "", self._crawls)  # it never runs
+        self._crawls = CrawlJoin(recorder, store)
+        client = cast("ApiClient", None)  # the reflector never runs
+        self._watch = Reflector(client, CRAWLJOB_RESOURCE, "", self._crawls)
         self._own = SelfMetrics(families, [self._watch], self._ledger)
         self._exposition = Exposition(
             families, store, HistoryCollector(families, self._ledger), self._own.registry
         )
 
-    def hear(self, now: float) -> list[WatchEvent]:
-        """Take in what happened since the last time, and count it as the reflector would."""
-        events = list(_since(self._cluster, self._seen))
-        self._seen = self._cluster.resource_version
+    def observe(self, now: float) -> list[WatchEvent]:
+        """Handle all events since the last call, and count them as the reflector would."""
+        events = list(_since(self._cluster, self._version))
+        self._version = self._cluster.resource_version
         stats = self._watch.stats
         for event in events:
             job = parse_json(event.after.data)
-            change = Change("", self._known.get(job.metadata.uid), job, event.type == "DELETED")
-            self._known[job.metadata.uid] = job
-            self._recorder.on_change(change)
+            change = Change("", self._objects.get(job.metadata.uid), job, event.type == "DELETED")
+            self._objects[job.metadata.uid] = job
             self._crawls.on_change(change)
             if not change.deleted:
-                self._watch.problems.look(event.after.key, job)
+                self._watch.problems.report(event.after.key, job)
             stats.events[event.type] += 1
             stats.last_event = now - 4
         if not self._watch.synced:
-            self._watch.synced = True
-            self._recorder.on_synced("", str(self._seen))
-            self._crawls.on_synced("", str(self._seen))
+            self._watch.phase = Phase.WATCHING
+            self._crawls.on_synced("", str(self._version))
             stats.lists, stats.last_list = 1, now
         stats.events["BOOKMARK"] += 1
         stats.objects, stats.last_sync = len(self._cluster), now - 12
-        if now % 300 < SCRAPE_EVERY:
+        if now % 300 < SCRAPE_INTERVAL:
             stats.watches += 1
             stats.reconnects["ended"] += 1
-        if now % 7200 < SCRAPE_EVERY:
+        if now % 7200 < SCRAPE_INTERVAL:
             stats.reconnects["cut"] += 1
             stats.list_failures["unreachable"] += 1
             stats.stale_events += 2
@@ -100,20 +101,20 @@ class _Exporter:
         return events
 
     def close(self) -> None:
-        """Let the ledger's file go."""
+        """Close the ledger's file."""
         self._ledger.close()
 
     def scrape(self, now: float) -> bytes:
-        """What it serves now, as OpenMetrics."""
+        """An exposition as OpenMetrics, with the simulated start of the process."""
         text = b"".join(self._exposition.chunks(Format.OPENMETRICS, None, now))
         self._own.on_scrape(0.004 + len(text) / 2e8, len(text), Format.OPENMETRICS)
         return _PROCESS_START.sub(b"%.1f" % self._started, text)
 
 
-def record(target: BinaryIO, folder: Path, end: float, seed: int = 7) -> Recording:
-    """Write ``HOURS`` of history until ``end`` (seconds since 1970); ``folder`` is for the ledger.
+def write_history(target: BinaryIO, folder: Path, end: float, seed: int = 7) -> History:
+    """Write ``HOURS`` of scrapes until ``end`` (seconds since 1970); ``folder`` is for the ledger.
 
-    The same seed gives the same lives.
+    The same seed gives the same crawls.
     """
     start = now = end - HOURS * 3600
     cluster = Cluster(clock=lambda: now, seed=seed)
@@ -128,28 +129,28 @@ def record(target: BinaryIO, folder: Path, end: float, seed: int = 7) -> Recordi
         organisations=4,
     )
     exporter = _Exporter(cluster, folder)
-    star, entrances = enter(browsertrix)
+    showcase, starts = schedule_crawls(browsertrix)
     browsertrix.crawls = 12
-    recording = Recording(start, end, star.id)
+    history = History(start, end, showcase.id)
     while now <= end:
-        while entrances and start + entrances[0][0] <= now:
-            entrances.pop(0)[1]()
+        while starts and start + starts[0][0] <= now:
+            starts.pop(0)[1]()
         if now == start + 3600:
-            _add_odd_ones(cluster)
+            _add_odd_objects(cluster)
         browsertrix.step(now)
-        recording.crawls += [
-            event.after.key[1].removeprefix("crawljob-")
-            for event in exporter.hear(now)
+        history.crawls += [
+            event.after.key[1].removeprefix(CRAWLJOB_PREFIX)
+            for event in exporter.observe(now)
             if event.type == "ADDED"
         ]
-        target.write(_at(exporter.scrape(now), now))
-        now += SCRAPE_EVERY
+        target.write(_stored(exporter.scrape(now), now))
+        now += SCRAPE_INTERVAL
     target.write(b"# EOF\n")
     exporter.close()
-    return recording
+    return history
 
 
-def _add_odd_ones(cluster: Cluster) -> None:
+def _add_odd_objects(cluster: Cluster) -> None:
     """One CrawlJob with a field that cannot be read, one of a Browsertrix that is newer."""
     oddities: dict[str, dict[str, Any]] = {
         "manual-20250101000000-malformed": {"state": "running", "pagesDone": "many"},
@@ -158,7 +159,7 @@ def _add_odd_ones(cluster: Cluster) -> None:
     for crawl, status in oddities.items():
         cluster.create(
             {
-                "metadata": {"name": f"crawljob-{crawl}", "namespace": "crawlers"},
+                "metadata": {"name": f"{CRAWLJOB_PREFIX}{crawl}", "namespace": "crawlers"},
                 "spec": {"id": crawl, "oid": "00000000-0000-4000-8000-000000000000"},
                 "status": status,
             }
@@ -171,13 +172,13 @@ def _since(cluster: Cluster, version: int) -> Iterator[WatchEvent]:
         version = events[-1].version
 
 
-def _at(text: bytes, now: float) -> bytes:
-    """Samples alone, each with the target's labels and the moment, as after a scrape."""
-    moment = f" {now:.3f}".encode()
+def _stored(text: bytes, now: float) -> bytes:
+    """Samples alone, each with the target's labels and a timestamp, as Prometheus stores them."""
+    timestamp = f" {now:.3f}".encode()
 
-    def said(match: re.Match[bytes]) -> bytes:
+    def with_target(match: re.Match[bytes]) -> bytes:
         name, brace, rest = match.groups()
-        return name + b"{" + _TARGET + (b"," if brace else b"}") + rest + moment
+        return name + b"{" + _TARGET + (b"," if brace else b"}") + rest + timestamp
 
     samples = b"\n".join(line for line in text.splitlines() if not line.startswith(b"#"))
-    return _SAMPLE.sub(said, samples) + b"\nup{" + _TARGET + b"} 1" + moment + b"\n"
+    return _SAMPLE.sub(with_target, samples) + b"\nup{" + _TARGET + b"} 1" + timestamp + b"\n"

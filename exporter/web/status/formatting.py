@@ -1,4 +1,4 @@
-"""Figures and moments as a person reads them."""
+"""The filters of the page's template: figures, durations and timestamps as a person reads them."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +13,7 @@ UNKNOWN: Final = "unknown"
 
 
 def size(number: float | None) -> str:
-    """Bytes, to three digits."""
+    """Bytes in binary units, to three digits: ``1.5 KiB``."""
     if number is None:
         return UNKNOWN
     value = float(number)
@@ -25,12 +25,12 @@ def size(number: float | None) -> str:
 
 
 def count(number: float | None) -> str:
-    """A whole number with its thousands apart."""
+    """A whole number with thousands separators: ``10,000``."""
     return UNKNOWN if number is None else f"{number:,.0f}"
 
 
 def cores(number: float | None) -> str:
-    """CPU cores."""
+    """CPU cores, to two digits."""
     return UNKNOWN if number is None else f"{number:.2g}"
 
 
@@ -56,35 +56,35 @@ def duration(seconds: float | None) -> str:
     return "0 s"
 
 
-def ago(moment: datetime | None, now: datetime) -> str:
-    """How long before or after now: ``3 min ago``, ``in 2 h``."""
-    if moment is None:
+def ago(timestamp: datetime | None, now: datetime) -> str:
+    """The time from now, past or future: ``3 min ago``, ``in 2 h``."""
+    if timestamp is None:
         return UNKNOWN
-    seconds = (now - moment).total_seconds()
+    seconds = (now - timestamp).total_seconds()
     if abs(seconds) < _JUST_NOW:
         return "just now"
     return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(-seconds)}"
 
 
-def stamp(moment: datetime | None) -> str:
-    """A moment in UTC: ``2026-11-24 09:05:00 UTC``."""
-    return UNKNOWN if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+def utc(timestamp: datetime | None) -> str:
+    """In UTC, to the second: ``2026-11-24 09:05:00 UTC``."""
+    return UNKNOWN if timestamp is None else f"{timestamp:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def told(detail: dict[str, Any], crawl: str) -> str:
-    """What is known of an event, in one line; the crawl's id in a pod's name says nothing."""
+def event_detail(detail: dict[str, Any], crawl: str) -> str:
+    """The detail of an event, in one line; pods' names are cut by the id of their ``crawl``."""
     known = {name: value for name, value in detail.items() if value not in {"", None}}
     known.pop("role", None)
     if "previous" in detail:  # a state entered
         return " → ".join(str(known[name]) for name in ("previous", "state") if name in known)
     if "before" in detail:  # scaled
         return f"{known.get('what', '')} {known.get('before')} → {known.get('after')}"
-    words = []
+    parts = []
     for name, value in known.items():
         if name in _LENGTHS:
-            words.append(f"{name} {duration(value)}")
+            parts.append(f"{name} {duration(value)}")
         elif name == "pod":
-            words.append(str(value).replace(f"-{crawl}", "-…"))
+            parts.append(str(value).replace(f"-{crawl}", "-…"))
         else:
-            words.append(f"{name.replace('_', ' ')} {value}")
-    return ", ".join(words)
+            parts.append(f"{name.replace('_', ' ')} {value}")
+    return ", ".join(parts)

@@ -1,25 +1,26 @@
-"""What is said of one crawl, one end, one event: the fields of the JSON, which the page shows.
+"""The JSON representation of one crawl, one finished crawl, one event; the page shows the same.
 
-Documented in docs/status-page.md. Only what the metrics show, too: no user, no e-mail address.
-Bytes, cores and seconds are numbers, moments are in UTC to the second; None is *unknown* or *there
-is none*, never zero.
+The fields are documented in docs/status-page.md, and are only what the metrics show, too: no user,
+no e-mail address. Bytes, cores and seconds are numbers, timestamps are in UTC to the second; None
+is *unknown* or *there is none*, never zero.
 """
 
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from exporter.crawls import Crawl
 from exporter.history.records import FinishedCrawl, LoggedEvent
 from exporter.resources.crawljob import CrawlJob, derived
 from exporter.resources.crawljob.pods import Pod, pods_of
 from exporter.resources.crawljob.states import EXIT_CODES
 from exporter.resources.identity import crawl_id, identity, org_id
 
-MOST_PODS: Final = 100
-"""Shown of one crawl, which has a dozen; a status may hold ten times that many."""
+MAX_PODS: Final = 100
+"""Per crawl, which has a dozen as a rule; a status may hold ten times that many."""
 
 
 def timestamp(seconds: float | None) -> datetime | None:
-    """Seconds since 1970 as a moment; None also for those that no calendar has."""
+    """Seconds since 1970 as a date and time; None also for those beyond the year 9999."""
     if seconds is None:
         return None
     try:
@@ -28,8 +29,9 @@ def timestamp(seconds: float | None) -> datetime | None:
         return None
 
 
-def crawl(job: CrawlJob, now: float, pause_limit: float, paused_before: float) -> dict[str, Any]:
-    """Of a CrawlJob as last seen; ``paused_before``: seconds in pauses that are over."""
+def crawl(one: Crawl, now: float, pause_limit: float, paused_before: float) -> dict[str, Any]:
+    """A crawl as last seen; ``paused_before`` is in seconds, of the pauses that are over."""
+    job = one.job
     spec, status = job.spec, job.status
     size_limit, time_limit = derived.limit(spec.max_crawl_size), derived.limit(spec.timeout)
     pods = sorted(pods_of(job), key=_by_role)
@@ -63,14 +65,14 @@ def crawl(job: CrawlJob, now: float, pause_limit: float, paused_before: float) -
         },
         "pause": _pause(job, now, pause_limit),
         "paused_before_seconds": paused_before,
-        "pods": [pod_facts(pod) for pod in pods[:MOST_PODS]],
+        "pods": [_pod(pod) for pod in pods[:MAX_PODS]],
         "pod_count": len(pods),
         "unreadable_fields": [problem.field for problem in job.problems],
     }
 
 
-def nearness(job: CrawlJob, now: float, pause_limit: float) -> float:
-    """How much of the limit that is nearest is used up: of size, time and pause; 0 without any."""
+def limit_ratio(job: CrawlJob, now: float, pause_limit: float) -> float:
+    """The highest used part of its limits of size, time and pause; 0 where it has no limit."""
     spec, status = job.spec, job.status
     since = derived.paused_since(job)
     return max(
@@ -93,8 +95,8 @@ def _pause(job: CrawlJob, now: float, pause_limit: float) -> dict[str, Any] | No
     }
 
 
-def pod_facts(pod: Pod) -> dict[str, Any]:
-    """Of a pod; of one that no longer exists only how it ended."""
+def _pod(pod: Pod) -> dict[str, Any]:
+    """A pod; of a deleted one only how it exited."""
     info = pod.info
     allocated = info.allocated
     return {
@@ -120,7 +122,7 @@ def _usage(pod: Pod, used: float | None, allocated: float | None, unit: str) -> 
 
 
 def _exit(pod: Pod) -> dict[str, Any] | None:
-    """How it ended last; None where there is no sign that it ever did."""
+    """Its last exit; None where the status has no sign of one."""
     info = pod.info
     if info.exit_time is None and info.exit_code is None and not info.reason:
         return None
@@ -132,8 +134,8 @@ def _exit(pod: Pod) -> dict[str, Any] | None:
     }
 
 
-def finished(record: FinishedCrawl) -> dict[str, Any]:
-    """Of a crawl that is over."""
+def finished_crawl(record: FinishedCrawl) -> dict[str, Any]:
+    """A crawl that is over, as the ledger keeps it."""
     return {
         "uid": record.uid,
         "namespace": record.namespace,
@@ -148,7 +150,7 @@ def finished(record: FinishedCrawl) -> dict[str, Any]:
 
 
 def event(logged: LoggedEvent) -> dict[str, Any]:
-    """Of something that happened; ``detail`` depends on its kind."""
+    """An event; ``detail`` depends on its kind."""
     return {
         "at": timestamp(logged.at),
         "noticed": timestamp(logged.noticed),
@@ -162,7 +164,7 @@ def event(logged: LoggedEvent) -> dict[str, Any]:
 
 
 def _by_role(pod: Pod) -> tuple[bool, str, int, str]:
-    """Those that exist first; crawlers in the order of their numbers, then redis."""
+    """Sorts existing pods before deleted ones, and crawlers by their number before redis."""
     return not pod.exists, pod.role, pod.index or 0, pod.name
 
 

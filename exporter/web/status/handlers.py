@@ -1,11 +1,10 @@
-"""The handlers of the status page: which question is answered by what, compressed, in its turn.
+"""The HTTP handlers of the status page, its assets and the JSON API.
 
-One answer is made at a time, in portions of a few milliseconds, so that many readers cost the
+One response is made at a time, in time slices of a few milliseconds, so that many readers delay the
 watch no more than one does.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import Any, Final
@@ -17,7 +16,7 @@ from pydantic_core import to_json
 from exporter.runtime.time_slice import TimeSlice
 from exporter.web.colours import STATES
 from exporter.web.negotiation import choose_encoding
-from exporter.web.status.page import Page
+from exporter.web.status.page import StatusPage
 from exporter.web.status.pagination import TIME_SLICE
 from exporter.web.status.query import (
     CRAWLS,
@@ -30,13 +29,11 @@ from exporter.web.status.query import (
 )
 from exporter.web.status.view import View
 
-log = logging.getLogger(__name__)
-
 PREFIXES: Final = ("/status/", "/api/")
-"""Below these lie the page's own paths."""
+"""Of all paths but ``/`` itself."""
 
-MOST_READERS: Final = 40
-"""Answers at once, being made or waiting for it; more are refused with 503."""
+MAX_READERS: Final = 40
+"""Requests at once, in work or waiting; more are refused with 503."""
 
 _JSON: Final = "application/json"
 _GZIP_WBITS: Final = 31
@@ -46,27 +43,27 @@ _SMALL: Final = 1400
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
-class StatusSite:
-    """The status page, its style and script, and the JSON API."""
+class StatusHandlers:
+    """The handlers and the lock that they share."""
 
     def __init__(self, view: View, *, telemetry_path: str) -> None:
         self._view = view
-        self._page = Page(view, telemetry_path=telemetry_path)
-        self._turn = asyncio.Lock()
+        self._page = StatusPage(view, telemetry_path=telemetry_path)
+        self._lock = asyncio.Lock()
         self._readers = 0
 
     def routes(self) -> tuple[tuple[str, Handler], ...]:
         """Path and handler of everything here."""
         return (
-            ("/", self._in_turn(self._html)),
-            ("/api/v1/crawls", self._in_turn(self._list("crawls", CRAWLS, self._view.crawls))),
+            ("/", self._serialized(self._html)),
+            ("/api/v1/crawls", self._serialized(self._list("crawls", CRAWLS, self._view.crawls))),
             (
                 "/api/v1/finished",
-                self._in_turn(self._list("finished", FINISHED, self._view.finished)),
+                self._serialized(self._list("finished", FINISHED, self._view.finished)),
             ),
             (
                 "/api/v1/events",
-                self._in_turn(self._list("events", EVENTS, self._view.events)),
+                self._serialized(self._list("events", EVENTS, self._view.events)),
             ),
             ("/api/v1/exporter", self._exporter),
             ("/status/style.css", _asset(_style(), "text/css")),
@@ -74,15 +71,15 @@ class StatusSite:
             ("/status/icon.svg", _asset(_read("icon.svg"), "image/svg+xml")),
         )
 
-    def _in_turn(self, handler: Handler) -> Handler:
+    def _serialized(self, handler: Handler) -> Handler:
         async def handle(request: web.Request) -> web.Response:
-            if self._readers >= MOST_READERS:
+            if self._readers >= MAX_READERS:
                 return web.Response(
-                    status=503, text=f"More than {MOST_READERS} readers at once, try again later.\n"
+                    status=503, text=f"More than {MAX_READERS} readers at once, try again later.\n"
                 )
             self._readers += 1
             try:
-                async with self._turn:
+                async with self._lock:
                     return await handler(request)
             finally:
                 self._readers -= 1
@@ -96,16 +93,16 @@ class StatusSite:
     def _list(
         self,
         name: str,
-        understood: frozenset[str],
-        look: Callable[[Query, TimeSlice], Awaitable[dict[str, Any]]],
+        allowed: frozenset[str],
+        find: Callable[[Query, TimeSlice], Awaitable[dict[str, Any]]],
     ) -> Handler:
         async def handle(request: web.Request) -> web.Response:
             try:
-                query = parse_strict(request.query, understood)
+                query = parse_strict(request.query, allowed)
             except QueryError as error:
                 return web.json_response({"error": str(error)}, status=400)
             time_slice = TimeSlice(TIME_SLICE)
-            found = await look(query, time_slice)
+            found = await find(query, time_slice)
             if found["next"]:
                 found["next"] = f"{request.path}{found['next']}"
             return _answer(request, await _encoded(found, name, time_slice), _JSON)
@@ -117,7 +114,7 @@ class StatusSite:
 
 
 async def _encoded(found: dict[str, Any], name: str, time_slice: TimeSlice) -> bytes:
-    """As JSON; the list called ``name`` piece by piece."""
+    """As JSON, the list called ``name`` item by item, so that other tasks run in between."""
     items = []
     for item in found.pop(name):
         items.append(to_json(item))
@@ -130,8 +127,8 @@ def _answer(
 ) -> web.Response:
     response = web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
     response.headers[hdrs.VARY] = "Accept-Encoding"
-    wished = choose_encoding(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ())))
-    if wished == "gzip" and len(body) > _SMALL:
+    encoding = choose_encoding(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ())))
+    if encoding == "gzip" and len(body) > _SMALL:
         response.body = isal_zlib.compress(body, 1, _GZIP_WBITS)
         response.headers[hdrs.CONTENT_ENCODING] = "gzip"
     return response
@@ -149,7 +146,7 @@ def _read(name: str) -> bytes:
 
 
 def _style() -> bytes:
-    """The style with a colour for each state; one that is unknown has the unknown's."""
+    """The stylesheet with a rule for each state's colour; other states look like ``unknown``."""
     colours = "".join(
         f'[data-state="{state}"]{{--state:{colour}}}\n' for state, colour in STATES.items()
     )

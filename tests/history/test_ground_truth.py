@@ -1,8 +1,8 @@
-"""Whole simulated lives, watched through kills and downtime: every count equals the ground truth.
+"""Simulated scenarios, watched through kills and downtime: every count equals the ground truth.
 
-The simulator keeps its own ground_truth of what a perfect recorder of the wire should count. Its
-statuses step back; the recorder is killed at random between any two events and replays what it
-has not on disk, and more.
+The simulator keeps a ground truth of what a perfect recorder of the wire would count. Its statuses
+step back; the recorder is killed at random between any two events and replays what it has not on
+disk, and more.
 """
 
 import random
@@ -13,17 +13,19 @@ from pathlib import Path
 import pytest
 
 from exporter.cluster.changes import Change
-from exporter.history import tallies
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.reading import events
 from exporter.history.recorder import HistoryRecorder
 from exporter.history.tallies import Key
-from exporter.resources.crawljob import CrawlJob, parse_json
+from exporter.resources.crawljob import parse_json
+from exporter.resources.identity import CRAWLJOBS
 from exporter.simulator.browsertrix import Browsertrix
 from exporter.simulator.cluster import Cluster
 from exporter.simulator.ground_truth import GroundTruth
 from exporter.simulator.scenarios import SCENARIOS
-from support.crawl_history import Clock
+from support import counters
+from support.crawl_history import Clock, kill
 from support.factories import NAMESPACE
 
 START = 1_750_000_000.0
@@ -40,44 +42,40 @@ class Exporter:
         self.start()
 
     def start(self) -> None:
-        """Open the ledger, list, replay from its position, and be synced."""
+        """Open the ledger, list, replay from its resume point, and be synced."""
         self.ledger = Ledger.open(self._path, clock=self._clock, retention=10**9)
-        self.recorder = HistoryRecorder(self.ledger, (NAMESPACE,), self._clock)
-        resume_point = self.recorder.resume_point(NAMESPACE)
-        position = 0 if resume_point is None else int(resume_point.resource_version)
+        self._crawls = CrawlJoin(HistoryRecorder(self.ledger, (NAMESPACE,), self._clock))
+        resume_point = self.ledger.resume_point(CRAWLJOBS, NAMESPACE)
+        version = 0 if resume_point is None else int(resume_point.resource_version)
         listed = self._cluster.snapshot()
-        if position < self._cluster.compacted_version:  # 410
-            position = listed.version
+        if version < self._cluster.compacted_version:  # 410
+            version = listed.version
         for stored in listed.objects:
-            if stored.version <= position:
-                self._tell(Change(NAMESPACE, None, parse_json(stored.data)))
-        self._version = position
+            if stored.version <= version:
+                self._crawls.on_change(Change(NAMESPACE, None, parse_json(stored.data)))
+        self._version = version
         self.follow()
-        self.recorder.on_synced(NAMESPACE, str(self._version))
+        self._crawls.on_synced(NAMESPACE, str(self._version))
 
     def follow(self, most: int = 10**9) -> None:
-        """Be told of up to so many events."""
+        """Handle up to so many events."""
         for event in self._cluster.since(self._version, most):
             deleted = event.type == "DELETED"
-            self._tell(Change(NAMESPACE, None, parse_json(event.after.data), deleted))
+            self._crawls.on_change(Change(NAMESPACE, None, parse_json(event.after.data), deleted))
             self._version = event.version
 
-    def reached(self) -> None:
-        """A bookmark."""
-        self.recorder.on_bookmark(NAMESPACE, str(self._version))
+    def bookmark(self) -> None:
+        self._crawls.on_bookmark(NAMESPACE, str(self._version))
 
     def kill(self) -> None:
         """End at once: what is not on disk is lost."""
-        self.ledger.file.close()
-
-    def _tell(self, change: Change[CrawlJob]) -> None:
-        self.recorder.on_change(change)
+        kill(self.ledger)
 
 
-def live(
+def run(
     browsertrix: Browsertrix, clock: Clock, between: Callable[[], None], limit: int = 10**9
 ) -> None:
-    """Let lives go on, event by event, until nothing is left to happen."""
+    """Let scenarios run, event by event, until nothing is left to happen."""
     browsertrix.step(clock.now)
     while browsertrix.next_due is not None and limit:
         clock.now = browsertrix.next_due
@@ -88,37 +86,37 @@ def live(
 
 def counted(ledger: Ledger) -> dict[Key, float]:
     ours = (
-        tallies.FINISHED,
-        tallies.STATES_ENTERED,
-        tallies.POD_EXITS,
-        tallies.POD_EVICTIONS,
-        tallies.POD_OOM_KILLS,
-        tallies.POD_RESTARTS,
-        tallies.PAUSES,
-        tallies.RESUMES,
-        tallies.VANISHED,
+        counters.FINISHED,
+        counters.STATES_ENTERED,
+        counters.POD_EXITS,
+        counters.POD_EVICTIONS,
+        counters.POD_OOM_KILLS,
+        counters.POD_RESTARTS,
+        counters.PAUSES,
+        counters.RESUMES,
+        counters.VANISHED,
     )
-    totals = ledger.memory.tallies.totals
+    totals = ledger.tallies.totals
     return {key: value for key, value in totals.items() if value and key[0] in ours}
 
 
-def accounted(ground_truth: GroundTruth) -> dict[Key, float]:
+def expected_counts(ground_truth: GroundTruth) -> dict[Key, float]:
     expected: Counter[Key] = Counter()
     for one in ground_truth.finished.values():
-        expected[tallies.FINISHED, (one.namespace, one.state, one.stop_reason)] += 1
+        expected[counters.FINISHED, (one.namespace, one.state, one.stop_reason)] += 1
     for namespace, _, _ in ground_truth.vanished.values():
-        expected[tallies.VANISHED, (namespace,)] += 1
+        expected[counters.VANISHED, (namespace,)] += 1
     for family, by_labels in (
-        (tallies.STATES_ENTERED, ground_truth.states),
-        (tallies.POD_EXITS, ground_truth.exits),
-        (tallies.POD_RESTARTS, ground_truth.restarts),
+        (counters.STATES_ENTERED, ground_truth.states),
+        (counters.POD_EXITS, ground_truth.exits),
+        (counters.POD_RESTARTS, ground_truth.restarts),
     ):
         expected.update({(family, labels): amount for labels, amount in by_labels.items()})
     for family, rest, by_namespace in (
-        (tallies.POD_EVICTIONS, ("crawler",), ground_truth.evictions),
-        (tallies.POD_OOM_KILLS, ("crawler",), ground_truth.oom_kills),
-        (tallies.PAUSES, (), ground_truth.pauses),
-        (tallies.RESUMES, (), ground_truth.resumes),
+        (counters.POD_EVICTIONS, ("crawler",), ground_truth.evictions),
+        (counters.POD_OOM_KILLS, ("crawler",), ground_truth.oom_kills),
+        (counters.PAUSES, (), ground_truth.pauses),
+        (counters.RESUMES, (), ground_truth.resumes),
     ):
         expected.update({(family, (name, *rest)): n for name, n in by_namespace.items()})
     return dict(expected)
@@ -127,13 +125,13 @@ def accounted(ground_truth: GroundTruth) -> dict[Key, float]:
 def remembered(ledger: Ledger) -> dict[str, tuple[str, ...]]:
     return {
         uid: (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, str(one.finished))
-        for uid, one in ledger.memory.finished.items()
+        for uid, one in ledger.finished_crawls.items()
         if one.state != "unknown"
     }
 
 
 def paused(ledger: Ledger) -> dict[str, float]:
-    finished = ledger.memory.finished.values()
+    finished = ledger.finished_crawls.values()
     return {one.uid: one.paused_seconds for one in finished if one.paused_seconds}
 
 
@@ -154,14 +152,14 @@ def installation(seed: int) -> tuple[Clock, Cluster, Browsertrix]:
     )
 
 
-@pytest.mark.parametrize("kind", SCENARIOS)
-def test_every_kind_of_life_is_counted_as_it_was(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_scenario_is_counted_as_it_was(scenario: str, tmp_path: Path) -> None:
     clock, cluster, browsertrix = installation(7)
     for _ in range(2):
-        browsertrix.start(kind)
+        browsertrix.start(scenario)
     exporter = Exporter(cluster, tmp_path / "ledger", clock)
-    live(browsertrix, clock, exporter.follow)
-    assert counted(exporter.ledger) == accounted(browsertrix.ground_truth)
+    run(browsertrix, clock, exporter.follow)
+    assert counted(exporter.ledger) == expected_counts(browsertrix.ground_truth)
     assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
     assert paused(exporter.ledger) == dict(+browsertrix.ground_truth.paused_seconds)
     exporter.kill()
@@ -182,32 +180,32 @@ def test_kills_between_any_two_events_change_no_count(tmp_path: Path, seed: int)
             browsertrix.crawls = 0
         dice = chaos.random()
         if dice < 0.02:
-            exporter.follow(chaos.randrange(3))  # killed while it was being told
+            exporter.follow(chaos.randrange(3))  # killed between two changes
             exporter.kill()
             kills += 1
             exporter = Exporter(cluster, path, clock)
         elif dice < 0.03:
             exporter.kill()
             kills += 1
-            live(browsertrix, clock, lambda: None, chaos.randrange(300))
+            run(browsertrix, clock, lambda: None, chaos.randrange(300))
             exporter = Exporter(cluster, path, clock)
         else:
             exporter.follow()
             if dice < 0.1:
-                exporter.reached()
+                exporter.bookmark()
             elif dice < 0.2:
                 exporter.ledger.expire()
                 exporter.ledger.flush()
 
-    live(browsertrix, clock, between)
+    run(browsertrix, clock, between)
     exporter.follow()
     assert len(browsertrix.ground_truth.finished) >= 9
     assert kills
-    assert counted(exporter.ledger) == accounted(browsertrix.ground_truth)
+    assert counted(exporter.ledger) == expected_counts(browsertrix.ground_truth)
     assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
     exporter.ledger.close()
     exporter = Exporter(cluster, path, clock)
-    assert counted(exporter.ledger) == accounted(browsertrix.ground_truth)
+    assert counted(exporter.ledger) == expected_counts(browsertrix.ground_truth)
     assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
     log = Counter(one.uid for one in events(path) if one.kind == "finished")
     assert log == dict.fromkeys(browsertrix.ground_truth.finished, 1)
@@ -231,7 +229,7 @@ def test_two_exporters_of_which_one_was_often_down_agree(tmp_path: Path) -> None
             shaky.kill()
             shaky = Exporter(cluster, tmp_path / "shaky", clock)
 
-    live(browsertrix, clock, between)
+    run(browsertrix, clock, between)
     shaky.follow()
 
     assert len(said(steady)) >= 9
@@ -244,7 +242,7 @@ def test_two_exporters_of_which_one_was_often_down_agree(tmp_path: Path) -> None
 def said(exporter: Exporter) -> set[tuple[str, str, str, float, float]]:
     return {
         (one.uid, one.state, one.stop_reason, one.finished, one.paused_seconds)
-        for one in exporter.ledger.memory.finished.values()
+        for one in exporter.ledger.finished_crawls.values()
     }
 
 
@@ -267,7 +265,7 @@ def test_an_exporter_that_was_down_when_a_crawl_was_resumed_knows_for_how_long_i
             shaky.kill()
             down_since = clock.now
 
-    live(browsertrix, clock, between)
+    run(browsertrix, clock, between)
     shaky = Exporter(cluster, tmp_path / "shaky", clock)
     assert clock.now - down_since > 10
     assert said(steady) == said(shaky)
@@ -282,21 +280,19 @@ def test_after_compaction_what_is_missing_has_vanished(tmp_path: Path) -> None:
     browsertrix.crawls = 10
     path = tmp_path / "ledger"
     exporter = Exporter(cluster, path, clock)
-    live(browsertrix, clock, exporter.follow, 400)
+    run(browsertrix, clock, exporter.follow, 400)
     exporter.ledger.flush()
     exporter.kill()
-    before = {
-        uid for uid, baseline in exporter.ledger.memory.baselines.items() if baseline.ending is None
-    }
+    before = {uid for uid, baseline in exporter.ledger.baselines.items() if baseline.ending is None}
     browsertrix.crawls = 0
-    live(browsertrix, clock, lambda: None, 3000)
+    run(browsertrix, clock, lambda: None, 3000)
     cluster.compact()
     exporter = Exporter(cluster, path, clock)
     there = {one["metadata"]["uid"] for one in cluster.objects()}
     vanished = {
-        uid for uid, one in exporter.ledger.memory.finished.items() if one.state == "unknown"
+        uid for uid, one in exporter.ledger.finished_crawls.items() if one.state == "unknown"
     }
     assert vanished
     assert vanished == before - there
-    assert counted(exporter.ledger)[tallies.VANISHED, (NAMESPACE,)] == len(vanished)
+    assert counted(exporter.ledger)[counters.VANISHED, (NAMESPACE,)] == len(vanished)
     exporter.kill()

@@ -1,8 +1,8 @@
 """With a real Alertmanager: whichever way an event comes, and however often, it notifies once.
 
 The cluster is the simulator's, the rest is real: the exporter as a process, Alertmanager with the
-committed routes (but ``group_wait: 0s`` for events, and a group is looked at again every second, so
-that what would be told twice is told twice within the test), Prometheus with the committed rules.
+committed routes (but ``group_wait: 0s`` for events, and a ``group_interval`` of a second, so that
+what would notify twice notifies twice within the test), Prometheus with the committed rules.
 """
 
 import asyncio
@@ -48,20 +48,20 @@ _EVALUATIONS: Final = (
 
 
 class Inbox:
-    """What the webhook was told: how often of which alert of which crawl, and when first."""
+    """What the webhook received: how often each alert of each crawl, and when first."""
 
     def __init__(self) -> None:
-        self.told: Counter[tuple[str, str]] = Counter()
+        self.notified: Counter[tuple[str, str]] = Counter()
         self.at: dict[tuple[str, str], float] = {}
 
     def take(self, notification: Notification) -> None:
         assert notification.firing
         what = notification.labels["alertname"], notification.labels["crawl"]
-        self.told[what] += 1
+        self.notified[what] += 1
         self.at.setdefault(what, time.time())
 
     async def first(self, alert: str, crawl: str) -> float:
-        """Wait until it was told; when that was first, in seconds since 1970."""
+        """Wait for the first notification of it; its time in seconds since 1970."""
         await until(lambda: (alert, crawl) in self.at)
         return self.at[alert, crawl]
 
@@ -133,8 +133,8 @@ async def test_rule_and_exporter_together_notify_once(
 
             finish(cluster, "paused", "stopped_pause_expired", stopReason="stopped_pause_expired")
             finish(cluster, "large", "complete", stopReason="size-limit")
-            gone = {"exitTime": stamp(time.time()), "exitCode": 3, "reason": "interrupt: 3"}
-            write(cluster, "full", podStatus={"crawl-full-0": crawler_pod(**gone)})
+            full = {"exitTime": stamp(time.time()), "exitCode": 3, "reason": "interrupt: 3"}
+            write(cluster, "full", podStatus={"crawl-full-0": crawler_pod(**full)})
             write(cluster, "evicted", podStatus={"crawl-evicted-0": crawler_pod(evicted=True)})
             expected = {
                 (PAUSE_EXPIRED, "paused"),
@@ -142,7 +142,7 @@ async def test_rule_and_exporter_together_notify_once(
                 (OUT_OF_SPACE, "full"),
                 (EVICTED, "evicted"),
             }
-            await until(lambda: expected <= set(inbox.told))
+            await until(lambda: expected <= set(inbox.notified))
             posted = by_identity(await alerts_in(url))
             assert set(posted) == expected
 
@@ -159,7 +159,7 @@ async def test_rule_and_exporter_together_notify_once(
                 firing = await prom.query('ALERTS{event="true"}')
                 assert len(firing) == len(expected)
 
-                # Both ways go on meanwhile: a group is looked at again every second.
+                # Both ways go on meanwhile: a group may notify again every second.
                 waits = []
                 for crawl in quick:
                     begun = time.time()
@@ -170,7 +170,7 @@ async def test_rule_and_exporter_together_notify_once(
                 await inbox.first(FAILED, "last")
 
     everything = expected | {(FAILED, crawl) for crawl in (*quick, "last")}
-    assert inbox.told == dict.fromkeys(everything, 1)
+    assert inbox.notified == dict.fromkeys(everything, 1)
     for what in expected:
         assert found[what]["labels"] == posted[what]["labels"]
         assert found[what]["annotations"] == posted[what]["annotations"]
@@ -185,7 +185,7 @@ async def test_rule_and_exporter_together_notify_once(
 
 
 @pytest.mark.timeout(180)
-async def test_an_alertmanager_that_was_down_is_told_once_all_the_same(
+async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
     server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path
 ) -> None:
     inbox = Inbox()
@@ -213,14 +213,14 @@ async def test_an_alertmanager_that_was_down_is_told_once_all_the_same(
     await exporter.until(lambda scrape: not scrape.of("browsertrix_crawl_info", crawl="paused"))
     exporter.process.kill()
     await exporter.process.wait()
-    finish(cluster, "later", "stopped_pause_expired")  # while nobody watches
+    finish(cluster, "later", "stopped_pause_expired")  # while no exporter watches
 
     expected = {(PAUSE_EXPIRED, "paused"), (SIZE_LIMIT, "large"), (PAUSE_EXPIRED, "later")}
     async with receiver(inbox.take) as webhook:
         exporter = await start(kubeconfig, *flags)
         await exporter.until_ready()
         with alertmanager(routes(webhook), tmp_path, port=port):
-            await until(lambda: expected <= set(inbox.told))
+            await until(lambda: expected <= set(inbox.notified))
         # Alertmanager forgets all alerts when it is restarted, but not whom it has notified.
         with alertmanager(routes(webhook), tmp_path, port=port) as url:
             exporter.process.terminate()
@@ -232,4 +232,4 @@ async def test_an_alertmanager_that_was_down_is_told_once_all_the_same(
             finish(cluster, "last", "failed")
             await inbox.first(FAILED, "last")
 
-    assert inbox.told == dict.fromkeys(expected | {(FAILED, "last")}, 1)
+    assert inbox.notified == dict.fromkeys(expected | {(FAILED, "last")}, 1)
