@@ -31,11 +31,10 @@ from exporter.history.records import FileStatus, FinishedCrawl, LoggedEvent
 from exporter.history.state import LedgerState, PendingWrites, changes, full
 from exporter.history.tallies import Tallies
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.identity import CRAWLJOBS, identity
+from exporter.resources.identity import identity
+from exporter.settings.defaults import DEFAULT_MAX_FINISHED, DEFAULT_RETENTION
+from exporter.sources import CRAWLJOBS
 
-DEFAULT_RETENTION: Final = 86400.0
-"""Seconds a finished crawl is served after its object was deleted, and an event is kept."""
-DEFAULT_MAX_FINISHED: Final = 100_000
 _TOMBSTONE_SECONDS: Final = 3600.0
 """How long a deleted uid is remembered at most; no API server keeps events to replay that long."""
 _LARGEST_WRITE: Final = 500
@@ -209,7 +208,7 @@ class Ledger:
         if known != version:
             self._state.resource_versions[source, scope] = version
             self._pending.rest = True
-        if self._tombstones and source == CRAWLJOBS:
+        if self._tombstones and source == CRAWLJOBS.name:
             self._purge_tombstones(scope, version)
 
     def adopt_cluster(self) -> None:
@@ -280,7 +279,7 @@ class Ledger:
 
     def _covered(self, source: str, scope: str) -> Iterable[Baseline]:
         """Baselines whose version and uid are those of this source's objects."""
-        if source != CRAWLJOBS:
+        if source != CRAWLJOBS.name:
             return ()
         return (one for one in self._state.baselines.values() if covers(scope, one.namespace))
 

@@ -26,7 +26,8 @@ from exporter.crawls import Crawl
 from exporter.history.baseline import Baseline
 from exporter.history.comparison import compare, vanish
 from exporter.history.ledger import Ledger, covers
-from exporter.resources.identity import CRAWLJOBS, identity
+from exporter.resources.identity import identity
+from exporter.sources import CRAWLJOBS
 
 _WRITE_EVERY: Final = 1.0
 """Seconds. How much of what is no event (figures, resource versions) a kill may cost to replay."""
@@ -41,7 +42,7 @@ class HistoryRecorder:
         self, ledger: Ledger, scopes: Collection[str], clock: Callable[[], float] = time.time
     ) -> None:
         """Record these scopes; what the ledger has of others is forgotten."""
-        ledger.retain_scopes(CRAWLJOBS, scopes)
+        ledger.retain_scopes(CRAWLJOBS.name, scopes)
         self.skipped = 0
         """Changes received again that the baseline already includes."""
         self._ledger = ledger
@@ -76,13 +77,13 @@ class HistoryRecorder:
         self._synced.add(scope)
         if self._synced >= self._scopes:
             ledger.adopt_cluster()
-        ledger.advance(CRAWLJOBS, scope, resource_version)
+        ledger.advance(CRAWLJOBS.name, scope, resource_version)
         ledger.flush()
 
     def on_bookmark(self, scope: str, resource_version: str) -> None:
         """Remember the resource version; it is written with the next batch."""
         if scope in self._synced:
-            self._ledger.advance(CRAWLJOBS, scope, resource_version)
+            self._ledger.advance(CRAWLJOBS.name, scope, resource_version)
 
     async def run(self) -> None:
         """Write batches, forget what is past its time, and checkpoint, until cancelled."""

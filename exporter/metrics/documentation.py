@@ -71,6 +71,8 @@ _COMMON: Final[Mapping[Group, tuple[str, ...]]] = {
     Group.EXPORTER: (),
 }
 
+_SOURCES: Final = ", ".join(f"`{source.name}`" for source in SOURCES)
+
 _NOTES: Final = {
     Group.FLEET: "Labels: `namespace`. There for every namespace seen, and from the start for "
     "those named by `--namespace`.",
@@ -81,9 +83,8 @@ _NOTES: Final = {
     Group.HISTORY: "Labels: `namespace`; and those of the table. Each event is counted once, "
     "however often it is seen, and counters go on through restarts (with `--history.path`). They "
     "are there at 0 as soon as a namespace is, so `increase` and `rate` miss nothing.",
-    Group.EXPORTER: "`source` is what is watched "
-    f"({', '.join(f'`{source.name}`' for source in SOURCES)}), "
-    "`scope` the namespace, or `*` where all are.",
+    Group.EXPORTER: f"`source` is what is watched ({_SOURCES}), `scope` the namespace, or `*` "
+    "where all are.",
 }
 
 _INTRODUCTION: Final = """# Metrics

@@ -11,9 +11,6 @@ from exporter.resources.crawljob.model import CrawlJob
 GROUP: Final = "btrix.cloud"
 """The API group of Browsertrix's resources."""
 
-CRAWLJOBS: Final = "crawljobs"
-"""The source of CrawlJobs, by the plural of the resource."""
-
 CRAWL_LABELS: Final = ("namespace", "oid", "crawl")
 """The labels that identify a crawl; on every series and every alert of one."""
 POD_LABELS: Final = (*CRAWL_LABELS, "pod")

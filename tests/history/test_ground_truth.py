@@ -19,11 +19,11 @@ from exporter.history.reading import events
 from exporter.history.recorder import HistoryRecorder
 from exporter.history.tallies import Key
 from exporter.resources.crawljob import parse_json
-from exporter.resources.identity import CRAWLJOBS
 from exporter.simulator.browsertrix import Browsertrix
 from exporter.simulator.cluster import Cluster
 from exporter.simulator.ground_truth import GroundTruth
 from exporter.simulator.scenarios import SCENARIOS
+from exporter.sources import CRAWLJOBS
 from support import counters
 from support.crawl_history import Clock, kill
 from support.factories import NAMESPACE
@@ -45,7 +45,7 @@ class Exporter:
         """Open the ledger, list, replay from its resume point, and be synced."""
         self.ledger = Ledger.open(self._path, clock=self._clock, retention=10**9)
         self._crawls = CrawlJoin(HistoryRecorder(self.ledger, (NAMESPACE,), self._clock))
-        resume_point = self.ledger.resume_point(CRAWLJOBS, NAMESPACE)
+        resume_point = self.ledger.resume_point(CRAWLJOBS.name, NAMESPACE)
         version = 0 if resume_point is None else int(resume_point.resource_version)
         listed = self._cluster.snapshot()
         if version < self._cluster.compacted_version:  # 410

@@ -11,9 +11,9 @@ from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
-from exporter.resources.identity import CRAWLJOBS
 from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
+from exporter.sources import CRAWLJOBS
 from history.test_ground_truth import (
     counted,
     ended,
@@ -47,7 +47,7 @@ class Exporter:
             CRAWLJOB_RESOURCE,
             NAMESPACE,
             CrawlJoin(recorder),
-            resume=self.ledger.resume_point(CRAWLJOBS, NAMESPACE),
+            resume=self.ledger.resume_point(CRAWLJOBS.name, NAMESPACE),
             backoff=Backoff(first=0.01, most=0.02),
         )
         self._task = asyncio.create_task(self.reflector.run())
@@ -58,7 +58,7 @@ class Exporter:
         async with asyncio.timeout(30):
             while (
                 not self.reflector.synced
-                or (point := self.ledger.resume_point(CRAWLJOBS, NAMESPACE)) is None
+                or (point := self.ledger.resume_point(CRAWLJOBS.name, NAMESPACE)) is None
                 or int(point.resource_version) < cluster.resource_version
             ):
                 await asyncio.sleep(0.005)

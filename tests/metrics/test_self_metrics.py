@@ -10,7 +10,7 @@ from exporter.metrics.catalog import Group
 from support.served_metrics import ServedMetrics, watch
 
 FORMATS = pytest.mark.parametrize("form", Format)
-WATCHED = {"source": "crawljobs", "scope": "crawlers"}
+CRAWLERS = {"source": "crawljobs", "scope": "crawlers"}
 EVERYWHERE = {"source": "crawljobs", "scope": "*"}
 
 
@@ -41,15 +41,15 @@ def test_watches_are_counted_by_source_and_scope_from_zero_on() -> None:
     named.stats.events["MODIFIED"] = 12
     exporter = ServedMetrics(named, everywhere)
     prefix = "browsertrix_exporter"
-    assert exporter.value(f"{prefix}_lists_total", **WATCHED) == 3
+    assert exporter.value(f"{prefix}_lists_total", **CRAWLERS) == 3
     assert exporter.value(f"{prefix}_lists_total", **EVERYWHERE) == 0
-    assert exporter.value(f"{prefix}_objects", **WATCHED) == 7
-    assert exporter.value(f"{prefix}_synced", **WATCHED) == 1
-    assert exporter.value(f"{prefix}_watch_events_total", **WATCHED, type="MODIFIED") == 12
+    assert exporter.value(f"{prefix}_objects", **CRAWLERS) == 7
+    assert exporter.value(f"{prefix}_synced", **CRAWLERS) == 1
+    assert exporter.value(f"{prefix}_watch_events_total", **CRAWLERS, type="MODIFIED") == 12
     assert exporter.value(f"{prefix}_watch_events_total", **EVERYWHERE, type="DELETED") == 0
     assert exporter.value(f"{prefix}_watch_reconnects_total", **EVERYWHERE, reason="expired") == 0
     problems = f"{prefix}_parse_problems_total"
-    assert exporter.value(problems, **WATCHED, field="status.size") == 2
+    assert exporter.value(problems, **CRAWLERS, field="status.size") == 2
     pods = "status.podStatus.*.used.memory"
     for field in (
         "spec",
@@ -58,15 +58,15 @@ def test_watches_are_counted_by_source_and_scope_from_zero_on() -> None:
         "spec.profile_filename",
         pods,
     ):
-        assert exporter.value(problems, **WATCHED, field=field) == 0
+        assert exporter.value(problems, **CRAWLERS, field=field) == 0
     unknown = f"{prefix}_unknown_values_total"
-    assert exporter.value(unknown, **WATCHED, field="status.stopReason") == 0
+    assert exporter.value(unknown, **CRAWLERS, field="status.stopReason") == 0
 
 
 def test_a_timestamp_of_what_has_not_happened_is_absent() -> None:
     name = "browsertrix_exporter_last_event_timestamp_seconds"
-    assert ServedMetrics().value(name, **WATCHED) is None
-    assert ServedMetrics(watch(last_event=5.0)).value(name, **WATCHED) == 5.0
+    assert ServedMetrics().value(name, **CRAWLERS) is None
+    assert ServedMetrics(watch(last_event=5.0)).value(name, **CRAWLERS) == 5.0
 
 
 def test_scrapes_are_measured_by_format() -> None:

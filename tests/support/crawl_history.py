@@ -15,7 +15,7 @@ from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import parse_json
-from exporter.resources.identity import CRAWLJOBS
+from exporter.sources import CRAWLJOBS
 from support.counters import FINISHED
 from support.factories import NAMESPACE, UPDATED_EPOCH, crawljob, to_wire
 
@@ -97,7 +97,7 @@ class Watch:
         return list(self.ledger.finished_crawls.values())
 
     def resume_point(self, scope: str = NAMESPACE) -> ResumePoint | None:
-        return self.ledger.resume_point(CRAWLJOBS, scope)
+        return self.ledger.resume_point(CRAWLJOBS.name, scope)
 
     def resource_versions(self) -> dict[str, str]:
         """By scope, of all scopes that tests watch."""
