@@ -222,7 +222,11 @@ class KubeApiserver:
     ) -> Any:
         """Send one request and decode its JSON. Raises urllib.error.HTTPError for a refusal."""
         return self._send(
-            f"{self.url}{path}", method, body, content_type, {"Authorization": f"Bearer {self.token(user)}"}
+            f"{self.url}{path}",
+            method,
+            body,
+            content_type,
+            {"Authorization": f"Bearer {self.token(user)}"},
         )
 
     def compact(self) -> None:

@@ -5,13 +5,13 @@ The exit status is 1 where a target is missed. Other work on the machine disturb
 
 import argparse
 import contextlib
-import json
 import os
 import platform
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +93,7 @@ def main() -> int:
         with _exporter(server, folder, given.python) as process:
             late = _lag(process, server, given.crawls, given.high_rate)
         if given.only != "high-rate":
-            _print_floors(results["exporter"], folder)
+            _print_floors(results["exporter"])
         if given.only:
             return 0
         return _print(results["kube-state-metrics"], results["exporter"], late)
@@ -112,9 +112,7 @@ def _allow(server: KubeApiserver) -> None:
             "kind": "ClusterRole",
             "name": "metrics",
         },
-        "subjects": [
-            {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "metrics"}
-        ],
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "metrics"}],
     }
     server.request("POST", f"{api}/clusterrolebindings", binding)
 
@@ -200,8 +198,6 @@ def _lag(process: Measured, server: KubeApiserver, crawls: int, rate: float) -> 
 
 
 def _pages(process: Measured) -> dict[str, int]:
-    import urllib.request
-
     url = f"http://127.0.0.1:{process.port}/metrics?name[]={_EXPORTER}"
     found = {}
     with urllib.request.urlopen(url, timeout=60) as response:
@@ -212,7 +208,7 @@ def _pages(process: Measured) -> dict[str, int]:
     return found
 
 
-def _print_floors(ours: Figures, folder: Path) -> None:
+def _print_floors(ours: Figures) -> None:
     """What the scrape cannot be below: the same bytes copied, and compressed, in C."""
     assert ours.exposition is not None
     data = ours.exposition.read_bytes()
@@ -241,11 +237,13 @@ def _print(theirs: Figures, ours: Figures, late: float) -> int:
         Claim("scrape, gzip", theirs.gzip, ours.gzip, "s", 9),
     )
     print(f"\nPython {platform.python_version()}, {os.cpu_count()} processors")
-    print(f"{'figure':22} {'kube-state-metrics':>19} {'exporter':>12} {'ratio':>8} {'must reach':>11}")
+    print(
+        f"{'figure':22} {'kube-state-metrics':>19} {'exporter':>12} {'ratio':>8} {'must reach':>11}"
+    )
     for claim in claims:
         print(
-            f"{claim.name:22} {claim.theirs:>15.3f} {claim.unit:3} {claim.ours:>8.3f} {claim.unit:3}"
-            f"   1/{claim.ratio:<5.1f}    1/{claim.at_least:<5g} {'' if claim.met else 'MISSED'}"
+            f"{claim.name:22} {claim.theirs:>15.3f} {claim.unit:3} {claim.ours:>8.3f} "
+            f"{claim.unit:3}   1/{claim.ratio:<5.1f}    1/{claim.at_least:<5g} {'' if claim.met else 'MISSED'}"
         )
     print(f"served within 1 s (99th percentile): {late:.2f} s {'' if late <= 1 else 'MISSED'}")
     return 0 if all(claim.met for claim in claims) and late <= 1 else 1

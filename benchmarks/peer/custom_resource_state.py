@@ -1,6 +1,6 @@
-"""A configuration of kube-state-metrics' CustomResourceState with the facts that the exporter serves.
+"""A configuration of kube-state-metrics' CustomResourceState with what the exporter serves.
 
-What it cannot say (ratios, derived states, what happened) is left out; so the comparison favours it.
+What it cannot say (ratios, transitions, what happened) is left out, in its favour.
 Source: kube-state-metrics, docs/metrics/extend/customresourcestate-metrics.md.
 """
 
@@ -127,7 +127,11 @@ def _gauge(name: str, path: str, **more: Any) -> Metric:
 
 def _info(name: str, path: Sequence[str], labels: dict[str, list[str]], **more: Any) -> Metric:
     info = {"path": list(path), "labelsFromPath": labels, **more}
-    return {"name": name, "help": f"{name} of the CrawlJob.", "each": {"type": "Info", "info": info}}
+    return {
+        "name": name,
+        "help": f"{name} of the CrawlJob.",
+        "each": {"type": "Info", "info": info},
+    }
 
 
 def _state_set(name: str, path: str, label: str, values: Sequence[str]) -> Metric:

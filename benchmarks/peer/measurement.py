@@ -96,7 +96,7 @@ class Measured:
         return float(answer[0]), self.cpu - before, int(answer[1])
 
 
-def measure(
+def measure(  # noqa: PLR0913 - each by its name
     process: Measured, server: KubeApiserver, crawls: int, started: float, *, rate: float,
     rounds: int, exposition: Path,
 ) -> Figures:  # fmt: skip
@@ -155,9 +155,7 @@ def fill(server: KubeApiserver, crawls: int) -> float:
 
 
 @contextlib.contextmanager
-def churn(
-    server: KubeApiserver, crawls: int, rate: float, seconds: float
-) -> Iterator[Writer]:
+def churn(server: KubeApiserver, crawls: int, rate: float, seconds: float) -> Iterator[Writer]:
     """Change random CrawlJobs; begins when the first is about to be written."""
     command = [*_writer(server, crawls), f"--rate={rate}", f"--seconds={seconds}"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -38,9 +38,7 @@ async def _fill(session: aiohttp.ClientSession, number: int) -> None:
     _emit(filled=number, seconds=time.monotonic() - began)
 
 
-async def _churn(
-    session: aiohttp.ClientSession, number: int, rate: float, seconds: float
-) -> None:
+async def _churn(session: aiohttp.ClientSession, number: int, rate: float, seconds: float) -> None:
     """Patch random statuses; what each crawl has reached, and when, is the result's last line."""
     known = {value["metadata"]["name"]: status for value, status in crawljobs(number)}
     for name, pages in (await _pages_done(session)).items():

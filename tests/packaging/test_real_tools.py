@@ -24,6 +24,7 @@ PROGRAMS: Final = (
     "helm",
     "kustomize",
     "kubeconform",
+    "kube-state-metrics",
 )
 NO_GO: Final = 3
 
@@ -247,7 +248,11 @@ def test_each_module_is_pinned_and_checksummed(module: Path) -> None:
 
 @pytest.mark.parametrize(
     "file",
-    [path for path in sorted((ROOT / "tools").rglob("*")) if path.is_file()],
+    [
+        path
+        for path in sorted((ROOT / "tools").rglob("*"))
+        if path.is_file() and path.suffix not in {".py", ".pyc"}
+    ],
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_nothing_in_tools_names_an_address(file: Path) -> None:
@@ -296,6 +301,12 @@ def said_by(name: str, *arguments: str) -> str:
         ("helm", "helm", "helm.sh/helm/v4", ["version"]),
         ("kustomize", "kustomize", "sigs.k8s.io/kustomize/kustomize/v5", ["version"]),
         ("kubeconform", "kubeconform", "github.com/yannh/kubeconform", ["-v"]),
+        (
+            "kube-state-metrics",
+            "kube-state-metrics",
+            "k8s.io/kube-state-metrics/v2",
+            ["version"],
+        ),
     ],
     ids=PROGRAMS,
 )
