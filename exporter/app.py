@@ -174,7 +174,7 @@ class Exporter:
 
 
 def _task(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Run one part; a fault of ours there is logged and told by /livez, and the rest goes on."""
+    """Run one part; a fault there is logged and reported by /livez, and the rest goes on."""
 
     async def run() -> None:
         try:
