@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from exporter.app import Pipeline, keep_collections_short
+from exporter.app import Pipeline
 from exporter.cluster.changes import ChangeHandler
 from exporter.cluster.object_cache import ObjectCache
 from exporter.cluster.problems import Problems
@@ -21,6 +21,7 @@ from exporter.history.ledger import Ledger
 from exporter.metrics import SeriesStore, catalog
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.settings import Settings
 from exporter.simulator.fleet import fleet
 

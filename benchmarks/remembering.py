@@ -5,10 +5,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from exporter.app import Pipeline, keep_collections_short
+from exporter.app import Pipeline
 from exporter.history.baseline import Baseline, Ending
 from exporter.history.comparison import Difference
 from exporter.history.ledger import Ledger
+from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.settings import Settings
 
 FINISHED: Final = 100_000

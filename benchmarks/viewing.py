@@ -9,13 +9,13 @@ import time
 from dataclasses import dataclass, field
 
 from benchmarks.remembering import finish
-from exporter.app import keep_collections_short
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
 from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.simulator.fleet import fleet
 from exporter.web import Health, View
 from exporter.web.status.page import StatusPage

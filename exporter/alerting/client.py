@@ -1,7 +1,6 @@
 """One request to one Alertmanager's API (v2), and what its response means."""
 
 import json
-import ssl
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
@@ -12,9 +11,9 @@ from yarl import URL
 from exporter import __version__
 from exporter.alerting.http_config import Credentials
 from exporter.alerting.postable_alert import PostableAlert
-from exporter.runtime.backoff import retry_after
+from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
+from exporter.settings.values import ALERTS_PATH
 
-PATH: Final = "/api/v2/alerts"
 TIMEOUT: Final = 10.0
 """Seconds for a whole request, as Prometheus's ``alertmanagers.timeout``."""
 
@@ -32,54 +31,18 @@ REASONS: Final = (
     "server_error",
     "refused",
 )
-"""Why a request failed: every value of ``PostError.reason``."""
+"""Why a request failed: every value of ``RequestError.reason``."""
 
 _ABOUT_THE_ALERTS: Final = frozenset({400, 413, 422})
 """Statuses that reject what was sent, and not who sent it."""
 _LONGEST_COMPLAINT: Final = 4096
 
 
-class PostError(Exception):
-    """A request failed; the text is one line without secrets."""
-
-    def __init__(self, reason: str, text: str, wait: float | None = None) -> None:
-        super().__init__(text)
-        self.reason = reason
-        self.wait = wait
-        """Seconds the server asked us to wait."""
-
-
-class RejectedError(PostError):
+class RejectedError(RequestError):
     """Alertmanager rejected an alert, or so many at once; it may have accepted the others."""
 
     def __init__(self, text: str) -> None:
         super().__init__("rejected", text)
-
-
-class CredentialsInUrlError(ValueError):
-    """The value holds a secret: whoever reports this must leave the value out."""
-
-
-def alertmanager_url(text: str) -> str:
-    """Check the URL of an Alertmanager, which may have a path prefix; without a final slash.
-
-    Raises ValueError with a readable text.
-    """
-    if "@" in text:
-        raise CredentialsInUrlError(
-            "a URL with a user or password would be logged and served; give them by "
-            "--alertmanager.username and --alertmanager.password-file"
-        )
-    wanted = "expected the address of an Alertmanager, such as http://alertmanager:9093"
-    try:
-        url = URL(text)
-    except ValueError:
-        raise ValueError(wanted) from None
-    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
-        raise ValueError(wanted)
-    if url.path.rstrip("/").endswith(PATH):
-        raise ValueError(f"expected the address without {PATH}")
-    return text.rstrip("/")
 
 
 class AlertmanagerClient:
@@ -88,7 +51,7 @@ class AlertmanagerClient:
     def __init__(self, url: str, credentials: Credentials) -> None:
         """``url`` is Alertmanager's own address, with the prefix of its paths if it has one."""
         self.url = url
-        self._target = URL(url.rstrip("/") + PATH)
+        self._target = URL(url.rstrip("/") + ALERTS_PATH)
         self._credentials = credentials
         self._session: aiohttp.ClientSession | None = None
 
@@ -112,8 +75,8 @@ class AlertmanagerClient:
     async def post(self, alerts: Sequence[PostableAlert]) -> None:
         """Send these in one request; an empty one shows whether alerts would be accepted.
 
-        Raises RejectedError where Alertmanager rejects one of the alerts, PostError where it cannot
-        be reached, does not answer within ``TIMEOUT`` or refuses the sender.
+        Raises RejectedError where Alertmanager rejects one of the alerts, any other RequestError
+        where it cannot be reached, does not answer within ``TIMEOUT`` or refuses the sender.
         """
         assert self._session is not None, "to be used in its context"  # noqa: S101
         https = self._target.scheme == "https"
@@ -133,25 +96,16 @@ class AlertmanagerClient:
             raise _failure(error) from error
 
 
-_BY_STATUS: Final = {
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    429: "too_many_requests",
-}
-
-
-async def _refusal(response: aiohttp.ClientResponse) -> PostError:
+async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
     status = response.status
     if status in _ABOUT_THE_ALERTS:
         return RejectedError(f"it answered {status}{await _complaint(response)}")
     if 300 <= status < 400:
-        return PostError(
+        return RequestError(
             "redirected", f"it answered {status}: give the address it redirects to instead"
         )
-    reason = _BY_STATUS.get(status, "server_error" if status >= 500 else "refused")
     wait = retry_after(response.headers.get("Retry-After"))
-    return PostError(reason, f"it answered {status}", wait)
+    return RequestError(status_reason(status), f"it answered {status}", wait)
 
 
 async def _complaint(response: aiohttp.ClientResponse) -> str:
@@ -166,15 +120,6 @@ async def _complaint(response: aiohttp.ClientResponse) -> str:
     return f": {' '.join(text.split())[:300]}" if isinstance(text, str) else ""
 
 
-def _failure(error: Exception) -> PostError:
-    """Sort what aiohttp and the system raise."""
-    text = " ".join(str(error).split())[:300] or type(error).__name__
-    match error:
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return PostError("tls", f"TLS: {text}")
-        case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
-            return PostError("unreachable", text)
-        case TimeoutError():
-            return PostError("timeout", f"no answer within {TIMEOUT:g} s")
-        case _:
-            return PostError("cut", f"the connection was cut: {text}")
+def _failure(error: Exception) -> RequestError:
+    late = RequestError("timeout", f"no answer within {TIMEOUT:g} s")
+    return from_transport(error, timeout=late)

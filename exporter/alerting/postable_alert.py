@@ -3,7 +3,6 @@
 That is ``postableAlert`` of https://github.com/prometheus/alertmanager, ``api/v2/openapi.yaml``.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final, TypedDict
@@ -12,8 +11,8 @@ from exporter.alerting.active_alerts import ActiveAlert
 from exporter.alerting.template import Links, expand
 from exporter.resources.identity import CRAWL_LABELS
 
-_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RESERVED: Final = frozenset({"alertname", "severity", "event", *CRAWL_LABELS})
+RESERVED_LABELS: Final = frozenset({"alertname", "severity", "event", *CRAWL_LABELS})
+"""Labels that every alert has, so that no external label of that name is ever added."""
 
 
 class PostableAlert(TypedDict):
@@ -41,16 +40,6 @@ def postable_alert(
         "startsAt": _rfc3339(alert.starts_at),
         "endsAt": _rfc3339(alert.ends_at),
     }
-
-
-def external_label(text: str) -> tuple[str, str]:
-    """Read NAME=VALUE. Raises ValueError with a readable text."""
-    name, _, value = text.partition("=")
-    if not _LABEL.fullmatch(name) or not value:
-        raise ValueError("expected NAME=VALUE with the name of a label")
-    if name in _RESERVED:
-        raise ValueError(f"every alert has a label {name} of its own, which stands")
-    return name, value
 
 
 def _rfc3339(seconds: float) -> str:

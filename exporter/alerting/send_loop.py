@@ -15,9 +15,10 @@ from itertools import islice
 from typing import Final
 
 from exporter.alerting.active_alerts import ActiveAlert, ActiveAlerts, Key
-from exporter.alerting.client import REASONS, AlertmanagerClient, PostError, RejectedError
+from exporter.alerting.client import REASONS, AlertmanagerClient, RejectedError
 from exporter.alerting.postable_alert import PostableAlert
 from exporter.runtime.backoff import Backoff
+from exporter.runtime.http_errors import RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -100,9 +101,9 @@ class SendLoop:
             while True:
                 try:
                     await self._send(self._next_batch())
-                except PostError as error:
+                except RequestError as error:
                     self._on_failure(error)
-                    await asyncio.sleep(self._backoff.next(error.wait))
+                    await asyncio.sleep(self._backoff.next(error.retry_after))
                 else:
                     await self._wait()
 
@@ -151,7 +152,7 @@ class SendLoop:
         return keys
 
     async def _send(self, keys: list[Key]) -> None:
-        """Send these. Raises PostError; what was not accepted then is in front of the queue."""
+        """Send these. Raises RequestError; what was not accepted then is in front of the queue."""
         alerts = ((key, self._alerts.get(key)) for key in keys)
         self._in_flight = {key: alert for key, alert in alerts if alert is not None}
         self._rejected -= {key for key in self._rejected if self._alerts.get(key) is None}
@@ -207,7 +208,7 @@ class SendLoop:
             )
         self._rejected.add(key)
 
-    def _on_failure(self, error: PostError) -> None:
+    def _on_failure(self, error: RequestError) -> None:
         """Count it, and log the first of what may be many attempts."""
         self.stats.failures[error.reason] += 1
         if self._last_error is None:

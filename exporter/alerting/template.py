@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import quote_plus
 
+from exporter.settings.defaults import DEFAULT_RUNBOOKS
+
 CRAWL: Final = (
     "Crawl {{ $labels.crawl }} of organisation {{ $labels.oid }} in {{ $labels.namespace }}"
 )
@@ -63,7 +65,7 @@ class AlertTemplate:
 class Links:
     """Where the links of notifications lead."""
 
-    runbooks: str = "docs/runbooks"
+    runbooks: str = DEFAULT_RUNBOOKS
     """Of the folder with the runbooks; as it stands, the place in this repository."""
     grafana: str = ""
     """Put before the paths of dashboards; as it stands, they begin at the root of Grafana."""

@@ -23,7 +23,7 @@ from exporter import __version__
 from exporter.cluster.credentials import ConfigError, CredentialSource, find_source, tls_identity
 from exporter.cluster.wire import Status, read_status
 from exporter.resources.decoding import InvalidObjectError, decode
-from exporter.runtime.backoff import retry_after
+from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
 
 __all__ = ["REASONS", "ApiClient", "ConfigError", "RequestError", "Response"]
 
@@ -47,16 +47,6 @@ REASONS: Final = (
 
 _CONNECT_TIMEOUT: Final = 10.0
 _LONGEST_STATUS: Final = 64 * 1024
-
-
-class RequestError(Exception):
-    """A request failed; the text is one line."""
-
-    def __init__(self, reason: str, text: str, retry_after: float | None = None) -> None:
-        super().__init__(text)
-        self.reason = reason
-        self.retry_after = retry_after
-        """Seconds to wait, where the server says so."""
 
 
 class Response:
@@ -245,26 +235,8 @@ def _client(configuration: Configuration) -> RESTClientObject:
 
 
 def _failure(error: Exception) -> RequestError:
-    """Sort what aiohttp and the system raise."""
-    text = " ".join(str(error).split())[:300] or type(error).__name__
-    match error:
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return RequestError("tls", f"TLS: {text}")
-        case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
-            return RequestError("unreachable", text)
-        case TimeoutError():
-            return RequestError("stalled", "the API server has gone silent")
-        case _:
-            return RequestError("cut", f"the connection was cut: {text}")
-
-
-_BY_STATUS: Final = {
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    410: "expired",
-    429: "too_many_requests",
-}
+    silent = RequestError("stalled", "the API server has gone silent")
+    return from_transport(error, timeout=silent)
 
 
 async def _accepted(response: aiohttp.ClientResponse) -> Response:
@@ -294,7 +266,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
     wait = retry_after(response.headers.get("Retry-After"))
     if status.expired:
         return RequestError("expired", str(status), wait)
-    reason = _BY_STATUS.get(code, "server_error" if code >= 500 else "refused")
+    reason = "expired" if code == 410 else status_reason(code)
     # Who is refused stands in the message, and may be an e-mail address.
     said = str(code) if code in (401, 403) or not status.reason else str(status)
     return RequestError(reason, f"the API server answered {said}", wait)

@@ -32,11 +32,10 @@ from exporter.cluster.wire import Bookmark, InvalidObject, WatchEvent, WireDecod
 from exporter.resources.resource import Resource, ResourceObject
 from exporter.runtime.backoff import Backoff
 from exporter.runtime.time_slice import TimeSlice
+from exporter.settings.defaults import DEFAULT_IDLE_LIMIT
 
 logger = logging.getLogger(__name__)
 
-IDLE_LIMIT: Final = 90.0
-"""Seconds without a byte. Bookmarks come about every 60."""
 _HEALTHY_AFTER: Final = 10.0
 """Seconds. A watch that lasted this long was not refused, whatever ended it."""
 _REPLAYING: Final = "what happened meanwhile is being replayed"
@@ -58,7 +57,7 @@ class Reflector(Generic[T]):
         selector: str = "",
         resume: ResumePoint | None = None,
         page_size: int = PAGE_SIZE,
-        idle_limit: float = IDLE_LIMIT,
+        idle_limit: float = DEFAULT_IDLE_LIMIT,
         watch_seconds: tuple[int, int] = WATCH_SECONDS,
         longest_line: int = LONGEST_LINE,
         backoff: Backoff | None = None,

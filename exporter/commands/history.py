@@ -1,4 +1,4 @@
-"""``history``: what a ledger knows, for people at a terminal and for scripts.
+"""``history``: what a ledger has recorded, for people at a terminal and for scripts.
 
 Finished crawls and events in one stream, newest first. Texts are of the cluster and hostile,
 so they are quoted as in the log.

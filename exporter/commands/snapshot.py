@@ -5,7 +5,6 @@ The same parser, catalog and exposition as when serving, without a cluster.
 
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -31,7 +30,7 @@ def snapshot(settings: Settings, file: str, form: Format) -> bool:
     except OSError as error:
         sys.stderr.write(f"{file}: {error.strerror}\n")
         return False
-    pipeline = Pipeline(replace(settings, namespaces=("",)), Ledger.open())
+    pipeline = Pipeline(settings.model_copy(update={"all_namespaces": True}), Ledger.open())
     usable = True
     seen: dict[Key, CrawlJob] = {}
     for item in read_manifests(CRAWLJOB_RESOURCE, data):

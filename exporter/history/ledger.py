@@ -32,11 +32,9 @@ from exporter.history.state import LedgerState, PendingWrites, changes, full
 from exporter.history.tallies import Tallies
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import identity
+from exporter.settings.defaults import DEFAULT_MAX_FINISHED, DEFAULT_RETENTION
 from exporter.sources import CRAWLJOBS
 
-DEFAULT_RETENTION: Final = 86400.0
-"""Seconds a finished crawl is served after its object was deleted, and an event is kept."""
-DEFAULT_MAX_FINISHED: Final = 100_000
 _TOMBSTONE_SECONDS: Final = 3600.0
 """How long a deleted uid is remembered at most; no API server keeps events to replay that long."""
 _LARGEST_WRITE: Final = 500

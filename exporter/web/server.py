@@ -1,7 +1,6 @@
 """The web server: which handler each path has, its limits, its start and its shutdown."""
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +9,9 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from exporter.web.listen import Address, bound_address, open_sockets
+from exporter.settings.address import Address
+from exporter.settings.defaults import DEFAULT_TELEMETRY_PATH
+from exporter.web.listen import bound_address, open_sockets
 from exporter.web.metrics_handler import MAX_SCRAPES, Gatherer, MetricsHandler, OnScrape
 from exporter.web.pages import LANDING_PATH, LIVENESS_PATHS, READINESS_PATH, Health, Pages
 from exporter.web.status import PREFIXES, StatusHandlers, View
@@ -26,26 +27,21 @@ it is about to use. It also limits how long a request may take to arrive."""
 
 _LONGEST_HEADER: Final = 16 * 1024
 
-_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?", re.ASCII)
 
-
-def telemetry_path(text: str) -> str:
-    """Check the path of the metrics. Raises ValueError with one readable line."""
-    if not _PATH.fullmatch(text) or {".", ".."} & set(text.split("/")):
-        raise ValueError("expected a path such as /metrics, of letters, digits, - . _ ~ and /")
-    if text.rstrip("/") in {*LIVENESS_PATHS, READINESS_PATH}:
+def refuse_reserved_path(path: str) -> None:
+    """Raise ValueError, with one readable line, where metrics at this path would hide a page."""
+    if path.rstrip("/") in {*LIVENESS_PATHS, READINESS_PATH}:
         raise ValueError("expected a path of its own: this one is a probe's")
-    if f"{text}/".startswith(PREFIXES):
+    if f"{path}/".startswith(PREFIXES):
         raise ValueError("expected a path of its own: /status/ and /api/ are the status page's")
-    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """Options of the web server; those of the command line are in ``exporter.options``."""
+    """Options of the web server; those of the command line are in ``exporter.settings``."""
 
     listen: Sequence[Address]
-    telemetry_path: str = "/metrics"
+    telemetry_path: str = DEFAULT_TELEMETRY_PATH
     max_scrapes: int = MAX_SCRAPES
     """At once; more are refused with 503."""
     grace: float = GRACE

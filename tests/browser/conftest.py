@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,8 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from exporter.app import Exporter
 from exporter.cluster.client import ApiClient
 from exporter.history.ledger import Ledger
-from exporter.settings import Settings
+from exporter.settings import Address, Settings
 from exporter.simulator import ApiServer, Cluster
-from exporter.web import Address
 from support.factories import crawljob
 from support.tools import require_tool
 
@@ -89,8 +88,7 @@ async def site(browser: Browser, tmp_path: Path) -> AsyncIterator[Site]:
     cluster = Cluster()
     stop = asyncio.Event()
     async with ApiServer(cluster, bookmark_every=0.2) as server:
-        settings = replace(
-            Settings(),
+        settings = Settings(
             kubeconfig=server.write_kubeconfig(tmp_path / "kubeconfig"),
             listen_addresses=(Address("127.0.0.1", 0),),
         )

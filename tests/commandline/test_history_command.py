@@ -1,4 +1,4 @@
-"""``history``: what a ledger knows, newest first, for people and for scripts."""
+"""``history``: what a ledger has recorded, newest first, for people and for scripts."""
 
 import json
 import subprocess

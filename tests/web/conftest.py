@@ -19,7 +19,8 @@ from exporter.history.ledger import Ledger
 from exporter.metrics import Format
 from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
-from exporter.web import Address, Health, View, WebServer, WebSettings
+from exporter.settings import Address
+from exporter.web import Health, View, WebServer, WebSettings
 from support.factories import UPDATED_EPOCH
 
 

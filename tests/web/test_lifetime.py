@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter.web import Address, ListenError, server
+from exporter.settings import Address
+from exporter.web import ListenError, server
 
 Serve = Callable[..., Awaitable[Any]]
 Eventually = Callable[[Callable[[], object]], Awaitable[None]]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from exporter.web import Address, ListenError, listen
+from exporter.settings import Address
+from exporter.web import ListenError, listen
 
 
 def can_bind(family: socket.AddressFamily, host: str) -> bool:

@@ -19,8 +19,8 @@ from typing import Final
 from exporter.app import serve
 from exporter.commands.demo.monitoring import monitoring
 from exporter.commands.demo.programs import end, free_port
-from exporter.resources.crawljob.derived import DEFAULT_PAUSE_LIMIT
 from exporter.settings import Settings
+from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 
 CRAWLS: Final = 25
 """At a time: a small cluster, and enough for every scenario to occur."""
@@ -72,12 +72,13 @@ async def _demo(settings: Settings, speed: float, seed: int) -> None:
                 f"{alerts}\n"
             )
             await serve(
-                replace(
-                    settings,
-                    kubeconfig=kubeconfig,
-                    pause_limit=pause_limit,
-                    history_path=history,
-                    listen_addresses=(where, *others),
+                settings.model_copy(
+                    update={
+                        "kubeconfig": kubeconfig,
+                        "pause_limit": pause_limit,
+                        "history_path": history,
+                        "listen_addresses": (where, *others),
+                    }
                 )
             )
 

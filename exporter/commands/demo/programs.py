@@ -126,7 +126,7 @@ def _program(  # what both have in common  # noqa: PLR0913, PLR0917
 
 @asynccontextmanager
 async def running(program: Program) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run it, from now on and not yet ready, until the end of the block."""
+    """Run it until the end of the block; it has started, and is not yet ready."""
     with program.log.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *program.command,
@@ -143,7 +143,7 @@ async def running(program: Program) -> AsyncIterator[asyncio.subprocess.Process]
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Have it end in order, or else at once."""
+    """Terminate it, and kill it if it has not ended after ten seconds."""
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:

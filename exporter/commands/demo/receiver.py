@@ -32,7 +32,7 @@ class _Alert(BaseModel):
     annotations: dict[str, str]
 
 
-class _Delivery(BaseModel):
+class _Message(BaseModel):
     alerts: list[_Alert]
 
 
@@ -42,10 +42,10 @@ async def receiver(on_notification: Callable[[Notification], None]) -> AsyncIter
 
     async def take(request: web.Request) -> web.Response:
         try:
-            delivery = _Delivery.model_validate_json(await request.read())
+            message = _Message.model_validate_json(await request.read())
         except ValidationError:
             raise web.HTTPBadRequest(text="this is no notification of Alertmanager\n") from None
-        for alert in delivery.alerts:
+        for alert in message.alerts:
             on_notification(
                 Notification(
                     request.match_info["receiver"],

@@ -21,8 +21,8 @@ from exporter.metrics.catalog.history import (
 from exporter.metrics.catalog.pod import POD_FAMILIES
 from exporter.metrics.catalog.self_metrics import SELF_FAMILIES
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.derived import DEFAULT_PAUSE_LIMIT
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
+from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 
 __all__ = [
     "CATALOG",

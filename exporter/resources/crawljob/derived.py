@@ -17,12 +17,10 @@ from exporter.resources.crawljob.states import (
     UNKNOWN_STATE,
 )
 from exporter.resources.fields import read_timestamp
+from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 
 Transition = Literal["pausing", "resuming", "stopping", "canceling"]
 TRANSITIONS: Final[tuple[Transition, ...]] = ("pausing", "resuming", "stopping", "canceling")
-
-DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
-"""Seconds. Browsertrix's ``PAUSED_CRAWL_LIMIT_MINUTES`` default (10080); not in the object."""
 
 
 def is_qa(job: CrawlJob) -> bool:

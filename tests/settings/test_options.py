@@ -1,6 +1,7 @@
-"""Flags and variables: what they accept, who wins, and how they complain."""
+"""Flags and variables: what they accept, which wins, and how they are refused."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,35 +9,13 @@ import pytest
 from exporter.alerting.http_config import HTTPClientConfig
 from exporter.alerting.notifier import NotifierSettings
 from exporter.alerting.template import Links
+from exporter.app import notifier_settings
 from exporter.commands.documentation import configuration_page
-from exporter.options import (
-    GROUPS,
-    Parser,
-    add_options,
-    duration,
-    namespace,
-    settings_from,
-)
-from exporter.settings import Settings
-from exporter.web import Address
+from exporter.settings import GROUPS, Address, Settings, add_options, options_of
+from exporter.settings.values import duration, namespace
+from support.command_line import read
 
-ALL = tuple(GROUPS)
-
-
-def read(*flags: str, **environment: str) -> Settings:
-    parser = Parser(prog="browsertrix-exporter")
-    add_options(parser, ALL)
-    variables = {f"BROWSERTRIX_EXPORTER_{key}": value for key, value in environment.items()}
-    return settings_from(parser, parser.parse_args(flags), ALL, variables)
-
-
-def complaint(capsys: pytest.CaptureFixture[str], *flags: str, **environment: str) -> str:
-    with pytest.raises(SystemExit) as ended:
-        read(*flags, **environment)
-    assert ended.value.code == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1, "one line"
-    return err
+Complaint = Callable[..., str]
 
 
 def test_defaults() -> None:
@@ -93,29 +72,29 @@ def test_a_namespace_named_twice_is_watched_once() -> None:
 
 
 def test_all_namespaces_is_a_switch() -> None:
-    assert read("--all-namespaces").namespaces == ("",)
-    assert read(ALL_NAMESPACES="true").namespaces == ("",)
-    assert read(ALL_NAMESPACES="false").namespaces == ("crawlers",)
+    assert read("--all-namespaces").scopes == ("",)
+    assert read(ALL_NAMESPACES="true").scopes == ("",)
+    assert read(ALL_NAMESPACES="false").scopes == ("crawlers",)
 
 
 def test_complaints_name_the_flag_the_value_and_what_was_expected(
-    capsys: pytest.CaptureFixture[str],
+    complaint: Complaint,
 ) -> None:
-    assert "--pause-limit: expected a duration" in complaint(capsys, "--pause-limit", "soon")
-    assert "'soon'" in complaint(capsys, "--pause-limit", "soon")
-    text = complaint(capsys, PAUSE_LIMIT="soon")
+    assert "--pause-limit: expected a duration" in complaint("--pause-limit", "soon")
+    assert "'soon'" in complaint("--pause-limit", "soon")
+    text = complaint(PAUSE_LIMIT="soon")
     assert "BROWSERTRIX_EXPORTER_PAUSE_LIMIT: expected a duration" in text
-    assert "unrecognized arguments: --nonsense" in complaint(capsys, "--nonsense")
-    assert "expected one argument" in complaint(capsys, "--context")
-    assert "--namespace: expected the name" in complaint(capsys, "--namespace", "No_Such")
-    assert "--log.level: expected one of" in complaint(capsys, "--log.level", "loud")
-    assert "ALL_NAMESPACES: expected true or false" in complaint(capsys, ALL_NAMESPACES="maybe")
-    address = complaint(capsys, "--web.listen-address", "::1:80")
+    assert "unrecognized arguments: --nonsense" in complaint("--nonsense")
+    assert "expected one argument" in complaint("--context")
+    assert "--namespace: expected the name" in complaint("--namespace", "No_Such")
+    assert "--log.level: expected one of" in complaint("--log.level", "loud")
+    assert "ALL_NAMESPACES: expected true or false" in complaint(ALL_NAMESPACES="maybe")
+    address = complaint("--web.listen-address", "::1:80")
     assert "--web.listen-address: expected an IPv6 address in brackets" in address
-    assert "expected a path" in complaint(capsys, "--web.telemetry-path", "metrics")
-    unmatched = complaint(capsys, "--metrics.exclude", "browsertrix_crwal_*")
+    assert "expected a path" in complaint("--web.telemetry-path", "metrics")
+    unmatched = complaint("--metrics.exclude", "browsertrix_crwal_*")
     assert "--metrics.exclude: expected a pattern that matches a metric" in unmatched
-    both = complaint(capsys, "--all-namespaces", "--namespace", "a")
+    both = complaint("--all-namespaces", "--namespace", "a")
     assert "--all-namespaces and --namespace exclude each other" in both
 
 
@@ -140,23 +119,20 @@ def test_names_no_namespace_can_have_are_refused(text: str) -> None:
 
 
 def test_every_option_is_a_field_of_the_settings() -> None:
-    fields = set(Settings.__dataclass_fields__) | {"all_namespaces"}
-    options = {option.field for group in GROUPS.values() for option in group}
-    assert options == fields
+    assert {option.field for option in options_of()} == set(Settings.model_fields)
 
 
 def test_the_help_names_default_and_variable_of_every_flag() -> None:
     parser = argparse.ArgumentParser(prog="x")
-    add_options(parser, ALL)
+    add_options(parser, GROUPS)
     text = " ".join(parser.format_help().split())
-    for group in GROUPS.values():
-        for option in group:
-            assert option.variable in text
+    for option in options_of():
+        assert option.variable in text
     assert "(default: 7d; BROWSERTRIX_EXPORTER_PAUSE_LIMIT)" in text
     assert "(default: :10937; BROWSERTRIX_EXPORTER_WEB_LISTEN_ADDRESS)" in text
 
 
-def test_the_documentation_is_what_the_table_of_options_says() -> None:
+def test_the_documentation_is_what_the_declaration_says() -> None:
     committed = Path(__file__, "../../../docs/configuration.md").resolve().read_text()
     assert committed == configuration_page(), "run `make docs`"
 
@@ -164,15 +140,22 @@ def test_the_documentation_is_what_the_table_of_options_says() -> None:
 URL = "--alertmanager.url"
 
 
-def test_the_flags_of_alertmanagers_say_whom_to_tell_and_how() -> None:
-    notifier = read(
-        *(URL, "http://one:9093", URL, "https://other/prefix/"),
-        *("--alertmanager.label", "cluster=east", "--alertmanager.label", "stage=a=b"),
-        *("--alertmanager.runbook-url", "https://wiki", "--alertmanager.grafana-url", "https://g"),
-        *("--alertmanager.ca-file", "/ca", "--alertmanager.server-name", "am"),
-        *("--alertmanager.cert-file", "/crt", "--alertmanager.key-file", "/key"),
-        *("--alertmanager.username", "me", "--alertmanager.password-file", "/password"),
-    ).notifier
+def test_the_flags_of_alertmanagers_configure_the_notifier() -> None:
+    notifier = notifier_settings(
+        read(
+            *(URL, "http://one:9093", URL, "https://other/prefix/"),
+            *("--alertmanager.label", "cluster=east", "--alertmanager.label", "stage=a=b"),
+            *(
+                "--alertmanager.runbook-url",
+                "https://wiki",
+                "--alertmanager.grafana-url",
+                "https://g",
+            ),
+            *("--alertmanager.ca-file", "/ca", "--alertmanager.server-name", "am"),
+            *("--alertmanager.cert-file", "/crt", "--alertmanager.key-file", "/key"),
+            *("--alertmanager.username", "me", "--alertmanager.password-file", "/password"),
+        )
+    )
 
     assert notifier == NotifierSettings(
         urls=("http://one:9093", "https://other/prefix"),
@@ -187,7 +170,7 @@ def test_the_flags_of_alertmanagers_say_whom_to_tell_and_how() -> None:
             password_file=Path("/password"),
         ),
     )
-    assert read(ALERTMANAGER_URL="http://one http://two").notifier.urls == (
+    assert read(ALERTMANAGER_URL="http://one http://two").alertmanager_urls == (
         "http://one",
         "http://two",
     )
@@ -229,16 +212,16 @@ def test_the_flags_of_alertmanagers_say_whom_to_tell_and_how() -> None:
         ((URL, "http://a", "--history.retention", "30m"), "--history.retention must be 1h"),
     ],
 )
-def test_what_cannot_be_meant_for_alertmanager_is_said(
-    capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], says: str
+def test_options_of_alertmanager_that_conflict_are_refused(
+    complaint: Complaint, flags: tuple[str, ...], says: str
 ) -> None:
-    assert says in complaint(capsys, *flags)
+    assert says in complaint(*flags)
 
 
 def test_a_password_in_a_url_is_refused_and_not_repeated(
-    capsys: pytest.CaptureFixture[str],
+    complaint: Complaint,
 ) -> None:
-    said = complaint(capsys, URL, "http://me:secret@a:9093")
+    said = complaint(URL, "http://me:secret@a:9093")
 
     assert "--alertmanager.password-file" in said
     assert "secret" not in said
