@@ -10,6 +10,7 @@ from cluster.conftest import Follow, Opened
 from exporter.cluster import replay
 from exporter.cluster.changes import Change, ResumePoint
 from exporter.cluster.client import ApiClient
+from exporter.cluster.phase import Phase
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import identity
 from exporter.simulator.apiserver import ApiServer
@@ -385,6 +386,7 @@ async def test_a_replay_without_events_or_bookmarks_ends_at_the_idle_timeout(
     reflector, recorder = follow(through=quiet[1], resume=resume)
     await until(lambda: reflector.stats.watches)
     assert not recorder.syncs
+    assert reflector.phase is Phase.REPLAYING
     assert reflector.last_error == "what happened meanwhile is being replayed"
     await until(lambda: recorder.syncs and reflector.stats.watches == 2)
     assert emitted(recorder) == [("a", "running")]
