@@ -348,14 +348,15 @@ async def test_a_relist_that_fails_leaves_the_scope_synced(
     phase_at_start = reflector.phase
     await watching(server, recorder)
     phase_when_watching = reflector.phase
-    server.faults.refuse(500, 3, only="list")
+    server.forbidden.add("crawlers")
     server.faults.expire_streams()
-    await until(lambda: reflector.stats.list_failures["server_error"])
+    await until(lambda: reflector.stats.list_failures["forbidden"])
     assert (phase_at_start, phase_when_watching) == (Phase.LISTING, Phase.WATCHING)
     assert reflector.phase is Phase.RELISTING
     assert reflector.synced
+    server.forbidden.clear()
     await until(lambda: len(recorder.syncs) == 2)
-    assert reflector.phase.synced
+    assert reflector.phase is Phase.WATCHING
     assert recorder.names == ["a"]
 
 
