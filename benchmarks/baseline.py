@@ -47,12 +47,12 @@ class Crawls(Collector):
                         since = family.since(crawl) if family.since else None
                         _add(metric, labels, family.value(crawl) if since is None else now - since)
                 case PodFamily():
-                    for labels, pod in pods:
+                    for pod_labels, pod in pods:
                         if pod.exists or family.of_deleted_pods:
-                            _add(metric, labels, family.value(pod))
+                            _add(metric, pod_labels, family.value(pod))
                 case FleetFamily():
-                    for labels, value in family.samples(_fleet(self._crawls)):
-                        metric.add_metric(labels, value)
+                    for fleet_labels, value in family.samples(_fleet(self._crawls)):
+                        metric.add_metric(fleet_labels, value)
                 case _:
                     continue
             yield metric
@@ -77,12 +77,16 @@ def _fleet(crawls: Sequence[Crawl]) -> Fleet:
     return Fleet(counts, dict.fromkeys(counts, 0))
 
 
+async def _ready(_: web.Request) -> web.Response:
+    return web.Response()
+
+
 async def _serve(crawls: int) -> None:
     registry = CollectorRegistry()
     registry.register(Crawls([Crawl(parse_value(value)) for value in fleet(crawls)]))
     app = web.Application()
     app.router.add_get("/metrics", make_aiohttp_handler(registry))
-    app.router.add_get("/readyz", lambda _: web.Response())  # type: ignore[arg-type]
+    app.router.add_get("/readyz", _ready)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

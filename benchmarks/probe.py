@@ -28,7 +28,7 @@ def _timed_run(handle: asyncio.Handle) -> None:
 
 
 if __name__ == "__main__":
-    _run = asyncio.Handle._run  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
-    asyncio.Handle._run = _timed_run  # type: ignore[attr-defined]  # noqa: SLF001
+    _run = asyncio.Handle._run  # noqa: SLF001 - no public way
+    asyncio.Handle._run = _timed_run  # type: ignore[method-assign, assignment]  # noqa: SLF001
     signal.signal(signal.SIGUSR1, _print_longest)
     sys.exit(main(sys.argv[1:]))

@@ -243,7 +243,8 @@ def _print(theirs: Figures, ours: Figures, late: float) -> int:
     for claim in claims:
         print(
             f"{claim.name:22} {claim.theirs:>15.3f} {claim.unit:3} {claim.ours:>8.3f} "
-            f"{claim.unit:3}   1/{claim.ratio:<5.1f}    1/{claim.at_least:<5g} {'' if claim.met else 'MISSED'}"
+            f"{claim.unit:3}   1/{claim.ratio:<5.1f}    1/{claim.at_least:<5g} "
+            f"{'' if claim.met else 'MISSED'}"
         )
     print(f"served within 1 s (99th percentile): {late:.2f} s {'' if late <= 1 else 'MISSED'}")
     return 0 if all(claim.met for claim in claims) and late <= 1 else 1

@@ -79,7 +79,8 @@ class Measured:
         mark = f"\n{self.pages_done}{{".encode()
         try:
             with urllib.request.urlopen(url, timeout=60) as response:
-                return response.read().count(mark)
+                body: bytes = response.read()
+                return body.count(mark)
         except OSError:
             return 0
 
