@@ -28,11 +28,11 @@ from exporter.commands.demo.programs import free_port
 from exporter.commands.demo.receiver import Notification, receiver
 from exporter.simulator import ApiServer, Cluster
 from exporter.simulator.encoding import stamp
-from support.alert_receiver import until
 from support.alertmanager import alertmanager
 from support.factories import NAMESPACE, crawler_pod, crawljob
 from support.prometheus import prometheus
 from support.tools import require_tool
+from support.waiting import until
 
 __all__ = ["cluster", "server", "start"]  # fixtures
 

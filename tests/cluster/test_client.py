@@ -17,8 +17,8 @@ from exporter.cluster.client import REASONS, ApiClient, RequestError
 from exporter.cluster.credentials import ConfigError, InCluster, Kubeconfig
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
-from support.change_recorder import until
 from support.factories import crawljob
+from support.waiting import until
 
 LIST = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"
 

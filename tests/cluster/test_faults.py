@@ -21,8 +21,9 @@ from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
-from support.change_recorder import Recorder, until
+from support.change_recorder import Recorder
 from support.factories import crawljob
+from support.waiting import until
 
 
 def create(cluster: Cluster, *crawls: str) -> None:

@@ -11,8 +11,8 @@ from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
 from support.api_servers import Api
-from support.change_recorder import until
 from support.factories import crawljob
+from support.waiting import until
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from exporter.resources.identity import identity
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
 from support.api_servers import Api
-from support.change_recorder import Recorder, until
+from support.change_recorder import Recorder
 from support.factories import crawljob
+from support.waiting import until
 
 
 @pytest.fixture
