@@ -14,7 +14,7 @@ from exporter.history.events import COUNTERS
 from exporter.history.reading import events, finished_crawls
 from exporter.simulator import ApiServer, Browsertrix, Cluster
 from exporter.simulator.ground_truth import GroundTruth
-from history.test_ground_truth import expected_counts
+from support.ground_truth import expected_counts
 
 KILLS = 100
 CRAWLS = 12
