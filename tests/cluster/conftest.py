@@ -1,7 +1,7 @@
 """API servers to talk to, and reflectors that follow them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,7 @@ from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
 from support.change_recorder import Recorder
-
-Opened = Callable[[Path | CredentialSource], Awaitable[ApiClient]]
-Follow = Callable[..., tuple[Reflector[CrawlJob], Recorder]]
-Run = Callable[[Reflector[Any]], None]
+from support.following import Follow, Opened, Run
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from cluster.conftest import Follow, Opened
-from cluster.test_credentials import config, plugin, write
 from exporter import __version__
 from exporter.cluster.client import REASONS, ApiClient, RequestError
 from exporter.cluster.credentials import ConfigError, InCluster, Kubeconfig
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
 from support.factories import crawljob
+from support.following import Follow, Opened
+from support.kubeconfigs import config, plugin, write
 from support.waiting import until
 
 LIST = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"

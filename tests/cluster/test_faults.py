@@ -11,7 +11,6 @@ from typing import Literal
 
 import pytest
 
-from cluster.conftest import Follow
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.phase import Phase
@@ -23,6 +22,7 @@ from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
 from support.change_recorder import Recorder
 from support.factories import crawljob
+from support.following import Follow
 from support.waiting import until
 
 

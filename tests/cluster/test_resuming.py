@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import pytest
 
-from cluster.conftest import Follow, Opened
 from exporter.cluster import replay
 from exporter.cluster.changes import Change, ResumePoint
 from exporter.cluster.client import ApiClient
@@ -18,6 +17,7 @@ from exporter.simulator.cluster import Cluster
 from support.api_servers import Api
 from support.change_recorder import Recorder
 from support.factories import crawljob
+from support.following import Follow, Opened
 from support.waiting import until
 
 

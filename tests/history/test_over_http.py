@@ -7,7 +7,7 @@ from pathlib import Path
 from exporter.cluster.client import ApiClient
 from exporter.cluster.credentials import Kubeconfig
 from exporter.cluster.reflector import Reflector
-from exporter.cluster.replay import CONNECT_TIMEOUT
+from exporter.cluster.replay import CONNECT_TIMEOUT, IDLE_TIMEOUT
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
@@ -66,8 +66,8 @@ class Exporter:
                 and int(point.resource_version) >= cluster.resource_version
             )
 
-        # The watch that resumes may be cut: then the replay waits for the next one.
-        await until(handled, within=2 * CONNECT_TIMEOUT)
+        # It is synced after a replay, which may last until the product gives it up.
+        await until(handled, within=3 * (CONNECT_TIMEOUT + IDLE_TIMEOUT))
 
     async def stop(self, *, killed: bool) -> None:
         """End; when ``killed`` what is not on disk is lost."""

@@ -17,7 +17,7 @@ It is none of the product's limits; where one of those has to pass first, a test
 
 @overload
 async def until(
-    condition: Callable[[], Awaitable[T]],
+    condition: Callable[[], Awaitable[T | None]],
     *,
     within: float = ...,
     every: float = ...,
@@ -25,14 +25,14 @@ async def until(
 ) -> T: ...
 @overload
 async def until(
-    condition: Callable[[], T],
+    condition: Callable[[], T | None],
     *,
     within: float = ...,
     every: float = ...,
     otherwise: Callable[[], str] = ...,
 ) -> T: ...
 async def until(
-    condition: Callable[[], T | Awaitable[T]],
+    condition: Callable[[], T | Awaitable[T | None] | None],
     *,
     within: float = WAIT_TIMEOUT,
     every: float = 0.005,
