@@ -17,7 +17,7 @@ LONGEST_HEADER: Final = 4096
 """Characters. Ten times what Prometheus sends, and read within milliseconds whatever it holds."""
 
 _ESCAPING_SCHEMES: Final = frozenset({"allow-utf-8", "underscores"})
-"""Those that leave names such as ours, of letters and ``_``, alone: ``dots`` would double each ``_``."""
+"""Those that leave our names, which need no quotes, alone; ``dots`` would double each ``_``."""
 
 
 @dataclass(frozen=True, slots=True)

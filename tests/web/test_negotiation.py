@@ -147,6 +147,7 @@ def test_the_content_type_names_the_version_and_the_escaping_that_were_asked_for
         ("GZIP", "gzip"),
         ("x-gzip", "gzip"),
         ("gzip, deflate, br, zstd", "gzip"),
+        ("zstd,gzip", "gzip"),  # Prometheus 3 with --enable-feature=zstd-scrape
         ("gzip;q=0", "identity"),
         ("gzip;q=0.0, *", "identity"),
         ("gzip;q=0.001", "gzip"),
