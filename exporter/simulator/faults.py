@@ -9,7 +9,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from exporter.simulator.cluster import Cluster, serialise
+from exporter.simulator.cluster import Cluster
+from exporter.simulator.encoding import serialise
 from exporter.simulator.errors import ApiError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.cluster.client import ApiClient
-from exporter.cluster.credentials import Kubeconfig, Source
+from exporter.cluster.credentials import CredentialSource, Kubeconfig
 from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
@@ -17,7 +17,7 @@ from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
 from support.change_recorder import Recorder
 
-Opened = Callable[[Path | Source], Awaitable[ApiClient]]
+Opened = Callable[[Path | CredentialSource], Awaitable[ApiClient]]
 Follow = Callable[..., tuple[Reflector[CrawlJob], Recorder]]
 Run = Callable[[Reflector[Any]], None]
 
@@ -39,7 +39,7 @@ async def opened() -> AsyncIterator[Opened]:
     """Open connections that are closed after what uses them has ended."""
     connections: list[ApiClient] = []
 
-    async def open_one(found: Path | Source) -> ApiClient:
+    async def open_one(found: Path | CredentialSource) -> ApiClient:
         source = Kubeconfig([found], None) if isinstance(found, Path) else found
         connection = ApiClient(source)
         connections.append(connection)

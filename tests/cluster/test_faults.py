@@ -14,6 +14,7 @@ import pytest
 from cluster.conftest import Follow
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
+from exporter.cluster.phase import Phase
 from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
@@ -337,6 +338,26 @@ async def test_a_reply_that_is_no_list_does_not_empty_the_cache(
     await until(lambda: reflector.stats.list_failures["not_json"] == 3)
     await until(lambda: len(recorder.syncs) == 2)
     assert recorder.deleted == []
+
+
+async def test_a_relist_that_fails_leaves_the_scope_synced(
+    cluster: Cluster, server: ApiServer, follow: Follow
+) -> None:
+    create(cluster, "a")
+    reflector, recorder = follow()
+    phases = [reflector.phase]
+    await watching(server, recorder)
+    phases.append(reflector.phase)
+    server.forbidden.add("crawlers")
+    server.faults.expire_streams()
+    await until(lambda: reflector.stats.list_failures["forbidden"])
+    phases.append(reflector.phase)
+    assert reflector.synced
+    server.forbidden.clear()
+    await until(lambda: len(recorder.syncs) == 2)
+    phases.append(reflector.phase)
+    assert phases == [Phase.LISTING, Phase.WATCHING, Phase.RELISTING, Phase.WATCHING]
+    assert recorder.names == ["a"]
 
 
 async def test_an_error_event_is_logged_and_the_watch_resumed(

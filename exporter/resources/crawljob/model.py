@@ -30,7 +30,7 @@ MOST_WRITERS = 100
 
 @dataclass(config=WIRE, slots=True, kw_only=True)
 class Labels:
-    """The labels Browsertrix puts on a CrawlJob, without the user's id (nobody's business here)."""
+    """The labels Browsertrix puts on a CrawlJob, without the user's id, which is private."""
 
     crawl: Text = None
     role: Text = None
@@ -46,7 +46,7 @@ class ManagedFields:
     subresource: ShortText = ""
     """``status`` where the status was written; empty for all the rest of the object."""
     time: ShortText = ""
-    """As on the wire: each event has a few of these, and hardly ever is one asked for."""
+    """As on the wire: each event has a few of these, and hardly ever is one read."""
 
 
 @dataclass(config=WIRE, slots=True, kw_only=True)
