@@ -20,7 +20,7 @@ from exporter.metrics import Exposition, HistoryCollector, SelfMetrics, SeriesSt
 from exporter.metrics.exposition import Format
 from exporter.resources.crawljob import CrawlJob, parse_json
 from exporter.simulator import Browsertrix, Cluster
-from exporter.simulator.cluster import WatchEvent
+from exporter.simulator.event_log import WatchEvent
 
 SCRAPE_EVERY: Final = 60
 """Seconds."""
@@ -85,7 +85,7 @@ class _Exporter:
             self._store.on_synced("", str(self._seen))
             stats.lists, stats.last_list = 1, now
         stats.events["BOOKMARK"] += 1
-        stats.objects, stats.last_sync = len(self._cluster), now - 12
+        stats.objects, stats.last_sync = self._cluster.count(), now - 12
         if now % 300 < SCRAPE_EVERY:
             stats.watches += 1
             stats.reconnects["ended"] += 1

@@ -1,4 +1,4 @@
-"""An API server for CrawlJobs over real HTTP.
+"""An API server over real HTTP, for CrawlJobs and whatever else ``served_resource`` declares.
 
 It does what clients of the real one rely on, and says no in the same words; faults can be ordered
 (``faults``). Namespaces need not exist. It runs in the caller's event loop, on 127.0.0.1 unless
@@ -17,16 +17,13 @@ from typing import Any, Final, Self
 from aiohttp import web
 
 from exporter.simulator import discovery, errors
-from exporter.simulator.cluster import Cluster, serialise
-from exporter.simulator.errors import GROUP, RESOURCE, ApiError
+from exporter.simulator.cluster import Cluster
+from exporter.simulator.encoding import serialise
+from exporter.simulator.errors import ApiError
 from exporter.simulator.faults import Faults, Verb
-from exporter.simulator.resource import CrawlJobs, json_response, verb_of
+from exporter.simulator.resource import ResourceHandler, json_response, verb_of
+from exporter.simulator.served_resource import CRAWLJOBS, ServedResource
 
-_ROOT: Final = f"/apis/{GROUP}/v1"
-_ALL: Final = f"{_ROOT}/{RESOURCE}"
-_MANY: Final = f"{_ROOT}/namespaces/{{namespace}}/{RESOURCE}"
-_ONE: Final = f"{_MANY}/{{name}}"
-_RESOURCE_PATHS: Final = (_ALL, f"{_ROOT}/namespaces/")
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _REMEMBERED_REQUESTS: Final = 10_000
 
@@ -40,6 +37,8 @@ class Request:
     query: dict[str, str]
     time: float
     verb: Verb
+    resource: ServedResource | None
+    """None where it is about no object: discovery, health, version."""
     headers: dict[str, str]
 
 
@@ -69,12 +68,8 @@ class ApiServer:
         self.installed = True
         self.requests: deque[Request] = deque(maxlen=_REMEMBERED_REQUESTS)
         self.faults = Faults(cluster)
-        self._resource = CrawlJobs(
-            cluster,
-            self.faults,
-            bookmark_every=bookmark_every,
-            watch_timeout=watch_timeout,
-        )
+        self._bookmark_every = bookmark_every
+        self._watch_timeout = watch_timeout
         self._host = host
         self._port = port
         self._ssl_context = ssl_context
@@ -126,9 +121,12 @@ class ApiServer:
         """How many watches are open."""
         return len(self.faults.streams)
 
-    def count(self, verb: Verb) -> int:
-        """How many requests with this verb came in."""
-        return sum(request.verb == verb for request in self.requests)
+    def count(self, verb: Verb, resource: ServedResource | None = None) -> int:
+        """How many requests with this verb came in, for one resource if it is given."""
+        return sum(
+            request.verb == verb and resource in {None, request.resource}
+            for request in self.requests
+        )
 
     def write_kubeconfig(
         self, path: Path, token: str | None = None, *, authority: Path | None = None
@@ -155,29 +153,34 @@ class ApiServer:
     # Answering
 
     def _application(self) -> web.Application:
-        resource = self._resource
         app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[self._gate])
-        for path, document in (
-            ("/version", discovery.VERSION),
-            ("/api", discovery.CORE),
-            ("/api/v1", discovery.CORE_RESOURCES),
-            ("/apis", discovery.API_GROUPS),
-            (f"/apis/{GROUP}", discovery.API_GROUP),
-            (_ROOT, discovery.API_RESOURCES),
-        ):
+        for path, document in discovery.documents(self.cluster.resources).items():
             for spelling in (path, f"{path}/"):  # generated clients ask with the slash
                 app.router.add_get(spelling, _always(serialise(document)))
         for path in ("/livez", "/readyz", "/healthz"):
             app.router.add_get(path, _always(b"ok", "text/plain"))
-        app.router.add_get(_ALL, resource.collection)
-        app.router.add_get(_MANY, resource.collection)
-        app.router.add_post(_MANY, resource.create)
-        app.router.add_delete(_ONE, resource.delete)
-        for path in (_ONE, f"{_ONE}/status"):
-            app.router.add_get(path, resource.read)
-            app.router.add_put(path, resource.replace)
-            app.router.add_patch(path, resource.patch)
+        for resource in self.cluster.resources:
+            self._add_routes(app.router, resource)
         return app
+
+    def _add_routes(self, router: web.UrlDispatcher, resource: ServedResource) -> None:
+        handler = ResourceHandler(
+            resource,
+            self.cluster,
+            self.faults,
+            bookmark_every=self._bookmark_every,
+            watch_timeout=self._watch_timeout,
+        )
+        many = f"{resource.root}/namespaces/{{namespace}}/{resource.plural}"
+        one = f"{many}/{{name}}"
+        router.add_get(f"{resource.root}/{resource.plural}", handler.collection)
+        router.add_get(many, handler.collection)
+        router.add_post(many, handler.create)
+        router.add_delete(one, handler.delete)
+        for path in (one, f"{one}/status"):
+            router.add_get(path, handler.read)
+            router.add_put(path, handler.replace)
+            router.add_patch(path, handler.patch)
 
     @web.middleware
     async def _gate(
@@ -186,7 +189,8 @@ class ApiServer:
         handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
     ) -> web.StreamResponse:
         """Who may ask, what a test ordered, and every refusal as a ``Status``."""
-        verb = verb_of(request)
+        resource = self._resource_at(request.path)
+        verb = verb_of(request, resource)
         self.requests.append(
             Request(
                 request.method,
@@ -194,13 +198,14 @@ class ApiServer:
                 dict(request.query),
                 time.monotonic(),
                 verb,
+                resource,
                 dict(request.headers),
             )
         )
         try:
-            self._authorise(request, verb)
-            if request.path.startswith(_RESOURCE_PATHS):
-                ordered = await self._ordered(verb)
+            self._authorise(request, resource, verb)
+            if resource is not None:
+                ordered = await self._ordered(verb, resource)
                 if ordered is not None:
                     return ordered
             return await handler(request)
@@ -212,25 +217,31 @@ class ApiServer:
             wrong = ApiError(405, "the server does not allow this method on the requested resource")
             return json_response(wrong.body(), refused.status)
 
-    def _authorise(self, request: web.Request, verb: Verb) -> None:
+    def _resource_at(self, path: str) -> ServedResource | None:
+        for resource in self.cluster.resources:
+            if path.startswith(f"{resource.root}/"):
+                first, *rest = path.removeprefix(f"{resource.root}/").split("/")
+                if resource.plural == (rest[1] if first == "namespaces" and rest[1:] else first):
+                    return resource
+        return None
+
+    def _authorise(self, request: web.Request, resource: ServedResource | None, verb: Verb) -> None:
         if self.tokens is not None:
             scheme, _, token = request.headers.get("Authorization", "").partition(" ")
             if scheme != "Bearer" or token not in self.tokens:
                 raise errors.unauthorized()
-        if not request.path.startswith(f"/apis/{GROUP}"):
-            return
-        if request.path.startswith(_RESOURCE_PATHS):
+        if resource is not None:
             namespace = request.match_info.get("namespace", "")
             if namespace in self.forbidden:
-                raise errors.forbidden(verb, namespace)
-        if not self.installed:
+                raise errors.forbidden(resource, verb, namespace)
+        if not self.installed and request.path.startswith(f"/apis/{CRAWLJOBS.group}"):
             raise web.HTTPNotFound
 
-    async def _ordered(self, verb: Verb) -> web.Response | None:
+    async def _ordered(self, verb: Verb, resource: ServedResource) -> web.Response | None:
         """What a test ordered instead of the right answer."""
         if verb != "watch":  # a stalled watch has headers already: the stream sees to it
             await self.faults.pass_stall(verb)
-        refusal = self.faults.refusal(verb)
+        refusal = self.faults.refusal(verb, resource)
         if refusal is None:
             return None
         response = web.Response(

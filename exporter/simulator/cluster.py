@@ -1,100 +1,31 @@
-"""The versioned store below an API server: CrawlJobs, and what happened to them.
+"""The versioned store below an API server: objects of several resources, and every write to them.
 
-Each write gives one new version and one event. An object is serialised once, at its write; lists
-and watches only join the ready bytes, so that one process can serve ten thousand CrawlJobs and
-still leave the machine to what is measured on it. Everything happens on one thread.
+Each write gives one new version and one event. Everything happens on one thread.
 
 In-process writes here are trusted: ``create`` keeps a status, a uid or a creation time it is
 given, where the API server takes them out of a request first.
 """
 
-import bisect
-import json
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from random import Random
-from typing import Any, Final, Literal
 
 from exporter.simulator import errors
-from exporter.simulator.managed import BACKEND, OPERATOR, note_creation, note_write
+from exporter.simulator.encoding import serialise, stamp
+from exporter.simulator.event_log import EventLog, EventType, WatchEvent
+from exporter.simulator.managed import note_creation, note_write
+from exporter.simulator.served_resource import CRAWLJOBS, RESOURCES, ServedResource
+from exporter.simulator.storage import Collection, Key, Snapshot, Stored
 from exporter.simulator.updates import Object, all_but_status, merge_patch, status_written
-
-Key = tuple[str, str]
-"""Namespace and name; lists are sorted by it, as etcd sorts its keys."""
-EventType = Literal["ADDED", "MODIFIED", "DELETED"]
-
-API_VERSION: Final = "btrix.cloud/v1"
-KIND: Final = "CrawlJob"
-_SNAPSHOTS: Final = 32
-"""Versions of which a paged list may still be continued."""
-
-
-def stamp(moment: float) -> str:
-    """Seconds since 1970 as Kubernetes and Browsertrix write them: UTC, whole seconds, ``Z``."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def serialise(value: Any) -> bytes:
-    """Compact JSON; lone surrogates become invalid UTF-8, which a hostile test may well want."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "surrogatepass")
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One object at one version; never changed, so that lists and events can share it."""
-
-    key: Key
-    version: int
-    labels: dict[str, str]
-    data: bytes
-
-    def value(self) -> Object:
-        """A copy to work on."""
-        found: Object = json.loads(self.data)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class WatchEvent:
-    """One write."""
-
-    type: EventType
-    before: Stored | None
-    after: Stored
-    """Of a deleted object its last content, at the version of the deletion."""
-
-    @property
-    def version(self) -> int:
-        """The version this write gave."""
-        return self.after.version
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """All objects at one version, sorted by key."""
-
-    version: int
-    objects: list[Stored] = field(repr=False)
-
-    def within(self, namespace: str) -> list[Stored]:
-        """The objects of one namespace, or all where it is empty."""
-        if not namespace:
-            return self.objects
-        first = bisect.bisect_left(self.objects, (namespace, ""), key=lambda item: item.key)
-        last = bisect.bisect_left(self.objects, (namespace + "\0", ""), key=lambda item: item.key)
-        return self.objects[first:last]
 
 
 class Cluster:
-    """CrawlJobs in memory, with their history for those who watch.
+    """Objects in memory, with their history for those who watch.
 
-    ``history`` is the number of events kept (older ones are compacted), ``clock`` tells seconds
-    since 1970 for the timestamps, ``seed`` decides the uids.
+    ``history`` is the number of events kept (older ones are compacted), ``clock`` gives seconds
+    since 1970 for the timestamps, ``seed`` decides the uids. Where a method takes a ``resource``,
+    CrawlJobs are meant unless it is given.
     """
 
     def __init__(
@@ -103,121 +34,125 @@ class Cluster:
         history: int = 100_000,
         clock: Callable[[], float] = time.time,
         seed: int = 0,
+        resources: tuple[ServedResource, ...] = RESOURCES,
     ) -> None:
         self.clock = clock
-        self._history = history
+        self.resources = resources
         self._random = Random(seed)  # noqa: S311 - uids that a seed repeats, not secrets
-        self._objects: dict[Key, Stored] = {}
-        self._events: list[WatchEvent] = []
-        self._version = 1
-        self._compacted = 1
-        self._snapshots: OrderedDict[int, Snapshot] = OrderedDict()
-        self._listeners: list[Callable[[], None]] = []
+        self._collections = {resource: Collection() for resource in resources}
+        self._log = EventLog(history)
 
     # What is there
 
     @property
     def resource_version(self) -> int:
-        """The version of the last write."""
-        return self._version
+        """The version of the last write, to whichever resource."""
+        return self._log.version
 
     @property
     def compacted_version(self) -> int:
         """The oldest version that a watch can start from."""
-        return self._compacted
+        return self._log.compacted_version
 
-    def objects(self) -> Iterator[Object]:
+    def objects(self, resource: ServedResource = CRAWLJOBS) -> Iterator[Object]:
         """Copies of all objects, by namespace and name."""
-        return (stored.value() for stored in self.snapshot().objects)
+        return (stored.value() for stored in self.snapshot(resource).objects)
 
-    def get(self, namespace: str, name: str) -> Object:
+    def get(self, namespace: str, name: str, resource: ServedResource = CRAWLJOBS) -> Object:
         """Copy one object. Raises ApiError (404) where there is none."""
-        return self.stored(namespace, name).value()
+        return self.stored(namespace, name, resource).value()
 
-    def stored(self, namespace: str, name: str) -> Stored:
+    def stored(self, namespace: str, name: str, resource: ServedResource = CRAWLJOBS) -> Stored:
         """One object as it is kept. Raises ApiError (404) where there is none."""
         try:
-            return self._objects[namespace, name]
+            return self._collections[resource].objects[namespace, name]
         except KeyError:
-            raise errors.not_found(name) from None
+            raise errors.not_found(resource, name) from None
 
-    def __contains__(self, key: Key) -> bool:
-        return key in self._objects
+    def exists(self, namespace: str, name: str, resource: ServedResource = CRAWLJOBS) -> bool:
+        """Whether there is such an object, one that waits for its finalizers included."""
+        return (namespace, name) in self._collections[resource].objects
 
-    def __len__(self) -> int:
-        return len(self._objects)
+    def count(self, resource: ServedResource = CRAWLJOBS) -> int:
+        """How many objects there are."""
+        return len(self._collections[resource].objects)
 
-    def snapshot_at(self, version: int) -> Snapshot | None:
+    def snapshot(self, resource: ServedResource = CRAWLJOBS) -> Snapshot:
+        """All objects of a resource now."""
+        return self._collections[resource].snapshot(self.resource_version)
+
+    def snapshot_at(self, version: int, resource: ServedResource = CRAWLJOBS) -> Snapshot | None:
         """All objects as a list at that version saw them; None where that is forgotten."""
-        return self.snapshot() if version == self._version else self._snapshots.get(version)
-
-    def snapshot(self) -> Snapshot:
-        """All objects now."""
-        found = self._snapshots.get(self._version)
-        if found is None:
-            found = Snapshot(self._version, [self._objects[key] for key in sorted(self._objects)])
-            self._snapshots[self._version] = found
-            while len(self._snapshots) > _SNAPSHOTS:
-                self._snapshots.popitem(last=False)
-        return found
+        if version == self.resource_version:
+            return self.snapshot(resource)
+        return self._collections[resource].snapshot_at(version)
 
     # What happened
 
     def since(self, version: int, most: int = 1000) -> list[WatchEvent]:
-        """Up to ``most`` events after a version. Raises ApiError (410) where it was compacted."""
-        if version < self._compacted:
-            raise errors.too_old(version, self._compacted)
-        first = bisect.bisect_right(self._events, version, key=lambda event: event.version)
-        return self._events[first : first + most]
+        """Up to ``most`` events of all resources after a version.
+
+        Raises ApiError (410) where it was compacted.
+        """
+        return self._log.since(version, most)
 
     def recent(self, number: int) -> list[WatchEvent]:
-        """The last events, oldest first; fewer where fewer are kept."""
-        return self._events[-number:] if number > 0 else []
+        """The last events of all resources, oldest first; fewer where fewer are kept."""
+        return self._log.recent(number)
 
     def compact(self) -> None:
-        """Forget all history before now: older watches and continued lists are gone (410)."""
-        self._events.clear()
-        self._compacted = self._version
+        """Forget all history before now: older watches and continued lists get a 410."""
+        self._log.compact()
         self.forget_snapshots()
 
     def forget_snapshots(self) -> None:
         """Let every list that is under way expire between two of its pages."""
-        self._snapshots.clear()
+        for collection in self._collections.values():
+            collection.forget_snapshots()
 
     def advance(self, versions: int = 1) -> None:
-        """Let versions pass without an event, as writes to other kinds of objects do."""
-        self._version += versions
-        self._tell()
+        """Let versions pass without an event, as writes to resources that are not served do."""
+        self._log.advance(versions)
 
     def subscribe(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call back after each write; the result ends it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return self._log.subscribe(listener)
 
     # Writes
 
     # ``moment`` is the write's time in seconds since 1970, else the clock's; ``manager`` is who
-    # writes, else whom Browsertrix would have write that.
+    # writes, else whom the resource's declaration names.
 
     def create(
-        self, value: Object, *, manager: str = BACKEND, moment: float | None = None
+        self,
+        value: Object,
+        *,
+        manager: str = "",
+        moment: float | None = None,
+        resource: ServedResource | None = None,
     ) -> Object:
-        """Add one object. Raises ApiError: 409 where the name is taken, 422 without a name."""
+        """Add one object, of the resource its apiVersion and kind name, if it has any.
+
+        Raises ApiError: 409 where the name is taken, 422 without a name.
+        """
+        resource = resource or self._resource_of(value)
         metadata = dict(value.get("metadata") or {})
         new: Object = {**value, "metadata": metadata}
         name = metadata.get("name")
         if not isinstance(name, str) or not name:
-            raise errors.invalid("", "metadata.name: Required value: name is required")
+            raise errors.invalid(resource, "", "metadata.name: Required value: name is required")
         key = (str(metadata.setdefault("namespace", "default")), name)
-        if key in self._objects:
-            raise errors.already_exists(name)
-        new.setdefault("apiVersion", API_VERSION)
-        new.setdefault("kind", KIND)
+        if self.exists(*key, resource):
+            raise errors.already_exists(resource, name)
+        new.setdefault("apiVersion", resource.api_version)
+        new.setdefault("kind", resource.kind)
         metadata.setdefault("uid", str(uuid.UUID(int=self._random.getrandbits(128), version=4)))
         metadata.setdefault("creationTimestamp", stamp(self.clock()))
         metadata.setdefault("generation", 1)
-        note_creation(new, manager, self._stamp(moment))
-        return self._write("ADDED", key, new)
+        note_creation(
+            new, manager or resource.manager, resource.status_manager, self._stamp(moment)
+        )
+        return self._write("ADDED", resource, key, new)
 
     def replace(
         self,
@@ -226,17 +161,18 @@ class Cluster:
         status: bool = False,
         manager: str = "",
         moment: float | None = None,
+        resource: ServedResource | None = None,
     ) -> Object:
         """Put one object as a whole; with ``status`` its status alone, else all but that.
 
-        A ``metadata.resourceVersion`` that is given must be the current one.
-        Raises ApiError: 404, 409.
+        A ``metadata.resourceVersion`` that is given must be the current one. The resource is
+        found as by ``create``. Raises ApiError: 404, 409.
         """
+        resource = resource or self._resource_of(value)
         metadata = value.get("metadata") or {}
-        current = self.stored(str(metadata.get("namespace", "default")), str(metadata.get("name")))
-        expected = metadata.get("resourceVersion")
-        if expected and str(expected) != str(current.version):
-            raise errors.conflict(current.key[1])
+        namespace = str(metadata.get("namespace", "default"))
+        current = self.stored(namespace, str(metadata.get("name")), resource)
+        _check_version(current, value)
         return self._update(current, value, status, manager, moment)
 
     def patch(  # what an API server knows of a write  # noqa: PLR0913
@@ -248,29 +184,46 @@ class Cluster:
         status: bool = False,
         manager: str = "",
         moment: float | None = None,
+        resource: ServedResource = CRAWLJOBS,
     ) -> Object:
         """Merge a patch (RFC 7386) into one object; like ``replace`` otherwise."""
-        current = self.stored(namespace, name)
-        expected = (merge.get("metadata") or {}).get("resourceVersion")
-        if expected and str(expected) != str(current.version):
-            raise errors.conflict(name)
+        current = self.stored(namespace, name, resource)
+        _check_version(current, merge)
         wanted = merge_patch(current.value(), merge)
         return self._update(current, wanted, status, manager, moment)
 
-    def delete(self, namespace: str, name: str, *, moment: float | None = None) -> Object | None:
-        """Delete one object; what is left of it (waiting for finalizers), or None if it is gone."""
-        current = self.stored(namespace, name)
+    def delete(
+        self,
+        namespace: str,
+        name: str,
+        *,
+        moment: float | None = None,
+        resource: ServedResource = CRAWLJOBS,
+    ) -> Object | None:
+        """Delete one object; what is left of it while it waits for finalizers, else None."""
+        current = self.stored(namespace, name, resource)
         value = current.value()
         metadata = value["metadata"]
         if not metadata.get("finalizers"):
-            self._write("DELETED", current.key, value)
+            self._write("DELETED", resource, current.key, value)
             return None
         if "deletionTimestamp" not in metadata:
             metadata["deletionTimestamp"] = self._stamp(moment)
             metadata["deletionGracePeriodSeconds"] = 0
             metadata["generation"] = metadata.get("generation", 1) + 1
-            return self._write("MODIFIED", current.key, value)
+            return self._write("MODIFIED", resource, current.key, value)
         return value
+
+    def _resource_of(self, value: Object) -> ServedResource:
+        for resource in self.resources:
+            if (value.get("apiVersion"), value.get("kind")) == (
+                resource.api_version,
+                resource.kind,
+            ):
+                return resource
+        if "kind" in value:
+            raise ValueError(f"no {value['kind']} of {value.get('apiVersion')} is served")
+        return CRAWLJOBS
 
     def _stamp(self, moment: float | None) -> str:
         return stamp(self.clock() if moment is None else moment)
@@ -278,38 +231,44 @@ class Cluster:
     def _update(
         self, current: Stored, wanted: Object, status: bool, manager: str, moment: float | None
     ) -> Object:
+        resource = current.resource
         before = current.value()
         after = status_written(before, wanted) if status else all_but_status(before, wanted)
         metadata = after["metadata"]
         metadata["resourceVersion"] = before["metadata"]["resourceVersion"]
         if after == before:
             return before  # a write that changes nothing gives no version
-        writer = manager or (OPERATOR if status else BACKEND)
+        writer = manager or (resource.status_manager if status else resource.manager)
         note_write(before, after, writer, self._stamp(moment), status=status)
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
-            return self._write("DELETED", current.key, after)
-        return self._write("MODIFIED", current.key, after)
+            return self._write("DELETED", resource, current.key, after)
+        return self._write("MODIFIED", resource, current.key, after)
 
-    def _write(self, kind: EventType, key: Key, value: Object) -> Object:
-        self._version += 1
+    def _write(self, kind: EventType, resource: ServedResource, key: Key, value: Object) -> Object:
+        version = self.resource_version + 1
         metadata = value["metadata"]
-        metadata["resourceVersion"] = str(self._version)
+        metadata["resourceVersion"] = str(version)
         labels = metadata.get("labels")
+        if not resource.group:
+            value = resource.type_meta | value | resource.type_meta  # first, as lists rely on
         stored = Stored(
-            key, self._version, labels if isinstance(labels, dict) else {}, serialise(value)
+            resource,
+            key,
+            version,
+            labels if isinstance(labels, dict) else {},
+            serialise(value),
         )
-        self._events.append(WatchEvent(kind, self._objects.get(key), stored))
+        collection = self._collections[resource]
+        event = WatchEvent(kind, collection.objects.get(key), stored)
         if kind == "DELETED":
-            del self._objects[key]
+            collection.remove(key)
         else:
-            self._objects[key] = stored
-        if len(self._events) > self._history * 5 // 4 + 1:
-            dropped = len(self._events) - self._history
-            self._compacted = self._events[dropped - 1].version
-            del self._events[:dropped]
-        self._tell()
+            collection.put(stored)
+        self._log.append(event)
         return value
 
-    def _tell(self) -> None:
-        for listener in self._listeners:
-            listener()
+
+def _check_version(current: Stored, wanted: Object) -> None:
+    expected = (wanted.get("metadata") or {}).get("resourceVersion")
+    if expected and str(expected) != str(current.version):
+        raise errors.conflict(current.resource, current.key[1])

@@ -11,10 +11,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Final
 
-from exporter.simulator.cluster import Cluster, stamp
+from exporter.simulator.cluster import Cluster
+from exporter.simulator.encoding import stamp
 from exporter.simulator.ground_truth import Ended, GroundTruth
 from exporter.simulator.growth import Growth
-from exporter.simulator.managed import OPERATOR
 from exporter.simulator.manifest import (
     FINALIZER,
     IMAGE,
@@ -24,6 +24,7 @@ from exporter.simulator.manifest import (
     crawljob,
     redis_pod,
 )
+from exporter.simulator.served_resource import CRAWLJOBS
 from exporter.simulator.stale import stale
 
 _STALE_SHARE: Final = 0.1
@@ -254,10 +255,10 @@ class Crawl:
             self.namespace,
             self.name,
             {"metadata": {"finalizers": finalizers}},
-            manager=OPERATOR,
+            manager=CRAWLJOBS.status_manager,
             moment=self.now,
         )
-        self.deleted = (self.namespace, self.name) not in self.installation.cluster
+        self.deleted = not self.installation.cluster.exists(self.namespace, self.name)
         if self.deleted and "finished" not in self.status:
             self._end_pause()
             identity = (self.namespace, self.traits.oid, self.id)

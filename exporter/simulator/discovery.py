@@ -1,11 +1,11 @@
-"""What a client asks an API server before it asks for CrawlJobs: versions, groups, resources."""
+"""What a client asks an API server before it asks for objects: versions, groups, resources."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
-from exporter.simulator.cluster import KIND
-from exporter.simulator.errors import GROUP, RESOURCE
+from exporter.simulator.served_resource import ServedResource
 
-VERSION: Final[dict[str, Any]] = {
+_VERSION: Final[dict[str, Any]] = {
     "major": "1",
     "minor": "33",
     "gitVersion": "v1.33.0-simulated",
@@ -17,53 +17,65 @@ VERSION: Final[dict[str, Any]] = {
     "platform": "linux/amd64",
 }
 
-CORE: Final[dict[str, Any]] = {
+_CORE: Final[dict[str, Any]] = {
     "kind": "APIVersions",
     "versions": ["v1"],
     "serverAddressByClientCIDRs": [],
 }
 
-CORE_RESOURCES: Final[dict[str, Any]] = {
-    "kind": "APIResourceList",
-    "groupVersion": "v1",
-    "resources": [],
-}
 
-_SERVED: Final = {"groupVersion": f"{GROUP}/v1", "version": "v1"}
+def documents(resources: Iterable[ServedResource]) -> dict[str, dict[str, Any]]:
+    """The discovery documents of these resources, by path."""
+    by_root: dict[str, list[ServedResource]] = {"/api/v1": []}
+    for resource in resources:
+        by_root.setdefault(resource.root, []).append(resource)
+    lists = {root: _resource_list(root, served) for root, served in by_root.items()}
+    groups = {
+        served[0].group: _group(served[0].group, served[0].version)
+        for served in by_root.values()
+        if served and served[0].group
+    }
+    return {
+        "/version": _VERSION,
+        "/api": _CORE,
+        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": list(groups.values())},
+        **{
+            f"/apis/{name}": {"kind": "APIGroup", "apiVersion": "v1", **group}
+            for name, group in groups.items()
+        },
+        **lists,
+    }
 
-API_GROUP: Final[dict[str, Any]] = {
-    "kind": "APIGroup",
-    "apiVersion": "v1",
-    "name": GROUP,
-    "versions": [_SERVED],
-    "preferredVersion": _SERVED,
-}
 
-API_GROUPS: Final[dict[str, Any]] = {
-    "kind": "APIGroupList",
-    "apiVersion": "v1",
-    "groups": [{key: API_GROUP[key] for key in ("name", "versions", "preferredVersion")}],
-}
+def _group(name: str, version: str) -> dict[str, Any]:
+    served = {"groupVersion": f"{name}/{version}", "version": version}
+    return {"name": name, "versions": [served], "preferredVersion": served}
 
-API_RESOURCES: Final[dict[str, Any]] = {
-    "kind": "APIResourceList",
-    "apiVersion": "v1",
-    "groupVersion": f"{GROUP}/v1",
-    "resources": [
+
+def _resource_list(root: str, resources: list[ServedResource]) -> dict[str, Any]:
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": root.removeprefix("/apis/").removeprefix("/api/"),
+        "resources": [entry for resource in resources for entry in _entries(resource)],
+    }
+
+
+def _entries(resource: ServedResource) -> list[dict[str, Any]]:
+    return [
         {
-            "name": RESOURCE,
-            "singularName": "crawljob",
+            "name": resource.plural,
+            "singularName": resource.singular,
             "namespaced": True,
-            "kind": KIND,
+            "kind": resource.kind,
             "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
-            "shortNames": ["cjs"],
+            "shortNames": list(resource.short_names),
         },
         {
-            "name": f"{RESOURCE}/status",
+            "name": f"{resource.plural}/status",
             "singularName": "",
             "namespaced": True,
-            "kind": KIND,
+            "kind": resource.kind,
             "verbs": ["get", "patch", "update"],
         },
-    ],
-}
+    ]

@@ -7,9 +7,7 @@ apimachinery's ``errors`` package, because clients tell failures apart by them.
 import json
 from typing import Any, Final
 
-RESOURCE: Final = "crawljobs"
-GROUP: Final = "btrix.cloud"
-_QUALIFIED: Final = f"{RESOURCE}.{GROUP}"
+from exporter.simulator.served_resource import ServedResource
 
 _REASONS: Final = {
     400: "BadRequest",
@@ -78,29 +76,30 @@ def unauthorized() -> ApiError:
     return ApiError(401, "Unauthorized")
 
 
-def forbidden(verb: str, namespace: str) -> ApiError:
+def forbidden(resource: ServedResource, verb: str, namespace: str) -> ApiError:
     """RBAC grants too little; an empty namespace stands for the cluster scope."""
     where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
     return ApiError(
         403,
-        f'{_QUALIFIED} is forbidden: User "simulated" cannot {verb} resource "{RESOURCE}" '
-        f'in API group "{GROUP}" {where}',
-        details={"group": GROUP, "kind": RESOURCE},
+        f'{resource.qualified(resource.plural)} is forbidden: User "simulated" cannot {verb} '
+        f'resource "{resource.plural}" in API group "{resource.group}" {where}',
+        details=resource.details,
     )
 
 
-def not_found(name: str) -> ApiError:
+def not_found(resource: ServedResource, name: str) -> ApiError:
     """There is no such object."""
-    return ApiError(404, f'{_QUALIFIED} "{name}" not found', details=_object(name))
+    message = f'{resource.qualified(resource.plural)} "{name}" not found'
+    return ApiError(404, message, details=_details(resource, name))
 
 
-def already_exists(name: str) -> ApiError:
+def already_exists(resource: ServedResource, name: str) -> ApiError:
     """The name is taken."""
-    message = f'{_QUALIFIED} "{name}" already exists'
-    return ApiError(409, message, reason="AlreadyExists", details=_object(name))
+    message = f'{resource.qualified(resource.plural)} "{name}" already exists'
+    return ApiError(409, message, reason="AlreadyExists", details=_details(resource, name))
 
 
-def conflict(name: str, message: str = "") -> ApiError:
+def conflict(resource: ServedResource, name: str, message: str = "") -> ApiError:
     """Somebody else wrote in between."""
     why = message or (
         "the object has been modified; please apply your changes to the latest version and try"
@@ -108,14 +107,18 @@ def conflict(name: str, message: str = "") -> ApiError:
     )
     return ApiError(
         409,
-        f'Operation cannot be fulfilled on {_QUALIFIED} "{name}": {why}',
-        details=_object(name),
+        f'Operation cannot be fulfilled on {resource.qualified(resource.plural)} "{name}": {why}',
+        details=_details(resource, name),
     )
 
 
-def invalid(name: str, message: str) -> ApiError:
+def invalid(resource: ServedResource, name: str, message: str) -> ApiError:
     """The object breaks a rule."""
-    return ApiError(422, f'CrawlJob.{GROUP} "{name}" is invalid: {message}', details=_object(name))
+    return ApiError(
+        422,
+        f'{resource.qualified(resource.kind)} "{name}" is invalid: {message}',
+        details=_details(resource, name),
+    )
 
 
 def too_old(version: int, oldest: int) -> ApiError:
@@ -150,5 +153,5 @@ def too_new(version: int, current: int) -> ApiError:
     )
 
 
-def _object(name: str) -> dict[str, Any]:
-    return {"name": name, "group": GROUP, "kind": RESOURCE}
+def _details(resource: ServedResource, name: str) -> dict[str, Any]:
+    return {"name": name, **resource.details}

@@ -9,8 +9,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from exporter.simulator.cluster import Cluster, serialise
+from exporter.simulator.cluster import Cluster
+from exporter.simulator.encoding import serialise
 from exporter.simulator.errors import ApiError
+from exporter.simulator.served_resource import ServedResource
 
 if TYPE_CHECKING:
     from exporter.simulator.watching import Stream
@@ -31,6 +33,8 @@ class Refusal:
     content_type: str
     retry_after: str | None
     verbs: frozenset[str]
+    resource: ServedResource | None
+    """Where it is one only."""
     left: int
 
 
@@ -59,8 +63,9 @@ class Faults:
         body: bytes | None = None,
         content_type: str = "application/json",
         only: Verb | None = None,
+        resource: ServedResource | None = None,
     ) -> None:
-        """Answer the next requests (for one verb only, if named) like this instead.
+        """Answer the next requests (for one verb or one resource only, if named) like this instead.
 
         ``retry_after`` is in seconds, or an HTTP date; without a body a ``Status`` is sent.
         """
@@ -71,6 +76,7 @@ class Faults:
                 content_type,
                 None if retry_after is None else str(retry_after),
                 frozenset({only} if only else ()),
+                resource,
                 times,
             )
         )
@@ -79,9 +85,11 @@ class Faults:
         """Answer like a proxy in front of a server that is away."""
         self.refuse(code, times, body=HTML, content_type="text/html", only=only)
 
-    def refusal(self, verb: str) -> Refusal | None:
+    def refusal(self, verb: str, resource: ServedResource) -> Refusal | None:
         """The order, if any, that this request uses up."""
         for refusal in self._refusals:
+            if refusal.resource not in {None, resource}:
+                continue
             if not refusal.verbs or verb in refusal.verbs:
                 refusal.left -= 1
                 if refusal.left <= 0:

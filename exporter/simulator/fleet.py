@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from exporter.simulator.cluster import stamp
+from exporter.simulator.encoding import stamp
 from exporter.simulator.manifest import (
     IMAGE,
     Traits,

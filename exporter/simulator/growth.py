@@ -3,7 +3,7 @@
 import random
 from typing import Any, Final
 
-from exporter.simulator.cluster import stamp
+from exporter.simulator.encoding import stamp
 from exporter.simulator.manifest import Traits
 
 _EXEC_TIME_EVERY: Final = 60.0

@@ -10,7 +10,9 @@ import bisect
 import json
 
 from exporter.simulator import errors
-from exporter.simulator.cluster import API_VERSION, KIND, Cluster, Key, Snapshot, serialise
+from exporter.simulator.cluster import Cluster
+from exporter.simulator.encoding import serialise
+from exporter.simulator.storage import Key, Snapshot
 from exporter.simulator.watching import Selection
 
 _INCONSISTENT = -1
@@ -18,14 +20,15 @@ _INCONSISTENT = -1
 
 
 def page(cluster: Cluster, selection: Selection, limit: int, token: str) -> bytes:
-    """A ``CrawlJobList`` as JSON. Raises ApiError: 400 for a bad token, 410 for an expired one."""
-    snapshot, after = cluster.snapshot(), None
+    """A list as JSON. Raises ApiError: 400 for a token that is none, 410 for an expired one."""
+    snapshot, after = cluster.snapshot(selection.resource), None
     if token:
         version, after = _decoded(token)
-        found = snapshot if version == _INCONSISTENT else cluster.snapshot_at(version)
-        if found is None:
-            raise errors.continue_expired(_encoded(_INCONSISTENT, after))
-        snapshot = found
+        if version != _INCONSISTENT:
+            found = cluster.snapshot_at(version, selection.resource)
+            if found is None:
+                raise errors.continue_expired(_encoded(_INCONSISTENT, after))
+            snapshot = found
     return _page(snapshot, selection, limit, after)
 
 
@@ -41,8 +44,10 @@ def _page(snapshot: Snapshot, selection: Selection, limit: int, after: Key | Non
         metadata["continue"] = _encoded(snapshot.version, chosen[-1].key)
         if not selection.selects:  # with a selector the real server does not know it either
             metadata["remainingItemCount"] = len(objects) - len(chosen)
-    head = serialise({"apiVersion": API_VERSION, "kind": f"{KIND}List", "metadata": metadata})
-    items = b",".join([stored.data for stored in chosen])
+    resource = selection.resource
+    kind = f"{resource.kind}List"
+    head = serialise({"apiVersion": resource.api_version, "kind": kind, "metadata": metadata})
+    items = b",".join([stored.list_item() for stored in chosen])
     return b'%b,"items":[%b]}\n' % (head[:-1], items)
 
 

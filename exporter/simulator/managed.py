@@ -11,9 +11,6 @@ from typing import Any, Final
 
 from exporter.simulator.updates import Object
 
-BACKEND: Final = "OpenAPI-Generator"
-"""How the Python client of Browsertrix' backend calls itself."""
-OPERATOR: Final = "metacontroller"
 _DEEPEST: Final = 2
 """Levels of names below status and spec. The real server goes on into each pod: another kilobyte
 in an object of five, which would make writing here half as slow again."""
@@ -21,12 +18,12 @@ _NOTHING: Final[Object] = {}
 _OF_METADATA: Final = ("labels", "annotations", "finalizers")
 
 
-def note_creation(new: Object, manager: str, time: str) -> None:
-    """Note who has created the object; where it came with a status, the operator wrote that."""
+def note_creation(new: Object, manager: str, status_manager: str, time: str) -> None:
+    """Note who has created the object, and who wrote the status it may have come with."""
     if "managedFields" not in new["metadata"]:
         note_write({"metadata": {}}, new, manager, time, status=False)
         if "status" in new:
-            note_write({}, new, OPERATOR, time, status=True)
+            note_write({}, new, status_manager, time, status=True)
 
 
 def note_write(before: Object, after: Object, manager: str, time: str, *, status: bool) -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from exporter.simulator.cluster import API_VERSION, KIND, stamp
+from exporter.simulator.encoding import stamp
+from exporter.simulator.served_resource import CRAWLJOBS
 from exporter.simulator.updates import Object
 
 Origin = Literal["manual", "sched", "qa"]
@@ -83,8 +84,8 @@ def crawljob(traits: Traits, created: float) -> Object:
     """A new CrawlJob, without a status; ``created`` in seconds since 1970."""
     crawl = crawl_id(traits, created)
     return {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
+        "apiVersion": CRAWLJOBS.api_version,
+        "kind": CRAWLJOBS.kind,
         "metadata": {
             "name": f"crawljob-{crawl}",
             "namespace": traits.namespace,

@@ -1,4 +1,4 @@
-"""What can be asked of CrawlJobs: list, watch, create, read, replace, patch, delete.
+"""What can be asked of a resource: list, watch, create, read, replace, patch, delete.
 
 Each handler either answers or raises ApiError. Semantics as the Kubernetes API concepts describe
 them; what a request may not set (status, uid, times) is taken out before the cluster sees it.
@@ -12,11 +12,13 @@ from typing import Final
 from aiohttp import web
 
 from exporter.simulator import errors
-from exporter.simulator.cluster import Cluster, serialise
-from exporter.simulator.errors import GROUP, RESOURCE, ApiError
+from exporter.simulator.cluster import Cluster
+from exporter.simulator.encoding import serialise
+from exporter.simulator.errors import ApiError
 from exporter.simulator.faults import Faults, Verb
 from exporter.simulator.listing import page
 from exporter.simulator.selectors import field_selector, label_selector
+from exporter.simulator.served_resource import ServedResource
 from exporter.simulator.updates import Object
 from exporter.simulator.watching import Selection, Stream
 
@@ -30,17 +32,19 @@ _VERBS: Final[dict[str, Verb]] = {
 }
 
 
-class CrawlJobs:
-    """The resource ``crawljobs`` of one cluster; open watches are known to its faults."""
+class ResourceHandler:
+    """One resource of one cluster; open watches are known to its faults."""
 
     def __init__(
         self,
+        resource: ServedResource,
         cluster: Cluster,
         faults: Faults,
         *,
         bookmark_every: float,
         watch_timeout: float | None,
     ) -> None:
+        self._resource = resource
         self._cluster = cluster
         self._faults = faults
         self._bookmark_every = bookmark_every
@@ -50,6 +54,7 @@ class CrawlJobs:
         """List or watch, over all namespaces or in one."""
         query = request.query
         selection = Selection(
+            self._resource,
             request.match_info.get("namespace", ""),
             label_selector(query.get("labelSelector", "")),
             field_selector(query.get("fieldSelector", "")),
@@ -117,12 +122,12 @@ class CrawlJobs:
             metadata.pop(name, None)
         if "resourceVersion" in metadata:
             raise errors.bad_request("resourceVersion should not be set on objects to be created")
-        created = self._cluster.create(value, manager=_manager(request))
+        created = self._cluster.create(value, manager=_manager(request), resource=self._resource)
         return json_response(serialise(created), 201)
 
     async def read(self, request: web.Request) -> web.Response:
         """GET of one object."""
-        return json_response(self._cluster.stored(*_key(request)).data)
+        return json_response(self._cluster.stored(*_key(request), self._resource).data)
 
     async def replace(self, request: web.Request) -> web.Response:
         """PUT of an object, or of its status; the version it was read at is needed."""
@@ -135,14 +140,18 @@ class CrawlJobs:
                 f" ({name})"
             )
         metadata["namespace"] = namespace
-        self._cluster.stored(namespace, name)
+        self._cluster.stored(namespace, name, self._resource)
         if not metadata.get("resourceVersion"):
             raise errors.invalid(
+                self._resource,
                 name,
                 "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update",
             )
         written = self._cluster.replace(
-            value, status=_of_status(request), manager=_manager(request)
+            value,
+            status=_of_status(request),
+            manager=_manager(request),
+            resource=self._resource,
         )
         return json_response(serialise(written))
 
@@ -150,25 +159,35 @@ class CrawlJobs:
         """PATCH with a merge patch, of an object or of its status."""
         merge = await _body(request, "application/merge-patch+json")
         written = self._cluster.patch(
-            *_key(request), merge, status=_of_status(request), manager=_manager(request)
+            *_key(request),
+            merge,
+            status=_of_status(request),
+            manager=_manager(request),
+            resource=self._resource,
         )
         return json_response(serialise(written))
 
     async def delete(self, request: web.Request) -> web.Response:
         """DELETE; answers with what waits for finalizers, else with a ``Status``."""
         namespace, name = _key(request)
-        stored = self._cluster.stored(namespace, name)
+        stored = self._cluster.stored(namespace, name, self._resource)
         options = await _body(request, "application/json") if request.can_read_body else {}
         wanted = options.get("preconditions") or {}
         uid = stored.value()["metadata"].get("uid")
         if wanted.get("uid", uid) != uid:
-            raise errors.conflict(name, "Precondition failed: UID in precondition does not match")
+            raise errors.conflict(
+                self._resource,
+                name,
+                "Precondition failed: UID in precondition does not match",
+            )
         if str(wanted.get("resourceVersion", stored.version)) != str(stored.version):
-            raise errors.conflict(name, "Precondition failed: ResourceVersion does not match")
-        left = self._cluster.delete(namespace, name)
+            raise errors.conflict(
+                self._resource, name, "Precondition failed: ResourceVersion does not match"
+            )
+        left = self._cluster.delete(namespace, name, resource=self._resource)
         if left is not None:
             return json_response(serialise(left))
-        details = {"name": name, "group": GROUP, "kind": RESOURCE, "uid": uid}
+        details = {"name": name, **self._resource.details, "uid": uid}
         done = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
         return json_response(serialise({**done, "details": details}))
 
@@ -178,9 +197,9 @@ def json_response(body: bytes, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")
 
 
-def verb_of(request: web.Request) -> Verb:
+def verb_of(request: web.Request, resource: ServedResource | None) -> Verb:
     """What RBAC would call the request."""
-    if request.method == "GET" and request.path.endswith(f"/{RESOURCE}"):
+    if resource and request.method == "GET" and request.path.endswith(f"/{resource.plural}"):
         return "watch" if _is_true(request.query.get("watch", "")) else "list"
     return _VERBS.get(request.method, "get")
 

@@ -7,8 +7,8 @@ watched on a real one.
 
 from collections.abc import Generator
 
-from exporter.simulator.cluster import stamp
 from exporter.simulator.crawl import Crawl
+from exporter.simulator.encoding import stamp
 
 Life = Generator[float, None, None]
 

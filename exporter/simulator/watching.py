@@ -17,9 +17,13 @@ from typing import Final
 
 from aiohttp import web
 
-from exporter.simulator.cluster import API_VERSION, KIND, Cluster, Stored, WatchEvent, serialise
+from exporter.simulator.cluster import Cluster
+from exporter.simulator.encoding import serialise
 from exporter.simulator.errors import ApiError
+from exporter.simulator.event_log import WatchEvent
 from exporter.simulator.faults import Cut, Faults
+from exporter.simulator.served_resource import ServedResource
+from exporter.simulator.storage import Stored
 
 _BATCH: Final = 200
 """Events that are joined into one write."""
@@ -27,8 +31,9 @@ _BATCH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a list or a watch is about."""
+    """What a list or a watch is about: objects of one resource, all or some."""
 
+    resource: ServedResource
     namespace: str = ""
     labels: Callable[[dict[str, str]], bool] | None = None
     fields: Callable[[str, str], bool] | None = None
@@ -40,16 +45,17 @@ class Selection:
 
     def __contains__(self, stored: Stored) -> bool:
         return (
-            (not self.namespace or stored.key[0] == self.namespace)
+            stored.resource is self.resource
+            and (not self.namespace or stored.key[0] == self.namespace)
             and (self.labels is None or self.labels(stored.labels))
             and (self.fields is None or self.fields(*stored.key))
         )
 
 
-def bookmark(version: int) -> bytes:
+def bookmark(resource: ServedResource, version: int) -> bytes:
     """A line that carries nothing but how far the watch has come."""
     metadata = {"resourceVersion": str(version)}
-    marked = {"kind": KIND, "apiVersion": API_VERSION, "metadata": metadata}
+    marked = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
     return serialise({"type": "BOOKMARK", "object": marked}) + b"\n"
 
 
@@ -78,7 +84,7 @@ class Stream:
         self._woken = asyncio.Event()
         self._present: deque[Stored] = deque()
         if version is None:
-            snapshot = cluster.snapshot()
+            snapshot = cluster.snapshot(selection.resource)
             self._present.extend(item for item in snapshot.objects if item in selection)
             version = snapshot.version
         self._version = version
@@ -126,7 +132,7 @@ class Stream:
                     return
                 now = loop.time()
                 if every is not None and now >= min(next_bookmark, until):
-                    await response.write(bookmark(self._version))
+                    await response.write(bookmark(self._selection.resource, self._version))
                     next_bookmark = now + every
                 if now >= until:
                     return
@@ -155,7 +161,7 @@ class Stream:
             self._version = events[-1].version
         else:
             return lines
-        # Versions that no event of ours gave (other kinds of objects) are behind us as well.
+        # Versions that no event of ours gave (other resources) are behind us as well.
         self._version = max(self._version, self._cluster.resource_version)
         lines.extend(self._injected)
         self._injected.clear()
@@ -185,8 +191,12 @@ class Stream:
         if how == "clean" or transport is None:
             return
         if how == "mid-line":
-            recent = self._cluster.recent(1)
-            whole = _line("MODIFIED", recent[0].after.data) if recent else bookmark(self._version)
+            resource = self._selection.resource
+            recent = [event.after for event in self._cluster.recent(1)]
+            if recent and recent[0].resource is resource:
+                whole = _line("MODIFIED", recent[0].data)
+            else:
+                whole = bookmark(resource, self._version)
             await response.write(whole[: len(whole) // 2])
             transport.close()
             return

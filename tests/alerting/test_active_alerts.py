@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.alerting.active_alerts import ActiveAlerts, Key
-from exporter.simulator.cluster import stamp
+from exporter.simulator.encoding import stamp
 from support.crawl_history import NOW, Watch
 from support.factories import CRAWL_ID, NAMESPACE, OID, crawler_pod, redis_pod
 

@@ -15,7 +15,7 @@ from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.send_loop import LARGEST_BATCH, SendLoop
 from exporter.alerting.template import Links
 from exporter.runtime.backoff import Backoff
-from exporter.simulator.cluster import stamp
+from exporter.simulator.encoding import stamp
 from support.alert_receiver import Receiver, until
 from support.crawl_history import NOW, Watch
 from support.factories import NAMESPACE, OID

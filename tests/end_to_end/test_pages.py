@@ -202,7 +202,7 @@ async def live_out(browsertrix: Browsertrix) -> None:
 
 async def gone(cluster: Cluster, ended: Ended) -> None:
     async with asyncio.timeout(PATIENCE):
-        while (ended.namespace, f"crawljob-{ended.crawl}") in cluster:
+        while cluster.exists(ended.namespace, f"crawljob-{ended.crawl}"):
             await asyncio.sleep(0.01)
 
 

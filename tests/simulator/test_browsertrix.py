@@ -62,7 +62,7 @@ def test_the_number_of_crawls_is_kept_until_they_shall_live_out() -> None:
         now = due
         browsertrix.step()
     assert browsertrix.live == {}
-    assert len(cluster) == 0
+    assert cluster.count() == 0
     ended = browsertrix.ground_truth.finished.values()
     assert {end.namespace for end in ended} == {"a", "b"}
     assert len({end.oid for end in ended}) == 2

@@ -37,6 +37,6 @@ def test_a_cluster_takes_a_fleet_with_its_statuses() -> None:
     cluster = Cluster()
     for value in fleet(10, namespace="elsewhere"):
         cluster.create(value)
-    assert len(cluster) == 10
+    assert cluster.count() == 10
     assert all(value["status"]["podStatus"] for value in cluster.objects())
     assert all(value["metadata"]["namespace"] == "elsewhere" for value in cluster.objects())

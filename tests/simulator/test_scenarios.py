@@ -11,8 +11,8 @@ from exporter.resources.crawljob import derived
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
 from exporter.resources.identity import crawl_id, org_id
 from exporter.simulator import Browsertrix, Cluster
-from exporter.simulator.cluster import WatchEvent
 from exporter.simulator.crawl import Crawl
+from exporter.simulator.event_log import WatchEvent
 from exporter.simulator.ground_truth import Ended
 from exporter.simulator.scenarios import SCENARIOS
 from support.api_client import NOW
@@ -166,7 +166,7 @@ def test_a_life_goes_through_its_states_to_its_end(
     # what it says of the end is said in order: finished, then (or, canceled, before) deleted, gone
     assert told.events[-1].type == "DELETED"
     assert last.metadata.deletion_timestamp is not None
-    assert len(told.cluster) == 0
+    assert told.cluster.count() == 0
     assert told.ground_truth.vanished == {}
     entered = {state: count for (_, state), count in told.ground_truth.states.items()}
     words = ["starting", *states[2:]]  # without a status it is starting already
