@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs tools lock clean
+.PHONY: help demo test lint format bench docs tools real-tools lock clean
 
 help:  ## show this help
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 # Two stamps, so that the demo need not wait for the tests' tools.
 $(VENV)/runtime.stamp: requirements/runtime.lock pyproject.toml
@@ -44,12 +44,15 @@ bench: $(VENV)/dev.stamp  ## measure the speed claims, both sides in one run
 
 docs: $(VENV)/dev.stamp  ## generate docs, alert rules and dashboards from what declares them
 	$(BIN)/python -m exporter metrics --format=markdown > docs/metrics.md
-	$(BIN)/python -m exporter.documentation > docs/configuration.md
+	$(BIN)/python -m exporter.commands.documentation > docs/configuration.md
 	$(BIN)/python -m alerts
 	$(BIN)/python -m dashboards
 
 tools:  ## fetch Prometheus and Alertmanager from the distribution's packages, if not installed
 	tests/install-tools
+
+real-tools:  ## build the newest Prometheus, Alertmanager, etcd, kube-apiserver and more, with Go
+	tools/build $(ARGS)
 
 lock: $(VENV)/dev.stamp  ## renew the pinned requirements: hashes, no addresses
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)

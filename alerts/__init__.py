@@ -1,4 +1,4 @@
-"""AlertingRule and recording rules for Prometheus: declared here as data, written as YAML.
+"""Alerting and recording rules for Prometheus: declared here as data, written as YAML.
 
 An operator loads ``browsertrix.rules.yaml`` (or applies ``prometheusrule.yaml``) and needs nothing
 of this package. It exists so that every threshold stands in one place (``thresholds``), every
@@ -7,11 +7,11 @@ alert is one readable declaration, and rules, documentation and tests cannot dri
 Patterns that all declarations share, each because the obvious alternative paged for nothing:
 
 - ``max by (…)`` merges a pair of exporters, and drops what would make one alert two.
-- What happened ("ended as") stands on moments that Browsertrix wrote, looked back on with
-  ``last_over_time``: neither a restart nor a scrape gap can repeat or lose it. No ``for``.
-- What an alert records for itself is in its own group, so that it is evaluated right before it.
-- What lasts has ``for``, and either looks over a lost scrape itself (where ``for`` is so long that
-  a few minutes do not matter) or keeps firing through one (``keep_firing_for``).
+- Events ("ended as") stand on timestamps that Browsertrix wrote, looked back on with
+  ``last_over_time``: neither a restart nor a scrape gap can repeat or lose them. No ``for``.
+- The recording rules of an alert are in its own group, so that they are evaluated right before it.
+- Conditions that last have ``for``, and either look over a lost scrape (where ``for`` is so long
+  that a few minutes do not matter) or keep firing through one (``keep_firing_for``).
 """
 
 from typing import Final

@@ -39,11 +39,13 @@ def _parser() -> argparse.ArgumentParser:
         description="Write alerts/browsertrix.rules.yaml, alerts/prometheusrule.yaml and "
         "docs/alerts.md from the declarations.",
     )
-    parser.add_argument("--check", action="store_true", help="write nothing; say what differs")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; name files that differ"
+    )
     parser.add_argument(
         "--print",
         choices=("rules", "prometheusrule"),
-        help="print one of them instead, with the links given",
+        help="print one of them instead of writing files",
     )
     defaults = Links()
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Ended as …: one alert for each way a crawl can end that somebody should hear of.
+"""Ended as …: one alert for each way a crawl can end that somebody should be notified of.
 
 All stand on ``browsertrix_crawl_finished_timestamp_seconds``. ``size-limit`` and ``time-limit`` are
 stop reasons only: the state of such a crawl is ``complete``. The quotas and read-only organisations
@@ -7,7 +7,7 @@ that end a crawl are here; those that pause it (Browsertrix 1.21 and later) are 
 
 from typing import Final
 
-from alerts.promql import ended
+from alerts.conditions import ended
 from alerts.recordings import ENDS
 from alerts.rule import PERCENT, AlertingRule, Dashboard, RuleGroup, Severity
 from alerts.thresholds import FAILURE_RATIO, FAILURES
@@ -18,7 +18,7 @@ GROUP: Final = RuleGroup(
     topic="Ended as",
     rules=(
         *ENDS,
-        *(AlertingRule.of(event, ended(event.matcher)) for event in event_alerts.ENDS),
+        *(AlertingRule.for_event(event, ended(event.matcher)) for event in event_alerts.ENDS),
         AlertingRule(
             name="BrowsertrixCrawlFailureRateHigh",
             severity=Severity.CRITICAL,

@@ -1,13 +1,13 @@
 """Limits about to be reached: of size and time, near and predicted.
 
-A crawl without a limit has no limit series, so none of these can speak of it. Predictions are made
+A crawl without a limit has no limit series, so none of these can fire for it. Predictions are made
 on recorded ratios, which already merge a pair of exporters.
 """
 
 from typing import Final
 
 from alerts import thresholds as at
-from alerts.promql import now_in_state
+from alerts.conditions import now_in_state
 from alerts.recordings import LIMITS
 from alerts.rule import CRAWL, PERCENT, AlertingRule, Dashboard, RuleGroup, Severity
 
@@ -33,16 +33,16 @@ def _near(name: str, *, severity: Severity, limit: str, ratio: str) -> AlertingR
 def _predicted(
     name: str, *, severity: Severity, limit: str, ratio: str, horizon: tuple[str, int]
 ) -> AlertingRule:
-    words, seconds = horizon
+    duration, seconds = horizon
     window = at.PREDICTION_WINDOW
     return AlertingRule(
         name=name,
         severity=severity,
         summary=f"A crawl is going to reach its {limit} limit",
-        description=f"{CRAWL} will reach its {limit} limit within {words} if it goes on like this; "
-        f"{PERCENT} is used.",
+        description=f"{CRAWL} will reach its {limit} limit within {duration} if it goes on like "
+        f"this; {PERCENT} is used.",
         condition=f"running, more than {at.PREDICTION_LEVEL:.0%} of the {limit} limit used, and a "
-        f"line through the last {window} reaches it within {words}",
+        f"line through the last {window} reaches it within {duration}",
         expr=f"""\
 {ratio} > {at.PREDICTION_LEVEL} < 1
 and predict_linear({ratio}[{window}], {seconds}) >= 1

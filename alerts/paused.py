@@ -1,25 +1,27 @@
-"""Paused crawls: those about to be given up, and those that Browsertrix paused by itself."""
+"""Paused: crawls whose pause is about to expire, and those that Browsertrix paused by itself."""
 
 from typing import Final
 
-from alerts.promql import CRAWL_LABELS, now_in_state
+from alerts.conditions import now_in_state
+from alerts.promql import by
 from alerts.rule import CRAWL, DURATION, AlertingRule, Dashboard, RuleGroup, Severity
 from alerts.thresholds import BRIDGE, PAUSE_DAY_SECONDS, PAUSE_HOLD, PAUSE_HOUR_SECONDS
+from exporter.resources.identity import CRAWL_LABELS
 
 
 def _expires(
-    name: str, *, severity: Severity, summary: str, within: int, words: str
+    name: str, *, severity: Severity, summary: str, within: int, duration: str
 ) -> AlertingRule:
-    """A pause that ends on its own within ``within`` seconds, and has not ended yet."""
+    """A pause that expires within ``within`` seconds, and has not expired yet."""
     return AlertingRule(
         name=name,
         severity=severity,
         summary=summary,
         description=f"{CRAWL} is paused and will be stopped for good in {DURATION}: "
         "resume it, or stop it if it is done.",
-        condition=f"the pause expires within {words}",
+        condition=f"the pause expires within {duration}",
         expr=f"""\
-max by ({CRAWL_LABELS}) (browsertrix_crawl_pause_expires_timestamp_seconds) - time()
+max {by(*CRAWL_LABELS)} (browsertrix_crawl_pause_expires_timestamp_seconds) - time()
 < {within} > 0""",
         for_=PAUSE_HOLD,
         keep_firing_for=BRIDGE,
@@ -30,10 +32,10 @@ max by ({CRAWL_LABELS}) (browsertrix_crawl_pause_expires_timestamp_seconds) - ti
 def _paused_by(
     name: str, *, summary: str, why: str, reasons: str, dashboard: Dashboard
 ) -> AlertingRule:
-    """A pause that nobody asked for; the stop reason says why, the state that it is a pause.
+    """A pause that no user asked for: stop reason one of ``reasons``, and a paused state.
 
     A spelling slip in Browsertrix gives read-only pauses the state ``paused``, and a pause's reason
-    can be left over after it: so both are asked.
+    can be left over after it: so both are queried.
     """
     return AlertingRule(
         name=name,
@@ -43,7 +45,7 @@ def _paused_by(
         condition="paused with stop reason "
         + " or ".join(f"`{reason}`" for reason in reasons.split("|")),
         expr=f"""\
-max by ({CRAWL_LABELS}, stop_reason) (
+max {by(*CRAWL_LABELS, "stop_reason")} (
   browsertrix_crawl_stop_reason{{stop_reason=~"{reasons}"}}
 ) == 1
 {now_in_state("paused.*")}""",
@@ -62,14 +64,14 @@ GROUP: Final = RuleGroup(
             severity=Severity.WARNING,
             summary="A paused crawl will be given up within a day",
             within=PAUSE_DAY_SECONDS,
-            words="a day",
+            duration="a day",
         ),
         _expires(
             "BrowsertrixCrawlPauseExpiresInAnHour",
             severity=Severity.CRITICAL,
             summary="A paused crawl will be given up within an hour",
             within=PAUSE_HOUR_SECONDS,
-            words="an hour",
+            duration="an hour",
         ),
         _paused_by(
             "BrowsertrixCrawlPausedByQuota",

@@ -1,16 +1,17 @@
 """Pods: near their allocation, evicted, out of memory or space, crashing, not restarted.
 
-Browsertrix never forgets a pod, and an exit stays in its status: exits are told by their moment,
-so that one of last week is not told today.
+Browsertrix never removes a pod from a status, and its last exit stays there: alerts on exits go by
+the exit's timestamp, so that one of last week does not fire today.
 """
 
 from typing import Final
 
 from alerts import thresholds as at
-from alerts.promql import POD_LABELS
+from alerts.promql import by, on
 from alerts.recordings import CRASHES, PODS
 from alerts.rule import PERCENT, POD, AlertingRule, Dashboard, RuleGroup, Severity
 from exporter.alerting.event_alerts import EVICTED, OOM_KILLED, OUT_OF_SPACE, EventAlert
+from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
 
 def _near(  # noqa: PLR0913 - a table's row, each column by its name
@@ -22,7 +23,7 @@ def _near(  # noqa: PLR0913 - a table's row, each column by its name
         summary=f"A pod has nearly used up its {what}",
         description=f"{POD} uses {PERCENT} of the {what} it was given.",
         condition=f"more than {level:.0%} of the {what} allocated is used",
-        expr=f"max by ({POD_LABELS}) (browsertrix_pod_{resource}_usage_ratio) > {level}",
+        expr=f"max {by(*POD_LABELS)} (browsertrix_pod_{resource}_usage_ratio) > {level}",
         for_=for_,
         keep_firing_for=at.BRIDGE,
         dashboard=Dashboard.PODS,
@@ -30,7 +31,7 @@ def _near(  # noqa: PLR0913 - a table's row, each column by its name
 
 
 def _exited(event: EventAlert, record: str) -> AlertingRule:
-    return AlertingRule.of(
+    return AlertingRule.for_event(
         event, f"last_over_time({record}[{at.EXIT_WINDOW}]) > time() - {at.EXIT_WINDOW_SECONDS}"
     )
 
@@ -63,7 +64,7 @@ _NEAR: Final = (
 )
 
 _EVENTS: Final = (
-    AlertingRule.of(
+    AlertingRule.for_event(
         EVICTED, f"last_over_time(pod:browsertrix_pod_evicted:max[{at.EVICTED_WINDOW}]) == 1"
     ),
     _exited(OOM_KILLED, "pod:browsertrix_pod_oom_exit_timestamp_seconds:max"),
@@ -92,7 +93,7 @@ round(sum by (namespace) (namespace_role:browsertrix_pod_evictions:increase15m))
         description="A redis pod in {{ $labels.namespace }} was killed because it used more "
         "memory than it may. Redis holds the crawl's queue.",
         condition=f"a redis pod out of memory, within the last {at.REDIS_OOM_WINDOW}",
-        # By namespace: a status has no time of a redis pod's exit, so only the counter tells when.
+        # By namespace: a status has no time of a redis pod's exit, so only the counter dates it.
         expr="max by (namespace) "
         f'(increase(browsertrix_pod_oom_kills_total{{role="redis"}}[{at.REDIS_OOM_WINDOW}])) > 0',
         keep_firing_for=at.BRIDGE,
@@ -110,8 +111,8 @@ _CRASHING: Final = (
         condition="waiting to be restarted after crashes (`backoffWait`), unless rate limited",
         # A rate limited crawl exits and waits in backoff on purpose: that is its delay.
         expr=f"""\
-max by ({POD_LABELS}) (max_over_time(browsertrix_pod_backoff[{at.BRIDGE}])) == 1
-unless on (namespace, oid, crawl)
+max {by(*POD_LABELS)} (max_over_time(browsertrix_pod_backoff[{at.BRIDGE}])) == 1
+unless {on(*CRAWL_LABELS)}
 last_over_time(browsertrix_crawl_rate_limited_timestamp_seconds[{at.BRIDGE}])""",
         for_=at.CRASH_LOOP_HOLD,
         dashboard=Dashboard.PODS,
@@ -136,7 +137,7 @@ last_over_time(browsertrix_crawl_rate_limited_timestamp_seconds[{at.BRIDGE}])"""
         f"than {at.RESTART_HOLD}.",
         condition="a restart is pending",
         expr=f"""\
-max by ({POD_LABELS}, reason) (
+max {by(*POD_LABELS, "reason")} (
   max_over_time(browsertrix_pod_restart_pending[{at.BRIDGE}])
 ) == 1""",
         for_=at.RESTART_HOLD,

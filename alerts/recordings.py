@@ -1,18 +1,16 @@
-"""Recording rules: what dashboards and people ask most, and what several alerts stand on.
+"""Recording rules: what is queried most, and what several alerts stand on.
 
-Names say level:metric:operation. All merge a pair of exporters, so their series have no
-``instance``. Those that alerts stand on are in the alerts' own groups: there they are evaluated
-right before them.
+Names are level:metric:operation, as Prometheus recommends. All merge a pair of exporters, so their
+series have no ``instance``. Those that alerts stand on are in the alerts' own groups: there they
+are evaluated right before them.
 """
 
 from typing import Final
 
-from alerts.promql import CRAWL_LABELS, POD_LABELS
+from alerts.promql import by, on
 from alerts.rule import RecordingRule, RuleGroup
 from alerts.thresholds import EVICTED_BRIDGE, EVICTION_OF_EXIT_WINDOW, EVICTION_STORM_WINDOW
-
-_CRAWL: Final = ("namespace", "oid", "crawl")
-_POD: Final = (*_CRAWL, "pod")
+from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
 _NO_CRASHES: Final = (0, 11, 13, 14, 15, 18)
 """Exit codes that are no crashes: ends and restarts on request, the size and the time limit, and
@@ -26,15 +24,15 @@ def _usage(resource: str, unit: str) -> RecordingRule:
     allocated = f"browsertrix_pod_{resource}_allocated_{unit}"
     return RecordingRule(
         name=f"namespace:browsertrix_pod_{resource}_usage:ratio",
-        what=f"{resource.upper() if resource == 'cpu' else resource.capitalize()} used over "
+        description=f"{resource.upper() if resource == 'cpu' else resource.capitalize()} used over "
         "allocated, of the pods whose usage is known",
         labels=("namespace",),
         expr=f"""\
-sum by (namespace) (max by ({POD_LABELS}) ({used}))
+sum by (namespace) (max {by(*POD_LABELS)} ({used}))
 /
 sum by (namespace) (
-  max by ({POD_LABELS}) ({allocated})
-  and on ({POD_LABELS}) {used}
+  max {by(*POD_LABELS)} ({allocated})
+  and {on(*POD_LABELS)} {used}
 )""",
     )
 
@@ -42,17 +40,17 @@ sum by (namespace) (
 CRAWLS: Final = (
     RecordingRule(
         name="namespace_state:browsertrix_crawls:max",
-        what="Crawls by state, zeros included",
+        description="Crawls by state, zeros included",
         labels=("namespace", "state"),
         expr="max by (namespace, state) (browsertrix_crawls)",
     ),
     RecordingRule(
         name="namespace_oid_state:browsertrix_crawl_state:count",
-        what="Crawls by organisation and state",
+        description="Crawls by organisation and state",
         labels=("namespace", "oid", "state"),
         expr=f"""\
 count by (namespace, oid, state) (
-  max by ({CRAWL_LABELS}, state) (browsertrix_crawl_state)
+  max {by(*CRAWL_LABELS, "state")} (browsertrix_crawl_state)
 )""",
     ),
 )
@@ -60,26 +58,26 @@ count by (namespace, oid, state) (
 LIMITS: Final = (
     RecordingRule(
         name="crawl:browsertrix_crawl_size_limit:ratio",
-        what="Archived bytes over the size limit, of crawls that have one",
-        labels=_CRAWL,
+        description="Archived bytes over the size limit, of crawls that have one",
+        labels=CRAWL_LABELS,
         expr=f"""\
-max by ({CRAWL_LABELS}) (browsertrix_crawl_size_bytes)
-/ (max by ({CRAWL_LABELS}) (browsertrix_crawl_size_limit_bytes) > 0)""",
+max {by(*CRAWL_LABELS)} (browsertrix_crawl_size_bytes)
+/ (max {by(*CRAWL_LABELS)} (browsertrix_crawl_size_limit_bytes) > 0)""",
     ),
     RecordingRule(
         name="crawl:browsertrix_crawl_timeout:ratio",
-        what="Elapsed seconds over the time limit, of crawls that have one",
-        labels=_CRAWL,
+        description="Elapsed seconds over the time limit, of crawls that have one",
+        labels=CRAWL_LABELS,
         expr=f"""\
-max by ({CRAWL_LABELS}) (browsertrix_crawl_elapsed_seconds)
-/ (max by ({CRAWL_LABELS}) (browsertrix_crawl_timeout_seconds) > 0)""",
+max {by(*CRAWL_LABELS)} (browsertrix_crawl_elapsed_seconds)
+/ (max {by(*CRAWL_LABELS)} (browsertrix_crawl_timeout_seconds) > 0)""",
     ),
 )
 
 ENDS: Final = (
     RecordingRule(
         name="namespace_state:browsertrix_crawls_finished:increase1h",
-        what="Crawls that finished within the last hour, by state",
+        description="Crawls that finished within the last hour, by state",
         labels=("namespace", "state"),
         expr="""\
 sum by (namespace, state) (
@@ -88,7 +86,7 @@ sum by (namespace, state) (
     ),
     RecordingRule(
         name="namespace_state:browsertrix_crawls_finished:increase1d",
-        what="Crawls that finished within the last day, by state",
+        description="Crawls that finished within the last day, by state",
         labels=("namespace", "state"),
         expr="""\
 sum by (namespace, state) (
@@ -97,7 +95,7 @@ sum by (namespace, state) (
     ),
     RecordingRule(
         name="namespace:browsertrix_crawls_failed:increase1h",
-        what="Crawls that failed within the last hour",
+        description="Crawls that failed within the last hour",
         labels=("namespace",),
         expr="""\
 sum by (namespace) (
@@ -106,7 +104,8 @@ sum by (namespace) (
     ),
     RecordingRule(
         name="namespace:browsertrix_crawls_failed:ratio1h",
-        what="Failed over finished crawls of the last hour; canceled and skipped ones are neither",
+        description="Failed over finished crawls of the last hour; canceled and skipped ones are "
+        "neither",
         labels=("namespace",),
         expr="""\
 namespace:browsertrix_crawls_failed:increase1h
@@ -127,38 +126,38 @@ USAGE: Final = (
 PODS: Final = (
     RecordingRule(
         name="namespace_role:browsertrix_pod_evictions:increase15m",
-        what="Evictions within a quarter of an hour, by the role of the pod",
+        description="Evictions within a quarter of an hour, by the role of the pod",
         labels=("namespace", "role"),
         expr="max by (namespace, role) "
         f"(increase(browsertrix_pod_evictions_total[{EVICTION_STORM_WINDOW}]))",
     ),
     RecordingRule(
         name="pod:browsertrix_pod_evicted:max",
-        what="1 for a pod that is or just was evicted; no series for all others, which makes it "
-        "cheap to look back on",
-        labels=_POD,
+        description="1 for a pod that is or just was evicted; no series for all others, which "
+        "makes it cheap to look back on",
+        labels=POD_LABELS,
         expr=f"""\
-max by ({POD_LABELS}) (max_over_time(browsertrix_pod_evicted[{EVICTED_BRIDGE}])) == 1""",
+max {by(*POD_LABELS)} (max_over_time(browsertrix_pod_evicted[{EVICTED_BRIDGE}])) == 1""",
     ),
     RecordingRule(
         name="pod:browsertrix_pod_oom_exit_timestamp_seconds:max",
-        what="When the pod's last exit was, if that was for want of memory and no eviction",
-        labels=_POD,
+        description="When the pod's last exit was, if that was for want of memory and no eviction",
+        labels=POD_LABELS,
         expr=f"""\
-max by ({POD_LABELS}) (
+max {by(*POD_LABELS)} (
   browsertrix_pod_exit_timestamp_seconds
-  and on ({POD_LABELS}) browsertrix_pod_info{{exit_reason="oom"}}
+  and {on(*POD_LABELS)} browsertrix_pod_info{{exit_reason="oom"}}
 )
 unless last_over_time(pod:browsertrix_pod_evicted:max[{EVICTION_OF_EXIT_WINDOW}])""",
     ),
     RecordingRule(
         name="pod:browsertrix_pod_out_of_space_exit_timestamp_seconds:max",
-        what="When the pod's last exit was, if that was for want of disk space",
-        labels=_POD,
+        description="When the pod's last exit was, if that was for want of disk space",
+        labels=POD_LABELS,
         expr=f"""\
-max by ({POD_LABELS}) (
+max {by(*POD_LABELS)} (
   browsertrix_pod_exit_timestamp_seconds
-  and on ({POD_LABELS}) browsertrix_pod_exit_code == 3
+  and {on(*POD_LABELS)} browsertrix_pod_exit_code == 3
 )""",
     ),
 )
@@ -166,12 +165,12 @@ max by ({POD_LABELS}) (
 CRASHES: Final = (
     RecordingRule(
         name="pod:browsertrix_pod_crash_timestamp_seconds:max",
-        what="When the pod's last exit was, if that was a crash; never stepping back",
-        labels=_POD,
+        description="When the pod's last exit was, if that was a crash; never stepping back",
+        labels=POD_LABELS,
         expr=f"""\
-max by ({POD_LABELS}) (
+max {by(*POD_LABELS)} (
   max_over_time(browsertrix_pod_exit_timestamp_seconds[10m])
-  and on ({POD_LABELS}) (
+  and {on(*POD_LABELS)} (
     browsertrix_pod_exit_code {" ".join(f"!= {code}" for code in _NO_CRASHES)}
   )
 )""",

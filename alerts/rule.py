@@ -1,4 +1,4 @@
-"""What a rule is, and the words all rules share."""
+"""What a rule and a group of rules consist of, and the template texts that rules share."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -29,19 +29,19 @@ SEVERITIES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertingRule(AlertTemplate):
-    """One alerting rule."""
+    """An alert's texts, and the expression and durations with which Prometheus evaluates it."""
 
     expr: str
     for_: str = ""
-    """``for``: how long the condition must be true."""
+    """How long the condition must be true before it fires; empty fires at once."""
     keep_firing_for: str = ""
-    """``keep_firing_for``: how long a lost scrape may hide the condition."""
+    """How long it goes on firing once the condition is false: bridges lost scrapes."""
     event: bool = False
-    """Whether it tells of something that happened, which nothing can resolve."""
+    """Whether it is an event alert, which nothing can resolve: labelled ``event="true"``."""
 
     @classmethod
-    def of(cls, event: EventAlert, expr: str) -> Self:
-        """The rule that finds what the exporter, told to, posts by itself."""
+    def for_event(cls, event: EventAlert, expr: str) -> Self:
+        """The rule of an event alert that the exporter can also post: same labels and texts."""
         return cls(
             name=event.name,
             severity=event.severity,
@@ -56,14 +56,14 @@ class AlertingRule(AlertTemplate):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingRule:
-    """One recording rule; its name says level, metric and operation."""
+    """An expression that Prometheus records as a series; named level:metric:operation."""
 
     name: str
-    what: str
-    """What it answers, for docs/alerts.md."""
+    description: str
+    """What its values are, for docs/alerts.md."""
     expr: str
     labels: tuple[str, ...]
-    """Those its series have."""
+    """Of its series; a test compares them with what ``expr`` results in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +74,8 @@ class RuleGroup:
     topic: str
     rules: tuple[AlertingRule | RecordingRule, ...]
     interval: str = ""
-    """How often they are evaluated; as all others where empty. Costly rules whose alerts wait for
-    minutes anyway need no more than once a minute."""
+    """How often they are evaluated; empty is Prometheus's own interval. Costly rules whose alerts
+    wait for minutes anyway need no more than once a minute."""
 
 
 PERCENT: Final = "{{ $value | humanizePercentage }}"

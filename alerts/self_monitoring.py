@@ -1,4 +1,4 @@
-"""The exporter itself: an exporter that is blind must not look like a fleet without trouble."""
+"""The exporter itself: if it serves nothing or old data, no alert on crawls can be relied on."""
 
 from typing import Final
 
@@ -28,7 +28,7 @@ _BLIND: Final = (
         summary="An exporter of Browsertrix cannot be scraped",
         description=f"{_INSTANCE} answered within the last day and does not any more.",
         condition="a target that was an exporter within the last day cannot be scraped",
-        # What was an exporter is known by what it served, whatever the job is called.
+        # A target is an exporter if it served this metric, whatever its job is called.
         expr="""\
 max by (job, instance) (up) == 0
 and on (job, instance) last_over_time(browsertrix_exporter_build_info[1d])""",
@@ -52,10 +52,10 @@ and on (job, instance) last_over_time(browsertrix_exporter_build_info[1d])""",
         summary="The exporter does not hear of changes any more",
         description=f"No exporter has heard anything of {_SCOPE} for {DURATION}: what is served "
         "is old.",
-        condition=f"no list, event or bookmark for more than {at.WATCH_SILENT_SECONDS // 60}m",
+        condition=f"no list, event or bookmark for more than {at.WATCH_STALE_SECONDS // 60}m",
         expr=f"""\
 time() - max by (scope) (browsertrix_exporter_last_sync_timestamp_seconds)
-> {at.WATCH_SILENT_SECONDS}""",
+> {at.WATCH_STALE_SECONDS}""",
         for_=at.WATCH_HOLD,
         keep_firing_for=at.BRIDGE,
         dashboard=Dashboard.EXPORTER,

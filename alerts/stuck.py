@@ -1,10 +1,12 @@
-"""Stuck: crawls that stay where they should only pass through."""
+"""Stuck: crawls that stay too long in a state that they should leave soon."""
 
 from typing import Final
 
 from alerts import thresholds as at
-from alerts.promql import CRAWL_LABELS, in_state, in_transition, now_in_state
+from alerts.conditions import in_state, in_transition, now_in_state
+from alerts.promql import by, on
 from alerts.rule import CRAWL, DURATION, AlertingRule, Dashboard, RuleGroup, Severity
+from exporter.resources.identity import CRAWL_LABELS
 
 
 def _too_long(  # noqa: PLR0913 - a table's row, each column by its name
@@ -75,9 +77,9 @@ _AT_WORK: Final = (
         description=f"{CRAWL} is running and has not finished a page for about an hour.",
         condition=f"`running`, and no page done within {at.PROGRESS_WINDOW}",
         expr=f"""\
-min by ({CRAWL_LABELS}) (min_over_time(browsertrix_crawl_pages_done[{at.PROGRESS_WINDOW}]))
-== max by ({CRAWL_LABELS}) (max_over_time(browsertrix_crawl_pages_done[{at.PROGRESS_WINDOW}]))
-and max by ({CRAWL_LABELS}) (
+min {by(*CRAWL_LABELS)} (min_over_time(browsertrix_crawl_pages_done[{at.PROGRESS_WINDOW}]))
+== max {by(*CRAWL_LABELS)} (max_over_time(browsertrix_crawl_pages_done[{at.PROGRESS_WINDOW}]))
+and max {by(*CRAWL_LABELS)} (
   count_over_time(browsertrix_crawl_pages_done[{at.PROGRESS_WINDOW}])
 ) >= {at.PROGRESS_SAMPLES}
 and {in_state("running")}""",
@@ -99,7 +101,7 @@ and {in_state("running")}""",
         description=f"{CRAWL} has been rate limited by the site for {DURATION}.",
         condition=f"rate limited for more than {at.RATE_LIMITED_SECONDS // 60}m and at work",
         expr=f"""\
-time() - max by ({CRAWL_LABELS}) (browsertrix_crawl_rate_limited_timestamp_seconds)
+time() - max {by(*CRAWL_LABELS)} (browsertrix_crawl_rate_limited_timestamp_seconds)
 > {at.RATE_LIMITED_SECONDS}
 {now_in_state("running|pending-wait|rate-limited|waiting_capacity")}""",
         for_=at.RATE_LIMITED_HOLD,
@@ -142,9 +144,9 @@ _ON_THE_WAY: Final = (
         "still exists",
         # The finished series outlives the CrawlJob; the state's does not.
         expr=f"""\
-time() - max by ({CRAWL_LABELS}) (browsertrix_crawl_finished_timestamp_seconds)
+time() - max {by(*CRAWL_LABELS)} (browsertrix_crawl_finished_timestamp_seconds)
 > {at.NOT_DELETED_SECONDS}
-and on ({CRAWL_LABELS}) browsertrix_crawl_state""",
+and {on(*CRAWL_LABELS)} browsertrix_crawl_state""",
         for_=at.NOT_DELETED_HOLD,
         keep_firing_for=at.BRIDGE,
         dashboard=Dashboard.CRAWL,

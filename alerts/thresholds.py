@@ -1,8 +1,9 @@
 """Every number of the alerts, each with its reason: the one place to tune them.
 
-Durations are written as in PromQL (``30m``, ``4h``). After a change: ``python -m alerts``. Only
-how long an event alert is active stands, with its reason, in ``exporter/alerting/event_alerts.py``:
-which can post event alerts self_monitoring, must know it too.
+Durations are written as in PromQL (``30m``, ``4h``); a ``…_HOLD`` is an alert's ``for``, which
+Prometheus itself calls the hold duration. After a change: ``python -m alerts``. How long an event
+alert is active stands, with its reason, in ``exporter/alerting/event_alerts.py``: the exporter,
+which can post event alerts by itself, needs it too.
 """
 
 from typing import Final
@@ -40,7 +41,7 @@ PAUSE_HOLD: Final = "5m"
 # Limits: browsertrix-limits -----------------------------------------------------------------
 
 LIMIT_NEAR: Final = 0.9
-"""Share of the size or time limit that is worth a word. A crawl that ends at its limit is
+"""Share of the size or time limit from which to warn. A crawl that ends at its limit is
 ``complete`` to Browsertrix: nothing else says that pages are missing."""
 LIMIT_NEAR_HOLD: Final = "5m"
 SIZE_HORIZON: Final = "4h"
@@ -72,7 +73,7 @@ STORAGE_HOLD: Final = "5m"
 EVICTED_WINDOW: Final = format_duration(event_alerts.EVICTED_SECONDS)
 EVICTED_BRIDGE: Final = "2m"
 """``evicted`` is true until the replacement is seen, which can be one scrape only; the bridge must
-be longer than the interval of the rules' evaluation, so that none is overlooked."""
+be longer than the interval of the rules' evaluation, so that none is missed."""
 EVICTION_STORM: Final = 5
 EVICTION_STORM_WINDOW: Final = "15m"
 """One eviction is Kubernetes at work; five in a quarter of an hour are a node in trouble."""
@@ -124,7 +125,7 @@ RATE_LIMITED_HOLD: Final = "5m"
 DOWN_HOLD: Final = "5m"
 NOT_SYNCED_HOLD: Final = "5m"
 """A restart with 10,000 CrawlJobs takes 5 seconds, with pulling an image a minute or two."""
-WATCH_SILENT_SECONDS: Final = 300
+WATCH_STALE_SECONDS: Final = 300
 WATCH_HOLD: Final = "5m"
 """The API server sends a bookmark about every minute, and the exporter reconnects after 90 s
 without one."""
@@ -133,7 +134,7 @@ UNUSABLE_WINDOW: Final = "1h"
 LEDGER_HOLD: Final = "5m"
 """Writing is tried again at least every 30 s, so five minutes are ten failures."""
 DELIVERY_HOLD: Final = "5m"
-"""A restart of Alertmanager takes less; well within the hour for which an event is told."""
+"""A restart of Alertmanager takes less; well within the hour for which an event is posted."""
 SCRAPE_SECONDS: Final = 5
 SCRAPE_QUANTILE: Final = 0.9
 SCRAPE_WINDOW: Final = "15m"

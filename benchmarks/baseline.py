@@ -16,77 +16,77 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from exporter.crawls import Crawl
 from exporter.metrics import catalog
 from exporter.metrics.catalog import CrawlFamily, Fleet, FleetFamily, PodFamily
-from exporter.metrics.catalog.family import Reading
-from exporter.resources.crawljob import CrawlJob, derived, parse_value
+from exporter.metrics.catalog.family import Sample
+from exporter.resources.crawljob import derived, parse_value
+from exporter.resources.crawljob.pods import pods_of
 from exporter.resources.identity import crawl_id, org_id
 from exporter.simulator.fleet import fleet
 
 
-class CrawlJobs(Collector):
-    """Says of the CrawlJobs what the exporter says."""
+class Crawls(Collector):
+    """Says of the crawls what the exporter says."""
 
-    def __init__(self, jobs: Sequence[CrawlJob]) -> None:
-        self._jobs = jobs
+    def __init__(self, crawls: Sequence[Crawl]) -> None:
+        self._crawls = crawls
 
     def describe(self) -> Iterable[Metric]:
         return []
 
     def collect(self) -> Iterator[Metric]:
         now = time.time()
-        crawls = [(_identity(job), job) for job in self._jobs]
-        pods = [((*who, pod.name), pod) for who, job in crawls for pod in derived.pods(job)]
-        told: dict[object, list[tuple[tuple[str, ...], tuple[Reading, ...]]]] = {}
+        crawls = [(_identity(crawl), crawl) for crawl in self._crawls]
+        pods = [((*labels, pod.name), pod) for labels, c in crawls for pod in pods_of(c.job)]
         for family in catalog():
             metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
             match family:
                 case CrawlFamily():
-                    for who, job in crawls:
-                        since = family.since(job) if family.since else None
-                        _add(metric, who, family.value(job) if since is None else now - since)
+                    for labels, crawl in crawls:
+                        since = family.since(crawl) if family.since else None
+                        _add(metric, labels, family.value(crawl) if since is None else now - since)
                 case PodFamily():
-                    if family.read not in told:  # each pod once for all that is read together
-                        told[family.read] = [
-                            (who, family.read(pod))
-                            for who, pod in pods
-                            if pod.exists or family.of_deleted_pods
-                        ]
-                    for who, readings in told[family.read]:
-                        _add(metric, who, readings[family.place])
+                    for pod_labels, pod in pods:
+                        if pod.exists or family.of_deleted_pods:
+                            _add(metric, pod_labels, family.value(pod))
                 case FleetFamily():
-                    for words, value in family.samples(_fleet(self._jobs)):
-                        metric.add_metric(words, value)
+                    for fleet_labels, value in family.samples(_fleet(self._crawls)):
+                        metric.add_metric(fleet_labels, value)
                 case _:
                     continue
             yield metric
 
 
-def _identity(job: CrawlJob) -> tuple[str, str, str]:
-    return job.metadata.namespace, org_id(job), crawl_id(job)
+def _identity(crawl: Crawl) -> tuple[str, str, str]:
+    return crawl.job.metadata.namespace, org_id(crawl.job), crawl_id(crawl.job)
 
 
-def _add(metric: GaugeMetricFamily, identity: tuple[str, ...], reading: Reading) -> None:
-    if reading is None:
+def _add(metric: GaugeMetricFamily, identity: tuple[str, ...], sample: Sample) -> None:
+    if sample is None:
         return
-    value, *words = reading if isinstance(reading, tuple) else (reading,)
-    metric.add_metric([*identity, *("" if w is None else str(w) for w in words)], value)
+    value, *own = sample if isinstance(sample, tuple) else (sample,)
+    metric.add_metric([*identity, *("" if v is None else str(v) for v in own)], value)
 
 
-def _fleet(jobs: Sequence[CrawlJob]) -> Fleet:
-    crawls: dict[str, dict[str, int]] = {}
-    for job in jobs:
-        states = crawls.setdefault(job.metadata.namespace, {})
+def _fleet(crawls: Sequence[Crawl]) -> Fleet:
+    counts: dict[str, dict[str, int]] = {}
+    for job in (crawl.job for crawl in crawls):
+        states = counts.setdefault(job.metadata.namespace, {})
         states[derived.state(job)] = states.get(derived.state(job), 0) + 1
-    return Fleet(crawls, dict.fromkeys(crawls, 0))
+    return Fleet(counts, dict.fromkeys(counts, 0))
+
+
+async def _ready(_: web.Request) -> web.Response:
+    return web.Response()
 
 
 async def _serve(crawls: int) -> None:
     registry = CollectorRegistry()
-    registry.register(CrawlJobs([parse_value(value) for value in fleet(crawls)]))
+    registry.register(Crawls([Crawl(parse_value(value)) for value in fleet(crawls)]))
     app = web.Application()
     app.router.add_get("/metrics", make_aiohttp_handler(registry))
-    app.router.add_get("/readyz", lambda _: web.Response())  # type: ignore[arg-type]
+    app.router.add_get("/readyz", _ready)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -39,12 +39,12 @@ def longest_blocks(simulator: processes.Process, kubeconfig: Path) -> dict[str, 
 
 
 def _longest(process: processes.Process) -> float:
-    told = process.log.read_text().count("longest=")
+    before = process.log.read_text().count("longest=")
     os.kill(process.pid, signal.SIGUSR1)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         values = re.findall(r"longest=(\S+)", process.log.read_text())
-        if len(values) > told:
+        if len(values) > before:
             return float(values[-1])
         time.sleep(0.01)
     raise TimeoutError("the probe does not answer")

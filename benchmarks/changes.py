@@ -11,14 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from exporter.app import Pipeline, keep_collections_short
+from exporter.app import Pipeline
 from exporter.cluster.changes import ChangeHandler
-from exporter.cluster.object_cache import Content
+from exporter.cluster.object_cache import ObjectCache
 from exporter.cluster.problems import Problems
-from exporter.cluster.wire import WatchEvent, read_event
+from exporter.cluster.wire import WatchEvent, WireDecoder
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.metrics import SeriesStore, catalog
 from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.settings import Settings
 from exporter.simulator.fleet import fleet
 
@@ -28,7 +31,7 @@ _ROUNDS: Final = 7
 
 def cost_of_a_change() -> float:
     """CPU seconds for one change, over a thousand CrawlJobs, as it is served."""
-    return _cost(SeriesStore(catalog()), lambda: None)
+    return _cost(CrawlJoin(SeriesStore(catalog())), lambda: None)
 
 
 def cost_with_the_ledger() -> float:
@@ -36,21 +39,22 @@ def cost_with_the_ledger() -> float:
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger.open(Path(folder, "history.db"))
         pipeline = Pipeline(Settings(), ledger)
-        pipeline.on_synced("crawlers", "0")
+        pipeline.crawls.on_synced("crawlers", "0")
         try:
-            return _cost(pipeline, lambda: _flushed(ledger))
+            return _cost(pipeline.crawls, lambda: _flushed(ledger))
         finally:
             ledger.close()
 
 
 def _flushed(ledger: Ledger) -> None:
-    assert ledger.flush(), ledger.file.last_error
+    assert ledger.flush(), ledger.file_status.last_error
 
 
 def _cost(handler: ChangeHandler[CrawlJob], end_of_batch: Callable[[], None]) -> float:
     """Take the lowest of several rounds: others on the machine can only add to it."""
     keep_collections_short()  # as the exporter does
-    content = Content("crawlers", handler, Problems())
+    cache = ObjectCache("crawlers", handler, Problems(CRAWLJOB_RESOURCE))
+    decoder = WireDecoder(CRAWLJOB_RESOURCE)
     objects = list(fleet(_CRAWLS))
     version = 0
     rounds = []
@@ -61,9 +65,9 @@ def _cost(handler: ChangeHandler[CrawlJob], end_of_batch: Callable[[], None]) ->
             lines.append(_event(value, version, step))
         started = time.process_time()
         for line in lines:
-            event = read_event(line)
+            event = decoder.read_event(line)
             assert isinstance(event, WatchEvent)
-            content.see(event.object)
+            cache.upsert(event.object)
         end_of_batch()
         if step:  # the first is when they are seen for the first time
             rounds.append((time.process_time() - started) / len(lines))

@@ -14,7 +14,7 @@ from exporter.cli import main
 _longest = 0.0
 
 
-def _tell(*_: object) -> None:
+def _print_longest(*_: object) -> None:
     global _longest  # noqa: PLW0603 - one per process
     print(f"longest={_longest:.6f}", flush=True)
     _longest = 0.0
@@ -28,7 +28,7 @@ def _timed_run(handle: asyncio.Handle) -> None:
 
 
 if __name__ == "__main__":
-    _run = asyncio.Handle._run  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
-    asyncio.Handle._run = _timed_run  # type: ignore[attr-defined]  # noqa: SLF001
-    signal.signal(signal.SIGUSR1, _tell)
+    _run = asyncio.Handle._run  # noqa: SLF001 - no public way
+    asyncio.Handle._run = _timed_run  # type: ignore[method-assign, assignment]  # noqa: SLF001
+    signal.signal(signal.SIGUSR1, _print_longest)
     sys.exit(main(sys.argv[1:]))

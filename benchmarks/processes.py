@@ -8,13 +8,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from benchmarks.scraping import get
+
+_T = TypeVar("_T")
 
 _TIMEOUT: Final = 180.0
 """Seconds for a process to be ready, however slow the machine."""
@@ -67,7 +69,7 @@ def baseline(crawls: int) -> Iterator[Process]:
 
 
 @contextlib.contextmanager
-def _running(module: str, arguments: list[str], told: str) -> Iterator[Process]:
+def _running(module: str, arguments: list[str], listening: str) -> Iterator[Process]:
     """Run ``python -m module`` until it says where it listens; end it in the end."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
@@ -76,13 +78,10 @@ def _running(module: str, arguments: list[str], told: str) -> Iterator[Process]:
                 [sys.executable, "-m", module, *arguments], stdout=output, stderr=output
             )
         try:
-            found = _wait(
-                lambda: process.poll() is not None or re.search(told, log.read_text()), log
-            )
-            if process.returncode is not None:
-                raise RuntimeError(f"{module} ended: {log.read_text()}")
+            found = _wait(lambda: _search(listening, process, log), log)
             address = found[found.lastindex or 0]
             port = urlsplit(address if "//" in address else f"//{address}").port
+            assert port is not None, address
             yield Process(process.pid, port, log)
         finally:
             process.send_signal(signal.SIGCONT)
@@ -94,7 +93,13 @@ def _running(module: str, arguments: list[str], told: str) -> Iterator[Process]:
                 process.wait()
 
 
-def _wait(condition, log: Path):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _search(pattern: str, process: subprocess.Popen[bytes], log: Path) -> re.Match[str] | None:
+    if process.poll() is not None:
+        raise RuntimeError(f"{process.args!r} ended: {log.read_text()}")
+    return re.search(pattern, log.read_text())
+
+
+def _wait(condition: Callable[[], _T | None], log: Path) -> _T:
     deadline = time.monotonic() + _TIMEOUT
     while time.monotonic() < deadline:
         with contextlib.suppress(ConnectionError):

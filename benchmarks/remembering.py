@@ -5,9 +5,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from exporter.app import Pipeline, keep_collections_short
+from exporter.app import Pipeline
+from exporter.history.baseline import Baseline, Ending
+from exporter.history.comparison import Difference
 from exporter.history.ledger import Ledger
-from exporter.history.records import FinishedCrawl
+from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.settings import Settings
 
 FINISHED: Final = 100_000
@@ -23,20 +25,25 @@ def seconds_to_open() -> float:
         ledger = Ledger.open(path)
         Pipeline(Settings(), ledger)
         seconds = time.perf_counter() - started
-        assert len(ledger.memory.finished) == FINISHED
+        assert len(ledger.finished_crawls) == FINISHED
         ledger.close()
     return seconds
+
+
+def finish(ledger: Ledger, number: int, finished: float) -> None:
+    """Let the ledger know of a crawl that finished then, and was deleted since."""
+    uid = f"00000000-0000-4000-8000-{number:012d}"
+    org, crawl = f"org-{number % 500}", f"manual-20260101000000-{number:012d}"
+    baseline = Baseline(uid, "crawlers", org, crawl, "job", deleted=True)
+    baseline.ending = Ending("complete", "", finished, stated=True, timed=True)
+    ledger.record(baseline, Difference(ending_changed=True))
+    ledger.forget([uid])  # as once no replay can show it again
 
 
 def _fill(path: Path) -> None:
     ledger = Ledger.open(path)
     now = time.time()
     for number in range(FINISHED):
-        uid = f"00000000-0000-4000-8000-{number:012d}"
-        ledger.memory.finished[uid] = FinishedCrawl(
-            uid, "crawlers", f"org-{number % 500}", f"manual-20260101000000-{number:012d}",
-            "complete", "", now - number % 3600, 0.0, now,
-        )  # fmt: skip
-    ledger.file.incomplete = True  # so that all is written
+        finish(ledger, number, now - number % 3600)
     assert ledger.flush()
     ledger.close()

@@ -8,15 +8,17 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-from exporter.app import keep_collections_short
+from benchmarks.remembering import finish
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
-from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import CrawlJob, parse_value
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.simulator.fleet import fleet
 from exporter.web import Health, View
-from exporter.web.status.page import Page
+from exporter.web.status.page import StatusPage
 from exporter.web.status.query import Query
 
 _ROUNDS = 9
@@ -31,12 +33,12 @@ QUESTIONS = {
 
 @dataclass
 class _Watch:
-    jobs: list[CrawlJob]
+    objects: list[CrawlJob]
     scope: str = "crawlers"
     synced: bool = True
-    trouble: str | None = None
+    last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOB_RESOURCE))
 
 
 def figures(crawls: int) -> dict[str, tuple[float, float]]:
@@ -44,22 +46,23 @@ def figures(crawls: int) -> dict[str, tuple[float, float]]:
     ledger = Ledger.open()
     now = time.time()
     for n in range(_FINISHED):
-        record = FinishedCrawl(f"u{n}", "crawlers", "o", f"c{n}", "complete", "", now - n, 0.0, now)
-        ledger.memory.finished[record.uid] = record
+        finish(ledger, n, now - n)
     jobs = [parse_value(value) for value in fleet(crawls)]
     health = Health(alive=lambda: None, ready=lambda: None)
-    view = View([_Watch(jobs)], ledger, pause_limit=604800.0, health=health)
-    page = Page(view, telemetry_path="/metrics")
+    view = View(
+        [_Watch(jobs)], [Crawl(job) for job in jobs], ledger, pause_limit=604800.0, health=health
+    )
+    page = StatusPage(view, telemetry_path="/metrics")
     keep_collections_short()  # as the exporter does
     return asyncio.run(_measure(page))
 
 
-async def _measure(page: Page) -> dict[str, tuple[float, float]]:
+async def _measure(page: StatusPage) -> dict[str, tuple[float, float]]:
     await page.render(Query())  # the first compiles the template
     return {name: await _best(page, query) for name, query in QUESTIONS.items()}
 
 
-async def _best(page: Page, query: Query) -> tuple[float, float]:
+async def _best(page: StatusPage, query: Query) -> tuple[float, float]:
     """Take the lowest of several rounds: others on the machine can only add to it."""
     rounds = []
     for _ in range(_ROUNDS):

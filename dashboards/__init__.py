@@ -1,8 +1,9 @@
 """Dashboards as code: five classic Grafana dashboards (10 to 13), and the JSON they become.
 
-``python -m dashboards`` writes the JSON beside this file, ``--check`` says whether it is current.
-Each dashboard is one module that reads like a table of contents; what they share (``colours``,
-``promql``, ``panels``, ``tables``, ``frame``) is a small vocabulary over Grafana's Foundation SDK.
+``python -m dashboards`` writes the JSON to ``json/``, ``--check`` says whether it is current.
+Each dashboard is one module: ``fleet``, ``crawl``, ``organisations``, ``pods``, ``exporter``. What
+they share is Grafana's own vocabulary over its Foundation SDK: ``panels``, ``fields``, ``tables``,
+``variables``, ``annotations``, ``dashboard``; and ``promql`` for what panels query.
 """
 
 import warnings

@@ -1,17 +1,17 @@
-"""``python -m dashboards``: write each dashboard's JSON; ``--check`` only says what is stale."""
+"""``python -m dashboards``: write each dashboard's JSON; ``--check`` only names stale files."""
 
 import argparse
 import sys
 
-from dashboards.built import FOLDER, built
+from dashboards.render import FOLDER, files
 
 
 def main() -> int:
-    """Write or compare; the exit status is 1 where a committed file is not what is built."""
+    """Write or compare; the exit status is 1 where ``--check`` finds a file that differs."""
     parser = argparse.ArgumentParser(prog="python -m dashboards", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, and write nothing")
     check = parser.parse_args().check
-    texts = built()
+    texts = files()
     stale = [name for name, text in texts.items() if _committed(name) != text]
     stale += sorted(path.name for path in FOLDER.glob("*.json") if path.name not in texts)
     if check:

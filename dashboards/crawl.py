@@ -1,14 +1,20 @@
 """One crawl: where it stands, what holds it back, what happened to its pods.
 
-Figures are the last within the time shown, so that a crawl that is gone can still be looked at.
+Figures are the last within the time shown, so that a deleted crawl can still be looked at. Long,
+as one file holds one dashboard, panel by panel in the order they are seen.
 """
 
 from typing import Final
 
-from dashboards.frame import NAMESPACE, ONE_CRAWL, ORGANISATION, Annotation, Dashboard, line, row
-from dashboards.panels import FILLING, FieldConfig, Panel, Query, lines, number, timeline, word
-from dashboards.promql import POD, Selection, exit_reasons, named_pods
-from dashboards.tables import Label, Value, rows
+from alerts.promql import on
+from dashboards.annotations import Annotation
+from dashboards.dashboard import Dashboard, line, row
+from dashboards.fields import USAGE, FieldConfig
+from dashboards.panels import Panel, Query, label_stat, stat, state_timeline, time_series
+from dashboards.promql import Selection, exit_reasons, with_role_and_index
+from dashboards.tables import Label, Value, table
+from dashboards.variables import NAMESPACE, ONE_CRAWL, ORGANISATION
+from exporter.resources.identity import POD_LABELS
 from exporter.web.colours import (
     BAD,
     GOOD,
@@ -33,10 +39,10 @@ def _share(part: str, whole: str) -> str:
     return f"{_figure(part)} / ({_figure(whole)} > 0)"
 
 
-def _standing(metric: str, label: str) -> str:
-    """The word that stands now or, when the crawl is gone, the one it ended with."""
-    now = ONE.merged(metric, by=(label,))
-    ended = ONE.last(_FINISHED, f'{label}!=""', by=(label,))
+def _current(metric: str, label: str) -> str:
+    """The label's value now or, if the crawl has been deleted, the one it ended with."""
+    now = ONE.merged(metric, labels=(label,))
+    ended = ONE.last(_FINISHED, f'{label}!=""', labels=(label,))
     return f"topk(1, {now} or {ended})"
 
 
@@ -44,28 +50,28 @@ _STANDS: Final = row(
     "Where it stands",
     line(
         4,
-        word(
+        label_stat(
             "State",
             "The state Browsertrix has the crawl in or, when it is gone, the one it ended with.",
             Query(
-                expr=_standing("browsertrix_crawl_state", "state"),
+                expr=_current("browsertrix_crawl_state", "state"),
                 legend="{{state}}",
                 instant=True,
             ),
             FieldConfig(colours=STATES),
         ),
-        word(
+        label_stat(
             "Stop reason",
             "Why it stops, pauses or has stopped. A size or time limit shows only here: the state "
             "says complete.",
             Query(
-                expr=_standing("browsertrix_crawl_stop_reason", "stop_reason"),
+                expr=_current("browsertrix_crawl_stop_reason", "stop_reason"),
                 legend="{{stop_reason}}",
                 instant=True,
             ),
             FieldConfig(no_value="none", colours=STATES, thresholds=((None, WARN),)),
         ),
-        number(
+        stat(
             "Age",
             "Time since the crawl was created, until its end if it has ended.",
             Query(
@@ -75,7 +81,7 @@ _STANDS: Final = row(
             ),
             FieldConfig(unit="s"),
         ),
-        number(
+        stat(
             "Pages done",
             "Pages crawled over pages found. More are found while crawling, so it can fall.",
             Query(
@@ -84,7 +90,7 @@ _STANDS: Final = row(
             ),
             FieldConfig(unit="percentunit", decimals=0, thresholds=((None, NOTICE), (1, GOOD))),
         ),
-        number(
+        stat(
             "Of size limit",
             "Bytes archived over the crawl's size limit. At the limit it is ended, and called "
             "complete.",
@@ -92,9 +98,9 @@ _STANDS: Final = row(
                 expr=_share("browsertrix_crawl_size_bytes", "browsertrix_crawl_size_limit_bytes"),
                 instant=True,
             ),
-            FieldConfig(unit="percentunit", decimals=0, thresholds=FILLING, no_value="no limit"),
+            FieldConfig(unit="percentunit", decimals=0, thresholds=USAGE, no_value="no limit"),
         ),
-        number(
+        stat(
             "Of time limit",
             "Elapsed time over the crawl's time limit. At the limit it is ended, and called "
             "complete.",
@@ -104,9 +110,9 @@ _STANDS: Final = row(
                 ),
                 instant=True,
             ),
-            FieldConfig(unit="percentunit", decimals=0, thresholds=FILLING, no_value="no limit"),
+            FieldConfig(unit="percentunit", decimals=0, thresholds=USAGE, no_value="no limit"),
         ),
-        number(
+        stat(
             "Pause ends in",
             "Until Browsertrix gives up the paused crawl: what it has is kept, its queue is lost.",
             Query(
@@ -116,7 +122,7 @@ _STANDS: Final = row(
             ),
             FieldConfig(unit="s", thresholds=_COUNTDOWN, no_value="not paused"),
         ),
-        number(
+        stat(
             "Paused in all",
             "Time paused, summed over all pauses the exporter has seen.",
             Query(expr=_figure("browsertrix_crawl_paused_seconds"), instant=True),
@@ -125,15 +131,17 @@ _STANDS: Final = row(
     ),
     line(
         6,
-        timeline(
+        state_timeline(
             "States",
             "When it was in which state, and on its way to another.",
-            Query(expr=ONE.merged("browsertrix_crawl_state", by=("state",)), legend="{{state}}"),
             Query(
-                expr=ONE.merged("browsertrix_crawl_transition", by=("transition",)),
+                expr=ONE.merged("browsertrix_crawl_state", labels=("state",)), legend="{{state}}"
+            ),
+            Query(
+                expr=ONE.merged("browsertrix_crawl_transition", labels=("transition",)),
                 legend="{{transition}}",
             ),
-            look=FieldConfig(colours={**STATES, **TRANSITIONS}),
+            config=FieldConfig(colours={**STATES, **TRANSITIONS}),
         ),
     ),
 )
@@ -142,25 +150,25 @@ _PROGRESS: Final = row(
     "Progress and limits",
     line(
         8,
-        lines(
+        time_series(
             "Pages",
             "Pages found and pages done. Two lines that run apart: it finds faster than it crawls.",
             Query(expr=f"max({ONE.merged('browsertrix_crawl_pages_found')})", legend="found"),
             Query(expr=f"max({ONE.merged('browsertrix_crawl_pages_done')})", legend="done"),
-            look=FieldConfig(low=0, colours={"found": NOTICE, "done": GOOD}),
+            config=FieldConfig(min=0, colours={"found": NOTICE, "done": GOOD}),
         ),
-        lines(
+        time_series(
             "Pages per minute",
             "How fast it crawls, over ten minutes. Zero for long while running is a crawl that is "
             "stuck.",
             Query(
                 expr="60 * clamp_min("
-                f"max(deriv({ONE.of('browsertrix_crawl_pages_done')}[10m])), 0)",
+                f"max(deriv({ONE.selector('browsertrix_crawl_pages_done')}[10m])), 0)",
                 legend="pages per minute",
             ),
-            look=FieldConfig(low=0, colours={"pages per minute": GOOD}),
+            config=FieldConfig(min=0, colours={"pages per minute": GOOD}),
         ),
-        lines(
+        time_series(
             "Archived",
             "Bytes archived, those not uploaded yet, and the limit if there is one.",
             Query(expr=f"max({ONE.merged('browsertrix_crawl_size_bytes')})", legend="archived"),
@@ -169,29 +177,29 @@ _PROGRESS: Final = row(
                 legend="not uploaded",
             ),
             Query(expr=f"max({ONE.merged('browsertrix_crawl_size_limit_bytes')})", legend="limit"),
-            look=FieldConfig(
+            config=FieldConfig(
                 unit="bytes",
-                low=0,
+                min=0,
                 colours={"archived": GOOD, "not uploaded": NOTICE, "limit": BAD},
             ),
-            limits="^limit$",
+            dashed="^limit$",
         ),
     ),
     line(
         8,
-        lines(
+        time_series(
             "Time",
             "Elapsed time (what the limit is held against), execution time summed over its pods "
             "(what is billed), and the limit if there is one.",
             Query(expr=f"max({ONE.merged('browsertrix_crawl_elapsed_seconds')})", legend="elapsed"),
             Query(expr=f"max({ONE.merged('browsertrix_crawl_exec_seconds')})", legend="execution"),
             Query(expr=f"max({ONE.merged('browsertrix_crawl_timeout_seconds')})", legend="limit"),
-            look=FieldConfig(
-                unit="s", low=0, colours={"elapsed": GOOD, "execution": NOTICE, "limit": BAD}
+            config=FieldConfig(
+                unit="s", min=0, colours={"elapsed": GOOD, "execution": NOTICE, "limit": BAD}
             ),
-            limits="^limit$",
+            dashed="^limit$",
         ),
-        lines(
+        time_series(
             "Pauses",
             "Seconds of the current pause, and of all pauses together.",
             Query(
@@ -201,33 +209,33 @@ _PROGRESS: Final = row(
             Query(
                 expr=f"max({ONE.merged('browsertrix_crawl_paused_seconds')})", legend="all pauses"
             ),
-            look=FieldConfig(
-                unit="s", low=0, colours={"this pause": STATES["paused"], "all pauses": QUIET}
+            config=FieldConfig(
+                unit="s", min=0, colours={"this pause": STATES["paused"], "all pauses": QUIET}
             ),
         ),
-        lines(
+        time_series(
             "Crawlers",
             "Crawler pods that exist, and that Browsertrix wants.",
             Query(expr=f"max({ONE.merged('browsertrix_crawl_scale')})", legend="there"),
             Query(expr=f"max({ONE.merged('browsertrix_crawl_desired_scale')})", legend="wanted"),
-            look=FieldConfig(low=0, decimals=0, colours={"there": GOOD, "wanted": NOTICE}),
-            limits="^wanted$",
+            config=FieldConfig(min=0, decimals=0, colours={"there": GOOD, "wanted": NOTICE}),
+            dashed="^wanted$",
         ),
     ),
 )
 
 
 def _usage(title: str, description: str, resource: str, measure: str, unit: str) -> Panel:
-    """A pod's use of something against what it was given."""
+    """Each pod's use of a resource, and its allocation dashed."""
     used = ONE.merged(f"browsertrix_pod_{resource}_used_{measure}")
-    given = ONE.merged(f"browsertrix_pod_{resource}_allocated_{measure}")
-    return lines(
+    allocated = ONE.merged(f"browsertrix_pod_{resource}_allocated_{measure}")
+    return time_series(
         title,
         description,
-        Query(expr=named_pods(used, ONE), legend="{{role}} {{index}}"),
-        Query(expr=named_pods(given, ONE), legend="{{role}} {{index}} allocated"),
-        look=FieldConfig(unit=unit, low=0),
-        limits="allocated$",
+        Query(expr=with_role_and_index(used, ONE), legend="{{role}} {{index}}"),
+        Query(expr=with_role_and_index(allocated, ONE), legend="{{role}} {{index}} allocated"),
+        config=FieldConfig(unit=unit, min=0),
+        dashed="allocated$",
     )
 
 
@@ -262,7 +270,7 @@ _PODS: Final = row(
     ),
     line(
         7,
-        rows(
+        table(
             "Its pods",
             "Every pod the crawl has or had, with its last exit. 137 is out of memory or evicted, "
             "3 out of space, 11 and 13 a restart on request.",
@@ -271,37 +279,38 @@ _PODS: Final = row(
             Label(label="exit_reason", title="Last exit", width=110),
             Value(
                 expr="topk by (pod) (1, max by (pod, role, exit_reason) (max_over_time("
-                f"timestamp({ONE.of('browsertrix_pod_info')})[$__range:1m])))",
+                f"timestamp({ONE.selector('browsertrix_pod_info')})[$__range:1m])))",
             ),
             Value(
                 title="Exit code",
-                expr=ONE.last("browsertrix_pod_exit_code", by=("pod",)),
+                expr=ONE.last("browsertrix_pod_exit_code", labels=("pod",)),
                 unit="none",
                 width=90,
                 thresholds=((None, GOOD), (1, WARN), (11, NOTICE), (16, WARN), (137, BAD)),
             ),
             Value(
                 title="Exited",
-                expr=ONE.last("browsertrix_pod_exit_timestamp_seconds", by=("pod",)) + " * 1000",
+                expr=ONE.last("browsertrix_pod_exit_timestamp_seconds", labels=("pod",))
+                + " * 1000",
                 unit="dateTimeAsIso",
                 width=170,
             ),
             Value(
                 title="Evicted",
-                expr=ONE.last("browsertrix_pod_evicted", by=("pod",)),
+                expr=ONE.last("browsertrix_pod_evicted", labels=("pod",)),
                 unit="none",
                 width=80,
                 thresholds=((None, GOOD), (1, BAD)),
-                words={"0": "no", "1": "yes"},
+                mappings={"0": "no", "1": "yes"},
             ),
             *(
                 Value(
                     title=title,
-                    expr=ONE.merged(f"browsertrix_pod_{resource}_usage_ratio", by=("pod",)),
+                    expr=ONE.merged(f"browsertrix_pod_{resource}_usage_ratio", labels=("pod",)),
                     unit="percentunit",
                     width=140,
                     decimals=0,
-                    thresholds=FILLING,
+                    thresholds=USAGE,
                     bar=1,
                 )
                 for title, resource in (
@@ -316,21 +325,20 @@ _PODS: Final = row(
 
 _EXIT: Final = ONE.merged("browsertrix_pod_exit_timestamp_seconds")
 
-BOARD: Final = Dashboard(
+DASHBOARD: Final = Dashboard(
     uid="browsertrix-crawl",
     title="Browsertrix / Crawl",
     description="One crawl: where it stands, what holds it back, what happened to its pods.",
     variables=(NAMESPACE, ORGANISATION, ONE_CRAWL),
-    events=(
+    annotations=(
         Annotation(
             name="Exits",
-            expr=f"{_EXIT} * on ({', '.join(POD)}) group_left (exit_reason) "
-            f"{exit_reasons(ONE)} * 1000",
+            expr=f"{_EXIT} * {on(*POD_LABELS)} group_left (exit_reason) {exit_reasons(ONE)} * 1000",
             colour=NOTICE,
             title="Pod exited",
             text="{{pod}}: {{exit_reason}}",
             tags="exit_reason",
-            dated=True,
+            use_value_for_time=True,
         ),
         Annotation(
             name="Evictions",
@@ -355,7 +363,7 @@ BOARD: Final = Dashboard(
             title="Paused",
             text="{{crawl}}",
             tags="namespace",
-            dated=True,
+            use_value_for_time=True,
         ),
         Annotation(
             name="End",
@@ -364,7 +372,7 @@ BOARD: Final = Dashboard(
             title="Finished: {{state}}",
             text="{{stop_reason}}",
             tags="state,stop_reason",
-            dated=True,
+            use_value_for_time=True,
         ),
     ),
     rows=(_STANDS, _PROGRESS, _PODS),

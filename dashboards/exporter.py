@@ -1,19 +1,17 @@
-"""The exporter itself: whether what the other dashboards show can be believed."""
+"""The exporter itself: whether what the other dashboards show is complete and current.
+
+Long, as one file holds one dashboard, panel by panel in the order they are seen.
+"""
 
 from typing import Final
 
-from dashboards.frame import Annotation, Dashboard, Variable, line, of_labels, row
-from dashboards.panels import (
-    ANY_IS_BAD,
-    ANY_IS_WORTH_A_LOOK,
-    FieldConfig,
-    Query,
-    lines,
-    number,
-    word,
-)
+from dashboards.annotations import Annotation
+from dashboards.dashboard import Dashboard, line, row
+from dashboards.fields import BAD_FROM_ONE, WARN_FROM_ONE, FieldConfig
+from dashboards.panels import Query, label_stat, stat, time_series
 from dashboards.promql import Selection
-from dashboards.tables import Label, Value, rows
+from dashboards.tables import Label, Value, table
+from dashboards.variables import Variable, label_values
 from exporter.web.colours import BAD, GOOD, NOTICE, QUIET, WARN
 
 _EXPORTER: Final = "browsertrix_exporter_"
@@ -21,7 +19,7 @@ OWN: Final = Selection(job='job=~"$job"', instance='instance=~"$instance"')
 
 
 def _of(name: str) -> str:
-    return OWN.of(f"{_EXPORTER}{name}")
+    return OWN.selector(f"{_EXPORTER}{name}")
 
 
 def _rate(name: str, *by: str) -> str:
@@ -30,32 +28,32 @@ def _rate(name: str, *by: str) -> str:
 
 
 def _count(name: str, *by: str) -> str:
-    """How often something happened between a point and the one before."""
+    """By how much a counter grows from one point to the next, all exporters together."""
     grouping = f" by ({', '.join(by)})" if by else ""
     return f"sum{grouping} (clamp_min({_of(name)} - {_of(name)} offset $__interval, 0))"
 
 
 def _process(name: str) -> str:
-    """A series that every process has, of exporters only: a job can be called anything."""
-    return f"{OWN.of(name)} and on (job, instance) {_of('build_info')}"
+    """A series that every process serves, of exporters only, whatever their job is called."""
+    return f"{OWN.selector(name)} and on (job, instance) {_of('build_info')}"
 
 
 _NOW: Final = row(
     "Can it be believed",
     line(
         4,
-        number(
+        stat(
             "Synced",
             "Whether every scope's CrawlJobs were listed completely. Before that, nothing of it is "
             "served.",
             Query(expr=f"min({_of('synced')})"),
             FieldConfig(
                 thresholds=((None, BAD), (1, GOOD)),
-                words={"0": "no", "1": "yes"},
+                mappings={"0": "no", "1": "yes"},
                 no_value="no exporter",
             ),
         ),
-        number(
+        stat(
             "Last heard",
             "Since the content was last known to be current. The API server says so about every "
             "minute, even if nothing happens.",
@@ -65,27 +63,27 @@ _NOW: Final = row(
             ),
             FieldConfig(unit="s", thresholds=((None, GOOD), (120, WARN), (300, BAD))),
         ),
-        number(
+        stat(
             "CrawlJobs",
             "CrawlJobs that are held and served.",
             Query(expr=f"sum(max by (scope) ({_of('objects')}))"),
         ),
-        number(
+        stat(
             "Malformed",
             "CrawlJobs with a field that cannot be read; the log names object and field.",
             Query(expr="sum(max by (namespace) (browsertrix_malformed_crawljobs))"),
-            FieldConfig(thresholds=ANY_IS_BAD),
+            FieldConfig(thresholds=BAD_FROM_ONE),
         ),
-        number(
+        stat(
             "Ledger",
             "Whether what happens can be written down. If not, it is forgotten with a restart; the "
             "log says why.",
             Query(expr=f"max({_of('ledger_failing')})"),
             FieldConfig(
-                thresholds=ANY_IS_BAD, words={"0": "writing", "1": "failing"}, no_value="none"
+                thresholds=BAD_FROM_ONE, mappings={"0": "writing", "1": "failing"}, no_value="none"
             ),
         ),
-        number(
+        stat(
             "Slowest scrapes",
             "Nine in ten scrapes are faster than this. Prometheus gives up after ten seconds, by "
             "default.",
@@ -96,13 +94,13 @@ _NOW: Final = row(
             ),
             FieldConfig(unit="s", thresholds=((None, GOOD), (1, WARN), (5, BAD))),
         ),
-        number(
+        stat(
             "Up for",
             "Since the youngest exporter was started.",
             Query(expr=f"time() - max({_process('process_start_time_seconds')})", instant=True),
             FieldConfig(unit="s"),
         ),
-        word(
+        label_stat(
             "Version",
             "The version of the exporter.",
             Query(
@@ -116,7 +114,7 @@ _WATCH: Final = row(
     "The watch",
     line(
         8,
-        lines(
+        time_series(
             "Events per second",
             "What the API server told, by type. Bookmarks come about every minute; a line at zero "
             "while crawls run is a watch that hears nothing.",
@@ -124,8 +122,8 @@ _WATCH: Final = row(
                 expr=f"sum by (type) (rate({_of('watch_events_total')}[$__rate_interval]))",
                 legend="{{type}}",
             ),
-            look=FieldConfig(
-                low=0,
+            config=FieldConfig(
+                min=0,
                 colours={
                     "ADDED": GOOD,
                     "MODIFIED": NOTICE,
@@ -135,7 +133,7 @@ _WATCH: Final = row(
                 },
             ),
         ),
-        lines(
+        time_series(
             "Reconnects",
             "Watches that were left, by reason. Ended is the server's own timeout, every few "
             "minutes, and normal.",
@@ -143,12 +141,12 @@ _WATCH: Final = row(
                 expr=_count("watch_reconnects_total", "reason") + " > 0",
                 legend="{{reason}}",
             ),
-            look=FieldConfig(low=0, decimals=0, colours={"ended": GOOD}),
+            config=FieldConfig(min=0, decimals=0, colours={"ended": GOOD}),
             stacked=True,
             bars=True,
-            every="5m",
+            min_interval="5m",
         ),
-        lines(
+        time_series(
             "Lists",
             "Complete lists of all CrawlJobs, and lists that failed, by reason. After the first "
             "each list means a watch that could not be taken up where it stopped.",
@@ -157,14 +155,14 @@ _WATCH: Final = row(
                 expr=_count("list_failures_total", "reason") + " > 0",
                 legend="failed: {{reason}}",
             ),
-            look=FieldConfig(low=0, decimals=0, colours={"listed": NOTICE}),
+            config=FieldConfig(min=0, decimals=0, colours={"listed": NOTICE}),
             bars=True,
-            every="5m",
+            min_interval="5m",
         ),
     ),
     line(
         8,
-        lines(
+        time_series(
             "Since the last sign of life",
             "Time since each scope's content was last known to be current, and since a CrawlJob "
             "was last seen to change.",
@@ -176,19 +174,19 @@ _WATCH: Final = row(
                 expr=f"time() - max by (scope) ({_of('last_event_timestamp_seconds')})",
                 legend="{{scope}} changed",
             ),
-            look=FieldConfig(unit="s", low=0, thresholds=((None, GOOD), (300, BAD))),
-            show_limits=True,
+            config=FieldConfig(unit="s", min=0, thresholds=((None, GOOD), (300, BAD))),
+            show_thresholds=True,
         ),
-        lines(
+        time_series(
             "CrawlJobs by exporter",
             "CrawlJobs held, by exporter and scope. A pair says the same.",
             Query(
                 expr=f"sum by (instance, scope) ({_of('objects')})",
                 legend="{{instance}} {{scope}}",
             ),
-            look=FieldConfig(low=0),
+            config=FieldConfig(min=0),
         ),
-        lines(
+        time_series(
             "Not as expected",
             "What came over the watch and was of no use: older than what is known, no event, too "
             "long a line, or an object that cannot be read at all.",
@@ -201,14 +199,14 @@ _WATCH: Final = row(
                     ("unusable_objects", "unusable"),
                 )
             ),
-            look=FieldConfig(
-                low=0,
+            config=FieldConfig(
+                min=0,
                 decimals=0,
                 colours={"stale": QUIET, "garbage": WARN, "too long": "#FADE2A", "unusable": BAD},
             ),
             bars=True,
             stacked=True,
-            every="5m",
+            min_interval="5m",
         ),
     ),
 )
@@ -217,7 +215,7 @@ _CONTENT: Final = row(
     "What could not be read",
     line(
         6,
-        rows(
+        table(
             "Fields that could not be read",
             "By field, since the exporter was started; each counts once for its object. The log "
             "names the objects.",
@@ -227,12 +225,12 @@ _CONTENT: Final = row(
                 expr=f"max by (field) ({_of('parse_problems_total')}) > 0",
                 width=110,
                 unit="none",
-                thresholds=ANY_IS_WORTH_A_LOOK,
+                thresholds=WARN_FROM_ONE,
             ),
             sort="Problems",
-            look=FieldConfig(no_value="every field could be read"),
+            config=FieldConfig(no_value="every field could be read"),
         ),
-        rows(
+        table(
             "Words nobody knew",
             "By field, since the exporter was started: values that a newer Browsertrix writes. "
             "They are served as they are.",
@@ -242,18 +240,18 @@ _CONTENT: Final = row(
                 expr=f"max by (field) ({_of('unknown_values_total')}) > 0",
                 width=110,
                 unit="none",
-                thresholds=ANY_IS_WORTH_A_LOOK,
+                thresholds=WARN_FROM_ONE,
             ),
             sort="Values",
-            look=FieldConfig(no_value="every word is known"),
+            config=FieldConfig(no_value="every word is known"),
         ),
-        lines(
+        time_series(
             "Writes to the ledger",
             "Transactions a second, written and failed. The exporter goes on from memory "
             "while it cannot write.",
             Query(expr=_rate("ledger_writes_total"), legend="{{instance}} written"),
             Query(expr=_rate("ledger_write_failures_total"), legend="{{instance}} failed"),
-            look=FieldConfig(low=0),
+            config=FieldConfig(min=0),
         ),
     ),
 )
@@ -262,7 +260,7 @@ _COST: Final = row(
     "What it costs",
     line(
         8,
-        lines(
+        time_series(
             "Scrape duration",
             "From request to last byte: half of all scrapes, and 99 in a hundred, are faster.",
             *(
@@ -273,53 +271,53 @@ _COST: Final = row(
                 )
                 for share, legend in ((0.5, "half"), (0.99, "99 in a hundred"))
             ),
-            look=FieldConfig(
+            config=FieldConfig(
                 unit="s",
-                low=0,
+                min=0,
                 thresholds=((None, GOOD), (5, BAD)),
                 colours={"half": GOOD, "99 in a hundred": WARN},
             ),
         ),
-        lines(
+        time_series(
             "Scrape size",
             "Bytes of the last scrape before compression.",
             Query(expr=f"max by (instance) ({_of('scrape_size_bytes')})", legend="{{instance}}"),
-            look=FieldConfig(unit="bytes", low=0),
+            config=FieldConfig(unit="bytes", min=0),
         ),
-        lines(
+        time_series(
             "CPU",
             "Cores that the exporter uses.",
             Query(
-                expr=f"rate({OWN.of('process_cpu_seconds_total')}[$__rate_interval])"
+                expr=f"rate({OWN.selector('process_cpu_seconds_total')}[$__rate_interval])"
                 f" and on (job, instance) {_of('build_info')}",
                 legend="{{instance}}",
             ),
-            look=FieldConfig(low=0),
+            config=FieldConfig(min=0),
         ),
-        lines(
+        time_series(
             "Memory",
             "Resident memory; it grows with the number of CrawlJobs and stays flat over days.",
             Query(expr=_process("process_resident_memory_bytes"), legend="{{instance}}"),
-            look=FieldConfig(unit="bytes", low=0),
+            config=FieldConfig(unit="bytes", min=0),
         ),
     ),
 )
 
-BOARD: Final = Dashboard(
+DASHBOARD: Final = Dashboard(
     uid="browsertrix-exporter",
     title="Browsertrix / Exporter",
     description="Whether what the other dashboards show can be believed, and what that costs.",
     variables=(
         Variable(
-            name="job", label="Job", query=of_labels("browsertrix_exporter_build_info", "job")
+            name="job", label="Job", query=label_values("browsertrix_exporter_build_info", "job")
         ),
         Variable(
             name="instance",
             label="Instance",
-            query=of_labels('browsertrix_exporter_build_info{job=~"$job"}', "instance"),
+            query=label_values('browsertrix_exporter_build_info{job=~"$job"}', "instance"),
         ),
     ),
-    events=(
+    annotations=(
         Annotation(
             name="Restarts",
             expr=f"({_process('process_start_time_seconds')}) * 1000",
@@ -327,7 +325,7 @@ BOARD: Final = Dashboard(
             title="Exporter started",
             text="{{instance}}",
             tags="job",
-            dated=True,
+            use_value_for_time=True,
         ),
         Annotation(
             name="Not synced",
@@ -339,5 +337,5 @@ BOARD: Final = Dashboard(
         ),
     ),
     rows=(_NOW, _WATCH, _CONTENT, _COST),
-    since="now-3h",
+    time_from="now-3h",
 )

@@ -1,23 +1,28 @@
-"""The fleet: what all crawls together are doing, and which deserve a look."""
+"""The fleet: what all crawls together are doing, and which deserve a look.
+
+Long, as one file holds one dashboard, panel by panel in the order they are seen.
+"""
 
 from typing import Final
 
-from dashboards.frame import NAMESPACE as CHOOSE_NAMESPACE
-from dashboards.frame import Annotation, Dashboard, line, row
-from dashboards.panels import (
-    ANY_IS_BAD,
-    ANY_IS_WORTH_A_LOOK,
-    FILLING,
-    FieldConfig,
-    Query,
-    bars,
-    lines,
-    number,
+from alerts.promql import on
+from dashboards.annotations import Annotation
+from dashboards.dashboard import Dashboard, line, row
+from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
+from dashboards.panels import Query, bar_gauge, stat, time_series
+from dashboards.promql import Selection, histogram_quantile, one_of, sum_by, topk
+from dashboards.tables import (
+    CRAWL_COLUMN,
+    HIDDEN_NAMESPACE,
+    HIDDEN_ORGANISATION,
+    TO_CRAWL,
+    Label,
+    Value,
+    table,
 )
-from dashboards.promql import CRAWL as CRAWL_LABELS
-from dashboards.promql import Selection, largest, one_of, quantile, total
-from dashboards.tables import CRAWL, HIDDEN_ORGANISATION, NAMESPACE, TO_CRAWL, Label, Value, rows
+from dashboards.variables import NAMESPACE
 from exporter.resources.crawljob.states import PAUSED, RUNNING, WAITING
+from exporter.resources.identity import CRAWL_LABELS
 from exporter.web.colours import BAD, GOOD, OUTCOMES, QUIET, ROLES, SEVERITIES, STATES, WARN
 
 FLEET: Final = Selection(namespace='namespace=~"$namespace"')
@@ -29,19 +34,19 @@ _FINISHED: Final = "browsertrix_crawls_finished_total"
 
 
 def _now(states: frozenset[str]) -> Query:
-    return Query(expr=total(FLEET.merged("browsertrix_crawls", one_of("state", states))))
+    return Query(expr=sum_by(FLEET.merged("browsertrix_crawls", one_of("state", states))))
 
 
 def _failure_share(over: str) -> str:
-    failed = total(FLEET.increase(_FINISHED, _FAILED, over=over))
-    finished = total(FLEET.increase(_FINISHED, _COUNTED, over=over))
+    failed = sum_by(FLEET.increase(_FINISHED, _FAILED, over=over))
+    finished = sum_by(FLEET.increase(_FINISHED, _COUNTED, over=over))
     return f"{failed} / ({finished} > 0)"
 
 
 _AGE: Final = (
     f"time() - {FLEET.merged('browsertrix_crawl_created_timestamp_seconds')}"
-    f" unless on ({', '.join(CRAWL_LABELS)})"
-    f" {FLEET.merged('browsertrix_crawl_finished_timestamp_seconds', by=CRAWL_LABELS)}"
+    f" unless {on(*CRAWL_LABELS)}"
+    f" {FLEET.merged('browsertrix_crawl_finished_timestamp_seconds', labels=CRAWL_LABELS)}"
 )
 _WAITING_SINCE_CREATION: Final = f"{_AGE} {FLEET.in_states(WAITING)}"
 
@@ -49,25 +54,25 @@ _NOW: Final = row(
     "Now",
     line(
         4,
-        number(
+        stat(
             "Running",
             "Crawls that are crawling, writing or uploading their archive.",
             _now(RUNNING),
         ),
-        number(
+        stat(
             "Waiting",
             "Crawls that wait to be started: for a node, for their organisation's other crawls, or "
             "for a deduplication index.",
             _now(WAITING),
             FieldConfig(thresholds=((None, GOOD), (5, WARN), (20, BAD))),
         ),
-        number(
+        stat(
             "Paused",
             "Crawls paused by a user or by a quota. They keep their volumes, count towards their "
             "organisation's limit, and are given up after a week.",
             _now(PAUSED),
         ),
-        number(
+        stat(
             "Longest wait",
             "Age of the oldest crawl that waits now. Hours mean that no node is coming.",
             Query(expr=f"max({_WAITING_SINCE_CREATION})", instant=True),
@@ -75,13 +80,13 @@ _NOW: Final = row(
                 unit="s", thresholds=((None, GOOD), (1800, WARN), (14400, BAD)), no_value="none"
             ),
         ),
-        number(
+        stat(
             "Finished",
             "Crawls that ended within the time shown, however they ended.",
-            Query(expr=total(FLEET.increase(_FINISHED, over="$__range")), instant=True),
+            Query(expr=sum_by(FLEET.increase(_FINISHED, over="$__range")), instant=True),
             FieldConfig(decimals=0),
         ),
-        number(
+        stat(
             "Failed",
             "Share of the crawls that ended within the time shown and failed. Canceled and skipped "
             "ones count on neither side.",
@@ -90,43 +95,44 @@ _NOW: Final = row(
                 unit="percentunit", thresholds=_FAILURE_STEPS, decimals=0, no_value="none ended"
             ),
         ),
-        number(
+        stat(
             "Pods evicted",
             "Pods thrown out by their nodes within the time shown.",
             Query(
-                expr=total(FLEET.increase("browsertrix_pod_evictions_total", over="$__range")),
+                expr=sum_by(FLEET.increase("browsertrix_pod_evictions_total", over="$__range")),
                 instant=True,
             ),
-            FieldConfig(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(decimals=0, thresholds=WARN_FROM_ONE),
         ),
-        number(
+        stat(
             "Malformed",
             "CrawlJobs with a field that cannot be read. What it would say is missing here; the "
             "exporter's log names object and field.",
-            Query(expr=total(FLEET.merged("browsertrix_malformed_crawljobs"))),
-            FieldConfig(thresholds=ANY_IS_BAD),
+            Query(expr=sum_by(FLEET.merged("browsertrix_malformed_crawljobs"))),
+            FieldConfig(thresholds=BAD_FROM_ONE),
         ),
     ),
     line(
         9,
-        lines(
+        time_series(
             "Crawls by state",
             "Every crawl there is, by the state Browsertrix has it in.",
             Query(
-                expr=total(FLEET.merged("browsertrix_crawls"), "state") + " > 0", legend="{{state}}"
+                expr=sum_by(FLEET.merged("browsertrix_crawls"), "state") + " > 0",
+                legend="{{state}}",
             ),
-            look=FieldConfig(colours=STATES, low=0, decimals=0),
+            config=FieldConfig(colours=STATES, min=0, decimals=0),
             stacked=True,
         ),
-        bars(
+        bar_gauge(
             "By state now",
             "How many crawls are in each state at the end of the time shown.",
             Query(
-                expr=f"sort_desc({total(FLEET.merged('browsertrix_crawls'), 'state')} > 0)",
+                expr=f"sort_desc({sum_by(FLEET.merged('browsertrix_crawls'), 'state')} > 0)",
                 legend="{{state}}",
                 instant=True,
             ),
-            FieldConfig(colours=STATES, low=0, decimals=0),
+            FieldConfig(colours=STATES, min=0, decimals=0),
         ),
         widths=(17, 7),
     ),
@@ -136,90 +142,90 @@ _ENDS: Final = row(
     "Ends and waits",
     line(
         8,
-        lines(
+        time_series(
             "Finished crawls",
             "Crawls that ended, by how. A size or time limit counts as complete: Browsertrix says "
             "so too.",
             Query(
-                expr=total(FLEET.happened(_FINISHED), "state") + " > 0",
+                expr=sum_by(FLEET.step_increase(_FINISHED), "state") + " > 0",
                 legend="{{state}}",
             ),
-            look=FieldConfig(colours=STATES, low=0, decimals=0),
+            config=FieldConfig(colours=STATES, min=0, decimals=0),
             stacked=True,
             bars=True,
-            every="10m",
+            min_interval="10m",
         ),
-        lines(
+        time_series(
             "Failure rate",
             "Share of the crawls ended within an hour that failed. Beyond half it is the cluster, "
             "a proxy or the storage rather than a site.",
             Query(expr=_failure_share("1h"), legend="failed"),
-            look=FieldConfig(
+            config=FieldConfig(
                 unit="percentunit",
-                low=0,
-                high=1,
+                min=0,
+                max=1,
                 thresholds=_FAILURE_STEPS,
                 colours={"failed": BAD},
             ),
-            show_limits=True,
+            show_thresholds=True,
         ),
-        lines(
+        time_series(
             "Time waited before running",
             "Of the crawls that began to run within an hour: half waited less than the lower line, "
             "nine in ten less than the upper one.",
             *(
                 Query(
-                    expr=quantile(
+                    expr=histogram_quantile(
                         share, FLEET.increase("browsertrix_crawl_wait_seconds_bucket", over="1h")
                     ),
                     legend=legend,
                 )
                 for share, legend in ((0.5, "half"), (0.9, "nine in ten"))
             ),
-            look=FieldConfig(unit="s", low=0, colours={"half": GOOD, "nine in ten": WARN}),
+            config=FieldConfig(unit="s", min=0, colours={"half": GOOD, "nine in ten": WARN}),
         ),
     ),
     line(
         8,
-        lines(
+        time_series(
             "Waiting crawls",
             "Crawls that wait, by what for.",
             Query(
-                expr=total(FLEET.merged("browsertrix_crawls", one_of("state", WAITING)), "state"),
+                expr=sum_by(FLEET.merged("browsertrix_crawls", one_of("state", WAITING)), "state"),
                 legend="{{state}}",
             ),
-            look=FieldConfig(colours=STATES, low=0, decimals=0),
+            config=FieldConfig(colours=STATES, min=0, decimals=0),
             stacked=True,
         ),
-        lines(
+        time_series(
             "How long crawls last",
             "Of the crawls that ended within an hour: half lasted less than this, from creation to "
             "end, by how they ended.",
             Query(
-                expr=quantile(
+                expr=histogram_quantile(
                     0.5,
                     FLEET.increase("browsertrix_crawl_duration_seconds_bucket", over="1h"),
                     "outcome",
                 ),
                 legend="{{outcome}}",
             ),
-            look=FieldConfig(unit="s", low=0, colours=OUTCOMES),
+            config=FieldConfig(unit="s", min=0, colours=OUTCOMES),
         ),
-        rows(
+        table(
             "Longest waits",
             "The crawls that wait now, the oldest first; the time is since their creation.",
-            CRAWL,
-            NAMESPACE,
+            CRAWL_COLUMN,
+            HIDDEN_NAMESPACE,
             HIDDEN_ORGANISATION,
             Value(
                 title="Waiting",
-                expr=largest(10, _WAITING_SINCE_CREATION),
+                expr=topk(10, _WAITING_SINCE_CREATION),
                 unit="s",
                 width=100,
                 thresholds=((None, GOOD), (1800, WARN), (14400, BAD)),
             ),
             sort="Waiting",
-            look=FieldConfig(no_value="no crawl waits"),
+            config=FieldConfig(no_value="no crawl waits"),
         ),
     ),
 )
@@ -229,11 +235,11 @@ _WORK: Final = row(
     line(
         8,
         *(
-            lines(
+            time_series(
                 title,
                 description,
-                Query(expr=total(FLEET.rate(metric), "role"), legend="{{role}}"),
-                look=FieldConfig(unit=unit, low=0, colours=ROLES),
+                Query(expr=sum_by(FLEET.rate(metric), "role"), legend="{{role}}"),
+                config=FieldConfig(unit=unit, min=0, colours=ROLES),
                 stacked=True,
             )
             for title, description, metric, unit in (
@@ -265,53 +271,53 @@ _CRAWLS: Final = row(
     "Which crawls",
     line(
         10,
-        rows(
+        table(
             "Largest",
             "Crawls by bytes archived so far.",
-            CRAWL,
-            NAMESPACE,
+            CRAWL_COLUMN,
+            HIDDEN_NAMESPACE,
             HIDDEN_ORGANISATION,
             Value(
                 title="Size",
-                expr=largest(10, FLEET.merged("browsertrix_crawl_size_bytes")),
+                expr=topk(10, FLEET.merged("browsertrix_crawl_size_bytes")),
                 unit="bytes",
                 width=110,
             ),
             sort="Size",
         ),
-        rows(
+        table(
             "Fullest",
             "Crawls by their fullest pod: memory in use over memory allocated. Unknown where "
             "Browsertrix does not measure it (auto-resize off).",
-            CRAWL,
-            NAMESPACE,
+            CRAWL_COLUMN,
+            HIDDEN_NAMESPACE,
             HIDDEN_ORGANISATION,
             Value(
                 title="Memory",
-                expr=largest(
-                    10, FLEET.merged("browsertrix_pod_memory_usage_ratio", by=CRAWL_LABELS)
+                expr=topk(
+                    10, FLEET.merged("browsertrix_pod_memory_usage_ratio", labels=CRAWL_LABELS)
                 ),
                 unit="percentunit",
                 width=140,
                 decimals=0,
-                thresholds=FILLING,
+                thresholds=USAGE,
                 bar=1,
             ),
             sort="Memory",
         ),
-        rows(
+        table(
             "Oldest",
             "Crawls by time since their creation, ended ones aside.",
-            CRAWL,
-            NAMESPACE,
+            CRAWL_COLUMN,
+            HIDDEN_NAMESPACE,
             HIDDEN_ORGANISATION,
-            Value(title="Age", expr=largest(10, _AGE), unit="s", width=110),
+            Value(title="Age", expr=topk(10, _AGE), unit="s", width=110),
             sort="Age",
         ),
     ),
     line(
         6,
-        rows(
+        table(
             "Alerts firing",
             "Alerts of this project's rules that fire now; docs/runbooks says what to do about "
             "each. Empty as well where the rules are not installed.",
@@ -324,17 +330,17 @@ _CRAWLS: Final = row(
                 '(ALERTS{alertstate="firing", alertname=~"Browsertrix.+", '
                 'namespace=~"$namespace|"})',
             ),
-            look=FieldConfig(no_value="no alert fires"),
+            config=FieldConfig(no_value="no alert fires"),
         ),
     ),
 )
 
-BOARD: Final = Dashboard(
+DASHBOARD: Final = Dashboard(
     uid="browsertrix-fleet",
     title="Browsertrix / Fleet",
     description="What all crawls together are doing, and which of them deserve a look.",
-    variables=(CHOOSE_NAMESPACE,),
-    events=(
+    variables=(NAMESPACE,),
+    annotations=(
         Annotation(
             name="Failed crawls",
             expr=FLEET.merged("browsertrix_crawl_finished_timestamp_seconds", _FAILED) + " * 1000",
@@ -342,7 +348,7 @@ BOARD: Final = Dashboard(
             title="Crawl failed",
             text="{{crawl}}: {{state}}",
             tags="namespace,state",
-            dated=True,
+            use_value_for_time=True,
         ),
         Annotation(
             name="Evictions",
@@ -360,8 +366,8 @@ BOARD: Final = Dashboard(
             title="Exporter started",
             text="{{instance}}",
             tags="job",
-            dated=True,
-            shown=False,
+            use_value_for_time=True,
+            enabled=False,
         ),
     ),
     rows=(_NOW, _ENDS, _WORK, _CRAWLS),

@@ -1,26 +1,27 @@
 """Organisations: who uses what, and whose crawls come close to their limits.
 
-What CrawlJobs say. Quotas of the organisations themselves are known to Browsertrix's API alone.
+From CrawlJobs alone: they do not hold the quotas of the organisations.
 """
 
 from typing import Final
 
-from dashboards.frame import NAMESPACE as CHOOSE_NAMESPACE
-from dashboards.frame import ORGANISATION as CHOOSE_ORGANISATION
-from dashboards.frame import Annotation, Dashboard, line, row
-from dashboards.panels import ANY_IS_WORTH_A_LOOK, FILLING, FieldConfig, Query, lines, number
-from dashboards.promql import CRAWL as CRAWL_LABELS
-from dashboards.promql import Selection, largest, one_of, total
+from dashboards.annotations import Annotation
+from dashboards.dashboard import Dashboard, line, row
+from dashboards.fields import USAGE, WARN_FROM_ONE, FieldConfig
+from dashboards.panels import Query, stat, time_series
+from dashboards.promql import Selection, one_of, sum_by, topk
 from dashboards.tables import (
-    CRAWL,
+    CRAWL_COLUMN,
+    HIDDEN_NAMESPACE,
     HIDDEN_ORGANISATION,
-    NAMESPACE,
-    ORGANISATION,
+    ORGANISATION_COLUMN,
     Label,
     Value,
-    rows,
+    table,
 )
+from dashboards.variables import NAMESPACE, ORGANISATION
 from exporter.resources.crawljob.states import PAUSED, RUNNING, WAITING
+from exporter.resources.identity import CRAWL_LABELS
 from exporter.web.colours import BAD, STATES, WARN
 
 ORGS: Final = Selection(namespace='namespace=~"$namespace"', oid='oid=~"$oid"')
@@ -48,38 +49,38 @@ _TIME: Final = _ratio("browsertrix_crawl_elapsed_seconds", "browsertrix_crawl_ti
 
 
 def _used(metric: str) -> str:
-    return total(ORGS.increase(metric, over="$__range"), "namespace", "oid")
+    return sum_by(ORGS.increase(metric, over="$__range"), "namespace", "oid")
 
 
 _NOW: Final = row(
     "Now",
     line(
         4,
-        number(
+        stat(
             "Organisations",
             "Organisations that have a crawl at the end of the time shown.",
             Query(expr=f"count(count by (oid) ({ORGS.merged(_STATE)}))"),
         ),
-        number(
+        stat(
             "Crawls",
             "Crawls of the organisations chosen, in whatever state.",
             Query(expr=_crawls()),
         ),
-        number(
+        stat(
             "Waiting for their turn",
             "Crawls that wait for other crawls of the same organisation, which has a limit of how "
             "many may run at once.",
             Query(expr=_crawls('state="waiting_org_limit"') + " or vector(0)"),
-            FieldConfig(thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(thresholds=WARN_FROM_ONE),
         ),
-        number(
+        stat(
             "Held by a quota",
             "Crawls paused, stopped or skipped because a quota of storage or execution time is "
             "used up, and still there.",
             Query(expr=_crawls(_QUOTA) + " or vector(0)"),
-            FieldConfig(thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(thresholds=WARN_FROM_ONE),
         ),
-        number(
+        stat(
             "Execution time",
             "Time that pods worked within the time shown: what organisations are billed on.",
             Query(
@@ -88,7 +89,7 @@ _NOW: Final = row(
             ),
             FieldConfig(unit="s"),
         ),
-        number(
+        stat(
             "Archived",
             "Bytes archived within the time shown.",
             Query(expr=f"sum({_used('browsertrix_org_bytes_total')})", instant=True),
@@ -97,11 +98,11 @@ _NOW: Final = row(
     ),
     line(
         9,
-        rows(
+        table(
             "Who has what",
             "What each has now, and what it used within the time shown. Near a limit: the crawl "
             "that is nearest to its own size or time limit.",
-            ORGANISATION,
+            ORGANISATION_COLUMN,
             Label(label="namespace", title="Namespace", width=130),
             *(
                 Value(title=title, expr=expr, width=90, unit="none")
@@ -135,7 +136,7 @@ _NOW: Final = row(
                     unit="percentunit",
                     decimals=0,
                     width=150,
-                    thresholds=FILLING,
+                    thresholds=USAGE,
                     bar=1,
                 )
                 for title, expr in (("Size limit", _SIZE), ("Time limit", _TIME))
@@ -149,38 +150,38 @@ _USE: Final = row(
     "Who uses what",
     line(
         8,
-        lines(
+        time_series(
             "Crawls by organisation",
             "Crawls that there are, in whatever state.",
             Query(expr=f"count by (oid) ({ORGS.merged(_STATE)})", legend="{{oid}}"),
-            look=FieldConfig(low=0, decimals=0),
+            config=FieldConfig(min=0, decimals=0),
             stacked=True,
         ),
-        lines(
+        time_series(
             "Pods at work",
             "Execution seconds per second, by organisation: about how many pods work for it.",
             Query(
-                expr=total(ORGS.rate("browsertrix_org_exec_seconds_total"), "oid"),
+                expr=sum_by(ORGS.rate("browsertrix_org_exec_seconds_total"), "oid"),
                 legend="{{oid}}",
             ),
-            look=FieldConfig(low=0),
+            config=FieldConfig(min=0),
             stacked=True,
         ),
     ),
     line(
         8,
-        lines(
+        time_series(
             "Archived per second",
             "Bytes archived, by organisation.",
-            Query(expr=total(ORGS.rate("browsertrix_org_bytes_total"), "oid"), legend="{{oid}}"),
-            look=FieldConfig(unit="Bps", low=0),
+            Query(expr=sum_by(ORGS.rate("browsertrix_org_bytes_total"), "oid"), legend="{{oid}}"),
+            config=FieldConfig(unit="Bps", min=0),
             stacked=True,
         ),
-        lines(
+        time_series(
             "Pages per second",
             "Pages crawled, by organisation.",
-            Query(expr=total(ORGS.rate("browsertrix_org_pages_total"), "oid"), legend="{{oid}}"),
-            look=FieldConfig(low=0),
+            Query(expr=sum_by(ORGS.rate("browsertrix_org_pages_total"), "oid"), legend="{{oid}}"),
+            config=FieldConfig(min=0),
             stacked=True,
         ),
     ),
@@ -191,26 +192,26 @@ _LIMITS: Final = row(
     line(
         8,
         *(
-            rows(
+            table(
                 title,
-                f"Crawls with a {word} limit, the nearest to it first. At the limit a crawl is "
+                f"Crawls with a {limit} limit, the nearest to it first. At the limit a crawl is "
                 "ended and called complete, though pages are missing.",
-                CRAWL,
-                ORGANISATION,
-                NAMESPACE,
+                CRAWL_COLUMN,
+                ORGANISATION_COLUMN,
+                HIDDEN_NAMESPACE,
                 Value(
                     title="Used",
-                    expr=largest(15, expr),
+                    expr=topk(15, expr),
                     unit="percentunit",
                     decimals=0,
                     width=180,
-                    thresholds=FILLING,
+                    thresholds=USAGE,
                     bar=1,
                 ),
                 sort="Used",
-                look=FieldConfig(no_value=f"no crawl has a {word} limit"),
+                config=FieldConfig(no_value=f"no crawl has a {limit} limit"),
             )
-            for title, word, expr in (
+            for title, limit, expr in (
                 ("Size limits", "size", _SIZE),
                 ("Time limits", "time", _TIME),
             )
@@ -218,7 +219,7 @@ _LIMITS: Final = row(
     ),
     line(
         8,
-        lines(
+        time_series(
             "Held up",
             "Crawls that their organisation holds up, by how: its limit of crawls at once, its "
             "quotas, or being read-only.",
@@ -228,40 +229,40 @@ _LIMITS: Final = row(
                 + ")",
                 legend="{{state}}",
             ),
-            look=FieldConfig(low=0, decimals=0, colours=STATES),
+            config=FieldConfig(min=0, decimals=0, colours=STATES),
             stacked=True,
         ),
-        rows(
+        table(
             "Ended by a quota",
             "Crawls that a quota ended or kept from starting, within the last day. Since 1.21 "
             "Browsertrix pauses most of them instead.",
-            CRAWL,
+            CRAWL_COLUMN,
             HIDDEN_ORGANISATION,
-            NAMESPACE,
+            HIDDEN_NAMESPACE,
             Label(label="state", title="How", colours=STATES, width=240),
             Value(
                 title="When",
                 expr=ORGS.last(
                     "browsertrix_crawl_finished_timestamp_seconds",
                     _QUOTA_ENDS,
-                    by=(*CRAWL_LABELS, "state"),
+                    labels=(*CRAWL_LABELS, "state"),
                 )
                 + " * 1000",
                 unit="dateTimeAsIso",
                 width=170,
             ),
             sort="When",
-            look=FieldConfig(no_value="none"),
+            config=FieldConfig(no_value="none"),
         ),
     ),
 )
 
-BOARD: Final = Dashboard(
+DASHBOARD: Final = Dashboard(
     uid="browsertrix-orgs",
     title="Browsertrix / Organisations",
     description="Who uses what, and whose crawls come close to their limits.",
-    variables=(CHOOSE_NAMESPACE, CHOOSE_ORGANISATION),
-    events=(
+    variables=(NAMESPACE, ORGANISATION),
+    annotations=(
         Annotation(
             name="Limits reached",
             expr=ORGS.merged(
@@ -273,7 +274,7 @@ BOARD: Final = Dashboard(
             title="Ended at a limit",
             text="{{crawl}}: {{stop_reason}}",
             tags="stop_reason",
-            dated=True,
+            use_value_for_time=True,
         ),
         Annotation(
             name="Failed crawls",
@@ -286,7 +287,7 @@ BOARD: Final = Dashboard(
             title="Crawl failed",
             text="{{crawl}}: {{state}}",
             tags="state",
-            dated=True,
+            use_value_for_time=True,
         ),
     ),
     rows=(_NOW, _USE, _LIMITS),

@@ -1,196 +1,116 @@
-"""The kinds of panels used, each with what every panel must have: title, description, thresholds.
+"""The types of panels used, each with what every panel must have: title, description, thresholds.
 
-A panel here is a builder of the Foundation SDK that lacks only its place, which ``frame`` gives.
+A panel here is a builder of the Foundation SDK that lacks only its id and its place on the grid,
+which ``dashboard`` assigns.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from grafana_foundation_sdk.builders import (
-    bargauge,
-    common,
-    dashboard,
-    heatmap,
-    prometheus,
-    stat,
-    statetimeline,
-    table,
-    timeseries,
-)
+from grafana_foundation_sdk.builders import common, dashboard, prometheus
+from grafana_foundation_sdk.builders import heatmap as heatmap_builder
+from grafana_foundation_sdk.builders.bargauge import Panel as BarGaugePanel
+from grafana_foundation_sdk.builders.heatmap import Panel as HeatmapPanel
+from grafana_foundation_sdk.builders.stat import Panel as StatPanel
+from grafana_foundation_sdk.builders.statetimeline import Panel as StateTimelinePanel
+from grafana_foundation_sdk.builders.table import Panel as TablePanel
+from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeriesPanel
 from grafana_foundation_sdk.models import common as shared
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import heatmap as heatmap_model
-from grafana_foundation_sdk.models import prometheus as prometheus_model
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from exporter.web.colours import BAD, GOOD, NOTICE, WARN
+from dashboards.fields import DEFAULT, FieldConfig, override, with_field_config
 
 DATASOURCE: Final = shared.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
-Panel = (
-    bargauge.Panel
-    | heatmap.Panel
-    | stat.Panel
-    | statetimeline.Panel
-    | table.Panel
-    | timeseries.Panel
-)
+Panel = BarGaugePanel | HeatmapPanel | StatPanel | StateTimelinePanel | TablePanel | TimeSeriesPanel
 _P = TypeVar(
     "_P",
-    bargauge.Panel,
-    heatmap.Panel,
-    stat.Panel,
-    statetimeline.Panel,
-    table.Panel,
-    timeseries.Panel,
+    BarGaugePanel,
+    HeatmapPanel,
+    StatPanel,
+    StateTimelinePanel,
+    TablePanel,
+    TimeSeriesPanel,
 )
-
-Steps = tuple[tuple[float | None, str], ...]
-"""Thresholds: from which value on which colour, rising; the first is from the beginning."""
-
-NEUTRAL: Final[Steps] = ((None, NOTICE),)
-"""A figure that is neither good nor bad."""
-FILLING: Final[Steps] = ((None, GOOD), (0.8, WARN), (0.95, BAD))
-"""A share of what there is: Browsertrix acts on memory at 0.9, and a limit ends a crawl at 1."""
-ANY_IS_WORTH_A_LOOK: Final[Steps] = ((None, GOOD), (1, WARN))
-ANY_IS_BAD: Final[Steps] = ((None, GOOD), (1, BAD))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """An expression and how its series are called."""
+    """An expression, how it is run, and how its series are named."""
 
     expr: str
     legend: str = ""
-    """A template over labels."""
+    """A template over labels, such as ``{{state}}``; empty leaves it to Grafana."""
     instant: bool = False
-    """Asked for one moment, the end of the time shown, rather than for all of it."""
-    rows: bool = False
-    """Answered as rows of a table rather than as series."""
-    buckets: bool = False
-    """Answered as cumulated buckets: one series for each value of ``le``, with a value always."""
+    """Evaluated at the end of the time shown, rather than over all of it."""
+    format: PromQueryFormat = PromQueryFormat.TIME_SERIES
+    """``TABLE`` gives rows of labels and a value; ``HEATMAP`` takes cumulative buckets, one series
+    for each value of ``le``, apart: each must have a value at every step."""
 
     def target(self, ref: str) -> prometheus.Dataquery:
-        """The query as a panel has it; ``ref`` tells it apart."""
+        """The query as the SDK takes it; ``ref`` (A, B and so on) is unique in a panel."""
         made = prometheus.Dataquery().datasource(DATASOURCE).expr(self.expr).ref_id(ref)
-        made = made.instant() if self.instant else made.range()
-        if self.rows:
-            return made.format(prometheus_model.PromQueryFormat.TABLE)
-        made = made.legend_format(self.legend or "__auto")
-        if self.buckets:
-            return made.format(prometheus_model.PromQueryFormat.HEATMAP)
-        return made.format(prometheus_model.PromQueryFormat.TIME_SERIES)
+        made = (made.instant() if self.instant else made.range()).format(self.format)
+        if self.format is PromQueryFormat.TABLE:
+            return made
+        return made.legend_format(self.legend or "__auto")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldConfig:
-    """What any panel may say about its values; ``unit`` is one of Grafana's ids."""
-
-    unit: str = "short"
-    thresholds: Steps = NEUTRAL
-    decimals: int | None = None
-    low: float | None = None
-    high: float | None = None
-    no_value: str = ""
-    """What to say instead of a value where there is none."""
-    words: Mapping[str, str] | None = None
-    """What to say instead of a number."""
-    colours: Mapping[str, str] | None = None
-    """By series name; see ``colours``."""
-    link: tuple[str, str] | None = None
-    """Title and address of where a click on a value leads."""
-
-
-PLAIN: Final = FieldConfig()
-
-
-def fixed(colour: str) -> dict[str, str]:
-    """A colour as an override has it."""
-    return {"mode": "fixed", "fixedColor": colour}
-
-
-def override(name: str, value: Any) -> model.DynamicConfigValue:
-    """One property of some fields that differs from the panel's."""
-    return model.DynamicConfigValue(id_val=name, value=value)
-
-
-def steps(thresholds: Steps) -> dashboard.ThresholdsConfig:
-    """Thresholds as the SDK takes them."""
-    return (
-        dashboard.ThresholdsConfig()
-        .mode(model.ThresholdsMode.ABSOLUTE)
-        .steps([model.Threshold(value=value, color=colour) for value, colour in thresholds])
-    )
-
-
-def with_field_config(
-    panel: _P, title: str, description: str, queries: Iterable[Query], look: FieldConfig
+def base_panel(
+    panel: _P, title: str, description: str, queries: Iterable[Query], config: FieldConfig
 ) -> _P:
-    """Give a panel what all have."""
+    """Set what panels of all types have; queries are A, B, … in their order."""
     panel = panel.title(title).description(description).datasource(DATASOURCE)
-    panel = panel.unit(look.unit).thresholds(steps(look.thresholds))
     for number, query in enumerate(queries):
         panel = panel.with_target(query.target(chr(ord("A") + number)))
-    if look.decimals is not None:
-        panel = panel.decimals(look.decimals)
-    if look.low is not None:
-        panel = panel.min(look.low)
-    if look.high is not None:
-        panel = panel.max(look.high)
-    if look.no_value:
-        panel = panel.no_value(look.no_value)
-    if look.words is not None:
-        texts = {value: model.ValueMappingResult(text=text) for value, text in look.words.items()}
-        panel = panel.mappings([model.ValueMap(options=texts)])
-    for name, colour in (look.colours or {}).items():
-        panel = panel.override_by_name(name, [override("color", fixed(colour))])
-    if look.link is not None:
-        name, url = look.link
-        panel = panel.data_links([dashboard.DashboardLink(name).url(url)])
-    return panel
+    return with_field_config(panel, config)
 
 
-def number(title: str, description: str, query: Query, look: FieldConfig = PLAIN) -> stat.Panel:
-    """One figure, or a few: what is true now, in the colour that says how good it is."""
+def stat(title: str, description: str, query: Query, config: FieldConfig = DEFAULT) -> StatPanel:
+    """One value, the last, in the colour of its threshold; with a trend unless it is instant."""
     return (
-        with_field_config(stat.Panel(), title, description, [query], look)
+        base_panel(StatPanel(), title, description, [query], config)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
         .color_mode(shared.BigValueColorMode.VALUE)
-        .graph_mode(shared.BigValueGraphMode.NONE if query.instant else _AREA)
+        .graph_mode(
+            shared.BigValueGraphMode.NONE if query.instant else shared.BigValueGraphMode.AREA
+        )
         .justify_mode(shared.BigValueJustifyMode.CENTER)
     )
 
 
-_AREA: Final = shared.BigValueGraphMode.AREA
-
-
-def word(title: str, description: str, query: Query, look: FieldConfig = PLAIN) -> stat.Panel:
-    """The name of a series rather than its value: a state, a reason, a version."""
+def label_stat(
+    title: str, description: str, query: Query, config: FieldConfig = DEFAULT
+) -> StatPanel:
+    """A series' name (its legend) rather than its value: a state, a reason, a version."""
     return (
-        number(title, description, query, look)
+        stat(title, description, query, config)
         .text_mode(shared.BigValueTextMode.NAME)
         .graph_mode(shared.BigValueGraphMode.NONE)
     )
 
 
-def lines(  # noqa: PLR0913 - each way of drawing by its name
+def time_series(  # noqa: PLR0913 - each way of drawing by its name
     title: str,
     description: str,
     *queries: Query,
-    look: FieldConfig = PLAIN,
+    config: FieldConfig = DEFAULT,
     stacked: bool = False,
     bars: bool = False,
-    limits: str = "",
-    every: str = "",
-    show_limits: bool = False,
-) -> timeseries.Panel:
+    dashed: str = "",
+    min_interval: str = "",
+    show_thresholds: bool = False,
+) -> TimeSeriesPanel:
     """Values over time; ``stacked`` where their sum means something, ``bars`` for counts.
 
-    Series whose name matches ``limits`` are what others are held against: dashed and unfilled.
-    ``every`` is the shortest time between two points, ``show_limits`` draws the thresholds.
+    Series whose name matches ``dashed``, a regular expression, are limits or targets: dashed,
+    unfilled and never stacked. ``min_interval`` is the shortest step between two points.
     """
     panel = (
-        with_field_config(timeseries.Panel(), title, description, queries, look)
+        base_panel(TimeSeriesPanel(), title, description, queries, config)
         .legend(
             common.VizLegendOptions()
             .show_legend(True)
@@ -211,28 +131,30 @@ def lines(  # noqa: PLR0913 - each way of drawing by its name
         panel = panel.stacking(common.StackingConfig().mode(shared.StackingMode.NORMAL).group("A"))
     if bars:
         panel = panel.draw_style(shared.GraphDrawStyle.BARS).fill_opacity(80)
-    if every:
-        panel = panel.interval(every)
-    if limits:
+    if min_interval:
+        panel = panel.interval(min_interval)
+    if dashed:
         panel = panel.override_by_regexp(
-            f"/{limits}/",
+            f"/{dashed}/",
             [
                 override("custom.lineStyle", {"fill": "dash", "dash": [8, 6]}),
                 override("custom.fillOpacity", 0),
                 override("custom.stacking", {"mode": "none", "group": "A"}),
             ],
         )
-    if show_limits:
+    if show_thresholds:
         panel = panel.thresholds_style(
             common.GraphThresholdsStyleConfig().mode(shared.GraphThresholdsStyleMode.DASHED)
         )
     return panel
 
 
-def bars(title: str, description: str, query: Query, look: FieldConfig = PLAIN) -> bargauge.Panel:
-    """Amounts beside each other, one horizontal bar for each series."""
+def bar_gauge(
+    title: str, description: str, query: Query, config: FieldConfig = DEFAULT
+) -> BarGaugePanel:
+    """A horizontal bar for each series, as long as its last value."""
     return (
-        with_field_config(bargauge.Panel(), title, description, [query], look)
+        base_panel(BarGaugePanel(), title, description, [query], config)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False))
         .orientation(shared.VizOrientation.HORIZONTAL)
         .display_mode(shared.BarGaugeDisplayMode.BASIC)
@@ -240,12 +162,12 @@ def bars(title: str, description: str, query: Query, look: FieldConfig = PLAIN) 
     )
 
 
-def timeline(
-    title: str, description: str, *queries: Query, look: FieldConfig = PLAIN
-) -> statetimeline.Panel:
-    """When something was so: one row for each series, a bar for as long as there is a value."""
+def state_timeline(
+    title: str, description: str, *queries: Query, config: FieldConfig = DEFAULT
+) -> StateTimelinePanel:
+    """A row for each series, with a bar for as long as it has a value."""
     return (
-        with_field_config(statetimeline.Panel(), title, description, queries, look)
+        base_panel(StateTimelinePanel(), title, description, queries, config)
         .show_value(shared.VisibilityMode.NEVER)
         .merge_values(True)
         .row_height(0.8)
@@ -254,14 +176,18 @@ def timeline(
     )
 
 
-def shades(title: str, description: str, query: Query, look: FieldConfig = PLAIN) -> heatmap.Panel:
-    """How many of a fleet are where, over time: a row for each of the query's buckets."""
+def heatmap(
+    title: str, description: str, query: Query, config: FieldConfig = DEFAULT
+) -> HeatmapPanel:
+    """How many are in each bucket, over time; the query has to be of the heatmap format."""
     return (
-        with_field_config(heatmap.Panel(), title, description, [query], look)
+        base_panel(HeatmapPanel(), title, description, [query], config)
         .calculate(False)
-        .rows_frame(heatmap.RowsHeatmapOptions().layout(shared.HeatmapCellLayout.LE).value("pods"))
+        .rows_frame(
+            heatmap_builder.RowsHeatmapOptions().layout(shared.HeatmapCellLayout.LE).value("pods")
+        )
         .color(
-            heatmap.HeatmapColorOptions()
+            heatmap_builder.HeatmapColorOptions()
             .mode(heatmap_model.HeatmapColorMode.SCHEME)
             .scheme("Spectral")
             .scale(heatmap_model.HeatmapColorScale.EXPONENTIAL)
@@ -269,8 +195,16 @@ def shades(title: str, description: str, query: Query, look: FieldConfig = PLAIN
             .steps(64)
             .reverse(True)
         )
-        .y_axis(heatmap.YAxisConfig().unit(look.unit).axis_placement(shared.AxisPlacement.LEFT))
+        .y_axis(
+            heatmap_builder.YAxisConfig()
+            .unit(config.unit)
+            .axis_placement(shared.AxisPlacement.LEFT)
+        )
         .cell_gap(0)
         .show_legend()
-        .tooltip(heatmap.HeatmapTooltip().mode(shared.TooltipDisplayMode.SINGLE).y_histogram(False))
+        .tooltip(
+            heatmap_builder.HeatmapTooltip()
+            .mode(shared.TooltipDisplayMode.SINGLE)
+            .y_histogram(False)
+        )
     )

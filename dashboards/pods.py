@@ -1,21 +1,18 @@
-"""Pods: how full they are, which were thrown out or killed, and what Browsertrix does about it."""
+"""Pods: how full they are, which were evicted or killed, and what Browsertrix does about it."""
 
 from typing import Final
 
-from dashboards.frame import CRAWLS, NAMESPACE, ORGANISATION, Annotation, Dashboard, line, row
-from dashboards.panels import (
-    ANY_IS_BAD,
-    ANY_IS_WORTH_A_LOOK,
-    FILLING,
-    FieldConfig,
-    Query,
-    lines,
-    number,
-    shades,
-)
-from dashboards.promql import POD, Selection, exit_reasons, largest, total
-from dashboards.tables import NAMESPACE as HIDDEN_NAMESPACE
-from dashboards.tables import TO_CRAWL, Label, Value, rows
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from alerts.promql import on
+from dashboards.annotations import Annotation
+from dashboards.dashboard import Dashboard, line, row
+from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
+from dashboards.panels import Query, heatmap, stat, time_series
+from dashboards.promql import Selection, exit_reasons, sum_by, topk
+from dashboards.tables import HIDDEN_NAMESPACE, TO_CRAWL, Label, Value, table
+from dashboards.variables import CRAWLS, NAMESPACE, ORGANISATION
+from exporter.resources.identity import POD_LABELS
 from exporter.web.colours import BAD, EXIT_REASONS, GOOD, RESTART_REASONS, ROLES, WARN
 
 PODS: Final = Selection(
@@ -29,13 +26,13 @@ _POD: Final = (
     Label(label="crawl"),
 )
 _BOUNDS: Final = ("0.1", "0.25", "0.5", "0.75", "0.9", "1")
-"""Few, for Prometheus counts all pods once for each: the halves, and where trouble begins."""
-_EVERY: Final = "10m"
-"""Counts are shown for so long at least: events are rare, and a bar per scrape is unreadable."""
+"""Few, as Prometheus counts all pods once for each: finer where pods are about to be killed."""
+_BAR_INTERVAL: Final = "10m"
+"""The shortest time that a bar stands for: events are rare, and a bar per scrape is unreadable."""
 
 
 def _counted(metric: str) -> Query:
-    return Query(expr=total(PODS.increase(metric, over="$__range")), instant=True)
+    return Query(expr=sum_by(PODS.increase(metric, over="$__range")), instant=True)
 
 
 def _pods_where(expression: str) -> Query:
@@ -43,7 +40,7 @@ def _pods_where(expression: str) -> Query:
 
 
 def _filled(resource: str) -> Query:
-    """How many pods are filled up to each bound, as a histogram that Grafana can take apart."""
+    """How many pods are filled up to each bound: cumulative buckets for a heatmap."""
     ratio = PODS.merged(f"browsertrix_pod_{resource}_usage_ratio")
     counts = {bound: f"count({ratio} <= {bound})" for bound in _BOUNDS} | {
         "+Inf": f"count({ratio})"
@@ -54,7 +51,7 @@ def _filled(resource: str) -> Query:
             for bound, count in counts.items()
         ),
         legend="{{le}}",
-        buckets=True,
+        format=PromQueryFormat.HEATMAP,
     )
 
 
@@ -62,50 +59,50 @@ _NOW: Final = row(
     "Now",
     line(
         4,
-        number(
+        stat(
             "Pods",
             "Crawler and redis pods that exist.",
             _pods_where(PODS.merged("browsertrix_pod_memory_allocated_bytes")),
         ),
-        number(
+        stat(
             "Nearly out of memory",
             "Pods that use more than nine tenths of their memory. With auto-resize Browsertrix "
             "gives such pods more; otherwise they are about to be killed.",
             _pods_where(PODS.merged("browsertrix_pod_memory_usage_ratio") + " > 0.9"),
-            FieldConfig(thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(thresholds=WARN_FROM_ONE),
         ),
-        number(
+        stat(
             "Nearly out of space",
             "Pods that use more than eight tenths of their volume. The crawler stops itself at "
             "nine.",
             _pods_where(PODS.merged("browsertrix_pod_storage_usage_ratio") + " > 0.8"),
-            FieldConfig(thresholds=ANY_IS_BAD),
+            FieldConfig(thresholds=BAD_FROM_ONE),
         ),
-        number(
+        stat(
             "Restart pending",
             "Pods that Browsertrix is about to restart: for more memory or CPU, after an eviction, "
             "or because somebody asked for it.",
             _pods_where(PODS.merged("browsertrix_pod_restart_pending") + " > 0"),
         ),
-        number(
+        stat(
             "Held back",
             "Pods that crashed again and again, and that Kubernetes lets wait before the next try.",
             _pods_where(PODS.merged("browsertrix_pod_backoff") + " > 0"),
-            FieldConfig(thresholds=ANY_IS_BAD),
+            FieldConfig(thresholds=BAD_FROM_ONE),
         ),
-        number(
+        stat(
             "Evictions",
             "Pods thrown out by their nodes within the time shown.",
             _counted("browsertrix_pod_evictions_total"),
-            FieldConfig(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(decimals=0, thresholds=WARN_FROM_ONE),
         ),
-        number(
+        stat(
             "OOM kills",
             "Pods killed for want of memory within the time shown, evicted ones not among them.",
             _counted("browsertrix_pod_oom_kills_total"),
-            FieldConfig(decimals=0, thresholds=ANY_IS_WORTH_A_LOOK),
+            FieldConfig(decimals=0, thresholds=WARN_FROM_ONE),
         ),
-        number(
+        stat(
             "Exits",
             "Pods that ended within the time shown, for whatever reason.",
             _counted("browsertrix_pod_exits_total"),
@@ -118,21 +115,21 @@ _FILLED: Final = row(
     "How full",
     line(
         9,
-        shades(
+        heatmap(
             "Memory",
             "How many pods use up to each share of their memory; +Inf is beyond it. Many in the "
             "upper rows: the allocation is too small for these sites.",
             _filled("memory"),
             FieldConfig(unit="percentunit"),
         ),
-        shades(
+        heatmap(
             "CPU",
             "How many pods use up to each share of their CPU; +Inf is beyond it. Browsers take "
             "what they get, so high is usual and slow.",
             _filled("cpu"),
             FieldConfig(unit="percentunit"),
         ),
-        shades(
+        heatmap(
             "Storage",
             "How many pods use up to each share of their volume; +Inf is beyond it.",
             _filled("storage"),
@@ -142,17 +139,17 @@ _FILLED: Final = row(
     line(
         9,
         *(
-            rows(
+            table(
                 title,
                 f"The pods with the least {what} left.",
                 *_POD,
                 Value(
                     title="Used",
-                    expr=largest(10, PODS.merged(f"browsertrix_pod_{resource}_usage_ratio")),
+                    expr=topk(10, PODS.merged(f"browsertrix_pod_{resource}_usage_ratio")),
                     unit="percentunit",
                     decimals=0,
                     width=140,
-                    thresholds=FILLING,
+                    thresholds=USAGE,
                     bar=1,
                 ),
                 sort="Used",
@@ -166,21 +163,21 @@ _FILLED: Final = row(
     ),
 )
 
-_LAST_EXITS: Final = largest(20, PODS.merged("browsertrix_pod_exit_timestamp_seconds"))
+_LAST_EXITS: Final = topk(20, PODS.merged("browsertrix_pod_exit_timestamp_seconds"))
 
 _EXITS: Final = row(
     "Exits and restarts",
     line(
         8,
         *(
-            lines(
+            time_series(
                 title,
                 description,
-                Query(expr=total(PODS.happened(metric), by) + " > 0", legend=f"{{{{{by}}}}}"),
-                look=FieldConfig(low=0, decimals=0, colours=colours),
+                Query(expr=sum_by(PODS.step_increase(metric), by) + " > 0", legend=f"{{{{{by}}}}}"),
+                config=FieldConfig(min=0, decimals=0, colours=colours),
                 stacked=True,
                 bars=True,
-                every=_EVERY,
+                min_interval=_BAR_INTERVAL,
             )
             for title, description, metric, by, colours in (
                 (
@@ -209,7 +206,7 @@ _EXITS: Final = row(
     ),
     line(
         9,
-        rows(
+        table(
             "Last exits",
             "The pods that exited last, of crawls that there are, and why. 137 is out of memory or "
             "evicted, 3 out of space, 11 and 13 a restart on request.",
@@ -217,7 +214,7 @@ _EXITS: Final = row(
             Label(label="exit_reason", title="Reason", width=110, colours=EXIT_REASONS),
             Value(
                 title="Exited",
-                expr=f"{_LAST_EXITS} * on ({', '.join(POD)}) group_left (exit_reason) "
+                expr=f"{_LAST_EXITS} * {on(*POD_LABELS)} group_left (exit_reason) "
                 f"{exit_reasons(PODS)} * 1000",
                 unit="dateTimeAsIso",
                 width=170,
@@ -225,15 +222,15 @@ _EXITS: Final = row(
             Value(
                 title="Code",
                 expr=f"{PODS.merged('browsertrix_pod_exit_code')} "
-                f"and on ({', '.join(POD)}) {_LAST_EXITS}",
+                f"and {on(*POD_LABELS)} {_LAST_EXITS}",
                 unit="none",
                 width=70,
                 thresholds=((None, GOOD), (1, WARN), (11, GOOD), (16, WARN), (137, BAD)),
             ),
             sort="Exited",
-            look=FieldConfig(no_value="no pod exited"),
+            config=FieldConfig(no_value="no pod exited"),
         ),
-        rows(
+        table(
             "Pending resizes",
             "Pods that Browsertrix wants to give more, or less, than they have: they are restarted "
             "for it. Longer than half an hour: the restart does not come.",
@@ -241,7 +238,7 @@ _EXITS: Final = row(
             Value(
                 title="Memory now",
                 expr=f"{PODS.merged('browsertrix_pod_memory_allocated_bytes')} "
-                f"and on ({', '.join(POD)}) {PODS.merged('browsertrix_pod_memory_target_bytes')}",
+                f"and {on(*POD_LABELS)} {PODS.merged('browsertrix_pod_memory_target_bytes')}",
                 unit="bytes",
                 width=120,
             ),
@@ -252,19 +249,19 @@ _EXITS: Final = row(
                 width=130,
             ),
             sort="Memory wanted",
-            look=FieldConfig(no_value="no resize is pending"),
+            config=FieldConfig(no_value="no resize is pending"),
         ),
         widths=(14, 10),
     ),
 )
 
-BOARD: Final = Dashboard(
+DASHBOARD: Final = Dashboard(
     uid="browsertrix-pods",
     title="Browsertrix / Pods",
     description="How full pods are, which were thrown out or killed, and what Browsertrix does "
     "about it.",
     variables=(NAMESPACE, ORGANISATION, CRAWLS),
-    events=(
+    annotations=(
         Annotation(
             name="Evictions",
             expr=PODS.merged("browsertrix_pod_evicted") + " > 0",
@@ -277,15 +274,15 @@ BOARD: Final = Dashboard(
             name="OOM kills",
             # An evicted pod shows as out of memory, too.
             expr=f"({PODS.merged('browsertrix_pod_exit_timestamp_seconds')} "
-            f"and on ({', '.join(POD)}) "
-            + PODS.merged("browsertrix_pod_info", 'exit_reason="oom"', by=POD)
-            + f" unless on ({', '.join(POD)}) "
-            f"max_over_time({PODS.of('browsertrix_pod_evicted')}[2h]) == 1) * 1000",
+            f"and {on(*POD_LABELS)} "
+            + PODS.merged("browsertrix_pod_info", 'exit_reason="oom"', labels=POD_LABELS)
+            + f" unless {on(*POD_LABELS)} "
+            f"max_over_time({PODS.selector('browsertrix_pod_evicted')}[2h]) == 1) * 1000",
             colour=BAD,
             title="Pod killed: out of memory",
             text="{{pod}}",
             tags="namespace",
-            dated=True,
+            use_value_for_time=True,
         ),
     ),
     rows=(_NOW, _FILLED, _EXITS),

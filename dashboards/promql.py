@@ -1,17 +1,16 @@
 """Expressions that the panels share, so that each pattern is written once.
 
-A pair of exporters says everything twice: ``max by`` the labels that tell series apart merges
-them, and what merges cannot be forgotten, for a selection only gives merged series.
+A pair of exporters serves every series twice: ``max by`` the labels of the metric merges them.
+``Selection`` writes that for every panel but those on the exporter itself.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
+from alerts.promql import by, on
 from exporter.metrics import CATALOG
 from exporter.metrics.catalog import Kind
-
-CRAWL: Final = ("namespace", "oid", "crawl")
-POD: Final = (*CRAWL, "pod")
+from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
 
 def _labels() -> dict[str, tuple[str, ...]]:
@@ -28,89 +27,86 @@ LABELS: Final = _labels()
 
 
 class Selection:
-    """The crawls that a dashboard's variables choose.
+    """The series that a dashboard's variables select.
 
-    ``matchers`` are the variables' by label; a metric is matched by those that it has. A metric
-    without any of a crawl's labels is the exporter's own.
+    ``matchers`` are the variables' matchers by label; a metric gets those whose label it has. All
+    methods raise KeyError for a metric that is not in the catalog.
     """
 
     def __init__(self, **matchers: str) -> None:
         self._matchers = matchers
 
-    def of(self, metric: str, *matchers: str) -> str:
+    def selector(self, metric: str, *matchers: str) -> str:
         """The series of a metric, unmerged; ``matchers`` such as ``state="running"``."""
         labels = (*LABELS[metric], "job", "instance")
-        chosen = [text for label, text in self._matchers.items() if label in labels]
-        inner = ", ".join((*chosen, *matchers))
+        selected = [text for label, text in self._matchers.items() if label in labels]
+        inner = ", ".join((*selected, *matchers))
         return f"{metric}{{{inner}}}" if inner else metric
 
-    def merged(self, metric: str, *matchers: str, by: Iterable[str] = ()) -> str:
+    def merged(self, metric: str, *matchers: str, labels: Iterable[str] = ()) -> str:
         """One series for each combination of the metric's labels, or of those named."""
-        labels = ", ".join(by or LABELS[metric])
-        return f"max by ({labels}) ({self.of(metric, *matchers)})"
+        return f"max {by(*(labels or LABELS[metric]))} ({self.selector(metric, *matchers)})"
 
-    def last(self, metric: str, *matchers: str, by: Iterable[str] = ()) -> str:
-        """As ``merged``, with the last value within the time shown: also of what is gone."""
-        labels = ", ".join(by or LABELS[metric])
-        return f"max by ({labels}) (last_over_time({self.of(metric, *matchers)}[$__range]))"
+    def last(self, metric: str, *matchers: str, labels: Iterable[str] = ()) -> str:
+        """As ``merged``, with the last value within the time shown: also of deleted objects."""
+        last = f"last_over_time({self.selector(metric, *matchers)}[$__range])"
+        return f"max {by(*(labels or LABELS[metric]))} ({last})"
 
     def rate(self, metric: str, *matchers: str, per: str = "$__rate_interval") -> str:
         """How fast a counter grows a second, merged."""
-        labels = ", ".join(LABELS[metric])
-        return f"max by ({labels}) (rate({self.of(metric, *matchers)}[{per}]))"
+        return f"max {by(*LABELS[metric])} (rate({self.selector(metric, *matchers)}[{per}]))"
 
     def increase(self, metric: str, *matchers: str, over: str = "$__rate_interval") -> str:
         """By how much a counter grows within a time, merged."""
-        labels = ", ".join(LABELS[metric])
-        return f"max by ({labels}) (increase({self.of(metric, *matchers)}[{over}]))"
+        return f"max {by(*LABELS[metric])} (increase({self.selector(metric, *matchers)}[{over}]))"
 
-    def happened(self, metric: str, *matchers: str) -> str:
-        """How often something happened between a point and the one before.
+    def step_increase(self, metric: str, *matchers: str) -> str:
+        """By how much a counter grows from one point to the next, merged.
 
         A difference, where ``increase`` over windows that overlap or leave gaps would show one
         event twice or not at all. The ledger lets counters of events go on after a restart.
         """
-        labels = ", ".join(LABELS[metric])
-        series = self.of(metric, *matchers)
-        before = f"max by ({labels}) ({series} offset $__interval)"
-        return f"clamp_min(max by ({labels}) ({series}) - {before}, 0)"
+        merge, series = f"max {by(*LABELS[metric])}", self.selector(metric, *matchers)
+        return f"clamp_min({merge} ({series}) - {merge} ({series} offset $__interval), 0)"
 
     def in_states(self, states: Iterable[str]) -> str:
-        """A condition: the crawls in one of the states."""
-        series = self.merged("browsertrix_crawl_state", one_of("state", states), by=CRAWL)
-        return f"and on ({', '.join(CRAWL)}) {series}"
+        """``and …``: only those crawls that are in one of the states."""
+        series = self.merged(
+            "browsertrix_crawl_state", one_of("state", states), labels=CRAWL_LABELS
+        )
+        return f"and {on(*CRAWL_LABELS)} {series}"
 
 
-def one_of(label: str, words: Iterable[str]) -> str:
+def one_of(label: str, values: Iterable[str]) -> str:
     """A matcher for several values."""
-    return f'{label}=~"{"|".join(sorted(words))}"'
+    return f'{label}=~"{"|".join(sorted(values))}"'
 
 
-def total(expression: str, *by: str) -> str:
-    """The sum, for each combination of the labels."""
-    return f"sum by ({', '.join(by)}) ({expression})" if by else f"sum({expression})"
+def sum_by(expression: str, *labels: str) -> str:
+    """The sum for each combination of the labels; without labels, of all."""
+    return f"sum {by(*labels)} ({expression})" if labels else f"sum({expression})"
 
 
-def largest(number: int, expression: str) -> str:
+def topk(number: int, expression: str) -> str:
     """The series with the largest values."""
     return f"topk({number}, {expression})"
 
 
-def quantile(share: float, expression: str, *by: str) -> str:
+def histogram_quantile(share: float, expression: str, *labels: str) -> str:
     """A quantile of a histogram's buckets, for each combination of the labels."""
-    return f"histogram_quantile({share}, {total(expression, *by, 'le')})"
+    return f"histogram_quantile({share}, {sum_by(expression, *labels, 'le')})"
 
 
 def exit_reasons(selection: Selection) -> str:
-    """Why each pod exited last, one series for a pod.
+    """The info series of each pod with its last exit reason, one series for a pod.
 
-    When the reason changes, one of a pair of exporters still says the old one for a scrape: two
-    series for a pod, which a join would refuse, and with it the whole answer.
+    When the reason changes, one of a pair of exporters still serves the old one for a scrape: two
+    series for a pod, which a join would refuse, and with it the whole query.
     """
-    return f"topk by ({', '.join(POD)}) (1, {selection.of('browsertrix_pod_info')})"
+    return f"topk {by(*POD_LABELS)} (1, {selection.selector('browsertrix_pod_info')})"
 
 
-def named_pods(expression: str, selection: Selection) -> str:
-    """Add a pod's role and index: a legend with whole pod names is nothing to read."""
-    info = selection.merged("browsertrix_pod_info", by=(*POD, "role", "index"))
-    return f"{expression} * on ({', '.join(POD)}) group_left (role, index) {info}"
+def with_role_and_index(expression: str, selection: Selection) -> str:
+    """Add the labels ``role`` and ``index``: legends with whole pod names would be unreadable."""
+    info = selection.merged("browsertrix_pod_info", labels=(*POD_LABELS, "role", "index"))
+    return f"{expression} * {on(*POD_LABELS)} group_left (role, index) {info}"

@@ -1,21 +1,23 @@
-"""Tables: rows of labels and values, each column with its own unit, colours and link.
+"""Tables: columns of labels and values, each with its own unit, colours and link.
 
-Every value is a query of its own; Grafana merges those rows whose labels agree.
+Every column of values is a query of its own; Grafana merges rows whose labels are equal.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from grafana_foundation_sdk.builders import common, table
+from grafana_foundation_sdk.builders import common
+from grafana_foundation_sdk.builders.table import Panel as TablePanel
 from grafana_foundation_sdk.models import common as shared
 from grafana_foundation_sdk.models import dashboard as model
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from dashboards.panels import PLAIN, FieldConfig, Query, Steps, override, with_field_config
+from dashboards.fields import DEFAULT, FieldConfig, Thresholds, override
+from dashboards.panels import Query, base_panel
 
 _ROW: Final = "${__data.fields.%s:percentencode}"
 _KEEP: Final = "${__url_time_range}&var-datasource=${datasource}"
-_NAMESPACE: Final = f"var-namespace={_ROW % 'namespace'}"
 
 
 def to_dashboard(uid: str, **variables: str) -> str:
@@ -32,10 +34,6 @@ TO_ORGANISATION: Final = (
     "Look at this organisation",
     to_dashboard("browsertrix-orgs", namespace="namespace", oid="oid"),
 )
-TO_PODS: Final = (
-    "FieldConfig at the pods of this crawl",
-    to_dashboard("browsertrix-pods", namespace="namespace", crawl="crawl"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +42,7 @@ class Label:
 
     label: str
     title: str = ""
-    """Without one the column is there for links alone, and hidden."""
+    """Empty hides the column: it is there for the links of others."""
     width: int | None = None
     """Pixels."""
     colours: Mapping[str, str] | None = None
@@ -58,36 +56,38 @@ class Value:
 
     expr: str
     title: str = ""
-    """Without one the value is left out: the query is there to bring a label."""
+    """Empty leaves the value out: the query is there for its labels."""
     unit: str = "short"
     width: int | None = None
     decimals: int | None = None
-    thresholds: Steps | None = None
-    """Where there are some the cell has their colour."""
+    thresholds: Thresholds | None = None
+    """Colour the cell."""
     bar: float | None = None
     """Draw a bar, full at this value."""
-    words: Mapping[str, str] | None = None
-    """What to say instead of a number."""
+    mappings: Mapping[str, str] | None = None
+    """Texts instead of numbers, by number."""
 
 
-NAMESPACE: Final = Label(label="namespace")
-CRAWL: Final = Label(label="crawl", title="Crawl", link=TO_CRAWL)
-ORGANISATION: Final = Label(label="oid", title="Organisation", link=TO_ORGANISATION)
+CRAWL_COLUMN: Final = Label(label="crawl", title="Crawl", link=TO_CRAWL)
+ORGANISATION_COLUMN: Final = Label(label="oid", title="Organisation", link=TO_ORGANISATION)
+HIDDEN_NAMESPACE: Final = Label(label="namespace")
 HIDDEN_ORGANISATION: Final = Label(label="oid")
 
 
-def rows(
+def table(
     title: str,
     description: str,
     *columns: Label | Value,
     sort: str = "",
-    look: FieldConfig = PLAIN,
-) -> table.Panel:
-    """A table; ``sort`` is the title of the column whose largest values come first."""
+    config: FieldConfig = DEFAULT,
+) -> TablePanel:
+    """A row for each set of labels; ``sort`` is the title of a column, its largest values first."""
     values = [column for column in columns if isinstance(column, Value)]
     fields = _field_names(values)
-    queries = [Query(expr=value.expr, instant=True, rows=True) for value in values]
-    panel = with_field_config(table.Panel(), title, description, queries, look)
+    queries = [
+        Query(expr=value.expr, instant=True, format=PromQueryFormat.TABLE) for value in values
+    ]
+    panel = base_panel(TablePanel(), title, description, queries, config)
     excluded = {"Time": True}
     order: dict[str, int] = {}
     renamed: dict[str, str] = {}
@@ -116,14 +116,14 @@ def rows(
 
 
 def _field_names(values: list[Value]) -> list[str]:
-    """As Grafana's Prometheus data source calls the value of each query."""
+    """What Grafana calls the value of each query: by the query's ref, unless it is the only one."""
     if len(values) == 1:
         return ["Value"]
     return [f"Value #{chr(ord('A') + number)}" for number in range(len(values))]
 
 
 def _properties(column: Label | Value) -> list[model.DynamicConfigValue]:
-    """What a column has of its own, as Grafana names it."""
+    """The overrides of a column."""
     found: dict[str, Any] = {}
     if not column.title:
         found["custom.hidden"] = True
@@ -139,7 +139,7 @@ def _of_label(column: Label) -> dict[str, Any]:
         title, url = column.link
         found["links"] = [{"title": title, "url": url}]
     if column.colours is not None:
-        colours = {word: {"color": colour} for word, colour in column.colours.items()}
+        colours = {value: {"color": colour} for value, colour in column.colours.items()}
         found["mappings"] = [{"type": "value", "options": colours}]
         found["custom.cellOptions"] = {"type": "color-text"}
     return found
@@ -157,7 +157,7 @@ def _of_value(column: Value) -> dict[str, Any]:
     if column.bar is not None:
         found |= {"min": 0, "max": column.bar}
         found["custom.cellOptions"] = {"type": "gauge", "mode": "basic"}
-    if column.words is not None:
-        words = {number: {"text": text} for number, text in column.words.items()}
-        found["mappings"] = [{"type": "value", "options": words}]
+    if column.mappings is not None:
+        texts = {number: {"text": text} for number, text in column.mappings.items()}
+        found["mappings"] = [{"type": "value", "options": texts}]
     return found

@@ -1,26 +1,25 @@
-"""Start reading here: the one place that knows every room, and wires them.
+"""Start reading here: the one place that knows every package, and wires them.
 
-Reflectors tell the series store of every change; the exposition joins what the store has ready;
-the web server serves it. What the ledger makes of a change, the notifier posts to Alertmanagers, if
-there are any. Everything runs on one event loop, and ends together.
+Each source is followed by a reflector in each scope; the join makes crawls of what they emit. What
+happened to a crawl goes into the ledger, and from there to Alertmanagers, if there are any; how it
+is goes into the series store, which the exposition reads and the web server serves. Everything
+runs on one event loop, and ends together.
 """
 
 import asyncio
-import gc
 import logging
 import signal
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
 from exporter import __version__
-from exporter.alerting.http_config import Credentials
-from exporter.alerting.notifier import Notifier
-from exporter.cluster.changes import Change
+from exporter.alerting.http_config import Credentials, HTTPClientConfig
+from exporter.alerting.notifier import Notifier, NotifierSettings
+from exporter.alerting.template import Links
 from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import (
@@ -31,32 +30,17 @@ from exporter.metrics import (
     catalog,
     selected,
 )
-from exporter.resources.crawljob import CrawlJob
+from exporter.runtime.garbage_collection import collect_periodically, keep_collections_short
+from exporter.runtime.tasks import SupervisedTasks
 from exporter.settings import Settings
+from exporter.sources import SOURCES
 from exporter.web import Health, View, WebServer, WebSettings
 
 log = logging.getLogger(__name__)
 
 
-_COLLECT_EVERY: Final = 3600.0
-_NEVER: Final = 1_000_000
-_YOUNG: Final = 5_000
-"""Allocations: about a hundred changes."""
-
-
-def keep_collections_short() -> None:
-    """Let automatic garbage collections look only at what is young.
-
-    CrawlJobs and their series form no cycles and are freed when they are replaced; yet each full
-    collection would look at all of them: 140 ms for ten thousand, every few thousand changes.
-    """
-    gc.freeze()  # what was imported stays; no collection need look at it
-    gc.set_threshold(_YOUNG, 10, _NEVER)
-    gc.enable()
-
-
 class Pipeline:
-    """What becomes of a change: first it is remembered, then it is shown."""
+    """What becomes of a crawl's change: first it is recorded, then it is served."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self.families = selected(
@@ -64,27 +48,14 @@ class Pipeline:
             settings.metrics_include,
             settings.metrics_exclude,
         )
-        self.recorder = HistoryRecorder(ledger, settings.namespaces)
+        self.recorder = HistoryRecorder(ledger, settings.scopes)
         self._store = SeriesStore(self.families)
+        self.crawls = CrawlJoin(self.recorder, self._store)
+        """Handles the changes of each source."""
         self._history = HistoryCollector(self.families, ledger)
 
-    def on_change(self, change: Change[CrawlJob]) -> None:
-        """Take one change."""
-        self.recorder.on_change(change)
-        self._store.on_change(change)
-
-    def on_synced(self, scope: str, resource_version: str) -> None:
-        """Take note that the scope's content is complete."""
-        self.recorder.on_synced(scope, resource_version)
-        self._store.on_synced(scope, resource_version)
-
-    def on_bookmark(self, scope: str, resource_version: str) -> None:
-        """Take note of how far the watch has come."""
-        self.recorder.on_bookmark(scope, resource_version)
-        self._store.on_bookmark(scope, resource_version)
-
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
-        """Return what is to be served; ``own`` collects what the exporter says of itself."""
+        """Return what is to be served; ``self_metrics`` are those of the exporter itself."""
         return Exposition(self.families, self._store, self._history, self_metrics)
 
 
@@ -92,22 +63,28 @@ class Exporter:
     """One exporter: its watches, its series, its web server."""
 
     def __init__(self, settings: Settings, connection: ApiClient, ledger: Ledger) -> None:
-        """Wire the rooms; nothing starts yet."""
+        """Wire the packages; nothing starts yet."""
         self._connection = connection
         self._ledger = ledger
         self._pipeline = pipeline = Pipeline(settings, ledger)
         self._reflectors = tuple(
             Reflector(
                 connection,
+                source.resource,
                 scope,
-                pipeline,
-                selector=settings.selector,
+                pipeline.crawls.by_source[source.name],
+                source=source.name,
+                selector=source.selection(settings.selector),
                 idle_limit=settings.idle_limit,
-                resume=pipeline.recorder.resume_point(scope),
+                resume=ledger.resume_point(source.name, scope),
             )
-            for scope in settings.namespaces
+            for source in SOURCES
+            for scope in settings.scopes
         )
-        self._notifier = Notifier(settings.notifier, ledger) if settings.alertmanager_urls else None
+        self._required = {source.name for source in SOURCES if source.required}
+        self._notifier = (
+            Notifier(notifier_settings(settings), ledger) if settings.alertmanager_urls else None
+        )
         self_metrics = SelfMetrics(
             pipeline.families,
             self._reflectors,
@@ -115,7 +92,13 @@ class Exporter:
             () if self._notifier is None else self._notifier.send_loops,
         )
         health = Health(alive=self._not_alive, ready=self._not_ready)
-        view = View(self._reflectors, ledger, pause_limit=settings.pause_limit, health=health)
+        view = View(
+            self._reflectors,
+            pipeline.crawls,
+            ledger,
+            pause_limit=settings.pause_limit,
+            health=health,
+        )
         self.web = WebServer(
             pipeline.exposition(self_metrics.registry),
             WebSettings(listen=settings.listen_addresses, telemetry_path=settings.telemetry_path),
@@ -123,7 +106,7 @@ class Exporter:
             on_scrape=self_metrics.on_scrape,
             view=None if settings.disable_status_page else view,
         )
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = SupervisedTasks()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set; then let scrapes in flight finish. Raises ListenError."""
@@ -135,63 +118,50 @@ class Exporter:
                 log.info("listening", extra={"address": address, "version": __version__})
             keep_collections_short()
             ending.callback(self._ledger.close)
-            self._tasks = [
-                *(
-                    _task(f"the watch of {reflector.scope or 'all namespaces'}", reflector.run())
-                    for reflector in self._reflectors
-                ),
-                _task("history", self._pipeline.recorder.run()),
-                _task("collections", _collect_now_and_then()),
-            ]
+            ending.push_async_callback(self._tasks.cancel)
+            for reflector in self._reflectors:
+                scope = reflector.scope or "all namespaces"
+                self._tasks.start(f"the watch of {scope}", reflector.run())
+            self._tasks.start("history", self._pipeline.recorder.run())
+            self._tasks.start("collections", collect_periodically())
             if self._notifier is not None:
-                self._tasks += [
-                    _task("open alerts", self._notifier.run()),
-                    *(
-                        _task(f"alerts to {send_loop.url}", send_loop.run())
-                        for send_loop in self._notifier.send_loops
-                    ),
-                ]
-            ending.push_async_callback(self._end_tasks)
+                self._tasks.start("open alerts", self._notifier.run())
+                for send_loop in self._notifier.send_loops:
+                    self._tasks.start(f"alerts to {send_loop.url}", send_loop.run())
             await stop.wait()
             log.info("stopping")
             if self._notifier is not None:
                 await self._notifier.drain()
 
-    async def _end_tasks(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
     def _not_alive(self) -> str | None:
-        ended = [task.get_name() for task in self._tasks if task.done()]
-        return f"ended by a fault: {', '.join(ended)}; the log says which" if ended else None
+        ended = ", ".join(self._tasks.ended)
+        return f"ended by a fault: {ended}; the log says which" if ended else None
 
     def _not_ready(self) -> str | None:
         missing = [
             f"{reflector.scope or 'all namespaces'}: {reflector.last_error or 'not listed yet'}"
             for reflector in self._reflectors
-            if not reflector.synced
+            if reflector.source in self._required and not reflector.synced
         ]
         return "; ".join(missing) or None
 
 
-def _task(name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Run one part; a fault of ours there is logged and told by /livez, and the rest goes on."""
-
-    async def run() -> None:
-        try:
-            await work
-        except Exception:
-            log.exception("%s ended by a fault", name)
-
-    return asyncio.create_task(run(), name=name)
-
-
-async def _collect_now_and_then() -> None:
-    """Free the cycles that got old: those of connections that have ended."""
-    while True:
-        await asyncio.sleep(_COLLECT_EVERY)
-        gc.collect()
+def notifier_settings(settings: Settings) -> NotifierSettings:
+    """Pick all that is set about Alertmanagers."""
+    return NotifierSettings(
+        urls=settings.alertmanager_urls,
+        labels=settings.alertmanager_labels,
+        links=Links(settings.alertmanager_runbooks, settings.alertmanager_grafana),
+        http_config=HTTPClientConfig(
+            ca_file=settings.alertmanager_ca_file,
+            cert_file=settings.alertmanager_cert_file,
+            key_file=settings.alertmanager_key_file,
+            server_name=settings.alertmanager_server_name,
+            username=settings.alertmanager_username,
+            password_file=settings.alertmanager_password_file,
+            bearer_token_file=settings.alertmanager_bearer_token_file,
+        ),
+    )
 
 
 async def serve(settings: Settings) -> None:
@@ -201,11 +171,11 @@ async def serve(settings: Settings) -> None:
     file for Alertmanager is, LedgerError where the ledger cannot be used, ListenError where it
     cannot listen.
     """
-    Credentials(settings.notifier.http_config)  # to complain before anything is open
+    Credentials(notifier_settings(settings).http_config)  # to fail before anything is open
     connection = await ApiClient.open(settings.kubeconfig, settings.context)
     ledger = Ledger.open(
         settings.history_path,
-        source=f"{connection.server} {settings.selector}",
+        cluster=f"{connection.server} {settings.selector}",
         retention=settings.history_retention,
         max_finished=settings.history_max_finished,
     )

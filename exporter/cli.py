@@ -1,21 +1,33 @@
-"""The command line: which command runs, and what its end means to a shell.
+"""The command line: which command runs, and what its exit status is.
 
 ``serve`` is the default, so that ``browsertrix-exporter --namespace crawlers`` works as for any
-exporter. A command's room is imported when it runs: ``--version`` need not wait for all of them.
+exporter. A command's packages are imported when it runs: ``--version`` need not wait for them.
 """
 
 import argparse
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pydantic import BaseModel
+
 from exporter import __version__
-from exporter.options import GROUPS, Parser, add_options, duration, settings_from
 from exporter.runtime import logs
-from exporter.settings import Settings
+from exporter.settings import (
+    GROUPS,
+    InvalidSettingError,
+    Parser,
+    Settings,
+    SettingsError,
+    add_options,
+    load,
+)
+from exporter.settings.model import Alertmanager, History, Logging, Metrics, Web
+from exporter.settings.values import duration
 
 PROGRAM: Final = "browsertrix-exporter"
 DONE: Final = 0
@@ -26,36 +38,42 @@ WRONG_USE: Final = 2
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
     gc.disable()  # until all is imported: nothing of that is garbage
     from exporter.app import serve  # noqa: PLC0415 - see the module's docstring
+    from exporter.commands.checks import check  # noqa: PLC0415
 
+    check(settings)
     return _run(serve(settings))
 
 
 def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
+    from exporter.commands.checks import check  # noqa: PLC0415
     from exporter.commands.demo import demo  # noqa: PLC0415
 
+    check(settings)
     return _run(demo(settings, speed=arguments.speed, seed=arguments.seed))
 
 
 def _snapshot(settings: Settings, arguments: argparse.Namespace) -> int:
+    from exporter.commands.checks import check  # noqa: PLC0415
     from exporter.commands.snapshot import snapshot  # noqa: PLC0415
     from exporter.metrics import Format  # noqa: PLC0415
 
+    check(settings)
     form = Format[arguments.format.upper()]
     return DONE if snapshot(settings, arguments.file, form) else FAILED
 
 
 def _history(settings: Settings, arguments: argparse.Namespace) -> int:
     from exporter.commands.history import history_lines  # noqa: PLC0415
-    from exporter.history.database import StoreError  # noqa: PLC0415
+    from exporter.history.errors import DatabaseError  # noqa: PLC0415
 
     if settings.history_path is None:
-        return _complain("name the ledger's file with --history.path", WRONG_USE)
+        return _fail("name the ledger's file with --history.path", WRONG_USE)
     try:
         lines = history_lines(
             settings.history_path, arguments.since, arguments.crawl, as_json=arguments.json
         )
-    except StoreError as error:
-        return _complain(error, FAILED)
+    except DatabaseError as error:
+        return _fail(error, FAILED)
     sys.stdout.writelines(lines)
     return DONE
 
@@ -69,49 +87,47 @@ def _metrics(_: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _run(work: Coroutine[Any, Any, None]) -> int:
-    """Run until its end; what a user can mend is told in one line, not in a traceback."""
+    """Run until its end; what a user can mend is one line on stderr, and no traceback."""
     from exporter.alerting.http_config import HTTPClientConfigError  # noqa: PLC0415
     from exporter.cluster.client import ConfigError  # noqa: PLC0415
-    from exporter.history.database import LedgerError  # noqa: PLC0415
+    from exporter.history.errors import LedgerError  # noqa: PLC0415
     from exporter.web import ListenError  # noqa: PLC0415
 
     try:
         asyncio.run(work)
     except (HTTPClientConfigError, ConfigError) as error:
-        return _complain(error, WRONG_USE)
+        return _fail(error, WRONG_USE)
     except (LedgerError, ListenError) as error:
-        return _complain(error, FAILED)
+        return _fail(error, FAILED)
     return DONE
 
 
-def _complain(error: Exception | str, status: int) -> int:
+def _fail(error: Exception | str, status: int) -> int:
     sys.stderr.write(f"{PROGRAM}: error: {error}\n")
     return status
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: what runs, what a user is told of it, and the groups of options it has."""
+    """One command: what runs, its line in help, and the groups of options it has."""
 
     run: Callable[[Settings, argparse.Namespace], int]
     help: str
-    groups: Sequence[str]
+    groups: Sequence[type[BaseModel]]
 
 
 COMMANDS: Final = {
-    "serve": Command(
-        _serve, "serve metrics of the CrawlJobs in a cluster (the default)", tuple(GROUPS)
-    ),
+    "serve": Command(_serve, "serve metrics of the CrawlJobs in a cluster (the default)", GROUPS),
     "demo": Command(
         _demo,
         "the same on a simulated Browsertrix: nothing to install",
-        ("History", "Metrics", "Web", "Alertmanager", "Logging"),
+        (History, Metrics, Web, Alertmanager, Logging),
     ),
     "snapshot": Command(
-        _snapshot, "print the metrics of CrawlJobs in a file, as kubectl prints them", ("Metrics",)
+        _snapshot, "print the metrics of CrawlJobs in a file, as kubectl prints them", (Metrics,)
     ),
     "history": Command(
-        _history, "list finished crawls and what happened to them, newest first", ("History",)
+        _history, "list finished crawls and what happened to them, newest first", (History,)
     ),
     "metrics": Command(_metrics, "print all that can be served", ()),
 }
@@ -179,12 +195,19 @@ def _add_format(parser: Parser, *formats: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, 1 (it failed) or 2 (it was used wrongly)."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    if not words or (words[0].startswith("-") and words[0] not in {"--version", "--help", "-h"}):
-        words.insert(0, "serve")
+    given = list(sys.argv[1:] if argv is None else argv)
+    if not given or (given[0].startswith("-") and given[0] not in {"--version", "--help", "-h"}):
+        given.insert(0, "serve")
     parser, parsers = _parser()
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_args(given)
     command = COMMANDS[arguments.command]
-    settings = settings_from(parsers[arguments.command], arguments, command.groups)
-    logs.set_up(settings.log_level, settings.log_format)
-    return command.run(settings, arguments)
+    wrong_use = parsers[arguments.command].error
+    try:
+        loaded = load(command.groups, vars(arguments), os.environ)
+    except SettingsError as error:
+        wrong_use(str(error))
+    logs.set_up(loaded.settings.log_level, loaded.settings.log_format)
+    try:
+        return command.run(loaded.settings, arguments)
+    except InvalidSettingError as error:
+        wrong_use(loaded.explain(error))

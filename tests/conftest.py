@@ -1,4 +1,4 @@
-"""What tests of several rooms share: API servers to run on, and a word to say at the end."""
+"""What tests of several packages share: API servers to run on, and a line to print at the end."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -35,7 +35,7 @@ def anywhere(request: pytest.FixtureRequest) -> Real | None:
 
 @pytest.fixture
 async def api(anywhere: Real | None, server: ApiServer) -> Api:
-    """An API server with the CRD and no CrawlJobs: the simulator, or a real one."""
+    """An API server with the CRD, no CrawlJobs and no pods: the simulator, or a real one."""
     if anywhere is None:
         return Simulated(server)
     await anywhere.clear()

@@ -1,10 +1,16 @@
-"""A dress rehearsal: hours of simulated history in a real Prometheus, to ask every question of.
+"""A real Prometheus, backfilled with hours of simulated history, to run every query on.
 
-``lives`` lets crawls live, ``record`` writes what the exporter would have been scraped for, and
-``stage`` has Prometheus answer from that. Only the tests and the pictures come here.
+``scenarios`` says which crawls there are, ``history`` writes what would have been scraped while
+they ran, and ``prometheus`` makes blocks of that and serves them. Used by tests and pictures only.
 """
 
-from dashboards.backfill.prometheus import ProgramMissingError, Prometheus, stage
-from dashboards.backfill.record import Recording, record
+from dashboards.backfill.history import History, write_history
+from dashboards.backfill.prometheus import ProgramMissingError, Prometheus, backfilled_prometheus
 
-__all__ = ["ProgramMissingError", "Prometheus", "Recording", "record", "stage"]
+__all__ = [
+    "History",
+    "ProgramMissingError",
+    "Prometheus",
+    "backfilled_prometheus",
+    "write_history",
+]

@@ -1,4 +1,4 @@
-"""A real Prometheus over a recording: blocks made by promtool, questions answered over HTTP."""
+"""A Prometheus on backfilled blocks: promtool makes them from OpenMetrics, as backfilling does."""
 
 import contextlib
 import json
@@ -12,46 +12,52 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from dashboards.backfill.record import SCRAPE_EVERY, Recording, record
+from dashboards.backfill.history import History, write_history
+from dashboards.queries import SCRAPE_INTERVAL
 from exporter.commands.demo import programs
 from exporter.commands.demo.configurations import RULES, shipped
 
 _TIMEOUT: Final = 60.0
-"""Seconds for Prometheus to begin to answer."""
+"""Seconds for Prometheus to get ready, and for a query."""
 
 
 class ProgramMissingError(Exception):
     """Prometheus or promtool is not installed."""
 
 
-class QuestionError(Exception):
-    """Prometheus could not answer: the expression is wrong."""
+class QueryError(Exception):
+    """Prometheus refused the query; its message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prometheus:
-    """One that runs over a recording."""
+    """A running server, and the history that it holds."""
 
     url: str
-    recording: Recording
+    history: History
     alerts_at: float
-    """When alerts were evaluated (seconds since 1970): about now, shortly after the recording."""
+    """When alerts were evaluated (seconds since 1970): shortly after the history's end."""
 
-    def instant(self, expression: str) -> list[dict[str, Any]]:
-        """The series at the end, each with ``metric`` and ``value``."""
-        at = self.alerts_at if "ALERTS" in expression else self.recording.end
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """The series at the history's end, each with ``metric`` and ``value``.
+
+        Alerts are queried at ``alerts_at``. Raises QueryError.
+        """
+        at = self.alerts_at if "ALERTS" in expression else self.history.end
         found: list[dict[str, Any]] = _get(self.url, "query", query=expression, time=at)["result"]
         return found
 
-    def over(self, expression: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
-        """The series over a time, each with ``metric`` and ``values``."""
+    def query_range(
+        self, expression: str, start: float, end: float, step: float
+    ) -> list[dict[str, Any]]:
+        """A range query: the series, each with ``metric`` and ``values``. Raises QueryError."""
         found: list[dict[str, Any]] = _get(
             self.url, "query_range", query=expression, start=start, end=end, step=step
         )["result"]
         return found
 
-    def values(self, label: str, selector: str, start: float, end: float) -> list[str]:
-        """A label's values among the series that are selected."""
+    def label_values(self, label: str, selector: str, start: float, end: float) -> list[str]:
+        """A label's values among the series of a selector. Raises QueryError."""
         arguments = {"match[]": selector, "start": start, "end": end}
         found: list[str] = _get(self.url, f"label/{label}/values", **arguments)
         return found
@@ -63,22 +69,22 @@ def _get(base: str, path: str, **arguments: object) -> Any:
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:  # noqa: S310 - ours
             return json.load(response)["data"]
     except urllib.error.HTTPError as error:
-        raise QuestionError(json.load(error)["error"]) from error
+        raise QueryError(json.load(error)["error"]) from error
 
 
 @contextlib.contextmanager
-def stage(
+def backfilled_prometheus(
     folder: Path, *, prometheus: Path | None = None, promtool: Path | None = None
 ) -> Iterator[Prometheus]:
-    """Record hours of history in ``folder`` and run Prometheus over it.
+    """Write hours of history to ``folder`` and run Prometheus on them; takes some ten seconds.
 
     The programs are those on PATH or fetched by ``make tools``, unless they are named. Raises
-    ProgramMissingError.
+    ProgramMissingError, and RuntimeError where Prometheus does not get ready.
     """
     server, tool = _program("prometheus", prometheus), _program("promtool", promtool)
     text, data = folder / "history.om", folder / "prometheus"
     with text.open("wb") as target:
-        recording = record(target, folder, time.time() // 60 * 60)
+        history = write_history(target, folder, time.time() // 60 * 60)
     subprocess.run(  # noqa: S603 - a program of the developer's
         [tool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", text, data],
         check=True,
@@ -91,16 +97,16 @@ def stage(
     }
     with _running(server, folder, rules) as url:
         alerts_at = _wait_for_alerts(url)
-    # A recording has no staleness markers: what was not in a scrape is gone at the next.
-    with _running(server, folder, {}, f"--query.lookback-delta={SCRAPE_EVERY}s") as url:
-        yield Prometheus(url, recording, alerts_at)
+    # Backfilled blocks have no staleness markers: here a series ends with its first missing sample.
+    with _running(server, folder, {}, f"--query.lookback-delta={SCRAPE_INTERVAL}s") as url:
+        yield Prometheus(url, history, alerts_at)
 
 
 @contextlib.contextmanager
 def _running(
     server: Path, folder: Path, configuration: dict[str, Any], *flags: str
 ) -> Iterator[str]:
-    """Run Prometheus; gives its URL once it answers."""
+    """Run Prometheus until the end of the block; gives its URL once it is ready."""
     program = programs.prometheus(
         server, folder, configuration, "--storage.tsdb.retention.time=10y", *flags
     )
@@ -129,7 +135,7 @@ def _wait_for_alerts(url: str) -> float:
         if firing and evaluated:
             return max(float(one["value"][1]) for one in firing)
         time.sleep(0.1)
-    raise RuntimeError("no alert fires, though crawls have ended badly")
+    raise RuntimeError("no alert fires, though crawls have failed")
 
 
 def _program(name: str, given: Path | None) -> Path:
@@ -148,9 +154,9 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
             break
         with (
             contextlib.suppress(urllib.error.URLError),
-            urllib.request.urlopen(f"{url}/-/ready", timeout=_TIMEOUT) as answer,  # noqa: S310
+            urllib.request.urlopen(f"{url}/-/ready", timeout=_TIMEOUT) as response,  # noqa: S310
         ):
-            if answer.status == 200:
+            if response.status == 200:
                 return
         time.sleep(0.05)
-    raise RuntimeError(f"Prometheus does not answer:\n{log.read_text()[-3000:]}")
+    raise RuntimeError(f"Prometheus does not get ready:\n{log.read_text()[-3000:]}")

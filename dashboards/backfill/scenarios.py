@@ -1,4 +1,4 @@
-"""Which crawls live in the rehearsal: what comes by itself, and some that show a lot."""
+"""Which crawls the history has: random ones, and some so that every panel has something to show."""
 
 from collections.abc import Callable
 from typing import Final
@@ -12,8 +12,8 @@ HOURS: Final = 6
 _HOUR: Final = 3600.0
 
 
-def _has_a_hard_day(crawl: Crawl) -> Life:
-    """Everything that the dashboard of one crawl can show, in one life, alive at its end."""
+def _showcase(crawl: Crawl) -> Life:
+    """All that the dashboard of one crawl can show; it still runs when the history ends."""
     yield from begin(crawl)
     yield from run(crawl, 0.12)
     pod = crawl.pod(0)
@@ -59,16 +59,16 @@ def _has_a_hard_day(crawl: Crawl) -> Life:
     yield from end(crawl)
 
 
-_HARD: Final = Scenario(_has_a_hard_day, 0, {})
+_SHOWCASE: Final = Scenario(_showcase, 0, {})
 
-Entrance = tuple[float, Callable[[], object]]
-"""When (seconds from the beginning) a crawl is to be started, and what starts it."""
+ScheduledStart = tuple[float, Callable[[], object]]
+"""When a crawl is started, in seconds from the history's start, and the call that starts it."""
 
 
-def enter(browsertrix: Browsertrix) -> tuple[Crawl, list[Entrance]]:
-    """Start the crawl that has most to show, and say who else enters when, in order."""
-    star = browsertrix.start(
-        _HARD,
+def schedule_crawls(browsertrix: Browsertrix) -> tuple[Crawl, list[ScheduledStart]]:
+    """Start the showcase crawl; the other starts are returned in order, for the caller to make."""
+    showcase = browsertrix.start(
+        _SHOWCASE,
         namespace="crawlers",
         pods=3,
         work=6.5 * _HOUR,
@@ -78,25 +78,25 @@ def enter(browsertrix: Browsertrix) -> tuple[Crawl, list[Entrance]]:
         max_size=int(30_000 * 1_300_000 * 0.95),
     )
 
-    def enters(kind: str, at: float, **traits: object) -> Entrance:
+    def start(kind: str, at: float, **traits: object) -> ScheduledStart:
         return at, lambda: browsertrix.start(kind, **traits)
 
-    entrances = [
-        enters("completes", 0, work=8 * _HOUR, timeout=int(7 * _HOUR), pods=2, pages=9_000),
-        enters("completes", 60, work=9 * _HOUR, max_size=2 * 10**10, pods=4, pages=14_000),
-        enters("pause_expires", 120, work=1200.0),
-        enters("loses_its_organisation", 600, work=1500.0, flaps=20),
-        enters("reaches_size_limit", 0.5 * _HOUR, work=4 * _HOUR),
-        enters("reaches_time_limit", 0.5 * _HOUR, work=6 * _HOUR),
-        enters("reaches_storage_quota", 1 * _HOUR),
-        enters("is_stopped_by_time_quota", 2 * _HOUR, work=3000.0),
-        enters("is_skipped_by_storage_quota", 3 * _HOUR),
-        enters("is_evicted", 3 * _HOUR, work=5000.0),
-        enters("runs_out_of_memory", 4 * _HOUR, work=5000.0),
-        enters("is_rate_limited_for_long", 4 * _HOUR, work=6000.0),
-        enters("fails", 5 * _HOUR),
-        enters("waits_for_capacity", (HOURS - 0.2) * _HOUR),
-        enters("waits_for_org_limit", (HOURS - 0.05) * _HOUR),
-        enters("reaches_storage_quota", (HOURS - 0.5) * _HOUR, work=1200.0),
+    starts = [
+        start("completes", 0, work=8 * _HOUR, timeout=int(7 * _HOUR), pods=2, pages=9_000),
+        start("completes", 60, work=9 * _HOUR, max_size=2 * 10**10, pods=4, pages=14_000),
+        start("pause_expires", 120, work=1200.0),
+        start("loses_its_organisation", 600, work=1500.0, flaps=20),
+        start("reaches_size_limit", 0.5 * _HOUR, work=4 * _HOUR),
+        start("reaches_time_limit", 0.5 * _HOUR, work=6 * _HOUR),
+        start("reaches_storage_quota", 1 * _HOUR),
+        start("is_stopped_by_time_quota", 2 * _HOUR, work=3000.0),
+        start("is_skipped_by_storage_quota", 3 * _HOUR),
+        start("is_evicted", 3 * _HOUR, work=5000.0),
+        start("runs_out_of_memory", 4 * _HOUR, work=5000.0),
+        start("is_rate_limited_for_long", 4 * _HOUR, work=6000.0),
+        start("fails", 5 * _HOUR),
+        start("waits_for_capacity", (HOURS - 0.2) * _HOUR),
+        start("waits_for_org_limit", (HOURS - 0.05) * _HOUR),
+        start("reaches_storage_quota", (HOURS - 0.5) * _HOUR, work=1200.0),
     ]
-    return star, sorted(entrances, key=lambda entrance: entrance[0])
+    return showcase, sorted(starts, key=lambda scheduled: scheduled[0])

@@ -13,17 +13,18 @@ from typing import Any, Final
 
 from PIL import Image
 
-from dashboards.backfill import ProgramMissingError, Prometheus, stage
-from dashboards.backfill.questions import event_questions, interpolated, seconds
-from dashboards.built import built
-from dashboards.pictures.answers import Show
+from dashboards.backfill import ProgramMissingError, Prometheus, backfilled_prometheus
 from dashboards.pictures.canvas import FAINT, HEADER, LINK, WIDTH, Canvas
-from dashboards.pictures.kinds import Annotation, draw
+from dashboards.pictures.over_time import Mark
+from dashboards.pictures.panels import draw
+from dashboards.pictures.series import QueryRunner
+from dashboards.queries import ALL_SELECTED, annotation_queries, interpolate, seconds
+from dashboards.render import files
 
 _FOLDER: Final = Path(__file__).parents[2] / "docs" / "img"
 _LABEL: Final = "Preview: drawn by Matplotlib from simulated crawls, not a picture of Grafana"
 _COLOURS: Final = 256
-"""So few that a picture is small, so many that nobody sees it."""
+"""Few enough for a picture below 300 kB, enough not to be seen."""
 
 
 def main() -> int:
@@ -32,13 +33,16 @@ def main() -> int:
     parser.add_argument("--to", type=Path, default=_FOLDER, help="where (default: docs/img)")
     folder = parser.parse_args().to
     try:
-        with tempfile.TemporaryDirectory() as scratch, stage(Path(scratch)) as prometheus:
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            backfilled_prometheus(Path(scratch)) as prometheus,
+        ):
             folder.mkdir(parents=True, exist_ok=True)
-            for name, text in built().items():
+            for name, text in files().items():
                 dashboard = json.loads(text)
                 empty = picture(dashboard, prometheus, folder / name.replace(".json", ".png"))
-                said = f"; nothing to show: {', '.join(empty)}" if empty else ""
-                sys.stderr.write(f"{dashboard['title']}{said}\n")
+                note = f"; nothing to show: {', '.join(empty)}" if empty else ""
+                sys.stderr.write(f"{dashboard['title']}{note}\n")
     except ProgramMissingError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -47,23 +51,22 @@ def main() -> int:
 
 def picture(dashboard: Mapping[str, Any], prometheus: Prometheus, file: Path) -> list[str]:
     """Draw one dashboard; returns the titles of panels that had nothing to show."""
-    recording = prometheus.recording
-    chosen = {"crawl": recording.star} if dashboard["uid"] == "browsertrix-crawl" else {}
-    variables = dict.fromkeys(("namespace", "oid", "crawl", "job", "instance"), ".*") | chosen
+    history = prometheus.history
+    selected = {"crawl": history.showcase} if dashboard["uid"] == "browsertrix-crawl" else {}
     shown = seconds(dashboard["time"]["from"].removeprefix("now-"))
-    show = Show(prometheus, variables, recording.end - shown, recording.end)
+    runner = QueryRunner(prometheus, ALL_SELECTED | selected, history.end - shown, history.end)
     canvas = Canvas(
         max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"])
     )
-    _head(canvas, dashboard, show, chosen)
-    events = _events(dashboard, show)
+    _draw_header(canvas, dashboard, runner, selected)
+    marks = _annotation_marks(dashboard, runner)
     empty = []
     for panel in dashboard["panels"]:
         place = panel["gridPos"]
         box = canvas.place(place["x"], place["y"], place["w"], place["h"])
         if panel["type"] == "row":
             canvas.text(box.x + 4, box.y + box.h / 2, f"▾  {panel['title']}", size=15, bold=True)
-        elif not draw(canvas, box, panel, show, events):
+        elif not draw(canvas, box, panel, runner, marks):
             empty.append(panel["title"])
     raw = io.BytesIO()
     canvas.figure.savefig(raw, format="png")
@@ -74,50 +77,54 @@ def picture(dashboard: Mapping[str, Any], prometheus: Prometheus, file: Path) ->
     return empty
 
 
-def _head(
-    canvas: Canvas, dashboard: Mapping[str, Any], show: Show, chosen: Mapping[str, str]
+def _draw_header(
+    canvas: Canvas, dashboard: Mapping[str, Any], runner: QueryRunner, selected: Mapping[str, str]
 ) -> None:
     canvas.text(16, 22, dashboard["title"], size=19, bold=True)
-    times = [f"{datetime.fromtimestamp(t, UTC):%Y-%m-%d %H:%M}" for t in (show.start, show.end)]
-    said = f"{_LABEL}   ·   {times[0]} to {times[1]} UTC"
-    canvas.text(WIDTH - 16, 22, said, size=12, colour=FAINT, align="right")
+    times = [f"{datetime.fromtimestamp(t, UTC):%Y-%m-%d %H:%M}" for t in (runner.start, runner.end)]
+    note = f"{_LABEL}   ·   {times[0]} to {times[1]} UTC"
+    canvas.text(WIDTH - 16, 22, note, size=12, colour=FAINT, align="right")
     x = 16.0
     for variable in dashboard["templating"]["list"]:
-        value = chosen.get(
+        value = selected.get(
             variable["name"], "Prometheus" if variable["type"] == "datasource" else "All"
         )
         x += canvas.text(x, HEADER - 16, variable["label"], size=12, colour=FAINT) + 8
         x += canvas.text(x, HEADER - 16, value, size=12, colour=LINK) + 26
 
 
-def _events(dashboard: Mapping[str, Any], show: Show) -> list[Annotation]:
-    """The moments that the annotations mark."""
+def _annotation_marks(dashboard: Mapping[str, Any], runner: QueryRunner) -> list[Mark]:
+    """Where annotations are within the time shown; disabled ones are left out."""
     listed = {one["name"]: one for one in dashboard["annotations"]["list"]}
-    found: list[Annotation] = []
-    for question in event_questions(dashboard):
-        event = listed[question.where.rpartition("event ")[2]]
-        if not event["enable"]:
+    found: list[Mark] = []
+    for query in annotation_queries(dashboard):
+        annotation = listed[query.where.rpartition("annotation ")[2]]
+        if not annotation["enable"]:
             continue
-        span = show.end - show.start
-        expr = interpolated(question.expr, span, question.every, show.variables)
-        for series in show.prometheus.over(expr, show.start, show.end, question.every):
-            moments = _moments(series["values"], dated=event["useValueForTime"])
-            found += [(moment, event["iconColor"]) for moment in moments]
-    return [event for event in found if show.start <= event[0] <= show.end]
+        span = runner.end - runner.start
+        expr = interpolate(query.expr, span, query.min_interval, runner.variables)
+        for series in runner.prometheus.query_range(
+            expr, runner.start, runner.end, query.min_interval
+        ):
+            timestamps = _timestamps(
+                series["values"], use_value_for_time=annotation["useValueForTime"]
+            )
+            found += [(timestamp, annotation["iconColor"]) for timestamp in timestamps]
+    return [mark for mark in found if runner.start <= mark[0] <= runner.end]
 
 
-def _moments(values: list[tuple[float, str]], *, dated: bool) -> list[float]:
-    """When each began; samples that follow each other are one event."""
-    if dated:
+def _timestamps(values: list[tuple[float, str]], *, use_value_for_time: bool) -> list[float]:
+    """When each event began; samples at most two minutes apart are one event."""
+    if use_value_for_time:
         return sorted({float(value) / 1000 for _, value in values})
-    active = [moment for moment, value in values if float(value) > 0]
+    active = [timestamp for timestamp, value in values if float(value) > 0]
     return [
-        moment
-        for before, moment in zip([0.0, *active], active, strict=False)
-        if moment - before > 120
+        timestamp
+        for before, timestamp in zip([0.0, *active], active, strict=False)
+        if timestamp - before > 120
     ]
 
 
 if __name__ == "__main__":
-    logging.disable(logging.WARNING)  # of CrawlJobs that are odd on purpose
+    logging.disable(logging.WARNING)  # of CrawlJobs that are malformed on purpose
     sys.exit(main())

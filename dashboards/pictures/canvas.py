@@ -1,4 +1,4 @@
-"""The sheet a dashboard is drawn on: pixels, Grafana's dark theme, cards on a grid."""
+"""What a dashboard is drawn on: a figure measured in pixels, in Grafana's dark theme."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -38,12 +38,12 @@ class Box:
     h: float
 
     def inner(self, left: float, top: float, right: float, bottom: float) -> "Box":
-        """What is left within margins."""
+        """The rectangle within margins."""
         return Box(self.x + left, self.y + top, self.w - left - right, self.h - top - bottom)
 
 
 class Canvas:
-    """One picture."""
+    """One picture; the upper left corner is the origin."""
 
     def __init__(self, rows: int) -> None:
         """``rows`` is the height of the grid in cells."""
@@ -57,7 +57,7 @@ class Canvas:
         self.sheet.axis("off")
 
     def place(self, x: int, y: int, w: int, h: int) -> Box:
-        """Where a panel goes, from its place on the grid."""
+        """The pixels of a panel, from its ``gridPos``."""
         unit = (WIDTH - GAP) / 24
         return Box(GAP + x * unit, HEADER + y * CELL, w * unit - GAP, h * CELL - GAP)
 
@@ -89,7 +89,7 @@ class Canvas:
         self,
         x: float,
         y: float,
-        words: str,
+        text: str,
         *,
         size: float = 12,
         colour: str = TEXT,
@@ -98,23 +98,23 @@ class Canvas:
         fit: float = 0,
     ) -> float:
         """Write at the middle of a line, cut to ``fit`` pixels; returns the width in pixels."""
-        words = words.replace("$", r"\$")
-        while fit and len(words) > 2 and width_of(words, size) > fit:
-            words = words[:-2].rstrip("…") + "…"
+        text = text.replace("$", r"\$")
+        while fit and len(text) > 2 and width_of(text, size) > fit:
+            text = text[:-2].rstrip("…") + "…"
         self.sheet.text(
             x,
             y,
-            words,
+            text,
             fontsize=size * _POINT,
             color=colour,
             ha=align,
             va="center_baseline",
             fontweight="bold" if bold else "normal",
         )
-        return width_of(words, size)
+        return width_of(text, size)
 
     def axes(self, box: Box) -> Axes:
-        """Axes for something over time or by amount, within the box."""
+        """Matplotlib axes that fill the box, in the theme."""
         made = self.figure.add_axes(
             (
                 box.x / WIDTH,
@@ -132,6 +132,6 @@ class Canvas:
         return made
 
 
-def width_of(words: str, size: float) -> float:
-    """How wide a text is, in pixels."""
-    return _FONT.getlength(words) * size / _FONT.size
+def width_of(text: str, size: float) -> float:
+    """The width of a text in pixels; ``size`` is in pixels, too."""
+    return _FONT.getlength(text) * size / _FONT.size

@@ -1,4 +1,4 @@
-"""Values as Grafana writes them, for the units that the dashboards use."""
+"""Values as Grafana formats them, for the units that the dashboards use."""
 
 import math
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ _SCALED: Final = {
     "bytes": (1024, (" B", " KiB", " MiB", " GiB", " TiB", " PiB")),
     "Bps": (1000, (" B/s", " kB/s", " MB/s", " GB/s", " TB/s")),
 }
-_TICKS_OF_TIME: Final = (
+_TIME_STEPS: Final = (
     *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800),
     *(3600 * hours for hours in (1, 2, 3, 4, 6, 12, 24, 48, 96, 168)),
 )
@@ -21,7 +21,7 @@ _TIMES: Final = (
 )
 
 
-def written(value: float, unit: str, decimals: int | None = None) -> str:
+def format_value(value: float, unit: str, decimals: int | None = None) -> str:
     """One value in its unit, one of Grafana's ids; ``decimals`` None is as many as are useful."""
     if unit in _SCALED:
         return _scaled(value, *_SCALED[unit], decimals)
@@ -40,8 +40,8 @@ def ticks(high: float, unit: str, decimals: int | None) -> list[float]:
     """Round values from 0 to about ``high`` for an axis: hours, powers of two, whole numbers."""
     base = 1024 ** int(math.log(max(high, 1), 1024)) if unit == "bytes" else 1
     wanted = high / base / 4
-    if unit == "s" and high > _TICKS_OF_TIME[0]:
-        step = next((one for one in _TICKS_OF_TIME if one >= wanted), wanted)
+    if unit == "s" and high > _TIME_STEPS[0]:
+        step = next((one for one in _TIME_STEPS if one >= wanted), wanted)
     else:
         size = 10 ** math.floor(math.log10(max(wanted, 1e-12)))
         step = next(one * size for one in (1, 2, 2.5, 5, 10) if one * size >= wanted * 0.999)

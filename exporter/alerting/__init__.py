@@ -1,6 +1,7 @@
-"""Who is told directly: event alerts, posted to Alertmanager the moment they happen.
+"""Event alerts, posted to Alertmanager by the exporter itself as soon as the event is seen.
 
-``event_alerts`` declares the alerts, of which ``alerts/`` makes rules. ``active_alerts`` takes from
-the ledger which are active now, ``send_loop`` keeps each Alertmanager notified of them, ``client``
-and ``http_config`` are the HTTP below it.
+``event_alerts`` declares the alerts, of which ``alerts/`` makes rules. ``active_alerts`` derives
+from the ledger which are active now; one ``send_loop`` for each Alertmanager sends them, and again
+until they are over. ``postable_alert`` is the API's format, ``client`` and ``http_config`` are the
+HTTP below it.
 """

@@ -1,9 +1,9 @@
-"""Which events are told now: those within their window, taken from what the ledger says.
+"""Which event alerts are active now: those within their window, derived from the ledger.
 
-Nothing of it is stored. What is open follows from the ledger's finished crawls and its log of
-events, so a restarted exporter has the same alerts open as the one before it, and those of what
-on_events in between. Each is open no longer than its rule fires (see ``events``): that decides here
-wherever both ways would differ.
+Nothing of it is stored. The ledger's finished crawls and its log of events say what is active, so a
+restarted exporter has the same active alerts as the one before it, and those of the events that it
+catches up with. An alert is active no longer than its rule fires (see ``event_alerts``): that
+decides here wherever the two would differ.
 """
 
 import logging
@@ -22,16 +22,17 @@ from exporter.alerting.event_alerts import (
     EventAlert,
 )
 from exporter.history.baseline import Baseline
-from exporter.history.database import StoreError
+from exporter.history.errors import DatabaseError
 from exporter.history.events import (
     CrawlEvent,
     OomKilled,
     PodEvicted,
     PodExited,
     StateEntered,
+    restored,
 )
-from exporter.history.ledger import Ledger, LedgerListener
-from exporter.history.reading import events as log_of
+from exporter.history.ledger import Ledger
+from exporter.history.listener import LedgerListener
 from exporter.history.records import FinishedCrawl, LoggedEvent
 
 logger = logging.getLogger(__name__)
@@ -39,33 +40,36 @@ logger = logging.getLogger(__name__)
 _OUT_OF_SPACE_CODE: Final = 3
 
 Key = tuple[str, tuple[str, ...]]
-"""The event's name and the values of its labels: to Alertmanager, one alert."""
+"""The alert's name and the values of its labels: to Alertmanager, one alert."""
 
 
 @dataclass(slots=True)
 class ActiveAlert:
-    """One event that is told. Moments in seconds since 1970."""
+    """One event alert of one crawl or pod. Timestamps in seconds since 1970."""
 
-    event: EventAlert
-    values: tuple[str, ...]
-    """Of the event's labels."""
+    definition: EventAlert
+    label_values: tuple[str, ...]
+    """Of the labels that the definition names, in their order."""
     uid: str
     """Of the CrawlJob."""
-    starts: float
-    ends: float
+    starts_at: float
+    ends_at: float
 
 
 class ActiveAlerts(LedgerListener):
-    """Listens to the ledger; ``listeners`` hear of each alert that opens or changes."""
+    """Listens to the ledger; calls ``listeners`` with the key of each alert that is new or changed.
+
+    An alert that is over needs no call: its ``endsAt`` was sent with it.
+    """
 
     def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
-        """Open what the ledger already knows and is still to be told."""
+        """Activate what the ledger already has within its window."""
         self.listeners: list[Callable[[Key], None]] = []
         self._alerts: dict[Key, ActiveAlert] = {}
         self.clock = clock
-        for record in ledger.memory.finished.values():
+        for record in ledger.finished_crawls.values():
             self.on_finished(record)
-        self._load(ledger)
+        self._restore_pod_alerts(ledger)
         ledger.listeners.append(self)
 
     def __len__(self) -> int:
@@ -75,107 +79,102 @@ class ActiveAlerts(LedgerListener):
         return iter(self._alerts)
 
     def get(self, key: Key) -> ActiveAlert | None:
-        """The alert, if it is open still."""
+        """The alert, if it is still active."""
         alert = self._alerts.get(key)
-        return alert if alert is not None and alert.ends > self.clock() else None
+        return alert if alert is not None and alert.ends_at > self.clock() else None
 
     def expire(self) -> None:
-        """Drop what is over; call it now and then."""
+        """Free the alerts that are over; ``get`` no longer gives them in any case."""
         now = self.clock()
         for key, alert in list(self._alerts.items()):
-            if alert.ends <= now:
+            if alert.ends_at <= now:
                 del self._alerts[key]
 
-    # -- what the ledger tells
+    # -- the ledger's listener
 
     def on_finished(self, record: FinishedCrawl) -> None:
-        """Tell of the end, if it is one to be told of."""
-        for event in ENDS:
-            if event.matches(record):
-                self._open(event, _who(record), record.uid, record.finished)
+        """Activate the alerts that match this end; a corrected end replaces its own."""
+        for definition in ENDS:
+            if definition.matches(record):
+                self._activate(definition, _crawl_labels(record), record.uid, record.finished)
 
     def on_forgotten(self, record: FinishedCrawl) -> None:
-        """Tell no more of an end that was none, or that is forgotten for its age.
+        """Send the alerts of this end no more: it was none, or is past its retention.
 
-        Nothing is sent that ends it: the rule, which saw it too, goes on for its window.
+        Nothing is sent that resolves them: the rule, which saw the end too, fires for its window.
         """
-        for event in ENDS:
-            key = event.name, _who(record)
+        for definition in ENDS:
+            key = definition.name, _crawl_labels(record)
             known = self._alerts.get(key)
-            if known is not None and known.uid == record.uid and event.matches(record):
+            if known is not None and known.uid == record.uid and definition.matches(record):
                 del self._alerts[key]
 
     def on_events(self, baseline: Baseline, events: Sequence[CrawlEvent]) -> None:
-        """Tell of what happened to pods."""
-        self._of_pods(_who(baseline), baseline.uid, events)
+        """Activate the alerts of pods."""
+        self._on_pod_events(_crawl_labels(baseline), baseline.uid, events)
 
-    def _of_pods(self, who: tuple[str, str, str], uid: str, events: Sequence[CrawlEvent]) -> None:
-        """Open what one change showed of a crawl's pods.
+    def _on_pod_events(
+        self, crawl: tuple[str, str, str], uid: str, events: Sequence[CrawlEvent]
+    ) -> None:
+        """Activate what one change showed of a crawl's pods.
 
-        Of a crawl seen for the first time, nobody knows when a pod was evicted: Browsertrix never
-        prunes what it says of pods that are gone. And an exit for want of memory may just as well
-        be that of an eviction which is over. Redis has no time of its exits.
+        Of a crawl seen for the first time, the time of an eviction is unknown: Browsertrix never
+        prunes the status of deleted pods. And an exit for want of memory may just as well be that
+        of an eviction which is over. A status has no time of redis's exits.
         """
         first_seen = any(isinstance(one, StateEntered) and not one.previous for one in events)
         for event in events:
             match event:
                 case PodEvicted(at, pod, _) if not first_seen:
-                    self._open(EVICTED, (*who, pod), uid, at)
+                    self._activate(EVICTED, (*crawl, pod), uid, at)
                 case OomKilled(at, pod, role) if role != "redis" and not first_seen:
-                    self._open(OOM_KILLED, (*who, pod), uid, at)
+                    self._activate(OOM_KILLED, (*crawl, pod), uid, at)
                 case PodExited(at, pod, role, _, code) if (
                     code == _OUT_OF_SPACE_CODE and role != "redis"
                 ):
-                    self._open(OUT_OF_SPACE, (*who, pod), uid, at)
+                    self._activate(OUT_OF_SPACE, (*crawl, pod), uid, at)
 
-    def _open(self, event: EventAlert, values: tuple[str, ...], uid: str, at: float) -> None:
+    def _activate(
+        self, definition: EventAlert, label_values: tuple[str, ...], uid: str, at: float
+    ) -> None:
         now = self.clock()
-        starts = min(at, now)  # clocks differ, and Alertmanager's may be behind Browsertrix's
-        ends = starts + event.window
-        key = event.name, values
+        starts_at = min(at, now)  # clocks differ, and Alertmanager's may be behind Browsertrix's
+        ends_at = starts_at + definition.window
+        key = definition.name, label_values
         known = self._alerts.get(key)
         if known is not None:
-            # An end that is better known has its moment put right. Anything else is another
+            # An end that is better known has its timestamp corrected. Anything else is another
             # event of the same crawl's name or pod: one alert, which lasts as long as the later.
-            if known.uid != uid or event not in ENDS:
-                starts, ends = min(starts, known.starts), max(ends, known.ends)
-            if (starts, ends) == (known.starts, known.ends):
+            if known.uid != uid or definition not in ENDS:
+                starts_at = min(starts_at, known.starts_at)
+                ends_at = max(ends_at, known.ends_at)
+            if (starts_at, ends_at) == (known.starts_at, known.ends_at):
                 return
-        if ends <= now:
+        if ends_at <= now:
             self._alerts.pop(key, None)
             return
-        self._alerts[key] = ActiveAlert(event, values, uid, starts, ends)
+        self._alerts[key] = ActiveAlert(definition, label_values, uid, starts_at, ends_at)
         for listener in self.listeners:
             listener(key)
 
-    # -- what was told before the start
+    # -- after a restart
 
-    def _load(self, ledger: Ledger) -> None:
-        """Take what happened to pods from the ledger's log."""
-        path = ledger.file.path
-        if path is None:
-            return
+    def _restore_pod_alerts(self, ledger: Ledger) -> None:
+        """Activate what the ledger's log of events has of pods."""
         try:
-            logged = log_of(path, since=self.clock() - LONGEST_WINDOW)
-        except StoreError as error:
-            logger.warning("what happened to pods before the start is not told again: %s", error)
+            logged = ledger.logged_events(since=self.clock() - LONGEST_WINDOW)
+        except DatabaseError as error:
+            logger.warning(
+                "alerts of pods from before the start are not restored",
+                extra={"error": str(error)},
+            )
             return
         for _, change in groupby(logged, key=lambda one: (one.noticed, one.uid)):
             entries = list(change)
-            events = [one for one in map(_restored, entries) if one is not None]
-            self._of_pods(_who(entries[0]), entries[0].uid, events)
+            events = [one for one in map(restored, entries) if one is not None]
+            self._on_pod_events(_crawl_labels(entries[0]), entries[0].uid, events)
 
 
-def _who(crawl: FinishedCrawl | Baseline | LoggedEvent) -> tuple[str, str, str]:
-    """The values of the labels that every event has."""
+def _crawl_labels(crawl: FinishedCrawl | Baseline | LoggedEvent) -> tuple[str, str, str]:
+    """The values of ``CRAWL_LABELS``, which every event alert has."""
     return crawl.namespace, crawl.oid, crawl.crawl
-
-
-_OF_PODS: Final[dict[str, type[CrawlEvent]]] = {
-    kind.kind: kind for kind in (StateEntered, PodEvicted, PodExited, OomKilled)
-}
-
-
-def _restored(logged: LoggedEvent) -> CrawlEvent | None:
-    kind = _OF_PODS.get(logged.kind)
-    return None if kind is None else kind(logged.at, **logged.detail)

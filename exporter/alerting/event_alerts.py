@@ -1,11 +1,11 @@
-"""The event alerts: what happens to a crawl or a pod that somebody should be told of.
+"""The event alerts: what happens to a crawl or a pod that somebody should be notified of.
 
-Each is declared once. ``alerts/`` makes a rule of it, for Prometheus to find; the exporter can post
-it to Alertmanager by itself, the moment it happens. An event is told for a window of time, which
-begins at its own moment, on the wire, and not when it was noticed: so both ways, a restarted
-exporter and a pair of exporters all mean the same alert, and all let it end together.
+Each is declared once. ``alerts/`` makes a rule of it, which Prometheus evaluates; the exporter can
+post it to Alertmanager by itself as soon as it sees the event. An alert is active for a window of
+time, which begins at the event's own timestamp, on the wire, and not when it was noticed: so both
+ways, a restarted exporter and a pair of exporters all mean the same alert, and all end it together.
 
-No event may be open here longer than its rule fires, or Alertmanager would see it end and begin
+No alert may be active here longer than its rule fires, or Alertmanager would see it end and begin
 once more, and notify twice.
 """
 
@@ -18,27 +18,30 @@ from exporter.history.records import FinishedCrawl
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
 ENDED_SECONDS: Final = 3600
-"""How long an end is told. Long enough for Prometheus, Alertmanager and the exporter to be
-restarted meanwhile; short enough that a page does not stay open for a day. Must stay below the
-exporter's ``--history.retention`` (24 h)."""
+"""How long the alert of an end is active. Long enough for Prometheus, Alertmanager and the exporter
+to be restarted meanwhile; short enough that a page does not stay open for a day. Must stay below
+the exporter's ``--history.retention`` (24 h)."""
 EXIT_SECONDS: Final = 3600
-"""How long a pod's exit is told; as for ends."""
+"""How long the alert of a pod's exit is active; as for ends."""
 EVICTED_SECONDS: Final = 600
-"""How long an eviction is told. The rule counts from when the pod was replaced, the exporter from
-when it was evicted, seconds before as a rule; so it is never the one to end it last."""
+"""How long the alert of an eviction is active. The rule counts from when the pod was replaced, the
+exporter from when it was evicted, mostly seconds before; so the exporter never ends it last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventAlert(AlertTemplate):
-    """Something that happens, which nothing can resolve."""
+    """The alert of an event: it happened, so nothing can resolve it before its window is over."""
 
     window: int
-    """Seconds from its moment for which it is told."""
+    """Seconds from the event's timestamp for which it is active."""
     labels: tuple[str, ...]
     """Those that say which crawl or pod; what the rule's expression results in has just these."""
 
     def identity(self, values: tuple[str, ...]) -> dict[str, str]:
-        """All labels that the rule's alert has; as in Prometheus, an empty one is none."""
+        """All labels that the rule's alert has, of these ``values`` of ``labels``.
+
+        A label with an empty value is left out, as in Prometheus.
+        """
         of_what = zip(self.labels, values, strict=True)
         return {
             "alertname": self.name,
@@ -49,24 +52,24 @@ class EventAlert(AlertTemplate):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlEndAlert(EventAlert):
-    """A way a crawl can end."""
+    """The alert of crawls that ended in one way."""
 
     label: Literal["state", "stop_reason"]
-    words: str
-    """A regular expression of values of the label; it matches as a whole, as PromQL's do."""
+    pattern: str
+    """A regular expression of the label's value, anchored at both ends as PromQL's are."""
     labels: tuple[str, ...] = CRAWL_LABELS
     window: int = ENDED_SECONDS
 
     @property
     def matcher(self) -> str:
-        """The same in PromQL."""
-        operator = "=" if re.fullmatch(r"[\w-]+", self.words) else "=~"
-        return f'{self.label}{operator}"{self.words}"'
+        """The label matcher in PromQL that selects the same ends."""
+        operator = "=" if re.fullmatch(r"[\w-]+", self.pattern) else "=~"
+        return f'{self.label}{operator}"{self.pattern}"'
 
     def matches(self, record: FinishedCrawl) -> bool:
         """Whether this crawl ended so."""
-        word = record.state if self.label == "state" else record.stop_reason
-        return re.fullmatch(self.words, word) is not None
+        value = record.state if self.label == "state" else record.stop_reason
+        return re.fullmatch(self.pattern, value) is not None
 
 
 def format_duration(seconds: int) -> str:
@@ -85,7 +88,7 @@ def _ended(  # noqa: PLR0913 - a table's row, each column by its name
     description: str,
     condition: str,
     label: Literal["state", "stop_reason"],
-    words: str,
+    pattern: str,
     dashboard: Dashboard = Dashboard.CRAWL,
 ) -> CrawlEndAlert:
     return CrawlEndAlert(
@@ -96,7 +99,7 @@ def _ended(  # noqa: PLR0913 - a table's row, each column by its name
         condition=f"{condition}, within the last {format_duration(ENDED_SECONDS)}",
         dashboard=dashboard,
         label=label,
-        words=words,
+        pattern=pattern,
     )
 
 
@@ -124,7 +127,7 @@ ENDS: Final = (
         "What it had archived is kept, the rest of its queue is lost.",
         condition="ended as `stopped_pause_expired`",
         label="state",
-        words="stopped_pause_expired",
+        pattern="stopped_pause_expired",
     ),
     _ended(
         "BrowsertrixCrawlSizeLimitReached",
@@ -134,7 +137,7 @@ ENDS: Final = (
         "found are missing from the archive.",
         condition="ended with stop reason `size-limit`",
         label="stop_reason",
-        words="size-limit",
+        pattern="size-limit",
     ),
     _ended(
         "BrowsertrixCrawlTimeLimitReached",
@@ -144,7 +147,7 @@ ENDS: Final = (
         "found are missing from the archive.",
         condition="ended with stop reason `time-limit`",
         label="stop_reason",
-        words="time-limit",
+        pattern="time-limit",
     ),
     _ended(
         "BrowsertrixCrawlStorageQuotaReached",
@@ -154,8 +157,8 @@ ENDS: Final = (
         "is used up.",
         condition="ended as `stopped_storage_quota_reached` or `skipped_storage_quota_reached`",
         label="state",
-        # Releases before 1.12 had one word; Browsertrix's own migration reads it like this.
-        words="(stopped|skipped)_storage_quota_reached|skipped_quota_reached",
+        # Releases before 1.12 had one state; Browsertrix's own migration reads it like this.
+        pattern="(stopped|skipped)_storage_quota_reached|skipped_quota_reached",
         dashboard=Dashboard.ORG,
     ),
     _ended(
@@ -166,7 +169,7 @@ ENDS: Final = (
         "minutes are used up.",
         condition="ended as `stopped_time_quota_reached` or `skipped_time_quota_reached`",
         label="state",
-        words="(stopped|skipped)_time_quota_reached|stopped_quota_reached",
+        pattern="(stopped|skipped)_time_quota_reached|stopped_quota_reached",
         dashboard=Dashboard.ORG,
     ),
     _ended(
@@ -176,7 +179,7 @@ ENDS: Final = (
         description="was stopped because the organisation was set read-only.",
         condition="ended as `stopped_org_readonly`",
         label="state",
-        words="stopped_org_readonly",
+        pattern="stopped_org_readonly",
         dashboard=Dashboard.ORG,
     ),
     _ended(
@@ -186,7 +189,7 @@ ENDS: Final = (
         description="failed: none of its pods could archive anything more.",
         condition="ended as `failed`",
         label="state",
-        words="failed",
+        pattern="failed",
     ),
     _ended(
         "BrowsertrixCrawlFailedNotLoggedIn",
@@ -195,7 +198,7 @@ ENDS: Final = (
         description="failed because its browser profile is not logged in to the site any more.",
         condition="ended as `failed_not_logged_in`",
         label="state",
-        words="failed_not_logged_in",
+        pattern="failed_not_logged_in",
     ),
     _ended(
         "BrowsertrixCrawlVanished",
@@ -204,7 +207,7 @@ ENDS: Final = (
         description="is gone, and how it ended was not seen.",
         condition="gone without an end that the exporter saw (`unknown`)",
         label="state",
-        words="unknown",
+        pattern="unknown",
     ),
 )
 

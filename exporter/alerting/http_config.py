@@ -1,4 +1,4 @@
-"""Who we are to an Alertmanager, and how we know that it is one: TLS and credentials from files.
+"""TLS and credentials of requests to Alertmanagers, from files.
 
 Files are read again when they have changed. While one cannot be read, as in the middle of its
 rotation, what was read last stays in use. No message shows the content of a file.
@@ -23,10 +23,10 @@ class HTTPClientConfigError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HTTPClientConfig:
-    """What the operator gave for all Alertmanagers. Of a pair, both or none are given."""
+    """The same for all Alertmanagers. Of a pair (certificate and key), both or none are set."""
 
     ca_file: Path | None = None
-    """Certificates (PEM) of who may vouch for the server, in place of the system's."""
+    """Certificate authorities (PEM) for the server's certificate, in place of the system's."""
     cert_file: Path | None = None
     key_file: Path | None = None
     server_name: str | None = None
@@ -37,15 +37,15 @@ class HTTPClientConfig:
 
 
 class Credentials:
-    """What ``http_config`` says at this moment."""
+    """The TLS context and headers of the next request; looks at the files' metadata each time."""
 
     def __init__(self, http_config: HTTPClientConfig) -> None:
         """Read all files; raises HTTPClientConfigError where one cannot be used."""
         self._http_config = http_config
         tls = (http_config.ca_file, http_config.cert_file, http_config.key_file)
         secrets = (http_config.password_file, http_config.bearer_token_file)
-        self._context = _Read(tls, lambda: _context(http_config))
-        self._authorization = _Read(secrets, lambda: _authorization(http_config))
+        self._context = _FromFiles(tls, lambda: _context(http_config))
+        self._authorization = _FromFiles(secrets, lambda: _authorization(http_config))
 
     @property
     def server_name(self) -> str | None:
@@ -53,11 +53,11 @@ class Credentials:
         return self._http_config.server_name
 
     def context(self) -> ssl.SSLContext:
-        """For connections by https."""
+        """For connections by https, made of the certificates and key as they are now."""
         return self._context.value()
 
     def headers(self) -> dict[str, str]:
-        """Those that say who we are."""
+        """``Authorization``, or none."""
         authorization = self._authorization.value()
         return {} if authorization is None else {"Authorization": authorization}
 
@@ -65,23 +65,26 @@ class Credentials:
 _Value = TypeVar("_Value")
 
 
-class _Read(Generic[_Value]):
-    """What was made of some files, and is made anew when they change."""
+class _FromFiles(Generic[_Value]):
+    """A value read from some files, and again when they have changed."""
 
     def __init__(self, files: Iterable[Path | None], read: Callable[[], _Value]) -> None:
         self._read = read
         self._seen = fingerprints([str(file) for file in files if file is not None])
-        self._made = read()
+        self._value = read()
 
     def value(self) -> _Value:
-        """What the files say, as far as they can be read."""
+        """The value; while the changed files cannot be used, what they held before."""
         if changed(self._seen):
             self._seen = fingerprints(self._seen)
             try:
-                self._made = self._read()
+                self._value = self._read()
             except HTTPClientConfigError as error:  # once for each change
-                logger.warning("Alertmanager: keeping what was read before: %s", error)
-        return self._made
+                logger.warning(
+                    "files for Alertmanager cannot be used, keeping what was read before",
+                    extra={"error": str(error)},
+                )
+        return self._value
 
 
 def _context(http_config: HTTPClientConfig) -> ssl.SSLContext:

@@ -1,22 +1,24 @@
-"""Open alerts, to one Alertmanager: at once, then every minute for as long as they are open.
+"""Sends the active alerts to one Alertmanager: at once, then every minute while they are active.
 
-Alertmanager forgets alerts when it is restarted, and may have been down when they opened: so, like
-Prometheus, we say them again until they are over. New ones go first. Nobody waits for this: who
-opens an alert only leaves its key here. And none of it is lost to a failure: what could not be
-delivered stays, and is tried again after a growing delay, while its alert is open.
+Alertmanager forgets alerts when it is restarted, and may have been down when they became active:
+so, like Prometheus, we resend them until they are over. New ones go first. Nothing waits for the
+network: what activates an alert only puts its key into the queue here. And a failure loses nothing:
+what was not sent stays in the queue, and is tried again with backoff, while its alert is active.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
 from exporter.alerting.active_alerts import ActiveAlert, ActiveAlerts, Key
-from exporter.alerting.client import REASONS, AlertmanagerClient, Letter, PostError, RejectedError
+from exporter.alerting.client import REASONS, AlertmanagerClient, RejectedError
+from exporter.alerting.postable_alert import PostableAlert
 from exporter.runtime.backoff import Backoff
+from exporter.runtime.http_errors import RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -33,46 +35,50 @@ class SendStats:
     """What is counted of one Alertmanager."""
 
     sent: int = 0
-    """Alerts delivered, each time anew."""
+    """Alerts accepted, each resend included."""
     rejected: int = 0
-    """Alerts that it refused, each time anew."""
+    """Alerts rejected, each resend included."""
     failures: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
     """Requests that failed, by reason."""
     last_success: float | None = None
-    """When it last took what we sent, be it nothing; in seconds since 1970."""
+    """When a request last succeeded, be it an empty one; in seconds since 1970."""
 
 
 class SendLoop:
-    """Keeps one Alertmanager told of what is open; ``run`` it."""
+    """Keeps one Alertmanager notified of the active alerts; ``run`` it."""
 
     def __init__(
         self,
         client: AlertmanagerClient,
-        letter: Letter,
         alerts: ActiveAlerts,
+        postable: Callable[[ActiveAlert], PostableAlert],
         *,
         resend: float = RESEND,
         backoff: Backoff | None = None,
     ) -> None:
-        """Everything that is open now is to be delivered, and whatever opens from now on."""
+        """Queue what is active now; what becomes active from now on queues itself.
+
+        ``resend`` is in seconds.
+        """
         self.stats = SendStats()
         self._client = client
-        self._letter = letter
         self._alerts = alerts
+        self._postable = postable
         self._resend = resend
         self._backoff = backoff or Backoff()
-        self._fresh = dict.fromkeys(alerts)
-        """Not delivered yet as they are now; in the order in which they opened."""
-        self._again: dict[Key, float] = {}
+        self._queue = dict.fromkeys(alerts)
+        """Not sent yet as they are now; in the order in which they became active."""
+        self._resend_at: dict[Key, float] = {}
         """When the others are due, by the event loop's time; the first in front."""
-        self._under_way: dict[Key, ActiveAlert] = {}
-        """Taken from either, and not yet known to be delivered."""
+        self._in_flight: dict[Key, ActiveAlert] = {}
+        """Taken from either, and not yet known to be accepted."""
         self._rejected: set[Key] = set()
-        self._fault: str | None = None
-        self._news = asyncio.Event()
-        self._settled = asyncio.Event()
-        """Set while nothing is left to tell at once, or nothing can be told."""
-        alerts.listeners.append(self._opened)
+        self._last_error: str | None = None
+        """Of the last request; None if it succeeded."""
+        self._has_work = asyncio.Event()
+        self._drained = asyncio.Event()
+        """Set while the queue is empty, or Alertmanager cannot be reached."""
+        alerts.listeners.append(self._enqueue)
 
     @property
     def url(self) -> str:
@@ -81,131 +87,137 @@ class SendLoop:
 
     @property
     def pending(self) -> int:
-        """Open alerts that it is to be told of at once, and has not been told of yet."""
-        return sum(self._alerts.get(key) is not None for key in (*self._fresh, *self._under_way))
+        """Active alerts that are to be sent at once, and are not known to be accepted."""
+        return sum(self._alerts.get(key) is not None for key in (*self._queue, *self._in_flight))
 
     @property
     def failing(self) -> bool:
-        """Whether the last request failed, or an open alert was refused."""
-        return self._fault is not None or bool(self._rejected)
+        """Whether the last request failed, or an active alert was rejected."""
+        return self._last_error is not None or bool(self._rejected)
 
     async def run(self) -> None:
-        """Deliver until cancelled."""
+        """Send until cancelled; a cancelled request's alerts are pending again."""
         async with self._client:
             while True:
                 try:
-                    await self._deliver(self._batch())
-                except PostError as error:
-                    self._failed(error)
-                    await asyncio.sleep(self._backoff.next(error.wait))
+                    await self._send(self._next_batch())
+                except RequestError as error:
+                    self._on_failure(error)
+                    await asyncio.sleep(self._backoff.next(error.retry_after))
                 else:
                     await self._wait()
 
     async def drain(self, limit: float) -> None:
-        """Wait until all is delivered that can be at once; ``limit`` in seconds."""
-        if self._fault is None:
+        """Wait until the queue is sent, at most ``limit`` seconds.
+
+        Returns at once while Alertmanager cannot be reached. Running out of time is no error.
+        """
+        if self._last_error is None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(limit):
-                    await self._settled.wait()
+                    await self._drained.wait()
 
-    def _opened(self, key: Key) -> None:
-        self._fresh[key] = None
-        self._again.pop(key, None)
-        self._news.set()
-        self._settled.clear()
+    def _enqueue(self, key: Key) -> None:
+        self._queue[key] = None
+        self._resend_at.pop(key, None)
+        self._has_work.set()
+        self._drained.clear()
 
     async def _wait(self) -> None:
-        """Until there is something to tell, or it is time to show that we are there."""
-        self._news.clear()
-        if self._fresh:
+        """Until an alert is queued, a resend is due, or it is time for an empty request."""
+        self._has_work.clear()
+        if self._queue:
             return
-        self._settled.set()
-        due = next(iter(self._again.values()), _now() + self._resend)
+        self._drained.set()
+        due = next(iter(self._resend_at.values()), _now() + self._resend)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(due):
-                await self._news.wait()
+                await self._has_work.wait()
 
-    def _batch(self) -> list[Key]:
-        """Take the next to tell: new ones, else those that are due again."""
-        if self._fresh:
-            keys = list(islice(self._fresh, LARGEST_BATCH))
+    def _next_batch(self) -> list[Key]:
+        """Take the new ones from the queue, else those whose resend is due."""
+        if self._queue:
+            keys = list(islice(self._queue, LARGEST_BATCH))
             for key in keys:
-                del self._fresh[key]
+                del self._queue[key]
             return keys
         keys = []
         now = _now()
-        for key, due in islice(self._again.items(), LARGEST_BATCH):
+        for key, due in islice(self._resend_at.items(), LARGEST_BATCH):
             if due > now:
                 break
             keys.append(key)
         for key in keys:
-            del self._again[key]
+            del self._resend_at[key]
         return keys
 
-    async def _deliver(self, keys: list[Key]) -> None:
-        """Post these. Raises PostError; what was not delivered then is as new as before."""
-        open_ones = ((key, self._alerts.get(key)) for key in keys)
-        self._under_way = {key: alert for key, alert in open_ones if alert is not None}
+    async def _send(self, keys: list[Key]) -> None:
+        """Send these. Raises RequestError; what was not accepted then is in front of the queue."""
+        alerts = ((key, self._alerts.get(key)) for key in keys)
+        self._in_flight = {key: alert for key, alert in alerts if alert is not None}
         self._rejected -= {key for key in self._rejected if self._alerts.get(key) is None}
         try:
-            await self._post(list(self._under_way.items()))
+            await self._post(list(self._in_flight.items()))
         finally:
-            self._fresh = {**dict.fromkeys(self._under_way), **self._fresh}
-            self._under_way = {}
+            self._queue = {**dict.fromkeys(self._in_flight), **self._queue}
+            self._in_flight = {}
 
-    async def _post(self, some: Sequence[tuple[Key, ActiveAlert]]) -> None:
-        """Post these; of many, one of which is refused, halve by halve, so that the others pass."""
+    async def _post(self, batch: Sequence[tuple[Key, ActiveAlert]]) -> None:
+        """Post these; a batch with a rejected alert in halves, so that the others are accepted."""
         try:
-            await self._client.post([self._letter.alert(alert) for _, alert in some])
+            await self._client.post([self._postable(alert) for _, alert in batch])
         except RejectedError as error:
-            if not some:
+            if not batch:
                 raise
             self.stats.failures[error.reason] += 1
-            if len(some) > 1:
-                middle = len(some) // 2
-                await self._post(some[:middle])
-                await self._post(some[middle:])
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self._post(batch[:middle])
+                await self._post(batch[middle:])
                 return
-            self._refused(some[0][0], error)
+            self._on_rejected(batch[0][0], error)
         else:
-            self._succeeded([key for key, _ in some])
-        for key, _ in some:
-            del self._under_way[key]
-            if key not in self._fresh:  # else it has changed meanwhile
-                self._again[key] = _now() + self._resend
+            self._on_success([key for key, _ in batch])
+        for key, _ in batch:
+            del self._in_flight[key]
+            if key not in self._queue:  # else it has changed meanwhile
+                self._resend_at[key] = _now() + self._resend
 
-    def _succeeded(self, keys: list[Key]) -> None:
+    def _on_success(self, keys: list[Key]) -> None:
         self._backoff.reset()
         self._rejected.difference_update(keys)
         self.stats.sent += len(keys)
         self.stats.last_success = self._alerts.clock()
-        if self._fault is not None:
-            self._fault = None
+        if self._last_error is not None:
+            self._last_error = None
             logger.warning("alerts are delivered again", extra={"alertmanager": self.url})
 
-    def _refused(self, key: Key, error: RejectedError) -> None:
-        """One alert is not wanted: the others go on, and it is tried again with the next round."""
+    def _on_rejected(self, key: Key, error: RejectedError) -> None:
+        """Go on with the others; this one is tried again at the next resend."""
         self.stats.rejected += 1
         if not self._rejected:
-            name, labels = key
+            name, label_values = key
             logger.error(
-                "an alert is refused, going on with the others: %s",
-                error,
-                extra={"alertmanager": self.url, "alert": name, "of": "/".join(labels)},
+                "an alert is rejected, going on with the others",
+                extra={
+                    "alertmanager": self.url,
+                    "alert": name,
+                    "labels": "/".join(label_values),
+                    "error": str(error),
+                },
             )
         self._rejected.add(key)
 
-    def _failed(self, error: PostError) -> None:
-        """Count it; say it once, not at each of what may be many attempts."""
+    def _on_failure(self, error: RequestError) -> None:
+        """Count it, and log the first of what may be many attempts."""
         self.stats.failures[error.reason] += 1
-        if self._fault is None:
+        if self._last_error is None:
             logger.error(
-                "alerts cannot be delivered, trying again: %s",
-                error,
-                extra={"alertmanager": self.url},
+                "alerts cannot be delivered, trying again",
+                extra={"alertmanager": self.url, "error": str(error)},
             )
-        self._fault = str(error)
-        self._settled.set()
+        self._last_error = str(error)
+        self._drained.set()
 
 
 def _now() -> float:

@@ -1,8 +1,9 @@
-"""The words of an alert: the same in the rules of ``alerts/`` and in what the exporter posts.
+"""Labels and annotations of alerts: the same in the rules of ``alerts/`` and in what is posted.
 
 Alertmanager takes two alerts for one when their labels are the same, and shows the annotations of
-the one it heard last: so both ways draw from here. The texts are templates as Prometheus has them,
-and those of events name nothing but labels, so that the few forms below are all there is to expand.
+the one it received last: so both ways draw from here. The texts are templates as Prometheus has
+them, and those of events name nothing but labels, so that the few forms below are all there is to
+expand.
 """
 
 import re
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 from urllib.parse import quote_plus
+
+from exporter.settings.defaults import DEFAULT_RUNBOOKS
 
 CRAWL: Final = (
     "Crawl {{ $labels.crawl }} of organisation {{ $labels.oid }} in {{ $labels.namespace }}"
@@ -21,7 +24,7 @@ _PLACE: Final = re.compile(r"\{\{ \$labels\.(\w+)( \| urlquery)? \}\}")
 
 
 class Severity(StrEnum):
-    """Who should know. One alert has one severity, so that a name alone says what to do."""
+    """What to do, by docs/alerts.md. An alert has only one, so that its name alone says it."""
 
     CRITICAL = "critical"
     WARNING = "warning"
@@ -45,7 +48,7 @@ class Dashboard(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertTemplate:
-    """What an alert says: one of the rules, or an event that the exporter posts."""
+    """What alerting rules and event alerts have in common."""
 
     name: str
     severity: Severity
@@ -54,7 +57,7 @@ class AlertTemplate:
     description: str
     """A template: which crawl or pod, what is true of it. Of an event, labels only."""
     condition: str
-    """When it is told, in words, for docs/alerts.md."""
+    """When it fires, in plain English, for docs/alerts.md."""
     dashboard: Dashboard
 
 
@@ -62,13 +65,13 @@ class AlertTemplate:
 class Links:
     """Where the links of notifications lead."""
 
-    runbooks: str = "docs/runbooks"
+    runbooks: str = DEFAULT_RUNBOOKS
     """Of the folder with the runbooks; as it stands, the place in this repository."""
     grafana: str = ""
     """Put before the paths of dashboards; as it stands, they begin at the root of Grafana."""
 
     def annotations(self, alert: AlertTemplate) -> dict[str, str]:
-        """What a notification says of the alert, as templates."""
+        """Each annotation's name and its template."""
         return {
             "summary": alert.summary,
             "description": alert.description,

@@ -1,7 +1,7 @@
 """Requests to the API server, with credentials that are always fresh.
 
-Everything that can go wrong with a request ends as a ``RequestError`` whose ``reason`` is one of a
-few words, fit for a label, and whose text says what to do. Configuration, authentication, TLS and
+Everything that can go wrong with a request ends as a ``RequestError`` whose ``reason`` is one of
+``REASONS``, fit for a label, and whose text says what to do. Configuration, authentication, TLS and
 the session are the official client's; a watch must not end by its total timeout of five minutes,
 so timeouts are ours.
 """
@@ -9,8 +9,8 @@ so timeouts are ours.
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -20,10 +20,10 @@ from kubernetes.aio.client.rest import RESTClientObject
 from yarl import URL
 
 from exporter import __version__
-from exporter.cluster.credentials import ConfigError, Source, find_source, tls_identity
+from exporter.cluster.credentials import ConfigError, CredentialSource, find_source, tls_identity
 from exporter.cluster.wire import Status, read_status
-from exporter.resources.crawljob import InvalidObjectError, decode
-from exporter.runtime.backoff import retry_after
+from exporter.resources.decoding import InvalidObjectError, decode
+from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
 
 __all__ = ["REASONS", "ApiClient", "ConfigError", "RequestError", "Response"]
 
@@ -49,16 +49,6 @@ _CONNECT_TIMEOUT: Final = 10.0
 _LONGEST_STATUS: Final = 64 * 1024
 
 
-class RequestError(Exception):
-    """A request failed; the text is one line."""
-
-    def __init__(self, reason: str, text: str, retry_after: float | None = None) -> None:
-        super().__init__(text)
-        self.reason = reason
-        self.retry_after = retry_after
-        """Seconds the server asked us to wait."""
-
-
 class Response:
     """A reply with status 200 whose content is JSON, to be read whole or piece by piece."""
 
@@ -80,10 +70,14 @@ class Response:
             raise _failure(error) from error
 
 
+Get = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Response]]
+"""Sends a GET with a query to one path; fails as ``ApiClient.get``."""
+
+
 class ApiClient:
     """One API server. Make it with ``open``; several watches may share it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: CredentialSource) -> None:
         self._source = source
         self._configuration: Configuration | None = None
         self._session: _Session | None = None
@@ -221,7 +215,7 @@ class _Session:
             await self._close_if_done()
 
     async def retire(self) -> None:
-        """Close it, as soon as nobody uses it any more: a watch need not be cut for this."""
+        """Close it, once its last use has ended: a watch need not be cut for this."""
         self._retired = True
         await self._close_if_done()
 
@@ -241,26 +235,8 @@ def _client(configuration: Configuration) -> RESTClientObject:
 
 
 def _failure(error: Exception) -> RequestError:
-    """Sort what aiohttp and the system raise."""
-    text = " ".join(str(error).split())[:300] or type(error).__name__
-    match error:
-        case aiohttp.ClientSSLError() | ssl.SSLError():
-            return RequestError("tls", f"TLS: {text}")
-        case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
-            return RequestError("unreachable", text)
-        case TimeoutError():
-            return RequestError("stalled", "the API server has gone silent")
-        case _:
-            return RequestError("cut", f"the connection was cut: {text}")
-
-
-_BY_STATUS: Final = {
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    410: "expired",
-    429: "too_many_requests",
-}
+    silent = RequestError("stalled", "the API server has gone silent")
+    return from_transport(error, timeout=silent)
 
 
 async def _accepted(response: aiohttp.ClientResponse) -> Response:
@@ -290,7 +266,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
     wait = retry_after(response.headers.get("Retry-After"))
     if status.expired:
         return RequestError("expired", str(status), wait)
-    reason = _BY_STATUS.get(code, "server_error" if code >= 500 else "refused")
+    reason = "expired" if code == 410 else status_reason(code)
     # Who is refused stands in the message, and may be an e-mail address.
     said = str(code) if code in (401, 403) or not status.reason else str(status)
     return RequestError(reason, f"the API server answered {said}", wait)

@@ -1,29 +1,30 @@
-"""CrawlJobs from manifests, as ``kubectl get crawljobs -o json`` or ``-o yaml`` prints them.
+"""Objects from manifests, as ``kubectl get crawljobs -o json`` or ``-o yaml`` prints them.
 
-One object, a List, or several documents. What cannot be read is told apart and does not stop the
-rest. YAML is read as Kubernetes reads it, into what JSON can hold: a moment stays text, and tags
-make no objects.
+One object, a List, or several documents. What cannot be read is reported in its place and does not
+stop the rest. YAML is read as Kubernetes reads it, into what JSON can hold: a timestamp stays text,
+and tags make no objects.
 """
 
 import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
 
-from exporter.resources.crawljob import CrawlJob, InvalidObjectError, decode, parse_value
-from exporter.resources.identity import GROUP
+from exporter.resources.decoding import InvalidObjectError, decode
+from exporter.resources.resource import Resource, ResourceObject
 
-_KIND: Final = "CrawlJob"
+T = TypeVar("T", bound=ResourceObject)
+
 _MARKER: Final = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 """Begins a document; at the start of a line it can be nothing else (YAML 1.2, 9.1.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something in the manifests that gives no CrawlJob."""
+    """Something in the manifests that is no object of the resource."""
 
     where: str
     """Which document and item, with kind and name where it has them."""
@@ -46,8 +47,8 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read_manifests(data: bytes) -> Iterator[CrawlJob | Skipped]:
-    """Read every CrawlJob, in order, with what was left out in between; never raises."""
+def read_manifests(resource: Resource[T], data: bytes) -> Iterator[T | Skipped]:
+    """Read every object, in order, with what was left out in between; never raises."""
     text = _text(data)
     found = False
     for value, where in _values(text):
@@ -55,7 +56,7 @@ def read_manifests(data: bytes) -> Iterator[CrawlJob | Skipped]:
         if isinstance(value, Skipped):
             yield value
         elif value is not None:
-            yield from _objects(value, where)
+            yield from _objects(resource, value, where)
     if not found:
         yield Skipped("input", "there is nothing in it", unusable=True)
 
@@ -111,7 +112,7 @@ def _yaml_error(error: yaml.YAMLError, first_line: int) -> str:
     return f"not valid YAML{place}" + (f": {problem}" if problem else "")
 
 
-def _objects(value: Any, where: str) -> Iterator[CrawlJob | Skipped]:
+def _objects(resource: Resource[T], value: Any, where: str) -> Iterator[T | Skipped]:
     kind = value.get("kind") if isinstance(value, dict) else None
     if isinstance(kind, str) and kind.endswith("List"):
         items = value.get("items") or []
@@ -120,12 +121,12 @@ def _objects(value: Any, where: str) -> Iterator[CrawlJob | Skipped]:
             return
         default = kind.removesuffix("List")
         for number, item in enumerate(items, start=1):
-            yield _object(item, f"{where}, item {number}", default)
+            yield _object(resource, item, f"{where}, item {number}", default)
     else:
-        yield _object(value, where, "")
+        yield _object(resource, value, where, "")
 
 
-def _object(value: Any, where: str, default_kind: str) -> CrawlJob | Skipped:
+def _object(resource: Resource[T], value: Any, where: str, default_kind: str) -> T | Skipped:
     if not isinstance(value, dict):
         return Skipped(where, "expected an object", unusable=True)
     kind, version = value.get("kind") or default_kind, value.get("apiVersion")
@@ -135,17 +136,20 @@ def _object(value: Any, where: str, default_kind: str) -> CrawlJob | Skipped:
         return Skipped(where, "it has no kind", unusable=True)
     if isinstance(name, str) and name:
         where = f"{where}, {_short(kind)} {_short(name)}"
-    if kind != _KIND or not _ours(version):
-        return Skipped(where, f"skipped, for it is no {_KIND} of {GROUP}", unusable=False)
+    if kind != resource.kind or not _is_of_group(version, resource.group):
+        group = resource.group or "the core group"
+        why = f"skipped, for it is no {resource.kind} of {group}"
+        return Skipped(where, why, unusable=False)
     try:
-        return parse_value(value)
+        return resource.reader.parse_value(value)
     except InvalidObjectError as error:
         return Skipped(where, str(error), unusable=True)
 
 
-def _ours(version: Any) -> bool:
-    return version is None or (isinstance(version, str) and version.startswith(f"{GROUP}/"))
+def _is_of_group(version: Any, group: str) -> bool:
+    """Whether an ``apiVersion`` is of the group; kubectl's lists may have none in their items."""
+    return version is None or (isinstance(version, str) and version.rpartition("/")[0] == group)
 
 
-def _short(word: str) -> str:
-    return word if len(word) <= 80 else f"{word[:80]}…"
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:80]}…"

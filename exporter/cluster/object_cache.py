@@ -7,11 +7,14 @@ the end of one object and the beginning of another.
 
 from collections.abc import Collection
 from collections.abc import Set as AbstractSet
+from typing import Generic, TypeVar
 
 from exporter.cluster.changes import Change, ChangeHandler
 from exporter.cluster.problems import Problems
-from exporter.resources.crawljob import CrawlJob
-from exporter.resources.identity import Key, identity, key_of
+from exporter.resources.identity import Key, KubernetesObject, identity, key_of
+from exporter.resources.resource import ResourceObject
+
+T = TypeVar("T", bound=ResourceObject)
 
 
 def is_newer(version: str | None, than: str | None) -> bool:
@@ -32,57 +35,57 @@ def is_older(version: str, than: str) -> bool:
     return both and version != than and not is_newer(version, than)
 
 
-class ObjectCache:
-    """What one scope holds; every change goes to the handler, in order."""
+class ObjectCache(Generic[T]):
+    """The objects of one scope as last seen; every change goes to the handler, in order."""
 
-    def __init__(self, scope: str, handler: ChangeHandler[CrawlJob], problems: Problems) -> None:
+    def __init__(self, scope: str, handler: ChangeHandler[T], problems: Problems[T]) -> None:
         self._scope = scope
         self._handler = handler
         self._problems = problems
-        self._objects: dict[Key, CrawlJob] = {}
+        self._objects: dict[Key, T] = {}
 
     def __len__(self) -> int:
         return len(self._objects)
 
     @property
-    def jobs(self) -> Collection[CrawlJob]:
+    def objects(self) -> Collection[T]:
         """All objects as last seen: a view of what is held, which changes with it."""
         return self._objects.values()
 
-    def upsert(self, job: CrawlJob, unless_after: str = "", *, rewound: bool = False) -> bool:
-        """Take an object as it is now; False where that is no newer than what is known.
+    def upsert(self, item: T, unless_after: str = "", *, rewound: bool = False) -> bool:
+        """Handle an object as it is now; False where that is no newer than what is known.
 
         ``unless_after``: the version already reached. An object that is not held and no newer
-        than that was deleted since; to take it would raise the dead. ``rewound``: the server's
-        versions went back (a restored backup), and what it says now is true all the same.
+        than that was deleted since. ``rewound``: the server's versions went back (a restored
+        backup), and what it says now is true all the same.
         """
-        key = key_of(job)
+        key = key_of(item)
         held = self._objects.get(key)
-        version = job.metadata.resource_version
+        version = item.metadata.resource_version
         if held is None:
             if unless_after and not is_newer(version, unless_after):
                 return False
         elif rewound:
-            if version == held.metadata.resource_version and _same(held, job):
+            if version == held.metadata.resource_version and _same(held, item):
                 return True
         elif not is_newer(version, held.metadata.resource_version):
             return False
-        if held is not None and not _same(held, job):
+        if held is not None and not _same(held, item):
             self._end(key, held)
             held = None
-        self._objects[key] = job
-        self._problems.look(key, job)
-        self._handler.on_change(Change(self._scope, held, job))
+        self._objects[key] = item
+        self._problems.report(key, item)
+        self._handler.on_change(Change(self._scope, held, item))
         return True
 
-    def delete(self, job: CrawlJob, unless_after: str = "") -> bool:
-        """Take an object's last words; False where they are old news.
+    def delete(self, item: T, unless_after: str = "") -> bool:
+        """Handle an object's final state; False where it is older than what is known.
 
         Some servers delete with the version of the last modification: equal is not old here.
         """
-        key = key_of(job)
+        key = key_of(item)
         held = self._objects.get(key)
-        version = job.metadata.resource_version
+        version = item.metadata.resource_version
         if held is None:
             if unless_after and not is_newer(version, unless_after):
                 return False
@@ -90,17 +93,17 @@ class ObjectCache:
             last = held.metadata.resource_version
             if version != last and not is_newer(version, last):
                 return False
-            if not _same(held, job):
+            if not _same(held, item):
                 self._end(key, held)
                 held = None
         self._objects.pop(key, None)
-        self._problems.look(key, job)
+        self._problems.report(key, item)
         self._problems.forget(key)
-        self._handler.on_change(Change(self._scope, held, job, deleted=True))
+        self._handler.on_change(Change(self._scope, held, item, deleted=True))
         return True
 
     def vanished(self, key: Key) -> None:
-        """Take note that an object is gone, though nobody saw its last words."""
+        """The object is deleted, but its final state was not seen."""
         if held := self._objects.get(key):
             self._end(key, held)
 
@@ -110,15 +113,17 @@ class ObjectCache:
 
     def keys_of(self, uids: AbstractSet[str]) -> list[Key]:
         """Return what is held of the objects with these uids."""
-        return [key for key, job in self._objects.items() if identity(job) in uids] if uids else []
+        return (
+            [key for key, item in self._objects.items() if identity(item) in uids] if uids else []
+        )
 
-    def _end(self, key: Key, held: CrawlJob) -> None:
+    def _end(self, key: Key, held: T) -> None:
         del self._objects[key]
         self._problems.forget(key)
         self._handler.on_change(Change(self._scope, held, None, deleted=True))
 
 
-def _same(held: CrawlJob, job: CrawlJob) -> bool:
+def _same(held: KubernetesObject, item: KubernetesObject) -> bool:
     """Whether both are the same object; where a uid is missing, the name decides."""
-    one, other = held.metadata.uid, job.metadata.uid
+    one, other = held.metadata.uid, item.metadata.uid
     return one == other or not one or not other

@@ -1,77 +1,63 @@
-"""List and watch: one scope's CrawlJobs, followed for as long as the exporter runs.
+"""List and watch: one resource in one scope, followed for as long as the exporter runs.
 
 A list in pages gives the content and a version; a watch from that version gives every change
 since. A watch ends all the time (by its own timeout, by an API server that restarts, by a proxy)
-and is taken up where it stopped. Only when the server no longer has that version (410) is listed
-anew, and compared with what is held, so that nothing is lost and nothing told twice. Whatever
-goes wrong, the content last known stays. After a restart what happened meanwhile can be told
-first (``replay``).
+and is resumed where it stopped. Only when the server no longer has that version (410) is the scope
+relisted, and compared with what is held, so that nothing is lost and no change emitted twice.
+Whatever goes wrong, the content last known stays. After a restart what happened meanwhile can be
+emitted first (``replay``).
 Source: Kubernetes API concepts, "Efficient detection of changes"; the limits are client-go's.
 """
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import Callable, Collection
-from contextlib import aclosing
-from typing import Final
-from urllib.parse import quote
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Final, Generic, TypeVar
 
 from exporter.cluster.changes import ChangeHandler, ResumePoint
 from exporter.cluster.client import ApiClient, RequestError, Response
 from exporter.cluster.explain import explain
-from exporter.cluster.lines import LONGEST_LINE, LineDecoder
-from exporter.cluster.listing import pages
+from exporter.cluster.health import EXPIRED, WatchHealth
+from exporter.cluster.lines import LONGEST_LINE
+from exporter.cluster.lister import PAGE_SIZE, Lister
 from exporter.cluster.object_cache import ObjectCache, is_newer, is_older
+from exporter.cluster.phase import Phase
 from exporter.cluster.problems import Problems
 from exporter.cluster.replay import Replay
 from exporter.cluster.stats import Stats
-from exporter.cluster.wire import (
-    Bookmark,
-    InvalidLine,
-    InvalidObject,
-    Status,
-    WatchEvent,
-    read_event,
-)
-from exporter.resources.crawljob import CrawlJob
-from exporter.resources.identity import GROUP, Key, key_of
+from exporter.cluster.watcher import WATCH_SECONDS, StreamItem, Watcher, WatchStream
+from exporter.cluster.wire import Bookmark, InvalidObject, WatchEvent, WireDecoder
+from exporter.resources.resource import Resource, ResourceObject
 from exporter.runtime.backoff import Backoff
 from exporter.runtime.time_slice import TimeSlice
+from exporter.settings.defaults import DEFAULT_IDLE_LIMIT
 
 logger = logging.getLogger(__name__)
 
-PAGE_SIZE: Final = 200
-"""Objects. A page is parsed in one go, about 20 ms of the event loop's time."""
-IDLE_LIMIT: Final = 90.0
-"""Seconds without a byte. Bookmarks come about every 60."""
-WATCH_SECONDS: Final = (240, 300)
-"""How long to ask the server to keep a watch, so that many do not end at one moment."""
 _HEALTHY_AFTER: Final = 10.0
 """Seconds. A watch that lasted this long was not refused, whatever ended it."""
-_LIST_ANEW: Final = frozenset({"expired", "rewound"})
-_AFTER_ACCEPTING: Final = frozenset(
-    {"expired", "rewound", "ended", "error_event", "cut", "stalled"}
-)
-_EVERYDAY: Final = frozenset({"cut", "ended"})
-"""What happens to any watch now and then; an error only where it comes again."""
 _REPLAYING: Final = "what happened meanwhile is being replayed"
 
+T = TypeVar("T", bound=ResourceObject)
 
-class Reflector:
-    """Follows the CrawlJobs of one scope and tells a handler of every change; see ``run``."""
+
+class Reflector(Generic[T]):
+    """Follows the objects of one scope and emits every change to a handler; see ``run``."""
 
     def __init__(  # noqa: PLR0913 - each limit can be set by its name
         self,
-        connection: ApiClient,
+        client: ApiClient,
+        resource: Resource[T],
         scope: str,
-        handler: ChangeHandler[CrawlJob],
+        handler: ChangeHandler[T],
         *,
+        source: str = "",
         selector: str = "",
         resume: ResumePoint | None = None,
         page_size: int = PAGE_SIZE,
-        idle_limit: float = IDLE_LIMIT,
+        idle_limit: float = DEFAULT_IDLE_LIMIT,
         watch_seconds: tuple[int, int] = WATCH_SECONDS,
         longest_line: int = LONGEST_LINE,
         backoff: Backoff | None = None,
@@ -79,79 +65,93 @@ class Reflector:
     ) -> None:
         """Prepare to follow the namespace ``scope``, or all where it is empty.
 
-        With ``resume`` the handler is told what happened since, before it is ``synced``: see
-        ``replay``. ``idle_limit`` is in seconds.
+        ``source`` names it where several follow one scope; by default the resource does. With
+        ``resume`` the handler gets what happened since, before it is synced: see ``replay``.
+        ``idle_limit`` is in seconds.
         """
+        self.resource = resource
+        self.source = source or resource.plural
         self.scope = scope
+        self.phase = Phase.LISTING
         self.stats = Stats()
-        self.problems = Problems()
-        self.synced = False
-        """Whether the content has been complete once."""
+        self.problems = Problems(resource)
         self.last_error: str | None = "not started yet"
         """Why there is no content yet, or what is wrong now; one line, None when all is well."""
-        self._connection = connection
         self._handler = handler
-        self._selection = {"labelSelector": selector} if selector else {}
         self._cache = ObjectCache(scope, handler, self.problems)
+        self._health = WatchHealth(backoff or Backoff())
         self._version = ""
         self._resume = resume
-        self._replay: Replay | None = None
-        self._page_size = page_size
-        self._idle_limit = idle_limit
-        self._watch_seconds = watch_seconds
-        self._longest_line = longest_line
-        self._backoff = backoff or Backoff()
+        self._replay: Replay[T] | None = None
         self._clock = clock
-        self._must_list = True
-        self._relisted_once = False
-        """Whether the list that an expired version called for has not led to progress yet."""
-        self._failed_after_accept = False
-        """Whether the last watch failed only after it was accepted; accepting proves nothing."""
-        self._warned_once = False
         self._time_slice = TimeSlice()
-        namespace = f"namespaces/{quote(scope, safe='')}/" if scope else ""
-        self._path = f"/apis/{GROUP}/v1/{namespace}crawljobs"
         self._where = f"namespace {scope}" if scope else "all namespaces"
+        path = resource.path(scope)
+        selection = {"labelSelector": selector} if selector else {}
+
+        def get(query: Mapping[str, str]) -> AbstractAsyncContextManager[Response]:
+            return client.get(path, {**query, **selection}, idle=idle_limit)
+
+        decoder = WireDecoder(resource)
+        self._lister = Lister(
+            get,
+            decoder,
+            page_size=page_size,
+            on_invalid=self._on_invalid,
+            stats=self.stats,
+            clock=clock,
+            time_slice=self._time_slice,
+        )
+        self._watcher = Watcher(
+            get,
+            decoder,
+            watch_seconds=watch_seconds,
+            longest_line=longest_line,
+            stats=self.stats,
+            where=self._where,
+        )
 
     @property
-    def jobs(self) -> Collection[CrawlJob]:
-        """The scope's CrawlJobs as last seen, a view; complete once it is ``synced``."""
-        return self._cache.jobs
+    def synced(self) -> bool:
+        """Whether the content has been complete once."""
+        return self.phase.synced
+
+    @property
+    def objects(self) -> Collection[T]:
+        """The scope's objects as last seen, a view; complete once it is ``synced``."""
+        return self._cache.objects
 
     async def run(self) -> None:
         """List and watch until cancelled; no failure of the server's ends it."""
         self.last_error = "the first list is not complete yet"
         while True:
             try:
-                if self._must_list:
+                if self.phase.needs_list:
                     await self._list()
                 await self._watch()
             except RequestError as error:
                 await self._recover(error)
 
     async def _recover(self, error: RequestError) -> None:
-        """Count a failure, say what it means, and wait before the next try."""
-        counts = self.stats.list_failures if self._must_list else self.stats.reconnects
-        counts[error.reason] += 1
-        out_of_the_blue = self._backoff.failures == 0
-        delay = self._backoff.next(error.retry_after)
-        if error.reason in _LIST_ANEW and self._replay is not None:
+        """Count a failure, report what it means, and wait before the next try."""
+        listing = self.phase.needs_list
+        (self.stats.list_failures if listing else self.stats.reconnects)[error.reason] += 1
+        if error.reason in EXPIRED and self._replay is not None:
             logger.warning("%s: what happened meanwhile is not known: %s", self._where, error)
             self._version = self._replay.version
             await self._catch_up()
             return
-        if error.reason in _LIST_ANEW:
-            self._must_list = True
-            if not self._relisted_once:  # no failure yet: the server is there and answered
-                self._relisted_once = True
-                logger.info("%s: listing anew: %s", self._where, error)
-                return
-        self._failed_after_accept = error.reason in _AFTER_ACCEPTING
-        if error.reason not in _EVERYDAY or not out_of_the_blue:
-            self._report(explain(error, self._where))
-        if self._replay is not None and self._replay.deadline_passed(delay):
+        retry = self._health.failed(error)
+        if error.reason in EXPIRED and self.synced:
+            self.phase = Phase.RELISTING
+        if retry.delay is None:
+            logger.info("%s: listing anew: %s", self._where, error)
+            return
+        if retry.is_error:
+            self._report(explain(error, self.resource, self._where))
+        if self._replay is not None and self._replay.deadline_passed(retry.delay):
             await self._catch_up()
-        await asyncio.sleep(delay)
+        await asyncio.sleep(retry.delay)
 
     def _report(self, last_error: str | None) -> None:
         """Log an error once, however often it comes back, and its end."""
@@ -159,62 +159,34 @@ class Reflector:
             return
         self.last_error = last_error
         if last_error is None:
-            logger.info("%s: watching, %d CrawlJobs", self._where, len(self._cache))
+            logger.info("%s: watching, %d %ss", self._where, len(self._cache), self.resource.kind)
         else:
             logger.warning("%s: %s; trying again", self._where, last_error)
 
-    def _healthy(self) -> None:
-        if self._failed_after_accept or self._backoff.failures:
-            self._backoff.reset()
-            self._relisted_once = self._failed_after_accept = False
-            self._well()
-
-    def _well(self) -> None:
-        """The watch is as it should be."""
+    def _report_well(self) -> None:
         if self._replay is None:
             self._report(None)
         else:
             self.last_error = _REPLAYING
 
+    def _progress(self) -> None:
+        if self._health.progress():
+            self._report_well()
+
     # -- list
 
     async def _list(self) -> None:
-        query = {"limit": str(self._page_size)} | self._selection
-        seen: set[Key] = set()
-        to_replay: list[CrawlJob] = []
-        version = ""
-        rewound = False
-        async with aclosing(pages(self._connection, self._path, query, self._idle_limit)) as listed:
-            async for page in listed:
-                if not version:  # all pages are of the first one's version
-                    version = page.metadata.version
-                    rewound = is_older(version, self._version)
-                for item in page.items:
-                    if isinstance(item, InvalidObject):
-                        self._unusable(item)
-                        seen.add((item.namespace, item.name))  # what was held of it stays
-                    else:
-                        seen.add(key_of(item))
-                        if self._resume is None:
-                            self._cache.upsert(item, rewound=rewound)
-                        else:
-                            to_replay.append(item)
-                    await self._time_slice.yield_if_due()
-        for key in self._cache.keys_except(seen):
-            self._cache.vanished(key)
-            await self._time_slice.yield_if_due()
-        self._version = version
-        self._must_list = False
-        self.stats.lists += 1
-        self.stats.last_list = self._clock()
         if self._resume is None:
+            self._version = await self._lister.into(self._cache, self._version)
             self._complete()
         else:
-            await self._begin_replay(self._resume, to_replay)
+            self._version, listed = await self._lister.all()
+            await self._begin_replay(self._resume, listed)
 
-    async def _begin_replay(self, resume: ResumePoint, listed: list[CrawlJob]) -> None:
+    async def _begin_replay(self, resume: ResumePoint, listed: list[T]) -> None:
         self._resume = None
         self._replay = replay = Replay(resume, listed, self._version)
+        self.phase = Phase.REPLAYING
         self._version = replay.resource_version
         if self._version != resume.resource_version:
             logger.warning(
@@ -235,7 +207,7 @@ class Reflector:
                 self._report(None)
 
     def _complete(self) -> None:
-        self.synced = True
+        self.phase = Phase.WATCHING
         self.stats.objects = len(self._cache)
         self.stats.last_sync = self._clock()
         self._handler.on_synced(self.scope, self._version)
@@ -243,24 +215,17 @@ class Reflector:
     # -- watch
 
     async def _watch(self) -> None:
-        seconds = random.randint(*self._watch_seconds)  # noqa: S311 - jitter, no secret
-        query = {
-            "watch": "1",
-            "resourceVersion": self._version,
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(seconds),
-        } | self._selection
+        """Follow one watch to its end; raises RequestError where that is a failure."""
         began_at, began = self._version, float("inf")
         try:
             async with (
                 asyncio.timeout_at(self._replay.deadline if self._replay else None) as deadline,
-                self._connection.get(self._path, query, idle=self._idle_limit) as reply,
+                self._watcher.watch(self._version) as stream,
             ):
                 began = time.monotonic()
-                self.stats.watches += 1
-                if not self._failed_after_accept:
-                    self._well()
-                await self._follow(reply, deadline)
+                if self._health.accepting_is_enough:
+                    self._report_well()
+                await self._follow(stream, deadline)
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -268,89 +233,70 @@ class Reflector:
             return
         except RequestError as error:
             if error.reason == "cut" and time.monotonic() - began >= _HEALTHY_AFTER:
-                self._healthy()
+                self._progress()
             raise
         if self._version == began_at and time.monotonic() - began < _HEALTHY_AFTER:
             raise RequestError("ended", "the API server ends each watch at once")
-        self._healthy()
+        self._progress()
         self.stats.reconnects["ended"] += 1
 
-    async def _follow(self, reply: Response, deadline: asyncio.Timeout) -> None:
-        """Take the stream's lines until it ends."""
-        self._warned_once = False
-        lines = LineDecoder(self._skipped, self._longest_line)
+    async def _follow(self, stream: WatchStream[T], deadline: asyncio.Timeout) -> None:
+        """Handle what the stream sends until it ends; ``deadline`` is the replay's."""
         while True:
             deadline.reschedule(self._replay.extend_deadline() if self._replay else None)
-            piece = await reply.read_chunk()
-            if not piece:
+            items = await stream.read()
+            if items is None:
                 return
-            for line in lines.feed(piece):
-                self._take(line)
+            for item in items:
+                self._handle(item)
                 if self._replay is not None and self._replay.is_over(self._version):
                     await self._catch_up()
                 await self._time_slice.yield_if_due()
 
-    def _take(self, line: bytes) -> None:
-        match read_event(line):
-            case WatchEvent() as event:
-                self._event(event)
+    def _handle(self, item: StreamItem[T]) -> None:
+        match item:
+            case WatchEvent():
+                self._on_event(item)
             case Bookmark(version):
-                self._bookmark(version)
-            case InvalidObject() as unusable:
-                self._unusable(unusable)
-            case Status() as status:
-                self.stats.events["ERROR"] += 1
-                reason = "expired" if status.expired else "error_event"
-                raise RequestError(reason, f"the watch was ended by an error: {status}")
-            case InvalidLine(why):
-                self.stats.invalid_lines += 1
-                self._warn_once(f"the watch sent a line that is no event ({why}); left out")
+                self._on_bookmark(version)
+            case InvalidObject():
+                self._on_invalid(item)
 
-    def _event(self, event: WatchEvent) -> None:
-        stats, job = self.stats, event.object
+    def _on_event(self, event: WatchEvent[T]) -> None:
+        stats, item = self.stats, event.object
         stats.events[event.type] += 1
         stats.last_event = stats.last_sync = self._clock()
-        take = self._cache.delete if event.type == "DELETED" else self._cache.upsert
-        if not take(job, self._version):
+        apply = self._cache.delete if event.type == "DELETED" else self._cache.upsert
+        if not apply(item, self._version):
             stats.stale_events += 1
         elif self._replay is not None:
-            self._replay.observe(job, deleted=event.type == "DELETED")
+            self._replay.observe(item, deleted=event.type == "DELETED")
         stats.objects = len(self._cache)
-        self._advance(job.metadata.resource_version)
+        self._advance(item.metadata.resource_version)
 
-    def _bookmark(self, version: str) -> None:
+    def _on_bookmark(self, version: str) -> None:
         self.stats.events["BOOKMARK"] += 1
         if is_older(version, self._version):
             # After a restored backup a server may wait for our version to come, silently.
             raise RequestError("rewound", "the API server's versions have gone back")
         self.stats.last_sync = self._clock()
-        self._healthy()
+        self._progress()
         self._advance(version)
         if self._replay is None:
             self._handler.on_bookmark(self.scope, self._version)
 
-    def _unusable(self, item: InvalidObject) -> None:
+    def _on_invalid(self, item: InvalidObject) -> None:
         """Report it; what was held of it stays, unless it is deleted."""
         self.stats.invalid_objects += 1
-        self.problems.unusable(item.namespace, item.why)
-        if item.kind is not None:
-            self.stats.events[item.kind] += 1
+        self.problems.report_invalid(item.namespace, item.why)
+        if item.event_type is not None:
+            self.stats.events[item.event_type] += 1
             self._advance(item.version)
-        if item.kind == "DELETED":
+        if item.event_type == "DELETED":
             self._cache.vanished((item.namespace, item.name))
             self.stats.objects = len(self._cache)
 
     def _advance(self, version: str | None) -> None:
         if version and is_newer(version, self._version):
             self._version = version
-            self._healthy()
-
-    def _skipped(self) -> None:
-        self.stats.skipped_lines += 1
-        self._warn_once(f"the watch sent a line of more than {self._longest_line} bytes; left out")
-
-    def _warn_once(self, text: str) -> None:
-        """Log what is odd about a stream, once a stream."""
-        if not self._warned_once:
-            self._warned_once = True
-            logger.warning("%s: %s", self._where, text)
+            self._progress()

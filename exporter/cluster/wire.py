@@ -1,30 +1,35 @@
 """What the API server says in answer to list and watch, read from its JSON.
 
-The healthy way is one pass of the compiled parser over the raw bytes. Whatever that refuses
-(bookmarks, errors, malformed objects) is decoded and looked at piece by piece.
+The healthy way is one pass of the compiled parser over the raw bytes, envelope and object
+together. Whatever that refuses (bookmarks, errors, malformed objects) is decoded and looked at
+piece by piece.
 Source: Kubernetes API concepts, "Efficient detection of changes".
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar, cast
 
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as parsed
 
-from exporter.resources.crawljob import CrawlJob, InvalidObjectError, decode, parse_value
+from exporter.resources.decoding import InvalidObjectError, decode
+from exporter.resources.resource import Resource, ResourceObject
 
-Kind = Literal["ADDED", "MODIFIED", "DELETED"]
-_KINDS: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
+T = TypeVar("T", bound=ResourceObject)
+Item = TypeVar("Item")  # without a bound: pydantic makes a schema of it
+
+EventType = Literal["ADDED", "MODIFIED", "DELETED"]
+_EVENT_TYPES: Final = frozenset({"ADDED", "MODIFIED", "DELETED"})
 EXPIRED_REASONS: Final = frozenset({"Expired", "Gone"})
 
 
 @parsed(slots=True)
-class WatchEvent:
+class WatchEvent(Generic[Item]):
     """An object was added, modified or deleted."""
 
-    type: Kind
-    object: CrawlJob
+    type: EventType
+    object: Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ class InvalidObject:
     namespace: str = ""
     name: str = ""
     version: str = ""
-    kind: Kind | None = None
+    event_type: EventType | None = None
     """What happened to it; None in a list."""
 
 
@@ -84,91 +89,93 @@ class ListMeta:
 
 
 @parsed(slots=True)
-class _ParsedPage:
-    items: list[CrawlJob]
+class _ParsedPage(Generic[Item]):
+    items: list[Item]
     metadata: ListMeta = field(default_factory=ListMeta)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list. Reading ``items`` may parse as it goes: take breaths between."""
+class Page(Generic[Item]):
+    """One page of a list. Reading ``items`` may parse as it goes: yield to the loop in between."""
 
     metadata: ListMeta
-    items: Iterable[CrawlJob | InvalidObject]
+    items: Iterable[Item | InvalidObject]
 
 
-_EVENT: Final = TypeAdapter(WatchEvent)
-_PAGE: Final = TypeAdapter(_ParsedPage)
+class WireDecoder(Generic[T]):
+    """Reads lists and watches of one resource; its two parsers are compiled when it is made."""
 
+    def __init__(self, resource: Resource[T]) -> None:
+        self._reader = resource.reader
+        model: Any = resource.reader.model  # known at run time alone, which suits pydantic
+        self._event: TypeAdapter[WatchEvent[T]] = TypeAdapter(WatchEvent[model])
+        self._page: TypeAdapter[_ParsedPage[T]] = TypeAdapter(_ParsedPage[model])
 
-def read_event(line: bytes) -> WatchEvent | Bookmark | Status | InvalidObject | InvalidLine:
-    """Read one line of a watch; never raises, whatever the line is."""
-    try:
-        return _EVENT.validate_json(line)
-    except ValidationError:
-        return _read_slowly(line)
+    def read_event(
+        self, line: bytes
+    ) -> WatchEvent[T] | Bookmark | Status | InvalidObject | InvalidLine:
+        """Read one line of a watch; never raises, whatever the line is."""
+        try:
+            return self._event.validate_json(line)
+        except ValidationError:
+            return self._read_leniently(line)
 
+    def _read_leniently(
+        self, line: bytes
+    ) -> WatchEvent[T] | Bookmark | Status | InvalidObject | InvalidLine:
+        try:
+            event = decode(line)
+        except InvalidObjectError as error:
+            return InvalidLine(str(error))
+        if not isinstance(event, dict):
+            return InvalidLine("not an object")
+        kind, content = event.get("type"), event.get("object")
+        if kind == "BOOKMARK":
+            version = _version(content)
+            return Bookmark(version) if version else InvalidLine("a bookmark without a version")
+        if kind == "ERROR":
+            return read_status(content)
+        if not isinstance(kind, str) or kind not in _EVENT_TYPES:
+            return InvalidLine("not an event this exporter knows")
+        event_type = cast("EventType", kind)
+        item = self._read_item(content, event_type)
+        return item if isinstance(item, InvalidObject) else WatchEvent(event_type, item)
 
-def _read_slowly(line: bytes) -> WatchEvent | Bookmark | Status | InvalidObject | InvalidLine:
-    try:
-        event = decode(line)
-    except InvalidObjectError as error:
-        return InvalidLine(str(error))
-    if not isinstance(event, dict):
-        return InvalidLine("not an object")
-    kind, content = event.get("type"), event.get("object")
-    if kind == "BOOKMARK":
-        version = _version(content)
-        return Bookmark(version) if version else InvalidLine("a bookmark without a version")
-    if kind == "ERROR":
-        return read_status(content)
-    if not isinstance(kind, str) or kind not in _KINDS:
-        return InvalidLine("not an event this exporter knows")
-    return _read_object(content, cast("Kind", kind))
+    def read_page(self, body: bytes) -> Page[T]:
+        """Read one page of a list; raises InvalidObjectError where the reply is no list at all."""
+        try:
+            page = self._page.validate_json(body)
+        except ValidationError:
+            pass
+        else:
+            if page.metadata.version:
+                return Page(page.metadata, page.items)
+        reply = _dict(decode(body))
+        items, version = reply.get("items", ()), _version(reply)
+        # Anything less would make every object vanish because some proxy said "{}".
+        if not version or not (items is None or isinstance(items, list)):
+            raise InvalidObjectError("the reply to a list is no list with a version")
+        more = _dict(reply.get("metadata")).get("continue")
+        metadata = ListMeta(version, more if isinstance(more, str) else "")
+        return Page(metadata, self._read_items(items or []))
 
+    def _read_items(self, items: list[Any]) -> Iterator[T | InvalidObject]:
+        for item in items:
+            yield self._read_item(item, None)
 
-def _read_object(content: Any, kind: Kind) -> WatchEvent | InvalidObject:
-    item = _read_item(content, kind)
-    return item if isinstance(item, InvalidObject) else WatchEvent(kind, item)
-
-
-def read_page(body: bytes) -> Page:
-    """Read one page of a list; raises InvalidObjectError where the reply is no list at all."""
-    try:
-        page = _PAGE.validate_json(body)
-    except ValidationError:
-        pass
-    else:
-        if page.metadata.version:
-            return Page(page.metadata, page.items)
-    reply = _dict(decode(body))
-    items, version = reply.get("items", ()), _version(reply)
-    # Anything less would make every object vanish because some proxy said "{}".
-    if not version or not (items is None or isinstance(items, list)):
-        raise InvalidObjectError("the reply to a list is no list with a version")
-    more = _dict(reply.get("metadata")).get("continue")
-    metadata = ListMeta(version, more if isinstance(more, str) else "")
-    return Page(metadata, _read_items(items or []))
-
-
-def _read_items(items: list[Any]) -> Iterator[CrawlJob | InvalidObject]:
-    for item in items:
-        yield _read_item(item, None)
-
-
-def _read_item(content: Any, kind: Kind | None) -> CrawlJob | InvalidObject:
-    try:
-        return parse_value(content)
-    except InvalidObjectError as error:
-        meta = _dict(_dict(content).get("metadata"))
-        namespace, name = meta.get("namespace"), meta.get("name")
-        return InvalidObject(
-            str(error),
-            namespace if isinstance(namespace, str) else "",
-            name if isinstance(name, str) else "",
-            _version(content),
-            kind,
-        )
+    def _read_item(self, content: Any, event_type: EventType | None) -> T | InvalidObject:
+        try:
+            return self._reader.parse_value(content)
+        except InvalidObjectError as error:
+            meta = _dict(_dict(content).get("metadata"))
+            namespace, name = meta.get("namespace"), meta.get("name")
+            return InvalidObject(
+                str(error),
+                namespace if isinstance(namespace, str) else "",
+                name if isinstance(name, str) else "",
+                _version(content),
+                event_type,
+            )
 
 
 def read_status(content: Any) -> Status:

@@ -1,4 +1,4 @@
-"""``history``: what a ledger knows, for people at a terminal and for scripts.
+"""``history``: what a ledger has recorded, for people at a terminal and for scripts.
 
 Finished crawls and events in one stream, newest first. Texts are of the cluster and hostile,
 so they are quoted as in the log.
@@ -23,19 +23,19 @@ def history_lines(
 ) -> Iterator[str]:
     """Give the lines, newest first; ``since`` in seconds before now, None for all.
 
-    Raises StoreError, at once, where the file cannot be read or is no ledger.
+    Raises DatabaseError, at once, where the file cannot be read or is no ledger.
     """
     begin = 0.0 if since is None else time.time() - since
     over = finished_crawls(path, since=begin, crawl=crawl)
     ends = {record.uid for record in over}
-    told = [(record.finished, _crawl(record)) for record in over]
-    told += [
+    entries = [(record.finished, _crawl(record)) for record in over]
+    entries += [
         (event.at, _event(event))
         for event in events(path, since=begin, crawl=crawl)
         if not (event.kind in _ENDS and event.uid in ends)  # the crawl's entry says more
     ]
-    told.sort(key=lambda entry: entry[0], reverse=True)
-    return (_line(at, fields, as_json) for at, fields in told)
+    entries.sort(key=lambda entry: entry[0], reverse=True)
+    return (_line(at, fields, as_json) for at, fields in entries)
 
 
 def _crawl(record: FinishedCrawl) -> dict[str, Any]:
@@ -61,6 +61,5 @@ def _event(event: LoggedEvent) -> dict[str, Any]:
 
 
 def _line(at: float, fields: dict[str, Any], as_json: bool) -> str:
-    moment = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    fields = {"at": moment, **fields}
+    fields = {"at": datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), **fields}
     return (json.dumps(fields) if as_json else logfmt(fields)) + "\n"

@@ -5,7 +5,6 @@ The same parser, catalog and exposition as when serving, without a cluster.
 
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -16,6 +15,7 @@ from exporter.cluster.manifests import Skipped, read_manifests
 from exporter.history.ledger import Ledger
 from exporter.metrics import Format
 from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.resources.identity import Key, key_of
 from exporter.settings import Settings
 
@@ -30,10 +30,10 @@ def snapshot(settings: Settings, file: str, form: Format) -> bool:
     except OSError as error:
         sys.stderr.write(f"{file}: {error.strerror}\n")
         return False
-    pipeline = Pipeline(replace(settings, namespaces=("",)), Ledger.open())
+    pipeline = Pipeline(settings.model_copy(update={"all_namespaces": True}), Ledger.open())
     usable = True
     seen: dict[Key, CrawlJob] = {}
-    for item in read_manifests(data):
+    for item in read_manifests(CRAWLJOB_RESOURCE, data):
         if isinstance(item, Skipped):
             sys.stderr.write(f"{item}\n")
             usable = usable and not item.unusable
@@ -45,9 +45,9 @@ def snapshot(settings: Settings, file: str, form: Format) -> bool:
             sys.stderr.write(
                 f"CrawlJob {'/'.join(key)}: {problem.field} is left out: {problem.reason}\n"
             )
-        pipeline.on_change(Change("", seen.get(key), item))
+        pipeline.crawls.on_change(Change("", seen.get(key), item))
         seen[key] = item
-    pipeline.on_synced("", "")
+    pipeline.crawls.on_synced("", "")
     for chunk in pipeline.exposition(CollectorRegistry()).chunks(form, None, time.time()):
         sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()

@@ -1,1 +1,1 @@
-"""What happened to CrawlJobs: compares before with after, counts, and remembers it on disk."""
+"""What happened to crawls: compares before with after, emits events, keeps them on disk."""

@@ -1,9 +1,9 @@
-"""What must be remembered of one CrawlJob to tell, at its next change, what happened.
+"""What was last handled of a crawl: its next change is compared with this, not with the object.
 
 Far less than the object: a few hundred bytes that are written to the ledger, so that a restarted
-exporter compares with what it had seen before, not with nothing. Statuses of Browsertrix step
-back (a slow sync writes older values over newer ones and the next puts them right), so most of
-of it only ever grows: the highest figure, the strongest stop reason, every exit by identity.
+exporter compares with what it had handled before, not with nothing. Statuses of Browsertrix step
+back (a slow sync writes older values over newer ones and the next puts them right), so most of it
+are high-water marks: the highest figure, the strongest stop reason, every exit by identity.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,8 @@ from typing import Final, Self
 
 from pydantic import TypeAdapter
 
-from exporter.resources.crawljob import CrawlJob, derived
+from exporter.crawls import Crawl
+from exporter.resources.crawljob import derived
 from exporter.resources.identity import crawl_id, identity, org_id
 
 REMEMBERED: Final = 8
@@ -29,14 +30,14 @@ class Ending:
     finished: float
     """Seconds since 1970."""
     stated: bool
-    """Whether a status said so; otherwise it follows from the object being gone."""
+    """Whether a status said so; otherwise it follows from the object's deletion."""
     timed: bool
-    """Whether ``finished`` is ``status.finished`` rather than the last moment known."""
+    """Whether ``finished`` is ``status.finished`` rather than the last timestamp known."""
 
 
 @dataclass(slots=True)
 class PodBaseline:
-    """What was already told of one pod."""
+    """What was last handled of one pod."""
 
     exits: list[float | str] = field(default_factory=list)
     """The last exits by identity: the exit time or, where there is none, reason and code."""
@@ -47,19 +48,19 @@ class PodBaseline:
     """The last restart reasons, each with the target that makes it another one."""
 
     def remember_exit(self, identity: float | str) -> None:
-        """Keep an exit from being told again."""
+        """Keep an exit from being emitted again; the oldest beyond ``REMEMBERED`` is dropped."""
         self.exits.append(identity)
         del self.exits[:-REMEMBERED]
 
     def remember_restart(self, identity: str) -> None:
-        """Keep a restart reason from being told again."""
+        """Keep a restart from being emitted again; the oldest beyond ``REMEMBERED`` is dropped."""
         self.restarts.append(identity)
         del self.restarts[:-REMEMBERED]
 
 
 @dataclass(slots=True)
 class Baseline:
-    """One CrawlJob as far as it was told. Moments in seconds since 1970."""
+    """One crawl as last handled. Timestamps in seconds since 1970."""
 
     uid: str
     namespace: str
@@ -68,10 +69,10 @@ class Baseline:
     role: str
     """``job`` or ``qa-job``, as on the object's label."""
     version: str = ""
-    """The resourceVersion this baseline includes; older events are not compared again."""
+    """The CrawlJob's resourceVersion it includes; an older change is skipped."""
     created: float | None = None
     last_seen_alive: float = 0.0
-    """The latest moment the object itself has named: it lived at least until then."""
+    """The latest timestamp in the object itself: it was there at least until then."""
     state: str = ""
     """The state last entered; empty before the first."""
     previous_state: str = ""
@@ -97,8 +98,9 @@ class Baseline:
     pods: dict[str, PodBaseline] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, job: CrawlJob) -> Self:
-        """The baseline of a CrawlJob of which nothing was told yet."""
+    def of(cls, crawl: Crawl) -> Self:
+        """The baseline of a crawl of which nothing was handled yet."""
+        job = crawl.job
         return cls(
             uid=identity(job),
             namespace=job.metadata.namespace,
@@ -109,7 +111,7 @@ class Baseline:
         )
 
     def pack(self) -> str:
-        """As JSON, for the ledger; what still has its default is left out."""
+        """As JSON, for the ledger; fields with their default are left out."""
         return _ADAPTER.dump_json(self, exclude_defaults=True).decode()
 
     @classmethod

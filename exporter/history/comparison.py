@@ -1,14 +1,15 @@
-"""Baseline before, CrawlJob now: what happened in between. Pure: no I/O, no clock of its own.
+"""Baseline before, crawl now: which events happened in between. Pure: no I/O, no clock of its own.
 
-Whatever an object shows that was not told yet is told, also of an object seen for the first time:
-its end, its exits and its pause did happen, and the baseline keep them from being told again. A
-status that steps back tells nothing new: it is measured against the highest figure, the set of
-exits and the end already known (crawljob.md, Life 3 to 7).
+Whatever a crawl shows that its baseline does not include yet is emitted, also when it is seen for
+the first time: its end, its exits and its pause did happen, and the baseline keeps them from being
+emitted again. A status that steps back emits nothing: it is measured against the highest figure,
+the set of exits and the end already known (crawljob.md, Life 3 to 7).
 """
 
 from dataclasses import dataclass, field
 from typing import Final
 
+from exporter.crawls import Crawl
 from exporter.history import endings
 from exporter.history.baseline import Baseline, Ending
 from exporter.history.events import (
@@ -35,7 +36,7 @@ _CLOCK_SKEW: Final = 60.0
 
 @dataclass(slots=True)
 class Difference:
-    """What one status added to what was known of its crawl."""
+    """What one change added to what was known of its crawl."""
 
     events: list[CrawlEvent] = field(default_factory=list)
     exec_seconds: float = 0.0
@@ -46,8 +47,12 @@ class Difference:
     """The crawl ended, or more became known of its end."""
 
 
-def compare(baseline: Baseline, job: CrawlJob, now: float, *, deleted: bool = False) -> Difference:
-    """Bring the baseline up to this status (the last one when ``deleted``); the difference."""
+def compare(baseline: Baseline, crawl: Crawl, now: float, *, deleted: bool = False) -> Difference:
+    """Bring the baseline up to this crawl (its final state when ``deleted``); the difference.
+
+    ``now`` in seconds since 1970.
+    """
+    job = crawl.job
     difference = Difference()
     events = difference.events
     first_seen = not baseline.state
@@ -58,7 +63,7 @@ def compare(baseline: Baseline, job: CrawlJob, now: float, *, deleted: bool = Fa
         _compare_state(baseline, job, now, events, regressed=regressed, first_seen=first_seen)
         _compare_spec(baseline, job, now, events, first_seen=first_seen)
     if job.status.pod_status:
-        compare_pods(baseline, job, now, events)
+        compare_pods(baseline, crawl, now, events)
     _compare_ending(baseline, job, now, difference)
     if deleted:
         last = vanish(baseline, now)
@@ -68,7 +73,7 @@ def compare(baseline: Baseline, job: CrawlJob, now: float, *, deleted: bool = Fa
 
 
 def vanish(baseline: Baseline, now: float) -> Difference:
-    """The object is not there any more; unless its end was told, nobody will ever tell it."""
+    """The object is deleted: record an unknown end if none was observed."""
     difference = Difference()
     baseline.deleted = True
     if baseline.ending is None:
@@ -80,7 +85,7 @@ def vanish(baseline: Baseline, now: float) -> Difference:
 
 
 def _raise_high_water_marks(baseline: Baseline, job: CrawlJob, difference: Difference) -> bool:
-    """Take in figures that only grow; whether one regressed, as in a status that steps back."""
+    """Take in figures that only grow; True where one regressed: the status stepped back."""
     status = job.status
     regressed = False
     seconds = status.crawl_exec_time
@@ -115,15 +120,15 @@ def _raise_high_water_marks(baseline: Baseline, job: CrawlJob, difference: Diffe
 
 def _note_last_seen_alive(baseline: Baseline, job: CrawlJob) -> None:
     metadata, status = job.metadata, job.status
-    for moment in (
+    for timestamp in (
         metadata.creation_timestamp,
         status.last_updated_time,
         status.last_active_time,
         job.spec.paused_at,
         metadata.deletion_timestamp,
     ):
-        if moment is not None and moment > baseline.last_seen_alive:
-            baseline.last_seen_alive = moment
+        if timestamp is not None and timestamp > baseline.last_seen_alive:
+            baseline.last_seen_alive = timestamp
 
 
 def _compare_state(  # noqa: PLR0913 - one comparison, split off for its length alone
@@ -205,7 +210,7 @@ def _compare_pause(baseline: Baseline, job: CrawlJob, now: float, events: list[C
 def _resumed_at(paused_at: float, job: CrawlJob, now: float) -> float:
     """When ``pausedAt`` was cleared, as the API server noted it: the same for every exporter.
 
-    The time of noticing stands where it noted nothing, or a moment that is still to come.
+    The time of noticing stands where it noted nothing, or a time that is still to come.
     """
     changed_at = derived.spec_changed_at(job)
     if changed_at is None or changed_at > now + _CLOCK_SKEW:
@@ -218,14 +223,14 @@ def _is_unreadable(job: CrawlJob, path: str) -> bool:
 
 
 def _compare_ending(baseline: Baseline, job: CrawlJob, now: float, difference: Difference) -> None:
-    told = endings.stated_ending(baseline, job, now)
-    if told is None:
+    stated = endings.stated_ending(baseline, job, now)
+    if stated is None:
         return
     if baseline.ending is None:
-        _end(baseline, told, difference.events)
+        _end(baseline, stated, difference.events)
         difference.ending_changed = True
     else:
-        merged = endings.merged(baseline.ending, told)
+        merged = endings.merged(baseline.ending, stated)
         if merged != baseline.ending:
             baseline.ending = merged
             difference.ending_changed = True

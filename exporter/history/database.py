@@ -1,7 +1,7 @@
-"""The ledger's file: SQLite in WAL mode, opened, locked, checked, and written in transactions.
+"""The ledger's file: SQLite in WAL mode, opened, checked, and written in transactions.
 
 ``synchronous=NORMAL``: a commit is in the operating system's hands when it returns, so the
-process may be killed at any moment without losing it. A power cut may lose the transactions since
+process may be killed at any time without losing it. A power cut may lose the transactions since
 the last checkpoint (the file stays whole). Checkpoints wait for the disk; they are made
 by ``checkpoint``, from another thread, and never by a commit.
 
@@ -10,9 +10,6 @@ renamed, with a clear message, and a new one begun. (A downgrade so starts count
 to start would cost the monitoring itself. Renaming the file back undoes it.)
 """
 
-import fcntl
-import logging
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,8 +19,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from exporter.history import schema
-
-logger = logging.getLogger(__name__)
+from exporter.history.errors import DamagedError, DatabaseError
 
 _DAMAGE: Final = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # no such table, column
@@ -36,68 +32,7 @@ Statement = tuple[str, Iterable[Sequence[Any]]]
 """SQL, and the rows it is run with."""
 
 
-class StoreError(Exception):
-    """The file cannot be read or written now; one line that names it and the reason."""
-
-
-class DamagedError(StoreError):
-    """What the file holds is no ledger of this release; ``kind`` is part of its new name."""
-
-    def __init__(self, path: Path, kind: str, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
-        self.kind = kind
-
-
-class LedgerError(Exception):
-    """The ledger cannot be used at all: one line that says why; the exporter should not start."""
-
-
-class Lock:
-    """Held by the one exporter that writes a ledger; the kernel lets it go when the process ends.
-
-    On a file of its own beside the ledger: SQLite's locks cannot be held between transactions
-    without shutting out readers.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.with_name(path.name + ".lock")
-        self._file: int | None = None
-
-    @property
-    def held(self) -> bool:
-        """Whether it is ours."""
-        return self._file is not None
-
-    def acquire(self) -> None:
-        """Take it. Raises LedgerError when another exporter has it, OSError when it cannot be."""
-        if self._file is not None:
-            return
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            who = os.read(file, 20).decode("ascii", "replace").strip() or "unknown"
-            os.close(file)
-            raise LedgerError(
-                f"{self._path}: another exporter (process {who}) uses this ledger;"
-                " give each exporter a history.path of its own"
-            ) from None
-        except OSError:
-            os.close(file)
-            raise
-        self._file = file
-        with suppress(OSError):  # only the message of a second exporter needs it
-            os.ftruncate(file, 0)
-            os.pwrite(file, str(os.getpid()).encode(), 0)
-
-    def release(self) -> None:
-        """Let it go; the file stays, for removing it would race with the next one's lock."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-
-class Store:
+class Database:
     """An open ledger file."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, inode: int) -> None:
@@ -106,22 +41,22 @@ class Store:
         self._inode = inode
 
     @classmethod
-    def open(cls, path: Path) -> "Store":
+    def open(cls, path: Path) -> "Database":
         """Open the file, making it where there is none, and bring it to today's layout.
 
-        Raises StoreError where it cannot be opened or written now, DamagedError where it could,
+        Raises DatabaseError where it cannot be opened or written now, DamagedError where it could,
         but holds something else.
         """
         connection = _reporting(path, lambda: _connect(path))
         try:
             _reporting(path, lambda: _prepare(connection, path))
             inode = path.stat().st_ino
-        except StoreError:
+        except DatabaseError:
             connection.close()
             raise
         except OSError as error:
             connection.close()
-            raise StoreError(f"{path}: {error.strerror}") from error
+            raise DatabaseError(f"{path}: {error.strerror}") from error
         return cls(connection, path, inode)
 
     def close(self) -> None:
@@ -132,11 +67,11 @@ class Store:
             self._connection.close()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Everything a query gives."""
+        """All rows of a query. Raises DatabaseError."""
         return _reporting(self.path, lambda: self._connection.execute(sql, values).fetchall())
 
     def write(self, statements: Iterable[Statement]) -> None:
-        """Write all or nothing. Raises StoreError; then nothing was written."""
+        """Write all or nothing. Raises DatabaseError; then nothing was written."""
         if not self._is_in_place():
             raise DamagedError(self.path, "lost", "the file was moved or deleted under us")
         _reporting(self.path, lambda: self._transact(statements))
@@ -154,7 +89,7 @@ class Store:
             raise
 
     def _is_in_place(self) -> bool:
-        """SQLite would go on writing into a deleted file for ever, without a word."""
+        """Whether the path is still this file: SQLite would go on writing into a deleted one."""
         try:
             return self.path.stat().st_ino == self._inode
         except OSError:
@@ -164,7 +99,7 @@ class Store:
 def checkpoint(path: Path) -> None:
     """Move what was committed from the WAL into the file; may wait for the disk, so for a thread.
 
-    Raises StoreError.
+    Raises DatabaseError.
     """
 
     def run() -> None:
@@ -174,10 +109,11 @@ def checkpoint(path: Path) -> None:
     _reporting(path, run)
 
 
-def read_only(path: Path) -> "Store":
+def read_only(path: Path) -> "Database":
     """Open an existing ledger for reading alone, also beside an exporter that writes it.
 
-    Raises StoreError where it cannot be read, DamagedError where it is no ledger of this release.
+    Raises DatabaseError where it cannot be read now, DamagedError where it is no ledger of this
+    release.
     """
 
     def run(parameters: str) -> sqlite3.Connection:
@@ -194,13 +130,16 @@ def read_only(path: Path) -> "Store":
         connection = _reporting(path, lambda: run("mode=ro"))
     except DamagedError:
         raise
-    except StoreError:  # a read-only directory has no room for SQLite's shared memory file
+    except DatabaseError:  # a read-only directory has no place for SQLite's shared memory file
         connection = _reporting(path, lambda: run("mode=ro&immutable=1"))
-    return Store(connection, path, 0)
+    return Database(connection, path, 0)
 
 
 def set_aside(path: Path, kind: str) -> Path:
-    """Rename a file that cannot be used, with its companions; its new name. Raises StoreError."""
+    """Rename a file that cannot be used, and its companions; the new path.
+
+    Raises DatabaseError.
+    """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     names = (f"{path.name}.{kind}-{stamp}" + f".{attempt}" * (attempt > 0) for attempt in count())
     aside = next(aside for aside in map(path.with_name, names) if not aside.exists())
@@ -210,7 +149,7 @@ def set_aside(path: Path, kind: str) -> Path:
             if source.exists():
                 source.rename(aside.with_name(aside.name + companion))
     except OSError as error:
-        raise StoreError(f"{path}: cannot be set aside: {error.strerror}") from error
+        raise DatabaseError(f"{path}: cannot be set aside: {error.strerror}") from error
     return aside
 
 
@@ -232,7 +171,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"BEGIN IMMEDIATE; {step}; PRAGMA application_id={schema.APPLICATION_ID};"
             f" PRAGMA user_version={number}; COMMIT;"
         )
-    for table in schema.MEMORY_TABLES:  # damage to the log shows when it is written
+    for table in schema.STATE_TABLES:  # damage to the log shows when it is written
         verdict = connection.execute(f"PRAGMA quick_check({table})").fetchone()[0]
         if verdict != "ok":
             raise DamagedError(path, "corrupt", f"the file is damaged: {verdict}")
@@ -263,11 +202,11 @@ def _refuse_other_layouts(version: int, path: Path) -> None:
 
 
 def _reporting(path: Path, action: Callable[[], _Result]) -> _Result:
-    """Do it, and say what went wrong in our words."""
+    """What the action returns; SQLite's errors become DatabaseError or DamagedError."""
     try:
         return action()
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _DAMAGE:
             raise DamagedError(path, "corrupt", f"the file is damaged: {error}") from error
-        raise StoreError(f"{path}: {error}") from error
+        raise DatabaseError(f"{path}: {error}") from error

@@ -1,7 +1,7 @@
 """The ledger's file over time: opened, lost, full, damaged, and written again. Or no file at all.
 
-Nothing that happens to the file stops the exporter. A write that fails is tried again after one
-second, then more rarely, up to half a minute; what is wrong is said once and shown as a metric.
+No failure of the file stops the exporter. A write that fails is tried again after one second, then
+more rarely, up to half a minute; what is wrong is logged once and shown as a metric.
 """
 
 import logging
@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Final
 
 from exporter.history.database import (
-    DamagedError,
-    LedgerError,
-    Lock,
+    Database,
     Statement,
-    Store,
-    StoreError,
     checkpoint,
     read_only,
     set_aside,
 )
+from exporter.history.errors import DamagedError, DatabaseError, LedgerError
+from exporter.history.lock import Lock
+from exporter.history.records import FileStatus
 from exporter.history.state import LedgerState, load
 
 logger = logging.getLogger(__name__)
@@ -30,27 +29,37 @@ _LONGEST_DELAY: Final = 30.0
 
 
 class LedgerFile:
-    """Keeps one ledger file; where ``path`` is None there is none, and every write succeeds."""
+    """One ledger file; where ``path`` is None there is none, and every write succeeds."""
 
     def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
         self.path = path
-        self.failures = 0
-        self.writes = 0
-        self.last_error: str | None = None
-        """Why nothing is written now; one line, None when all is well."""
+        self._failures = 0
+        self._writes = 0
+        self._last_error: str | None = None
         self.incomplete = True
         """Whether the file lacks more than the last changes, so that all must be written."""
         self._clock = clock
         self._lock = None if path is None else Lock(path)
-        self._store: Store | None = None
+        self._database: Database | None = None
         self._retry_at = 0.0
         self._delay = _FIRST_DELAY
 
+    @property
+    def status(self) -> FileStatus:
+        """How it is now, and what was done with it so far."""
+        return FileStatus(
+            persistent=self.path is not None,
+            last_error=self._last_error,
+            write_failures=self._failures,
+            writes=self._writes,
+        )
+
     def load(self) -> LedgerState:
-        """Open the file and read what it remembers; an empty memory where there is none.
+        """Open the file and read the state; an empty one where there is none.
 
         Raises LedgerError when another exporter uses it, or when it is there but cannot be read:
-        then going on would overwrite what it holds. Any other trouble is a last_error to get over.
+        then going on would overwrite what it holds. Any other failure is the status's
+        ``last_error``, and writing is tried again later.
         """
         if self.path is None:
             self.incomplete = False
@@ -58,8 +67,8 @@ class LedgerFile:
         if not self.path.parent.is_dir():
             raise LedgerError(f"{self.path}: the directory {self.path.parent} does not exist")
         try:
-            store = self._open(self.path)
-        except StoreError as error:
+            database = self._open(self.path)
+        except DatabaseError as error:
             self._failed(error)
             try:
                 return _peek(self.path)
@@ -67,26 +76,26 @@ class LedgerFile:
                 self.close()
                 raise
         try:
-            memory = load(store)
+            state = load(database)
         except (DamagedError, ValueError, TypeError) as error:
             self._replace(DamagedError(self.path, "corrupt", f"its rows make no sense: {error}"))
             return LedgerState()
-        except StoreError as error:
+        except DatabaseError as error:
             self.close()
             raise LedgerError(f"the ledger cannot be read: {error}") from error
         self.incomplete = False
-        return memory
+        return state
 
     def ready(self) -> bool:
         """Whether a write may be tried now; opens the file again where that is due."""
-        if self.last_error is None or self.path is None:
+        if self._last_error is None or self.path is None:
             return True
         if self._clock() < self._retry_at:
             return False
-        if self._store is None:
+        if self._database is None:
             try:
                 self._open(self.path)
-            except (StoreError, LedgerError) as error:
+            except (DatabaseError, LedgerError) as error:
                 self._failed(error)
                 return False
             self.incomplete = True
@@ -96,64 +105,64 @@ class LedgerFile:
         """Write all or nothing; whether it was. After a False, ask ``ready`` before the next."""
         if self.path is None:
             return True
-        if self._store is None:
+        if self._database is None:
             return False
         try:
-            self._store.write(statements)
+            self._database.write(statements)
         except DamagedError as error:
             self._replace(error)
             return False
-        except StoreError as error:
+        except DatabaseError as error:
             self._failed(error)
             return False
-        self.writes += 1
+        self._writes += 1
         self.incomplete = False
         self._delay = _FIRST_DELAY
-        if self.last_error is not None:
+        if self._last_error is not None:
             logger.warning("history: %s: writing again", self.path)
-            self.last_error = None
+            self._last_error = None
         return True
 
     def checkpoint(self) -> None:
         """Move the WAL into the file; for another thread, as it may wait for the disk."""
-        if self.path is not None and self.last_error is None:
+        if self.path is not None and self._last_error is None:
             try:
                 checkpoint(self.path)
-            except StoreError as error:
+            except DatabaseError as error:
                 logger.debug("history: %s", error)  # a write will find out, and say so
 
     def close(self) -> None:
-        """Close the file and let the next exporter have it."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        """Close the file and release its lock."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
         if self._lock is not None:
             self._lock.release()
 
-    def _open(self, path: Path) -> Store:
+    def _open(self, path: Path) -> Database:
         """Take the lock and open; what is no ledger of ours is set aside for a new file."""
         if self._lock is not None:
             try:
                 self._lock.acquire()
             except OSError as error:
-                raise StoreError(f"{path}: {error.strerror}") from error
+                raise DatabaseError(f"{path}: {error.strerror}") from error
         try:
-            self._store = Store.open(path)
+            self._database = Database.open(path)
         except DamagedError as error:
             self._set_aside(error)
-            self._store = Store.open(path)
-        return self._store
+            self._database = Database.open(path)
+        return self._database
 
     def _replace(self, error: DamagedError) -> None:
-        """Begin a new file in place of one that went bad under us."""
+        """Set a file aside that went bad while it was open; the next ``ready`` begins a new one."""
         self._failed(error)
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        if self._database is not None:
+            self._database.close()
+            self._database = None
         self._retry_at = 0.0
         try:
             self._set_aside(error)
-        except StoreError as failure:
+        except DatabaseError as failure:
             self._failed(failure)
 
     def _set_aside(self, error: DamagedError) -> None:
@@ -162,11 +171,11 @@ class LedgerFile:
             logger.error("history: %s; kept as %s, and a new ledger is begun", error, aside.name)
 
     def _failed(self, error: Exception) -> None:
-        self.failures += 1
+        self._failures += 1
         text = str(error)
-        if self.last_error is None:
+        if self._last_error is None:
             logger.error("history: %s; going on from memory, and trying again", text)
-        self.last_error = text
+        self._last_error = text
         self._retry_at = self._clock() + self._delay
         self._delay = min(2 * self._delay, _LONGEST_DELAY)
 
@@ -176,9 +185,9 @@ def _peek(path: Path) -> LedgerState:
     if not path.exists():
         return LedgerState()
     try:
-        with closing(read_only(path)) as store:
-            return load(store)
+        with closing(read_only(path)) as database:
+            return load(database)
     except (DamagedError, ValueError, TypeError):
         return LedgerState()
-    except StoreError as error:
+    except DatabaseError as error:
         raise LedgerError(f"the ledger can be neither read nor written: {error}") from error

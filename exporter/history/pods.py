@@ -1,4 +1,4 @@
-"""What happened to a crawl's pods: exits, evictions and restarts, each told once.
+"""What happened to a crawl's pods: exits, evictions and restarts, each emitted once.
 
 Browsertrix never prunes ``podStatus``, and a status that steps back shows older exits again, so
 every exit is known by its identity and every level (evicted) by its rise.
@@ -6,6 +6,7 @@ every exit is known by its identity and every level (evicted) by its rise.
 
 from typing import Final
 
+from exporter.crawls import Crawl
 from exporter.history.baseline import Baseline, PodBaseline
 from exporter.history.events import (
     CrawlEvent,
@@ -14,20 +15,21 @@ from exporter.history.events import (
     PodExited,
     RestartDue,
 )
-from exporter.resources.crawljob import CrawlJob, PodInfo, derived
+from exporter.resources.crawljob import PodInfo, derived
+from exporter.resources.crawljob.pods import Pod, pods_of
 
 _OOM_EXIT_CODE: Final = 137
 
 
-def compare_pods(baseline: Baseline, job: CrawlJob, now: float, events: list[CrawlEvent]) -> None:
-    """Bring the baseline of the pods up to this status, and add what happened to ``events``."""
-    pods = baseline.pods
+def compare_pods(baseline: Baseline, crawl: Crawl, now: float, events: list[CrawlEvent]) -> None:
+    """Bring the baselines of the pods up to this crawl, and append what happened to ``events``."""
+    job, pods = crawl.job, baseline.pods
     for name, info in job.status.pod_status.items():
         if _has_news(pods.get(name), info):
             break
     else:
         return
-    for pod in derived.pods(job):
+    for pod in pods_of(job):
         info = pod.info
         known = pods.get(pod.name) or PodBaseline()
         if info.evicted is not None:
@@ -41,7 +43,7 @@ def compare_pods(baseline: Baseline, job: CrawlJob, now: float, events: list[Cra
 
 
 def _has_news(known: PodBaseline | None, info: PodInfo) -> bool:
-    """A quick look: nearly always the pods of a changed crawl have done nothing but work on."""
+    """A cheap test before the comparison: in most changes of a crawl, no pod has an event."""
     if info.evicted or info.new_memory or info.new_cpu:
         return True
     if known is None:
@@ -49,9 +51,7 @@ def _has_news(known: PodBaseline | None, info: PodInfo) -> bool:
     return known.evicted or info.exit_time is None or info.exit_time not in known.exits
 
 
-def _compare_eviction(
-    known: PodBaseline, pod: derived.Pod, now: float, events: list[CrawlEvent]
-) -> None:
+def _compare_eviction(known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent]) -> None:
     """Count false to true. One false may be an older status, so only the second ends the level."""
     if pod.info.evicted:
         known.recovering = False
@@ -66,28 +66,28 @@ def _compare_eviction(
 
 
 def _compare_exit(
-    baseline: Baseline, known: PodBaseline, pod: derived.Pod, now: float, events: list[CrawlEvent]
+    baseline: Baseline, known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent]
 ) -> None:
-    """An exit is (pod, exit time), told once.
+    """An exit is identified by (pod, exit time), and emitted once.
 
-    Redis pods have no exit times: theirs is (pod, reason, code). A crawler's exit whose time could
-    not be read is told likewise, and is not another one when the time is read after all.
+    Redis pods have no exit times: theirs is (pod, reason, code). So is a crawler's exit whose time
+    could not be read, and it is no other exit when the time is read after all.
     """
     info = pod.info
-    nameless = f"{info.reason or ''}/{'' if info.exit_code is None else info.exit_code}"
+    untimed = f"{info.reason or ''}/{'' if info.exit_code is None else info.exit_code}"
     if info.exit_time is None:
-        if known.exits and (nameless in known.exits or not isinstance(known.exits[-1], str)):
+        if known.exits and (untimed in known.exits or not isinstance(known.exits[-1], str)):
             return
-        known.remember_exit(nameless)
+        known.remember_exit(untimed)
     else:
         if info.exit_time in known.exits:
             return
-        told = nameless in known.exits
-        if told:
-            known.exits.remove(nameless)
+        emitted = untimed in known.exits
+        if emitted:
+            known.exits.remove(untimed)
         known.remember_exit(info.exit_time)
         baseline.last_seen_alive = max(baseline.last_seen_alive, info.exit_time)
-        if told:
+        if emitted:
             return
     at = now if info.exit_time is None else info.exit_time
     reason = info.reason or ""
@@ -99,10 +99,8 @@ def _compare_exit(
         events.append(OomKilled(at, pod.name, pod.role))
 
 
-def _compare_restart(
-    known: PodBaseline, pod: derived.Pod, now: float, events: list[CrawlEvent]
-) -> None:
-    """Told once for each new target; the other reasons are told with the eviction and the wish."""
+def _compare_restart(known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent]) -> None:
+    """One for each new target; other reasons are emitted with the eviction and the request."""
     reason = pod.restart_reason
     if reason not in ("newMemory", "newCpu"):
         return

@@ -1,16 +1,22 @@
-"""What a ledger file knows, for people: finished crawls and events, newest first.
+"""Reads finished crawls and events from a ledger's file, newest first.
 
-Reads beside the exporter that writes the file, and disturbs neither.
+Read-only, also beside the exporter that writes the file: neither waits for the other.
 """
 
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
-from exporter.history.database import Store, read_only
+from exporter.history.database import Database, read_only
+from exporter.history.errors import DamagedError
 from exporter.history.records import FinishedCrawl, LoggedEvent
 
-_EVENTS = "SELECT noticed, at, uid, namespace, oid, crawl, kind, detail FROM events"
+FINISHED_CRAWLS: Final = (
+    "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds, deleted_at"
+    " FROM finished"
+)
+_EVENTS: Final = "SELECT noticed, at, uid, namespace, oid, crawl, kind, detail FROM events"
 
 
 def finished_crawls(
@@ -18,13 +24,11 @@ def finished_crawls(
 ) -> list[FinishedCrawl]:
     """Crawls that finished at or after ``since`` (seconds since 1970), or the one crawl's.
 
-    Raises StoreError where the file cannot be read or is no ledger of this release.
+    Raises DatabaseError where the file cannot be read or is no ledger of this release.
     """
-    with closing(read_only(path)) as store:
-        rows = store.rows(
-            "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds,"
-            " deleted_at"
-            " FROM finished WHERE finished >= ? AND crawl = coalesce(?, crawl)"
+    with closing(read_only(path)) as database:
+        rows = database.rows(
+            f"{FINISHED_CRAWLS} WHERE finished >= ? AND crawl = coalesce(?, crawl)"
             " ORDER BY finished DESC, uid",
             (since, crawl),
         )
@@ -34,19 +38,25 @@ def finished_crawls(
 def events(path: Path, *, since: float = 0.0, crawl: str | None = None) -> list[LoggedEvent]:
     """Events noticed at or after ``since`` (seconds since 1970), or the one crawl's.
 
-    Raises StoreError where the file cannot be read or is no ledger of this release.
+    Raises DatabaseError where the file cannot be read or is no ledger of this release.
     """
-    with closing(read_only(path)) as store:
-        rows = store.rows(
+    with closing(read_only(path)) as database:
+        rows = database.rows(
             f"{_EVENTS} WHERE noticed >= ? AND crawl = coalesce(?, crawl) ORDER BY id DESC",
             (since, crawl),
         )
-    return [_logged(*row) for row in rows]
+    try:
+        return [_logged(*row) for row in rows]
+    except ValueError as error:
+        raise DamagedError(path, "corrupt", f"the log's rows make no sense: {error}") from error
 
 
-def latest_events(store: Store, most: int) -> list[LoggedEvent]:
-    """At most so many, newest first. Raises StoreError; ValueError where a row makes no sense."""
-    rows = store.rows(f"{_EVENTS} ORDER BY id DESC LIMIT ?", (most,))
+def latest_events(database: Database, most: int) -> list[LoggedEvent]:
+    """At most so many, newest first.
+
+    Raises DatabaseError, and ValueError where a row makes no sense.
+    """
+    rows = database.rows(f"{_EVENTS} ORDER BY id DESC LIMIT ?", (most,))
     return [_logged(*row) for row in rows]
 
 

@@ -1,13 +1,15 @@
-"""What the ledger says of finished crawls and of events, as rows to serve and to show."""
+"""What the ledger has of finished crawls, of events and of its file, as rows to serve and show."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
+
+from exporter.history.baseline import Baseline, Ending
 
 
 class FinishedCrawl(NamedTuple):
     """A crawl that is over: a row of the file's table, as there may be a hundred thousand.
 
-    Moments in seconds since 1970.
+    Timestamps in seconds since 1970.
     """
 
     uid: str
@@ -15,19 +17,34 @@ class FinishedCrawl(NamedTuple):
     oid: str
     crawl: str
     state: str
-    """``unknown`` when it went while nobody looked."""
+    """``unknown`` when it vanished."""
     stop_reason: str
     finished: float
     """``status.finished``; the deletion or the last sign of life where there was none."""
     paused_seconds: float
     """Over all its pauses."""
     deleted_at: float | None
-    """When its object was found deleted_at; None while it is there."""
+    """When its object was found deleted; None while it is there."""
+
+    @classmethod
+    def of(cls, baseline: Baseline, ending: Ending, deleted_at: float | None) -> Self:
+        """The record of a crawl that ended so."""
+        return cls(
+            baseline.uid,
+            baseline.namespace,
+            baseline.oid,
+            baseline.crawl,
+            ending.state,
+            ending.stop_reason,
+            ending.finished,
+            baseline.paused_seconds,
+            deleted_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An event as it was kept."""
+    """An event as it was logged. Timestamps in seconds since 1970."""
 
     noticed: float
     at: float
@@ -37,3 +54,16 @@ class LoggedEvent:
     crawl: str
     kind: str
     detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStatus:
+    """How the ledger's file is, and how often it was written since the start."""
+
+    persistent: bool
+    """Whether there is a file at all; without one, a restart forgets everything."""
+    last_error: str | None
+    """Why nothing is written now, in one line; None when all is well."""
+    write_failures: int
+    writes: int
+    """Transactions."""

@@ -9,8 +9,8 @@ from typing import Final
 APPLICATION_ID: Final = 0x42545845
 """``BTXE``."""
 
-MEMORY_TABLES: Final = ("totals", "histograms", "baselines", "finished", "resource_versions")
-"""What is read at the start; the log of events may be far larger, and waits to be asked for."""
+STATE_TABLES: Final = ("totals", "histograms", "baselines", "finished", "resource_versions")
+"""What ``LedgerState`` is read from at the start; of the log, only its latest events are."""
 
 MIGRATIONS: Final[tuple[str, ...]] = (
     """
@@ -26,6 +26,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE events (id INTEGER PRIMARY KEY, noticed REAL NOT NULL, at REAL NOT NULL,
         uid TEXT NOT NULL, namespace TEXT NOT NULL, oid TEXT NOT NULL, crawl TEXT NOT NULL,
         kind TEXT NOT NULL, detail TEXT NOT NULL);
-    CREATE TABLE resource_versions (scope TEXT PRIMARY KEY, version TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE resource_versions (source TEXT, scope TEXT, version TEXT NOT NULL,
+        PRIMARY KEY (source, scope)) WITHOUT ROWID;
     """,
 )

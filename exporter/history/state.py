@@ -1,4 +1,4 @@
-"""All that is remembered, and how it becomes rows of the ledger's file and memory again."""
+"""The ledger's state in memory, and how it becomes rows of the file and is loaded from them."""
 
 import json
 import logging
@@ -10,19 +10,24 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from exporter.history.baseline import Baseline
-from exporter.history.database import Statement, Store, StoreError
+from exporter.history.database import Database, Statement
+from exporter.history.errors import DatabaseError
 from exporter.history.events import CrawlEvent
-from exporter.history.reading import latest_events
+from exporter.history.measures import BUCKETS
+from exporter.history.reading import FINISHED_CRAWLS, latest_events
 from exporter.history.records import FinishedCrawl, LoggedEvent
-from exporter.history.schema import MEMORY_TABLES
-from exporter.history.tallies import BUCKETS, Histogram, Tallies
+from exporter.history.schema import STATE_TABLES
+from exporter.history.tallies import Histogram, Key, Tallies
 
 logger = logging.getLogger(__name__)
 
 MOST_RECENT: Final = 5_000
 """Events kept in memory to be shown; the file has all of the retention."""
 LONGEST_LOG: Final = 10_000
-"""Events that wait to be written; while nothing can be written, the oldest are given up."""
+"""Events that wait to be written; while nothing can be written, the oldest are dropped."""
+
+SourceScope = tuple[str, str]
+"""The source (``crawljobs``) and the namespace that is watched, empty where all are."""
 
 _LOG: Final = (
     "INSERT INTO events (noticed, at, uid, namespace, oid, crawl, kind, detail)"
@@ -31,29 +36,30 @@ _LOG: Final = (
 _PRUNE_LOG: Final = (  # from its beginning, and not all at once, which could take long
     "DELETE FROM events WHERE noticed < ? AND id IN (SELECT id FROM events ORDER BY id LIMIT 2000)"
 )
-_SOURCE: Final = "source"
+_CLUSTER: Final = "cluster"
 _DROPPED: Final = "dropped"
 
 
 @dataclass(slots=True)
 class LedgerState:
-    """Everything served, and whatever is needed to go on after a restart."""
+    """Everything served, and whatever is needed to continue after a restart."""
 
     baselines: dict[str, Baseline] = field(default_factory=dict)
-    """Of crawls known alive, and of those found gone until no replay can bring them back."""
+    """By uid; of crawls known alive, and of deleted ones until no replay can show them again."""
     finished: dict[str, FinishedCrawl] = field(default_factory=dict)
+    """By uid."""
     tallies: Tallies = field(default_factory=Tallies)
-    resource_versions: dict[str, str] = field(default_factory=dict)
-    """How far the watch of each scope has come, as a resourceVersion."""
-    source: str = ""
-    """What was watched: resource_versions of another cluster mean nothing here."""
+    resource_versions: dict[SourceScope, str] = field(default_factory=dict)
+    """How far the watch of each source's scope has come, as a resourceVersion."""
+    cluster: str = ""
+    """What was watched: resource versions of another cluster mean nothing here."""
     dropped: int = 0
-    """Finished crawls given up before their retention, because there were too many."""
+    """Finished crawls forgotten before their retention, because there were too many."""
     recent: deque[LoggedEvent] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
     """The latest events, the last one noticed at the end."""
 
     def note(self, baseline: Baseline, events: Iterable[CrawlEvent], noticed: float) -> None:
-        """Keep events to be shown."""
+        """Keep events, noticed at this time, to be shown."""
         who = (baseline.uid, baseline.namespace, baseline.oid, baseline.crawl)
         self.recent.extend(
             LoggedEvent(noticed, event.at, *who, event.kind, event.detail()) for event in events
@@ -69,74 +75,83 @@ class PendingWrites:
     log: list[tuple[float, tuple[str, str, str, str], CrawlEvent]] = field(default_factory=list)
     """When each was noticed, of which crawl, and what; rows are made only when they are written."""
     rest: bool = False
-    """Positions, source or the number of dropped ones."""
+    """Whether resource versions, cluster or the number of dropped crawls changed."""
     prune: float | None = None
     """Events noticed before are too old for the log."""
 
     def note(self, baseline: Baseline, events: Iterable[CrawlEvent], noticed: float) -> None:
-        """Keep events for the log."""
+        """Keep events, noticed at this time, for the log."""
         who = (baseline.uid, baseline.namespace, baseline.oid, baseline.crawl)
         self.log += [(noticed, who, event) for event in events]
         del self.log[:-LONGEST_LOG]
 
+    def clear(self) -> None:
+        """The file has all of it."""
+        self.baselines.clear()
+        self.finished.clear()
+        self.log.clear()
+        self.rest = False
+        self.prune = None
+
     def size(self, tallies: Tallies) -> int:
-        """How many rows."""
+        """About how many rows a write would change; 0 when there is nothing to write."""
         changed = len(self.baselines) + len(self.finished) + len(self.log) + len(tallies.changed)
         return changed + self.rest + (self.prune is not None)
 
 
-def changes(memory: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
-    """What brings the file from its last state to that of memory."""
+def changes(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
+    """What brings the file from the state written last to this one."""
     yield from _log(pending)
-    yield from _tallies(memory.tallies, memory.tallies.changed)
-    yield from _baselines(memory, pending.baselines)
-    yield from _finished(memory, pending.finished)
+    yield from _tallies(state.tallies, state.tallies.changed)
+    yield from _baselines(state, pending.baselines)
+    yield from _finished(state, pending.finished)
     if pending.rest:
-        yield from _rest(memory)
+        yield from _rest(state)
 
 
-def full(memory: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
-    """All of memory, in place of whatever the file holds; its log stays and is continued."""
-    for table in MEMORY_TABLES:
+def full(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
+    """All of the state, in place of whatever the file holds; its log stays and is continued."""
+    for table in STATE_TABLES:
         yield f"DELETE FROM {table}", [()]  # noqa: S608 - one of the names above
     yield from _log(pending)
-    yield from _tallies(memory.tallies, (*memory.tallies.totals, *memory.tallies.histograms))
-    yield from _baselines(memory, memory.baselines)
-    yield from _finished(memory, memory.finished)
-    yield from _rest(memory)
+    yield from _tallies(state.tallies, (*state.tallies.totals, *state.tallies.histograms))
+    yield from _baselines(state, state.baselines)
+    yield from _finished(state, state.finished)
+    yield from _rest(state)
 
 
-def load(store: Store) -> LedgerState:
-    """Read memory back. Raises StoreError; ValueError or TypeError where rows make no sense."""
-    memory = LedgerState()
-    for family, labels, value in store.rows("SELECT family, labels, value FROM totals"):
-        memory.tallies.totals[family, _labels(labels)] = float(value)
-    for family, labels, packed, total in store.rows(
+def load(database: Database) -> LedgerState:
+    """Read the state. Raises DatabaseError; ValueError or TypeError where rows make no sense."""
+    state = LedgerState()
+    for family, labels, value in database.rows("SELECT family, labels, value FROM totals"):
+        state.tallies.totals[family, _labels(labels)] = float(value)
+    for family, labels, packed, total in database.rows(
         "SELECT family, labels, counts, sum FROM histograms"
     ):
         counts = json.loads(packed)
         if len(counts) != len(BUCKETS) + 1:
             raise ValueError(f"a histogram of {len(counts)} buckets")
-        memory.tallies.histograms[family, _labels(labels)] = Histogram(counts, float(total))
-    for (packed,) in store.rows("SELECT baseline FROM baselines"):
+        state.tallies.histograms[family, _labels(labels)] = Histogram(counts, float(total))
+    for (packed,) in database.rows("SELECT baseline FROM baselines"):
         baseline = Baseline.unpack(packed)
-        memory.baselines[baseline.uid] = baseline
-    for row in store.rows(
-        "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds,"
-        " deleted_at"
-        " FROM finished ORDER BY deleted_at IS NULL, deleted_at"
-    ):
-        memory.finished[row[0]] = FinishedCrawl._make(row)
-    memory.resource_versions = dict(store.rows("SELECT scope, version FROM resource_versions"))
-    meta = dict(store.rows("SELECT name, value FROM meta"))
-    memory.source = meta.get(_SOURCE, "")
-    memory.dropped = int(meta.get(_DROPPED, "0"))
+        state.baselines[baseline.uid] = baseline
+    for row in database.rows(f"{FINISHED_CRAWLS} ORDER BY deleted_at IS NULL, deleted_at"):
+        state.finished[row[0]] = FinishedCrawl._make(row)
+    state.resource_versions = {
+        (source, scope): version
+        for source, scope, version in database.rows(
+            "SELECT source, scope, version FROM resource_versions"
+        )
+    }
+    meta = dict(database.rows("SELECT name, value FROM meta"))
+    state.cluster = meta.get(_CLUSTER, "")
+    state.dropped = int(meta.get(_DROPPED, "0"))
     try:
-        memory.recent.extend(reversed(latest_events(store, MOST_RECENT)))
-    except (StoreError, ValueError, TypeError) as error:
-        # Nothing counts on them: the rest is not given up for the sake of what is only shown.
+        state.recent.extend(reversed(latest_events(database, MOST_RECENT)))
+    except (DatabaseError, ValueError, TypeError) as error:
+        # They are only shown: the rest of the state is not given up for them.
         logger.warning("history: events before the start are not shown: %s", error)
-    return memory
+    return state
 
 
 def _log(pending: PendingWrites) -> Iterator[Statement]:
@@ -152,7 +167,7 @@ def _log(pending: PendingWrites) -> Iterator[Statement]:
         yield _PRUNE_LOG, [(pending.prune,)]
 
 
-def _tallies(tallies: Tallies, keys: Iterable[tuple[str, tuple[str, ...]]]) -> Iterator[Statement]:
+def _tallies(tallies: Tallies, keys: Iterable[Key]) -> Iterator[Statement]:
     totals, histograms = [], []
     for key in keys:
         family, labels = key[0], _encode(key[1])
@@ -167,32 +182,35 @@ def _tallies(tallies: Tallies, keys: Iterable[tuple[str, tuple[str, ...]]]) -> I
         yield "INSERT OR REPLACE INTO histograms VALUES (?, ?, ?, ?)", histograms
 
 
-def _baselines(memory: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
-    known = [(uid, memory.baselines[uid].pack()) for uid in uids if uid in memory.baselines]
-    forgotten = [(uid,) for uid in uids if uid not in memory.baselines]
+def _baselines(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
+    known = [(uid, state.baselines[uid].pack()) for uid in uids if uid in state.baselines]
+    forgotten = [(uid,) for uid in uids if uid not in state.baselines]
     if known:
         yield "INSERT OR REPLACE INTO baselines VALUES (?, ?)", known
     if forgotten:
         yield "DELETE FROM baselines WHERE uid = ?", forgotten
 
 
-def _finished(memory: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
-    known = [memory.finished[uid] for uid in uids if uid in memory.finished]
-    forgotten = [(uid,) for uid in uids if uid not in memory.finished]
+def _finished(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
+    known = [state.finished[uid] for uid in uids if uid in state.finished]
+    forgotten = [(uid,) for uid in uids if uid not in state.finished]
     if known:
         yield "INSERT OR REPLACE INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", known
     if forgotten:
         yield "DELETE FROM finished WHERE uid = ?", forgotten
 
 
-def _rest(memory: LedgerState) -> Iterator[Statement]:
+def _rest(state: LedgerState) -> Iterator[Statement]:
     yield (
         "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-        [(_SOURCE, memory.source), (_DROPPED, str(memory.dropped))],
+        [(_CLUSTER, state.cluster), (_DROPPED, str(state.dropped))],
     )
     yield "DELETE FROM resource_versions", [()]
-    if memory.resource_versions:
-        yield "INSERT INTO resource_versions VALUES (?, ?)", list(memory.resource_versions.items())
+    if state.resource_versions:
+        yield (
+            "INSERT INTO resource_versions VALUES (?, ?, ?)",
+            [(*key, version) for key, version in state.resource_versions.items()],
+        )
 
 
 def _labels(text: str) -> tuple[str, ...]:

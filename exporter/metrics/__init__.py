@@ -1,11 +1,11 @@
-"""How CrawlJobs are said to Prometheus: the catalog, the series, the exposition."""
+"""How crawls are exposed to Prometheus: the catalog, the series store, the exposition."""
 
 from exporter.metrics.catalog import CATALOG, catalog
 from exporter.metrics.exposition import Exposition, Format
 from exporter.metrics.history_collector import HistoryCollector
 from exporter.metrics.selection import selected
 from exporter.metrics.self_metrics import SelfMetrics
-from exporter.metrics.series import SeriesStore
+from exporter.metrics.store import SeriesStore
 
 __all__ = [
     "CATALOG",

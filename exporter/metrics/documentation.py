@@ -1,10 +1,11 @@
 """The catalog as a reader wants it: docs/metrics.md, and what the ``metrics`` command prints."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from exporter.metrics.catalog import Family, Group
+from exporter.metrics.catalog import CRAWL_LABELS, POD_LABELS, Family, Group
+from exporter.sources import SOURCES
 
 _TITLES: Final = {
     Group.FLEET: "All crawls of a namespace",
@@ -16,7 +17,7 @@ _TITLES: Final = {
 
 
 def documentation(families: Iterable[Family], form: str) -> str:
-    """Write the families as ``text``, ``markdown`` or ``json``."""
+    """Return the families as ``text`` (a line each), ``markdown`` (docs/metrics.md) or ``json``."""
     families = tuple(families)
     if form == "json":
         return json.dumps([_as_dict(family) for family in families], indent=2) + "\n"
@@ -62,13 +63,15 @@ def _cell(text: str) -> str:
     return text.replace("|", r"\|").replace("*", r"\*")
 
 
-_COMMON: Final = {
+_COMMON: Final[Mapping[Group, tuple[str, ...]]] = {
     Group.FLEET: ("namespace",),
-    Group.CRAWL: ("namespace", "oid", "crawl"),
-    Group.POD: ("namespace", "oid", "crawl", "pod"),
+    Group.CRAWL: CRAWL_LABELS,
+    Group.POD: POD_LABELS,
     Group.HISTORY: ("namespace",),
     Group.EXPORTER: (),
 }
+
+_SOURCES: Final = ", ".join(f"`{source.name}`" for source in SOURCES)
 
 _NOTES: Final = {
     Group.FLEET: "Labels: `namespace`. There for every namespace seen, and from the start for "
@@ -80,7 +83,8 @@ _NOTES: Final = {
     Group.HISTORY: "Labels: `namespace`; and those of the table. Each event is counted once, "
     "however often it is seen, and counters go on through restarts (with `--history.path`). They "
     "are there at 0 as soon as a namespace is, so `increase` and `rate` miss nothing.",
-    Group.EXPORTER: "`scope` is the namespace watched, or `*` where all are.",
+    Group.EXPORTER: f"`source` is what is watched ({_SOURCES}), `scope` the namespace, or `*` "
+    "where all are.",
 }
 
 _INTRODUCTION: Final = """# Metrics

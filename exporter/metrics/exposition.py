@@ -1,8 +1,8 @@
 """All series as text, in either format: what a scrape gets.
 
 Headers are made once, sample lines at each change, so a scrape only joins. It is given in chunks
-of moderate size, each a fraction of a millisecond's work or a few, of one moment's content: the
-snapshot is taken when it is asked for, not when the last chunk is sent.
+of moderate size, each a fraction of a millisecond's work or a few, and all of one snapshot: that is
+taken when the scrape begins, not when the last chunk is sent.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,9 +15,10 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 
 from exporter.metrics.catalog import CrawlFamily, Family, FleetFamily, Group
 from exporter.metrics.history_collector import HistoryCollector
-from exporter.metrics.rendering import line, number
+from exporter.metrics.lines import line, number
 from exporter.metrics.selection import is_named
-from exporter.metrics.series import SeriesStore, Snapshot
+from exporter.metrics.snapshot import Snapshot
+from exporter.metrics.store import SeriesStore
 
 _CHUNK: Final = 384 * 1024
 """Bytes, about. Small enough for the processor's cache, large enough to make calls rare."""
@@ -55,7 +56,7 @@ def _text(metrics: Iterable[Metric], form: Format) -> bytes:
 
 
 class Exposition:
-    """What is served: the families chosen, of the store's CrawlJobs and of the exporter itself."""
+    """What is served: the families chosen, of the store's crawls and of the exporter itself."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Exposition:
         history: HistoryCollector,
         self_metrics: CollectorRegistry,
     ) -> None:
-        """``self_metrics`` collects what the exporter says of itself."""
+        """``self_metrics`` holds the exporter's own metrics."""
         self._families = tuple(families)
         self._store = store
         self._history = history
@@ -79,7 +80,7 @@ class Exposition:
         }
 
     def chunks(self, form: Format, names: frozenset[str] | None, now: float) -> Iterator[bytes]:
-        """Return the exposition of this moment, fragment by fragment; none is empty.
+        """Return the exposition as it is now, chunk by chunk; none is empty.
 
         ``names`` selects families or samples, None is all of them; ``now`` is in seconds since
         1970. What can fail fails here, before the first chunk.
@@ -92,7 +93,7 @@ class Exposition:
         )
         return self._chunks(form, names, now, self._store.snapshot(), history, self_metrics)
 
-    def _chunks(  # noqa: PLR0913, PLR0917 - the parts of one moment
+    def _chunks(  # noqa: PLR0913, PLR0917 - the parts of one scrape
         self,
         form: Format,
         names: frozenset[str] | None,
@@ -104,7 +105,7 @@ class Exposition:
         for family in self._families:
             if isinstance(family, FleetFamily) and is_named(family, names):
                 lines = [
-                    line(family, words, value) for words, value in family.samples(snapshot.fleet)
+                    line(family, labels, value) for labels, value in family.samples(snapshot.fleet)
                 ]
                 yield self._headers[family.name, form] + b"".join(lines)
         clock = 0
@@ -115,9 +116,9 @@ class Exposition:
                 continue
             yield self._headers[family.name, form]
             yield from _joined(_timed(column, snapshot.since[place], now) if ticks else column)
-        for name, remembered in history.items():
+        for name, column in history.items():
             yield self._headers[name, form]
-            yield from _joined(remembered)
+            yield from _joined(column)
         if self_metrics:
             yield self_metrics
         if form is Format.OPENMETRICS:
@@ -138,8 +139,8 @@ class Exposition:
 def _timed(column: Iterable[bytes], since: Iterable[float | None], now: float) -> tuple[bytes, ...]:
     """Write the values that depend on the clock: the seconds since, but never less than 0."""
     return tuple(
-        fragment if moment is None else fragment + number(max(0.0, now - moment))
-        for fragment, moment in zip(column, since, strict=True)
+        fragment if start is None else fragment + number(max(0.0, now - start))
+        for fragment, start in zip(column, since, strict=True)
     )
 
 

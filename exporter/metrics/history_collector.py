@@ -1,7 +1,7 @@
-"""What the ledger remembers, as text: crawls that are over, counters, histograms.
+"""What the ledger has, as lines of the exposition: finished crawls, counters, histograms.
 
-A finished crawl is rendered once, when it finishes or becomes better known; a scrape joins the
-lines. Counters and histograms are few, and written at each scrape.
+A finished crawl is rendered once, when it finishes or its end is better known; a scrape joins the
+lines. Counters and histograms are few, and rendered at each scrape.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,11 +10,13 @@ from typing import Final
 
 from prometheus_client.utils import floatToGoString
 
-from exporter.history.ledger import Ledger, LedgerListener
+from exporter.history.ledger import Ledger
+from exporter.history.listener import LedgerListener
+from exporter.history.measures import BUCKETS
 from exporter.history.records import FinishedCrawl
-from exporter.history.tallies import BUCKETS, Histogram
+from exporter.history.tallies import Histogram
 from exporter.metrics.catalog import FINISHED_TIMESTAMP, Family
-from exporter.metrics.rendering import line
+from exporter.metrics.lines import line
 
 _Labels = tuple[str, ...]
 
@@ -25,22 +27,22 @@ _BOUNDS: Final = tuple(
 
 
 class HistoryCollector(LedgerListener):
-    """Listens to the ledger, and is where the exposition takes its lines from."""
+    """Listens to the ledger; the exposition takes the lines of history from it."""
 
     def __init__(self, families: Iterable[Family], ledger: Ledger) -> None:
-        """Listen to the ledger; what it remembers already is shown from now on."""
-        self._tallies = ledger.memory.tallies
+        """Render the crawls the ledger has already, and listen for those to come."""
+        self._tallies = ledger.tallies
         self._shows_finished = FINISHED_TIMESTAMP in tuple(families)
         self._lines: dict[_Labels, tuple[float, str, bytes]] = {}
-        """By labels: the moment and the uid it is of, and the line."""
+        """By labels: when it finished, the uid, and the line."""
         self._labels: dict[str, _Labels] = {}
         """By uid."""
-        for record in ledger.memory.finished.values():
+        for record in ledger.finished_crawls.values():
             self.on_finished(record)
         ledger.listeners.append(self)
 
     def on_finished(self, record: FinishedCrawl) -> None:
-        """Show a crawl that is over, in place of what was said of its uid before."""
+        """Render a finished crawl, in place of the earlier line of its uid."""
         if not self._shows_finished:
             return
         self.on_forgotten(record)
@@ -51,7 +53,7 @@ class HistoryCollector(LedgerListener):
             record.state,
             record.stop_reason,
         )
-        # A name given to another object can end in the same way: one series, the later moment.
+        # A name given to another object can end in the same way: one series, the later timestamp.
         known = self._lines.get(labels)
         if known is not None and known[0] > record.finished:
             return
@@ -60,7 +62,7 @@ class HistoryCollector(LedgerListener):
         self._labels[record.uid] = labels
 
     def on_forgotten(self, record: FinishedCrawl) -> None:
-        """Show it no more."""
+        """Drop its line."""
         labels = self._labels.pop(record.uid, None)
         if labels is not None and self._lines[labels][1] == record.uid:
             del self._lines[labels]
@@ -68,7 +70,7 @@ class HistoryCollector(LedgerListener):
     def lines(self, families: Iterable[Family]) -> dict[str, tuple[bytes, ...]]:
         """Return the sample lines of these families as they are now, by name.
 
-        What is returned is not touched by what happens later.
+        A snapshot: later events do not change what was returned.
         """
         wanted = {family.name: family for family in families}
         found: dict[str, list[bytes]] = {name: [] for name in wanted}

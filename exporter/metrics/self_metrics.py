@@ -1,8 +1,8 @@
-"""What the exporter says of itself: ordinary prometheus_client metrics, declared in the catalog."""
+"""The exporter's own metrics: ordinary ones of prometheus_client, declared in the catalog."""
 
 import platform
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -40,7 +40,7 @@ class SelfMetrics:
     def __init__(
         self,
         families: Iterable[Family],
-        reflectors: Sequence[Reflector],
+        reflectors: Sequence[Reflector[Any]],
         ledger: Ledger,
         send_loops: Sequence[SendLoop] = (),
     ) -> None:
@@ -70,18 +70,18 @@ class SelfMetrics:
             registry=self.registry,
         )
         for form in Format:
-            self._seconds.labels(_word(form))
+            self._seconds.labels(_format_label(form))
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
 
     def on_scrape(self, seconds: float, size: int, form: Format) -> None:
-        """Note a complete scrape; ``size`` in bytes before compression."""
-        self._seconds.labels(_word(form)).observe(seconds)
-        self._bytes.labels(_word(form)).set(size)
+        """Observe a complete scrape; ``size`` in bytes before compression."""
+        self._seconds.labels(_format_label(form)).observe(seconds)
+        self._bytes.labels(_format_label(form)).set(size)
 
 
-def _word(form: Format) -> str:
+def _format_label(form: Format) -> str:
     return form.name.lower()
 
 
@@ -93,16 +93,18 @@ class _Build(Collector):
 class _Watches(Collector):
     """Reads what the reflectors count anyway."""
 
-    def __init__(self, families: Sequence[WatchFamily], reflectors: Sequence[Reflector]) -> None:
+    def __init__(
+        self, families: Sequence[WatchFamily], reflectors: Sequence[Reflector[Any]]
+    ) -> None:
         self._families = families
         self._reflectors = reflectors
 
     def collect(self) -> Iterable[Metric]:
         for family in self._families:
             yield family.filled(
-                ((reflector.scope or "*", *words), value)
+                ((reflector.source, reflector.scope or "*", *labels), value)
                 for reflector in self._reflectors
-                for words, value in family.samples(reflector)
+                for labels, value in family.samples(reflector)
             )
 
 
@@ -118,9 +120,9 @@ class _Alertmanagers(Collector):
     def collect(self) -> Iterable[Metric]:
         for family in self._families:
             yield family.filled(
-                ((send_loop.url, *words), value)
+                ((send_loop.url, *labels), value)
                 for send_loop in self._send_loops
-                for words, value in family.samples(send_loop)
+                for labels, value in family.samples(send_loop)
             )
 
 

@@ -1,6 +1,6 @@
-"""The fragments of many CrawlJobs, family by family, as a scrape wants them.
+"""The fragments of many crawls, family by family, as a scrape wants them.
 
-A CrawlJob is rendered as a row, and all of a family's fragments stand together in the exposition.
+A crawl is rendered as a row, and all of a family's fragments stand together in the exposition.
 Turning rows into columns at each scrape would take a sixth of its time; putting each fragment into
 its column when it changes takes three microseconds of the change.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Protocol, TypeVar
 
-from exporter.metrics.rendering import Rendered
+from exporter.metrics.renderer import Rendered
 
 _T = TypeVar("_T")
 
@@ -33,57 +33,57 @@ class Table:
         self._rows: list[Row] = []
 
     def add(self, row: Row) -> None:
-        """Give it a row."""
+        """Append it; from now on it knows its place."""
         row.row = len(self._rows)
         self._rows.append(row)
         for column, fragment in zip(self.columns, row.rendered.fragments, strict=True):
             column.append(fragment)
-        for moments, moment in zip(self.since, row.rendered.since, strict=True):
-            moments.append(moment)
+        for times, since in zip(self.since, row.rendered.since, strict=True):
+            times.append(since)
 
     def replace(self, before: Row, after: Row) -> None:
-        """Let ``after`` have the row of ``before``."""
-        number = _number(before)
-        before.row, after.row = None, number
-        self._rows[number] = after
+        """Put ``after`` in the place of ``before``. Raises ValueError where that has none."""
+        place = _place(before)
+        before.row, after.row = None, place
+        self._rows[place] = after
         past = zip(self.columns, before.rendered.fragments, after.rendered.fragments, strict=True)
         for column, old, new in past:
             if old is not new:
-                column[number] = new
-        for moments, moment in zip(self.since, after.rendered.since, strict=True):
-            moments[number] = moment
+                column[place] = new
+        for times, since in zip(self.since, after.rendered.since, strict=True):
+            times[place] = since
 
     def remove(self, row: Row) -> None:
-        """Take its row out; the last one takes its place."""
-        number = _number(row)
+        """Take it out; the last one takes its place. Raises ValueError where it has none."""
+        place = _place(row)
         last = self._rows.pop()
         row.row = None
         if last is not row:
-            last.row = number
-            self._rows[number] = last
+            last.row = place
+            self._rows[place] = last
         for column in self.columns:
-            _take_out(column, number)
-        for moments in self.since:
-            _take_out(moments, number)
+            _take_out(column, place)
+        for times in self.since:
+            _take_out(times, place)
 
 
-def _take_out(column: list[_T], number: int) -> None:
+def _take_out(column: list[_T], place: int) -> None:
     end = column.pop()
-    if number < len(column):
-        column[number] = end
+    if place < len(column):
+        column[place] = end
 
 
-def together(columns: Iterable[Sequence[Sequence[_T]]], count: int) -> list[tuple[_T, ...]]:
-    """The ``count`` columns of several tables as one table's, copied."""
-    tables = list(columns)
-    if not tables:
-        return [()] * count
-    if len(tables) == 1:
-        return [tuple(column) for column in tables[0]]
-    return [tuple(chain(*parts)) for parts in zip(*tables, strict=True)]
-
-
-def _number(row: Row) -> int:
+def _place(row: Row) -> int:
     if row.row is None:
         raise ValueError("it has no row here")
     return row.row
+
+
+def concatenated(tables: Iterable[Sequence[Sequence[_T]]], count: int) -> list[tuple[_T, ...]]:
+    """Copy the ``count`` columns of several tables as those of one."""
+    several = list(tables)
+    if not several:
+        return [()] * count
+    if len(several) == 1:
+        return [tuple(column) for column in several[0]]
+    return [tuple(chain(*columns)) for columns in zip(*several, strict=True)]

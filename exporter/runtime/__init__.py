@@ -1,1 +1,1 @@
-"""What any long-running part needs, whatever it is about: backoff, time slices, files, logs."""
+"""What any long-running part needs: tasks, backoff, time slices, files, HTTP errors, logs."""

@@ -7,14 +7,12 @@ same server do not come back in step.
 
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 FIRST: Final = 0.8
 MOST: Final = 30.0
 LONGEST_RETRY_AFTER: Final = 120.0
-"""Seconds. A server may ask for patience, but not for an hour of blindness."""
+"""Seconds. A server may ask to wait, but not for an hour without a request."""
 
 
 class Backoff:
@@ -40,24 +38,5 @@ class Backoff:
         return delay if at_least is None else max(delay, min(at_least, LONGEST_RETRY_AFTER))
 
     def reset(self) -> None:
-        """Start again from the shortest delay: things have been well for a while."""
+        """Start again from the shortest delay; for a connection that has worked for a while."""
         self.failures = 0
-
-
-def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Read a Retry-After header in either of its forms (RFC 9110, 10.2.3), as seconds from now.
-
-    None where there is none, or where it cannot be read.
-    """
-    if not value:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdecimal():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())

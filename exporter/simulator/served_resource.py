@@ -30,7 +30,7 @@ class ServedResource:
 
     @property
     def type_meta(self) -> dict[str, str]:
-        """What every object says first in the core group, and CrawlJobs anywhere."""
+        """Its apiVersion and kind, as objects name them."""
         return {"apiVersion": self.api_version, "kind": self.kind}
 
     @property

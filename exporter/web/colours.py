@@ -1,4 +1,4 @@
-"""What a colour means: the same on every panel of every dashboard, and on the status page.
+"""The colours of states, roles and reasons: the same on every dashboard and on the status page.
 
 Green runs, blue waits, purple is paused, teal ended well, red failed, grey was called off. Within
 a group the shades differ, so that each state keeps a colour of its own wherever it appears.
@@ -59,7 +59,7 @@ TRANSITIONS: Final[Mapping[str, str]] = {
     "stopping": "#FFB357",
     "canceling": "#A9B4C0",
 }
-"""On the way to another state: a paler shade of where it leads."""
+"""A paler shade of the state that the transition leads to."""
 
 OUTCOMES: Final[Mapping[str, str]] = {
     "complete": STATES["complete"],

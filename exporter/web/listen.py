@@ -1,4 +1,4 @@
-"""Where to listen: addresses as exporters take them (``--web.listen-address``), and their sockets.
+"""The sockets of ``--web.listen-address``.
 
 ``:PORT`` means every interface, over IPv6 and IPv4; ``HOST:PORT`` every address the name has
 here; ``[::1]:PORT`` an IPv6 address. Port 0 lets the system choose.
@@ -7,16 +7,12 @@ here; ``[::1]:PORT`` an IPv6 address. Port 0 lets the system choose.
 import asyncio
 import errno
 import os
-import re
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
-_ADDRESS: Final = re.compile(
-    r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<host>[A-Za-z0-9_.-]*)):(?P<port>\d{1,5})",
-    re.ASCII,
-)
+from exporter.settings.address import Address
+
 _BACKLOG: Final = 128
 # A machine without IPv6 has these for it.
 _NO_SUCH_FAMILY: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
@@ -24,45 +20,6 @@ _NO_SUCH_FAMILY: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, err
 
 class ListenError(Exception):
     """An address cannot be listened on; one readable line says which and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A host and a port; an empty host stands for every interface."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``:PORT``, ``HOST:PORT`` or ``[IPv6]:PORT``.
-
-        Raises ValueError with one readable line.
-        """
-        match = _ADDRESS.fullmatch(text)
-        if not match:
-            if text.count(":") > 1:
-                raise ValueError("expected an IPv6 address in brackets, such as [::1]:9090")
-            raise ValueError("expected HOST:PORT or :PORT")
-        port = int(match["port"])
-        if port > 65535:
-            raise ValueError("expected a port of at most 65535")
-        if (host := match["bracketed"]) is not None:
-            try:
-                socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-            except OSError:
-                raise ValueError("expected an IPv6 address between the brackets") from None
-        return cls(host or match["host"] or "", port)
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-    @property
-    def url(self) -> str:
-        """Where a client on this machine finds it."""
-        everywhere = self.host in {"", "::", "0.0.0.0"}  # noqa: S104 - compared, not bound
-        return f"http://{Address('localhost', self.port) if everywhere else self}"
 
 
 async def open_sockets(addresses: Sequence[Address]) -> list[socket.socket]:
@@ -134,7 +91,7 @@ def _reason(error: OSError | UnicodeError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-def bound(one: socket.socket) -> Address:
-    """The address a socket got."""
+def bound_address(one: socket.socket) -> Address:
+    """Where a socket listens: with the port that the system chose where 0 was asked for."""
     host, port = one.getsockname()[:2]
     return Address(host, port)

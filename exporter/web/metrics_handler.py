@@ -21,7 +21,7 @@ from isal import isal_zlib
 from exporter.metrics import Format
 from exporter.web.negotiation import choose_encoding, choose_format
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 MAX_SCRAPES: Final = 40
 """At once; the limit of Prometheus' own exporters (``--web.max-requests``)."""
@@ -42,11 +42,11 @@ _GZIP_LEVEL: Final = 1
 _GZIP_WBITS: Final = 31  # a gzip header and the largest window
 
 
-class Source(Protocol):
-    """What is served."""
+class Gatherer(Protocol):
+    """What a scrape is answered with; client_golang's name for it."""
 
     def chunks(self, form: Format, names: frozenset[str] | None, now: float, /) -> Iterator[bytes]:
-        """The exposition as it is at this moment, each chunk a few milliseconds' work.
+        """The exposition of all series as they are now, each chunk a few milliseconds' work.
 
         ``names`` selects families or samples, None is all of them; ``now`` is in seconds since
         1970.
@@ -54,11 +54,11 @@ class Source(Protocol):
 
 
 OnScrape = Callable[[float, int, Format], None]
-"""Is told of each complete scrape: seconds, uncompressed bytes, format."""
+"""Called after each complete scrape, with its seconds, uncompressed bytes and format."""
 
 
 class _Body:
-    """One body in the making: joins small chunks, compresses if so wanted, counts."""
+    """The body of one response, in batches: joins small chunks, compresses, counts bytes."""
 
     def __init__(self, chunks: Iterator[bytes], *, gzipped: bool) -> None:
         self.size = 0
@@ -71,7 +71,7 @@ class _Body:
         self._batch = _BATCH if self._compressor is None else _PACKED_BATCH
 
     def batch(self) -> bytes:
-        """What to send next; empty where the compressor keeps it for later."""
+        """The next bytes to send; none while the compressor holds them back."""
         parts: list[bytes] = []
         size = 0
         for chunk in self._chunks:
@@ -89,19 +89,19 @@ class _Body:
 
 
 class MetricsHandler:
-    """Answers scrapes of one source."""
+    """Handles scrapes of one gatherer; all of them share the event loop, a batch at a time."""
 
     def __init__(
         self,
-        source: Source,
+        gatherer: Gatherer,
         on_scrape: OnScrape,
         *,
         clock: Callable[[], float] = time.time,
         max_scrapes: int = MAX_SCRAPES,
         write_timeout: float = WRITE_TIMEOUT,
     ) -> None:
-        """``write_timeout`` is in seconds."""
-        self._source = source
+        """More than ``max_scrapes`` at once are refused with 503; ``write_timeout`` in seconds."""
+        self._gatherer = gatherer
         self._on_scrape = on_scrape
         self._clock = clock
         self._max_scrapes = max_scrapes
@@ -111,7 +111,7 @@ class MetricsHandler:
         self._turn = asyncio.Lock()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer GET and HEAD."""
+        """GET and HEAD, in the negotiated format; ``name[]`` selects families and samples."""
         # As for every header whose value is a list, several lines are one (RFC 9110, 5.3).
         form = choose_format(",".join(request.headers.getall(hdrs.ACCEPT, ())))
         encoding = choose_encoding(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ())))
@@ -140,20 +140,23 @@ class MetricsHandler:
         try:
             names = frozenset(filter(None, request.query.getall("name[]", ()))) or None
             async with self._turn:
-                chunks = self._source.chunks(form, names, self._clock())
+                chunks = self._gatherer.chunks(form, names, self._clock())
                 await asyncio.sleep(0)
             body = _Body(chunks, gzipped=hdrs.CONTENT_ENCODING in headers)
             await self._stream(request, response, body)
         except ConnectionError:
-            log.debug("client %s left during a scrape", request.remote)
+            logger.debug("a client left during a scrape", extra={"client": request.remote})
             _abort(request)
             return response
         except TimeoutError:
-            log.warning("client %s took a scrape too slowly and was disconnected", request.remote)
+            logger.warning(
+                "a client took a scrape too slowly and was disconnected",
+                extra={"client": request.remote},
+            )
             _abort(request)
             return response
         except Exception:
-            log.exception("a scrape failed")
+            logger.exception("a scrape failed")
             if not response.prepared:
                 return web.Response(status=500, text="The exposition failed; the log says why.\n")
             _abort(request)
@@ -194,7 +197,9 @@ class MetricsHandler:
 
     def _refuse(self) -> web.Response:
         if not self._refusing:
-            log.warning("more than %d scrapes at once: refusing some", self._max_scrapes)
+            logger.warning(
+                "too many scrapes at once, refusing some", extra={"limit": self._max_scrapes}
+            )
             self._refusing = True
         return web.Response(
             status=503,

@@ -1,8 +1,8 @@
-"""What a client gets of what it would take: format by ``Accept``, gzip by ``Accept-Encoding``.
+"""Content negotiation: the format by ``Accept``, gzip by ``Accept-Encoding``.
 
 RFC 9110, sections 12.5.1 and 12.5.3: quality values, wildcards, the most specific range counts.
-Our own, because a scrape must never fail over an odd header: whatever cannot be read says
-nothing, and who says nothing readable gets text 0.0.4, uncompressed.
+Our own, because a scrape must never fail over an odd header: whatever cannot be parsed is ignored,
+and a client without a parsable header gets text 0.0.4, uncompressed.
 """
 
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ LONGEST_HEADER: Final = 4096
 """Characters. Ten times what Prometheus sends, and read within milliseconds whatever it holds."""
 
 _TEXT_VERSIONS: Final = frozenset({"", "0.0.4"})
-# Who asks for 0.0.1 alone gets 1.0.0 too: client libraries answer so since 1.0.0 came out.
+# A client that asks for 0.0.1 alone gets 1.0.0 too, as from client libraries since 1.0.0 came out.
 _OPENMETRICS_VERSIONS: Final = frozenset({"", "0.0.1", "1.0.0"})
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class _MediaRange:
-    """How much something is wanted; the greater is preferred."""
+    """The weight of one media range for a format; the greater is preferred."""
 
     quality: float
     """0 (refused) to 1."""
@@ -68,13 +68,13 @@ def choose_encoding(accept_encoding: str | None) -> Encoding:
         ranges[coding] = max(quality, ranges.get(coding, 0))
     anything = ranges.get("*", 0)
     gzip = ranges.get("gzip", anything)
-    # Identity that goes unmentioned is acceptable, but nobody asked for it.
+    # Identity without a mention is acceptable (RFC 9110), but the client did not ask for it.
     identity = ranges.get("identity", 0)
     return "gzip" if gzip > 0 and gzip >= identity else "identity"
 
 
 def _decisive(ranges: list[_MediaRange]) -> _MediaRange:
-    """The most specific range speaks for a format, even if it is the one that refuses it."""
+    """The most specific range decides about a format, even if it is the one that refuses it."""
     return max(
         ranges,
         key=lambda one: (one.specificity, one.quality, one.earliness),
@@ -83,7 +83,7 @@ def _decisive(ranges: list[_MediaRange]) -> _MediaRange:
 
 
 def _ranges(header: str | None) -> Iterator[tuple[str, dict[str, str], float, int]]:
-    """Name, parameters, quality and earliness of each readable range of a header."""
+    """Name, parameters, quality and earliness of each range of a header that can be parsed."""
     if not header or len(header) > LONGEST_HEADER:
         return
     for place, item in enumerate(header.lower().split(",")):

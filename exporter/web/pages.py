@@ -1,4 +1,4 @@
-"""What a person and a kubelet read: the landing page and the probes."""
+"""The landing page, for people, and the probes, for a kubelet."""
 
 import base64
 import hashlib
@@ -17,10 +17,10 @@ Probe = Callable[[], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the exporter is."""
+    """What /livez and /readyz answer by."""
 
     alive: Probe
-    """Whether it does its work at all; if not, a restart is what helps."""
+    """Whether all its tasks run; if not, only a restart helps."""
     ready: Probe
     """Whether the metrics are complete: after the first whole list."""
 
@@ -67,7 +67,7 @@ _PAGE: Final = """\
 
 
 class Pages:
-    """The landing page and the probes."""
+    """The handlers of the landing page, /livez, /healthz and /readyz."""
 
     def __init__(self, health: Health, *, telemetry_path: str) -> None:
         self._health = health
@@ -78,8 +78,8 @@ class Pages:
         }
 
     async def landing(self, _: web.Request) -> web.Response:
-        """What this is, how it is, and where to go on."""
-        trouble = self._health.alive() or self._health.ready()
+        """Name, version, readiness, and links to everything else."""
+        reason = self._health.alive() or self._health.ready()
         links = "\n".join(
             f'<dt>{escape(name)}</dt><dd><a href="{escape(target)}">{escape(target)}</a></dd>'
             for name, target in self._links.items()
@@ -87,21 +87,21 @@ class Pages:
         page = _PAGE.format(
             style=_STYLE,
             version=escape(__version__),
-            status=escape(trouble or "ready"),
+            status=escape(reason or "ready"),
             links=links,
         )
         return web.Response(text=page, content_type="text/html", headers=_PAGE_HEADERS)
 
     async def live(self, _: web.Request) -> web.Response:
-        """Whether it lives; that this answers at all shows that the event loop turns."""
-        return _verdict(self._health.alive())
+        """200 while it is alive; that this answers at all shows that the event loop turns."""
+        return _probed(self._health.alive())
 
     async def readiness(self, _: web.Request) -> web.Response:
-        """Whether the metrics are complete."""
-        return _verdict(self._health.ready())
+        """200 once the metrics are complete."""
+        return _probed(self._health.ready())
 
 
-def _verdict(trouble: str | None) -> web.Response:
-    if trouble is None:
+def _probed(reason: str | None) -> web.Response:
+    if reason is None:
         return web.Response(text="ok\n")
-    return web.Response(status=503, text=f"{trouble}\n")
+    return web.Response(status=503, text=f"{reason}\n")

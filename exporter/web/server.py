@@ -1,7 +1,6 @@
-"""The web server: which path is answered by what, its limits, its start and its end."""
+"""The web server: which handler each path has, its limits, its start and its shutdown."""
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -10,12 +9,14 @@ from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
-from exporter.web.listen import Address, bound, open_sockets
-from exporter.web.metrics_handler import MAX_SCRAPES, MetricsHandler, OnScrape, Source
+from exporter.settings.address import Address
+from exporter.settings.defaults import DEFAULT_TELEMETRY_PATH
+from exporter.web.listen import bound_address, open_sockets
+from exporter.web.metrics_handler import MAX_SCRAPES, Gatherer, MetricsHandler, OnScrape
 from exporter.web.pages import LANDING_PATH, LIVENESS_PATHS, READINESS_PATH, Health, Pages
-from exporter.web.status import PREFIXES, StatusSite, View
+from exporter.web.status import PREFIXES, StatusHandlers, View
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 GRACE: Final = 10.0
 """Seconds. As long as Prometheus waits for a scrape by default."""
@@ -26,26 +27,21 @@ it is about to use. It also limits how long a request may take to arrive."""
 
 _LONGEST_HEADER: Final = 16 * 1024
 
-_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?", re.ASCII)
 
-
-def telemetry_path(text: str) -> str:
-    """Check the path of the metrics. Raises ValueError with one readable line."""
-    if not _PATH.fullmatch(text) or {".", ".."} & set(text.split("/")):
-        raise ValueError("expected a path such as /metrics, of letters, digits, - . _ ~ and /")
-    if text.rstrip("/") in {*LIVENESS_PATHS, READINESS_PATH}:
+def refuse_reserved_path(path: str) -> None:
+    """Raise ValueError, with one readable line, where metrics at this path would hide a page."""
+    if path.rstrip("/") in {*LIVENESS_PATHS, READINESS_PATH}:
         raise ValueError("expected a path of its own: this one is a probe's")
-    if f"{text}/".startswith(PREFIXES):
+    if f"{path}/".startswith(PREFIXES):
         raise ValueError("expected a path of its own: /status/ and /api/ are the status page's")
-    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """What can be set about the web server."""
+    """Options of the web server; those of the command line are in ``exporter.settings``."""
 
     listen: Sequence[Address]
-    telemetry_path: str = "/metrics"
+    telemetry_path: str = DEFAULT_TELEMETRY_PATH
     max_scrapes: int = MAX_SCRAPES
     """At once; more are refused with 503."""
     grace: float = GRACE
@@ -57,26 +53,26 @@ class WebServer:
 
     def __init__(
         self,
-        source: Source,
+        gatherer: Gatherer,
         settings: WebSettings,
         *,
         health: Health,
         on_scrape: OnScrape,
         view: View | None = None,
     ) -> None:
-        """``view`` is what the status page shows; None switches the page and its JSON off."""
+        """``view`` None switches the status page and its JSON off."""
         self._settings = settings
         self._status = (
-            None if view is None else StatusSite(view, telemetry_path=settings.telemetry_path)
+            None if view is None else StatusHandlers(view, telemetry_path=settings.telemetry_path)
         )
-        self._metrics = MetricsHandler(source, on_scrape, max_scrapes=settings.max_scrapes)
+        self._metrics = MetricsHandler(gatherer, on_scrape, max_scrapes=settings.max_scrapes)
         self._pages = Pages(health, telemetry_path=settings.telemetry_path)
         self._runner: web.AppRunner | None = None
         self._addresses: tuple[Address, ...] = ()
 
     @property
     def addresses(self) -> tuple[Address, ...]:
-        """Where it listens, with the ports that the system chose; empty while it does not."""
+        """Where it listens, with the ports that the system chose; empty before and after."""
         return self._addresses
 
     async def start(self) -> None:
@@ -89,8 +85,8 @@ class WebServer:
             logger=_connection_log(),
             keepalive_timeout=_KEEPALIVE,
             lingering_time=0,  # nothing here reads a request's body
-            # The runner waits this long, asks requests to stop, which scrapes do not hear, and
-            # waits as long again before it ends them.
+            # The runner waits this long, asks requests to stop, which scrapes ignore, and waits
+            # as long again before it cancels them.
             shutdown_timeout=self._settings.grace / 2,
             max_line_size=_LONGEST_HEADER,
             max_field_size=_LONGEST_HEADER,
@@ -99,7 +95,7 @@ class WebServer:
         for one in sockets:
             await web.SockSite(runner, one).start()
         self._runner = runner
-        self._addresses = tuple(bound(one) for one in sockets)
+        self._addresses = tuple(bound_address(one) for one in sockets)
 
     async def stop(self) -> None:
         """Accept nothing more, close idle connections, let scrapes in flight finish in time."""
@@ -131,7 +127,10 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
         headers = {name: error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers}
         return web.Response(status=error.status, text=f"{error.reason}\n", headers=headers)
     except Exception:
-        log.exception("no answer to %s %s", request.method, request.rel_url.raw_path)
+        logger.exception(
+            "a request failed",
+            extra={"method": request.method, "path": request.rel_url.raw_path},
+        )
         return web.Response(status=500, text="Internal Server Error\n")
 
 

@@ -1,4 +1,4 @@
-"""Events are what the rules say: the same crawls, the same words."""
+"""Event alerts are what the rules' alerts are: of the same crawls, with the same texts."""
 
 import subprocess
 from pathlib import Path
@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from exporter.alerting.active_alerts import ActiveAlert
-from exporter.alerting.client import Letter
 from exporter.alerting.event_alerts import (
     ENDS,
     EVENT_ALERTS,
@@ -16,6 +15,7 @@ from exporter.alerting.event_alerts import (
     EventAlert,
     format_duration,
 )
+from exporter.alerting.postable_alert import postable_alert
 from exporter.alerting.template import Links, expand
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
@@ -45,7 +45,7 @@ def record(**fields: Any) -> FinishedCrawl:
     return FinishedCrawl(**known | fields)
 
 
-def told(**fields: Any) -> list[str]:
+def matching(**fields: Any) -> list[str]:
     return [event.name for event in ENDS if event.matches(record(**fields))]
 
 
@@ -72,19 +72,21 @@ def told(**fields: Any) -> list[str]:
         ("not_failed", "xsize-limit", []),
     ],
 )
-def test_an_end_is_told_as_what_it_was(state: str, stop_reason: str, names: list[str]) -> None:
+def test_an_end_matches_the_alerts_of_its_state_and_stop_reason(
+    state: str, stop_reason: str, names: list[str]
+) -> None:
     expected = [f"BrowsertrixCrawl{name}" for name in names]
 
-    assert told(state=state, stop_reason=stop_reason) == expected
+    assert matching(state=state, stop_reason=stop_reason) == expected
 
 
 @pytest.mark.parametrize("event", ENDS, ids=lambda event: event.name)
-def test_every_word_that_a_rule_looks_for_is_one_that_browsertrix_writes(
+def test_every_value_that_a_rule_matches_is_one_that_browsertrix_writes(
     event: CrawlEndAlert,
 ) -> None:
-    words = (*KNOWN_STATES, "unknown") if event.label == "state" else KNOWN_STOP_REASONS
+    values = (*KNOWN_STATES, "unknown") if event.label == "state" else KNOWN_STOP_REASONS
 
-    assert any(event.matches(record(**{event.label: word})) for word in words)
+    assert any(event.matches(record(**{event.label: value})) for value in values)
 
 
 def test_durations_are_written_as_promql_has_them() -> None:
@@ -106,7 +108,7 @@ def test_an_empty_label_is_none_as_in_prometheus() -> None:
     }
 
 
-def test_a_value_is_never_expanded_itself() -> None:
+def test_a_label_value_is_never_expanded_itself() -> None:
     template = "{{ $labels.crawl }} {{ $labels.none }}|{{ $labels.oid | urlquery }}"
 
     assert expand(template, {"crawl": "{{ $labels.oid }}", "oid": "a b/ü"}) == (
@@ -114,7 +116,7 @@ def test_a_value_is_never_expanded_itself() -> None:
     )
 
 
-def test_every_event_rule_of_the_committed_file_is_an_event_here() -> None:
+def test_every_event_rule_of_the_committed_file_is_an_event_alert() -> None:
     rules = [rule for group in committed_groups() for rule in group["rules"]]
     events = [rule["alert"] for rule in rules if rule.get("labels", {}).get("event") == "true"]
 
@@ -175,10 +177,10 @@ def test_prometheus_makes_the_same_alert_of_the_rule(tmp_path: Path) -> None:
 
 
 def _expected(event: EventAlert, labels: dict[str, str]) -> dict[str, Any]:
-    letter = Letter(Links(), {})
-    written = letter.alert(ActiveAlert(event, tuple(labels.values()), "u", 0.0, 1.0))
-    known = {name: text for name, text in written["labels"].items() if name != "alertname"}
-    return {"exp_labels": known, "exp_annotations": written["annotations"]}
+    active = ActiveAlert(event, tuple(labels.values()), "u", 0.0, 1.0)
+    posted = postable_alert(active, Links(), {})
+    known = {name: text for name, text in posted["labels"].items() if name != "alertname"}
+    return {"exp_labels": known, "exp_annotations": posted["annotations"]}
 
 
 def _go_quoted(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Who is let in, and who is trusted: files read anew when they change, and never shown."""
+"""TLS and credentials for Alertmanager: read again when their files change, and never shown."""
 
 import base64
 import logging
@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from exporter.alerting.client import AlertmanagerClient, PostError
+from exporter.alerting.client import AlertmanagerClient
 from exporter.alerting.http_config import Credentials, HTTPClientConfig, HTTPClientConfigError
+from exporter.runtime.http_errors import RequestError
 from support.alert_receiver import Receiver
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
@@ -62,10 +63,12 @@ async def test_a_token_is_read_again_when_it_is_rotated(
         assert await authorizations(credentials) == ["Bearer second"]
         token.unlink()
         assert await authorizations(credentials) == ["Bearer second"]
-    kept = f"Alertmanager: keeping what was read before: {token}:"
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{kept} is empty, or holds more than one line",
-        f"{kept} No such file or directory",
+    assert {record.getMessage() for record in caplog.records} == {
+        "files for Alertmanager cannot be used, keeping what was read before"
+    }
+    assert [vars(record)["error"] for record in caplog.records] == [
+        f"{token}: is empty, or holds more than one line",
+        f"{token}: No such file or directory",
     ]
 
     write(token, "third")
@@ -149,7 +152,7 @@ async def test_a_server_is_verified_by_the_ca_and_the_name(tmp_path: Path) -> No
             HTTPClientConfig(ca_file=server[0]),
             HTTPClientConfig(ca_file=server[0], server_name="other"),
         ):
-            with pytest.raises(PostError) as raised:
+            with pytest.raises(RequestError) as raised:
                 await post(receiver, Credentials(bad))
             assert raised.value.reason == "tls"
 
@@ -174,11 +177,11 @@ async def test_a_client_certificate_is_shown_and_rotated(tmp_path: Path) -> None
 
 
 @needs_openssl
-async def test_without_a_client_certificate_the_door_stays_shut(tmp_path: Path) -> None:
+async def test_without_a_client_certificate_the_connection_is_refused(tmp_path: Path) -> None:
     server, client = (certificate(tmp_path, name) for name in ("server", "client"))
     http_config = HTTPClientConfig(ca_file=server[0], server_name="server")
     async with Receiver(tls=server_tls(server, clients=client[0])) as receiver:
-        with pytest.raises(PostError) as raised:
+        with pytest.raises(RequestError) as raised:
             await post(receiver, Credentials(http_config))
 
     assert raised.value.reason in ("tls", "cut")
@@ -199,7 +202,7 @@ async def test_credentials_do_not_follow_a_redirect(tmp_path: Path) -> None:
         Receiver() as elsewhere,
         Receiver(status=307, headers={"Location": elsewhere.url}) as receiver,
     ):
-        with pytest.raises(PostError) as raised:
+        with pytest.raises(RequestError) as raised:
             await post(receiver, Credentials(HTTPClientConfig(bearer_token_file=token)))
 
     assert raised.value.reason == "redirected"

@@ -1,4 +1,4 @@
-"""What is delivered, and what is not, is counted for each Alertmanager from the start."""
+"""Alerts sent and requests failed are counted for each Alertmanager from the start."""
 
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -29,7 +29,7 @@ def served(*urls: str) -> dict[tuple[str, str, str], float]:
     }
 
 
-def test_everything_is_there_at_zero_for_every_alertmanager() -> None:
+def test_every_counter_starts_at_zero_for_every_alertmanager() -> None:
     urls = ("http://one:9093", "https://other:9093/prefix")
 
     assert served(*urls) == {

@@ -6,22 +6,15 @@ from typing import Final
 
 import pytest
 
-from alerts import ALERTS, GROUPS, RECORDS
+from alerts import ALERTS, GROUPS
 from alerts.__main__ import main
 from alerts.render import files
 from alerts.rule import AlertingRule, RecordingRule
 from exporter.alerting.template import Links
-from exporter.metrics import CATALOG
-from support.promql import QueryError, labels_of, served
+from support.promql import METRICS, QueryError, result_labels
 from support.promtool import committed_groups
 from support.tools import ROOT, require_tool
 
-# Of the ledger (issue 3), not in the catalog yet.
-KNOWN: Final = (
-    served(CATALOG)
-    | {record.name: frozenset(record.labels) for record in RECORDS}
-    | {"up": frozenset({"job", "instance"})}
-)
 RULES: Final = [rule for group in GROUPS for rule in group.rules]
 
 _SECTIONS: Final = ("Meaning", "Impact", "How to look", "What to do", "Tune or silence")
@@ -35,10 +28,10 @@ def alert(request: pytest.FixtureRequest) -> AlertingRule:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_a_rule_asks_only_for_metrics_and_labels_that_exist(
+def test_a_rule_uses_only_metrics_and_labels_that_exist(
     rule: AlertingRule | RecordingRule,
 ) -> None:
-    labels = labels_of(rule.expr, KNOWN)
+    labels = result_labels(rule.expr, METRICS)
 
     if isinstance(rule, RecordingRule):
         assert labels == set(rule.labels)
@@ -55,11 +48,11 @@ def test_a_misspelt_metric_or_label_is_found() -> None:
         "time()",
     ):
         with pytest.raises(QueryError):
-            labels_of(wrong, KNOWN)
+            result_labels(wrong, METRICS)
 
 
-def test_an_alerts_texts_name_only_labels_it_has(alert: AlertingRule) -> None:
-    labels = labels_of(alert.expr, KNOWN) | {"severity", "event"}
+def test_the_texts_of_an_alert_use_only_labels_it_has(alert: AlertingRule) -> None:
+    labels = result_labels(alert.expr, METRICS) | {"severity", "event"}
     annotations = Links().annotations(alert)
 
     named = set(re.findall(r"\$labels\.(\w+)", " ".join(annotations.values())))
@@ -69,7 +62,7 @@ def test_an_alerts_texts_name_only_labels_it_has(alert: AlertingRule) -> None:
     assert "{{" not in annotations["summary"]
 
 
-def test_an_events_text_needs_no_value_so_that_the_exporter_can_say_it_too(
+def test_the_text_of_an_event_alert_needs_no_value_so_that_the_exporter_can_post_it(
     alert: AlertingRule,
 ) -> None:
     if alert.event:
@@ -79,18 +72,18 @@ def test_an_events_text_needs_no_value_so_that_the_exporter_can_say_it_too(
 
 
 def test_a_condition_survives_a_lost_scrape(alert: AlertingRule) -> None:
-    """By one way or the other: see alerts/__init__.py."""
+    """By looking back or by ``keep_firing_for``: see alerts/__init__.py."""
     looks_back = "over_time" in alert.expr or "absent(" in alert.expr or "rate(" in alert.expr
     assert alert.event or alert.keep_firing_for or looks_back
 
 
-def test_an_alert_stands_only_on_records_of_its_own_group() -> None:
+def test_an_alert_uses_only_recording_rules_of_its_own_group() -> None:
     """Those of another may be evaluated after it, and are then one evaluation old."""
     for group in GROUPS:
         own = {rule.name for rule in group.rules if isinstance(rule, RecordingRule)}
         for rule in group.rules:
-            asked = set(re.findall(r"\w+:\w+:\w+", rule.expr))
-            assert asked <= own, rule.name
+            used = set(re.findall(r"\w+:\w+:\w+", rule.expr))
+            assert used <= own, rule.name
 
 
 def test_an_alert_has_one_name_and_one_severity() -> None:
@@ -107,13 +100,6 @@ def test_an_alert_has_a_runbook_with_every_section(alert: AlertingRule) -> None:
     assert text.startswith(f"# {alert.name}\n")
     assert tuple(re.findall(r"^## (.+)$", text, re.MULTILINE)) == _SECTIONS
     assert Links().runbooks == "docs/runbooks"
-
-
-def test_a_runbook_asks_only_for_metrics_and_labels_that_exist(alert: AlertingRule) -> None:
-    text = (ROOT / "docs" / "runbooks" / f"{alert.name}.md").read_text(encoding="utf-8")
-
-    for query in _queries(text):
-        labels_of(query, KNOWN)
 
 
 def test_links_between_pages_lead_somewhere() -> None:
@@ -140,7 +126,7 @@ def test_the_committed_files_are_what_the_declarations_make() -> None:
     assert main(["--check"]) == 0
 
 
-def test_the_committed_rules_carry_everything_a_notification_needs() -> None:
+def test_the_committed_rules_have_all_labels_and_annotations() -> None:
     rules = [rule for group in committed_groups() for rule in group["rules"] if "alert" in rule]
 
     assert [rule["alert"] for rule in rules] == [alert.name for alert in ALERTS]
@@ -180,7 +166,7 @@ def test_a_file_that_differs_is_named_and_written(
     assert main(["--check", "--root", str(tmp_path)]) == 0
 
 
-def test_links_lead_where_the_operator_says() -> None:
+def test_printed_links_begin_with_the_urls_given() -> None:
     printed = subprocess.run(
         [
             *(sys.executable, "-m", "alerts", "--print", "prometheusrule"),
@@ -200,10 +186,3 @@ def test_links_lead_where_the_operator_says() -> None:
 
 def _rules_file() -> str:
     return str(ROOT / "alerts" / "browsertrix.rules.yaml")
-
-
-def _queries(text: str) -> list[str]:
-    """The PromQL of a page; parts between empty lines are queries of their own, # begins a note."""
-    blocks = re.findall(r"^```promql\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    bare = (re.sub(r"^#.*\n", "", block, flags=re.MULTILINE) for block in blocks)
-    return [query for block in bare for query in block.split("\n\n") if query.strip()]

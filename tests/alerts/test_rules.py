@@ -30,8 +30,8 @@ def test_every_recording_rule_says_what_it_should() -> None:
     )
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    asked = set(re.findall(r"expr: ([\w:]+)", records.read_text(encoding="utf-8")))
-    assert asked == {record.name for record in RECORDS}
+    tested = set(re.findall(r"expr: ([\w:]+)", records.read_text(encoding="utf-8")))
+    assert tested == {record.name for record in RECORDS}
 
 
 def test_every_alert_has_a_case_and_every_case_an_alert() -> None:

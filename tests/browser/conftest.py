@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,15 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from exporter.app import Exporter
 from exporter.cluster.client import ApiClient
 from exporter.history.ledger import Ledger
-from exporter.settings import Settings
+from exporter.settings import Address, Settings
 from exporter.simulator import ApiServer, Cluster
-from exporter.web import Address
 from support.factories import crawljob
 from support.tools import require_tool
 
-PATIENCE = 20_000
+TIMEOUT = 20_000
 """Milliseconds a condition may take to come true on a busy machine."""
 
-expect.set_options(timeout=PATIENCE)
+expect.set_options(timeout=TIMEOUT)
 
 
 @dataclass
@@ -33,7 +32,7 @@ class Site:
     cluster: Cluster
     exporter: Exporter
     browser: Browser
-    complaints: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     """What the browser has logged: violations of the policy, failed requests, errors."""
 
     @property
@@ -51,10 +50,10 @@ class Site:
         """A new window, whose clock a test can move on."""
         window = await self.browser.new_context(**context)
         page = await window.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: self.complaints.append(f"dialog: {dialog.message}"))
+        page.set_default_timeout(TIMEOUT)
+        page.on("console", lambda message: self.errors.append(message.text))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("dialog", lambda dialog: self.errors.append(f"dialog: {dialog.message}"))
         await page.clock.install()
         await page.goto(f"{self.url}{path}")
         return page
@@ -66,7 +65,7 @@ class Site:
                 (reflector,) = self.exporter._reflectors
                 seen = [
                     all(getattr(job.status, name) == value for name, value in status.items())
-                    for job in reflector.jobs
+                    for job in reflector.objects
                 ]
                 if len(seen) == crawls and any(seen):
                     return
@@ -89,8 +88,7 @@ async def site(browser: Browser, tmp_path: Path) -> AsyncIterator[Site]:
     cluster = Cluster()
     stop = asyncio.Event()
     async with ApiServer(cluster, bookmark_every=0.2) as server:
-        settings = replace(
-            Settings(),
+        settings = Settings(
             kubeconfig=server.write_kubeconfig(tmp_path / "kubeconfig"),
             listen_addresses=(Address("127.0.0.1", 0),),
         )
@@ -102,7 +100,7 @@ async def site(browser: Browser, tmp_path: Path) -> AsyncIterator[Site]:
                 await asyncio.sleep(0.01)
         site = Site(cluster, exporter, browser)
         yield site
-        assert site.complaints == []
+        assert site.errors == []
         for window in browser.contexts:
             await window.close()
         stop.set()

@@ -120,9 +120,9 @@ async def test_refreshing_can_be_paused(site: Site) -> None:
     site.create("one")
     await site.until_seen(1)
     page = await site.open()
-    hold = page.get_by_role("button", name="Pause refresh")
-    await hold.click()
-    await expect(hold).to_have_attribute("aria-pressed", "true")
+    pause = page.get_by_role("button", name="Pause refresh")
+    await pause.click()
+    await expect(pause).to_have_attribute("aria-pressed", "true")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     await page.clock.fast_forward(5 * EVERY)
@@ -131,11 +131,11 @@ async def test_refreshing_can_be_paused(site: Site) -> None:
     site.patch("one", pagesDone=46)
     async with asyncio.timeout(30):
         while "46 of 120" not in await page.locator(".crawl").inner_text():
-            await hold.click()  # each second click goes on, and asks at once
+            await pause.click()  # each second click goes on, and asks at once
             await asyncio.sleep(0.1)
 
 
-async def test_it_says_when_the_exporter_does_not_answer(site: Site) -> None:
+async def test_it_warns_when_the_exporter_does_not_answer(site: Site) -> None:
     site.create("one")
     await site.until_seen(1)
     page = await site.open()
@@ -147,7 +147,7 @@ async def test_it_says_when_the_exporter_does_not_answer(site: Site) -> None:
     await page.unroute("**/*")
     await page.clock.fast_forward(EVERY)
     await expect(note).to_have_text("")
-    site.complaints.clear()  # the browser logs each request that failed
+    site.errors.clear()  # the browser logs each request that failed
 
 
 async def test_it_works_without_scripts(site: Site) -> None:

@@ -8,15 +8,18 @@ from typing import Any
 import pytest
 
 from exporter.cluster.client import ApiClient
-from exporter.cluster.credentials import Kubeconfig, Source
+from exporter.cluster.credentials import CredentialSource, Kubeconfig
 from exporter.cluster.reflector import Reflector
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
 from exporter.simulator.cluster import Cluster
 from support.change_recorder import Recorder
 
-Opened = Callable[[Path | Source], Awaitable[ApiClient]]
-Follow = Callable[..., tuple[Reflector, Recorder]]
+Opened = Callable[[Path | CredentialSource], Awaitable[ApiClient]]
+Follow = Callable[..., tuple[Reflector[CrawlJob], Recorder]]
+Run = Callable[[Reflector[Any]], None]
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ async def opened() -> AsyncIterator[Opened]:
     """Open connections that are closed after what uses them has ended."""
     connections: list[ApiClient] = []
 
-    async def open_one(found: Path | Source) -> ApiClient:
+    async def open_one(found: Path | CredentialSource) -> ApiClient:
         source = Kubeconfig([found], None) if isinstance(found, Path) else found
         connection = ApiClient(source)
         connections.append(connection)
@@ -54,25 +57,31 @@ async def connection(server: ApiServer, opened: Opened, tmp_path: Path) -> ApiCl
 
 
 @pytest.fixture
-async def follow(connection: ApiClient) -> AsyncIterator[Follow]:
-    """Start a reflector with short delays; it must not fail, whatever the test does."""
+async def run() -> AsyncIterator[Run]:
+    """Start reflectors; none may fail, whatever the test does."""
     tasks: list[asyncio.Task[None]] = []
+    yield lambda reflector: tasks.append(asyncio.create_task(reflector.run()))
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        assert isinstance(result, asyncio.CancelledError), result
+
+
+@pytest.fixture
+def follow(connection: ApiClient, run: Run) -> Follow:
+    """Follow CrawlJobs with short delays."""
 
     def start(
         scope: str = "crawlers",
         *,
         through: ApiClient | None = None,
-        told: Recorder | None = None,
+        recorder: Recorder | None = None,
         **more: Any,
-    ) -> tuple[Reflector, Recorder]:
-        recorder = told or Recorder()
+    ) -> tuple[Reflector[CrawlJob], Recorder]:
+        recorder = recorder or Recorder()
         more.setdefault("backoff", Backoff(first=0.01, most=0.05))
-        reflector = Reflector(through or connection, scope, recorder, **more)
-        tasks.append(asyncio.create_task(reflector.run()))
+        reflector = Reflector(through or connection, CRAWLJOB_RESOURCE, scope, recorder, **more)
+        run(reflector)
         return reflector, recorder
 
-    yield start
-    for task in tasks:
-        task.cancel()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        assert isinstance(result, asyncio.CancelledError), result
+    return start

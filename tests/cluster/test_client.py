@@ -85,8 +85,8 @@ async def test_a_watch_that_starts_after_an_expiry_has_a_new_token(
     value = config(plugin(tmp_path, {"token": "t"}, seconds=3600), {"server": server.url})
     source = Kubeconfig([write(tmp_path / "k", value)], None)
     connection = await opened(source)
-    reflector, told = follow(through=connection)
-    await until(lambda: told.syncs and server.streams == 1)
+    reflector, recorder = follow(through=connection)
+    await until(lambda: recorder.syncs and server.streams == 1)
     server.tokens = {"t2"}
     source._renew_at = 0.0
     server.faults.cut()
@@ -94,7 +94,7 @@ async def test_a_watch_that_starts_after_an_expiry_has_a_new_token(
     assert reflector.stats.reconnects["unauthorized"] == 0
 
 
-async def test_credentials_refused_for_good_are_told(
+async def test_credentials_refused_for_good_are_reported(
     server: ApiServer,
     opened: Opened,
     tmp_path: Path,
@@ -103,12 +103,12 @@ async def test_credentials_refused_for_good_are_told(
 ) -> None:
     server.tokens = {"right"}
     connection = await opened(server.write_kubeconfig(tmp_path / "k", "wrong"))
-    reflector, told = follow(through=connection)
+    reflector, recorder = follow(through=connection)
     await until(lambda: reflector.stats.list_failures["unauthorized"] >= 3)
     assert reflector.last_error == ("the API server answered 401: the credentials are not accepted")
     assert "wrong" not in caplog.text
     server.write_kubeconfig(tmp_path / "k", "right")
-    await until(lambda: told.syncs)
+    await until(lambda: recorder.syncs)
 
 
 async def test_a_kubeconfig_broken_later_does_not_end_what_works(
@@ -146,7 +146,7 @@ async def test_a_token_that_no_header_can_carry_is_a_configuration_error(
         (503, "server_error"),
     ],
 )
-async def test_every_refusal_has_a_reason_of_few_words(
+async def test_every_refusal_has_one_of_a_few_reasons(
     server: ApiServer, connection: ApiClient, code: int, reason: str
 ) -> None:
     server.faults.refuse(code, body=b"<html>" if code == 503 else None, retry_after=7)
@@ -157,7 +157,9 @@ async def test_every_refusal_has_a_reason_of_few_words(
     assert str(code) in str(error)
 
 
-async def test_who_is_refused_is_not_said(server: ApiServer, connection: ApiClient) -> None:
+async def test_the_message_of_a_refusal_does_not_name_the_user(
+    server: ApiServer, connection: ApiClient
+) -> None:
     status = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": "User a@example.org"}
     server.faults.refuse(403, body=json.dumps(status).encode())
     assert str(await failure(connection)) == "the API server answered 403"

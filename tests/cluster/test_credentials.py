@@ -111,7 +111,7 @@ def test_the_pods_own_account_comes_last(tmp_path: Path, monkeypatch: pytest.Mon
     assert isinstance(source, InCluster)
 
 
-def test_none_at_all_is_told_with_what_to_do(
+def test_no_configuration_at_all_is_an_error_that_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -160,7 +160,7 @@ def test_none_at_all_is_told_with_what_to_do(
         ),
     ],
 )
-async def test_a_kubeconfig_that_cannot_be_used_is_told_in_one_line(
+async def test_a_kubeconfig_that_cannot_be_used_is_an_error_of_one_line(
     tmp_path: Path, content: Any, context: str | None, why: str
 ) -> None:
     path = write(tmp_path / "kubeconfig", content)
@@ -251,7 +251,7 @@ async def test_a_plugins_certificate_replaces_the_one_before(tmp_path: Path) -> 
     assert 3500 < source._renew_at - time.time() <= 3540
 
 
-async def test_a_plugin_that_gives_nothing_is_told(tmp_path: Path) -> None:
+async def test_a_plugin_that_gives_nothing_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "k", config(plugin(tmp_path, {"clientCertificateData": "secret"})))
     with pytest.raises(
         ConfigError, match="gave neither a token nor a certificate with its key"
@@ -315,7 +315,7 @@ async def test_an_empty_token_stays_stale_until_there_is_one(
     assert ground_truth.stale()
 
 
-async def test_a_pod_without_its_service_account_is_told(
+async def test_a_pod_without_its_service_account_is_an_error(
     ground_truth: InCluster, tmp_path: Path
 ) -> None:
     (tmp_path / "token").unlink()

@@ -9,6 +9,7 @@ import yaml
 
 from exporter.cluster.manifests import Skipped, read_manifests
 from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from support.factories import UPDATED, UPDATED_EPOCH, crawljob
 
 
@@ -17,7 +18,7 @@ def names(data: bytes | str) -> list[str]:
     data = data.encode() if isinstance(data, str) else data
     return [
         str(item) if isinstance(item, Skipped) else item.metadata.name
-        for item in read_manifests(data)
+        for item in read_manifests(CRAWLJOB_RESOURCE, data)
     ]
 
 
@@ -51,14 +52,14 @@ def test_items_of_a_crawljoblist_need_no_kind() -> None:
 
 
 def test_json_and_yaml_give_the_same_crawljob() -> None:
-    (from_json,) = read_manifests(json.dumps(ONE).encode())
-    (from_yaml,) = read_manifests(yaml.safe_dump(ONE).encode())
+    (from_json,) = read_manifests(CRAWLJOB_RESOURCE, json.dumps(ONE).encode())
+    (from_yaml,) = read_manifests(CRAWLJOB_RESOURCE, yaml.safe_dump(ONE).encode())
     assert from_json == from_yaml
 
 
-def test_a_moment_without_quotes_is_read_as_text_like_on_the_wire() -> None:
+def test_a_timestamp_without_quotes_is_read_as_text_like_on_the_wire() -> None:
     text = f"kind: CrawlJob\nmetadata: {{name: x}}\nstatus: {{finished: {UPDATED}}}\n"
-    (job,) = read_manifests(text.encode())
+    (job,) = read_manifests(CRAWLJOB_RESOURCE, text.encode())
     assert isinstance(job, CrawlJob)
     assert job.problems == ()
     assert job.status.finished == UPDATED_EPOCH
@@ -67,7 +68,7 @@ def test_a_moment_without_quotes_is_read_as_text_like_on_the_wire() -> None:
 def test_objects_of_other_kinds_are_skipped_with_a_note() -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
     alien = {"apiVersion": "example.org/v1", "kind": "CrawlJob", "metadata": {"name": "a"}}
-    found = list(read_manifests(json.dumps(a_list(pod, ONE, alien)).encode()))
+    found = list(read_manifests(CRAWLJOB_RESOURCE, json.dumps(a_list(pod, ONE, alien)).encode()))
     left = [item for item in found if isinstance(item, Skipped)]
     assert [str(item) for item in left] == [
         "document 1, item 1, Pod p: skipped, for it is no CrawlJob of btrix.cloud",
@@ -77,15 +78,19 @@ def test_objects_of_other_kinds_are_skipped_with_a_note() -> None:
     assert len(found) == 3
 
 
-def test_one_unusable_object_does_not_stop_the_rest() -> None:
-    found = list(read_manifests(json.dumps(a_list({"kind": "CrawlJob"}, 5, TWO)).encode()))
+def test_one_invalid_object_does_not_stop_the_rest() -> None:
+    found = list(
+        read_manifests(CRAWLJOB_RESOURCE, json.dumps(a_list({"kind": "CrawlJob"}, 5, TWO)).encode())
+    )
     assert [getattr(item, "unusable", None) for item in found] == [True, True, None]
     assert str(found[0]).startswith("document 1, item 1: an object without a name: metadata")
     assert str(found[1]) == "document 1, item 2: expected an object"
 
 
 def test_a_malformed_field_is_the_crawljobs_own_problem() -> None:
-    (job,) = read_manifests(json.dumps(crawljob(status={"size": "big"})).encode())
+    (job,) = read_manifests(
+        CRAWLJOB_RESOURCE, json.dumps(crawljob(status={"size": "big"})).encode()
+    )
     assert isinstance(job, CrawlJob)
     assert [problem.field for problem in job.problems] == ["status.size"]
 
@@ -98,8 +103,8 @@ def test_one_broken_document_does_not_stop_the_rest() -> None:
     assert found[1].startswith(f"document 2: not valid YAML at line {line}, column ")
 
 
-def test_a_broken_document_is_told_without_its_content() -> None:
-    (found,) = read_manifests(b"password: secret\n  token: [secret\n")
+def test_a_broken_document_is_reported_without_its_content() -> None:
+    (found,) = read_manifests(CRAWLJOB_RESOURCE, b"password: secret\n  token: [secret\n")
     assert isinstance(found, Skipped)
     assert "secret" not in str(found)
 
@@ -121,7 +126,7 @@ def test_comments_and_empty_documents_are_nothing() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\n \n", b"# nothing\n", b"---\n"])
 def test_an_empty_input_is_a_fault(data: bytes) -> None:
-    (found,) = read_manifests(data)
+    (found,) = read_manifests(CRAWLJOB_RESOURCE, data)
     assert isinstance(found, Skipped)
     assert (str(found), found.unusable) == ("input: there is nothing in it", True)
 
@@ -148,7 +153,7 @@ def test_what_windows_writes_is_read(encoding: str) -> None:
     ],
 )
 def test_what_is_no_manifest_says_why(data: bytes, why: str) -> None:
-    (found,) = read_manifests(data)
+    (found,) = read_manifests(CRAWLJOB_RESOURCE, data)
     assert isinstance(found, Skipped)
     assert found.unusable
     assert why in found.why or "cannot be read" in found.why

@@ -1,4 +1,4 @@
-"""What is held of a scope, and what is told of it."""
+"""What is held of a scope, and what is emitted of it."""
 
 from typing import Any
 
@@ -8,12 +8,13 @@ from exporter.cluster.changes import Change
 from exporter.cluster.object_cache import ObjectCache, is_newer, is_older
 from exporter.cluster.problems import Problems
 from exporter.resources.crawljob import CrawlJob, parse_value
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.resources.identity import key_of
 from support.factories import crawljob
 
 
-class Told:
-    """A handler that writes down what it is told."""
+class Recorder:
+    """A handler that keeps the changes, and accepts nothing else."""
 
     def __init__(self) -> None:
         self.changes: list[Change[CrawlJob]] = []
@@ -27,10 +28,10 @@ class Told:
     def on_bookmark(self, scope: str, resource_version: str) -> None:
         raise AssertionError((scope, resource_version))
 
-    def words(self) -> list[tuple[str, str, str]]:
-        """(before, after, gone) as versions, for short."""
+    def versions(self) -> list[tuple[str, str, str]]:
+        """Of (before, after), and whether it was deleted."""
         return [
-            (version(change.before), version(change.after), "gone" if change.deleted else "")
+            (version(change.before), version(change.after), "deleted" if change.deleted else "")
             for change in self.changes
         ]
 
@@ -44,128 +45,138 @@ def job(resource_version: str, uid: str = "u1", **more: Any) -> CrawlJob:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def recorder() -> Recorder:
+    return Recorder()
 
 
 @pytest.fixture
-def content(told: Told) -> ObjectCache:
-    return ObjectCache("crawlers", told, Problems())
+def cache(recorder: Recorder) -> ObjectCache[CrawlJob]:
+    return ObjectCache("crawlers", recorder, Problems(CRAWLJOB_RESOURCE))
 
 
-def test_an_object_is_told_with_what_was_known_before(content: ObjectCache, told: Told) -> None:
-    assert content.upsert(job("5"))
-    assert content.upsert(job("6"))
-    assert content.delete(job("7"))
-    assert told.words() == [("-", "5", ""), ("5", "6", ""), ("6", "7", "gone")]
-    assert len(content) == 0
+def test_a_change_carries_what_was_known_before(
+    cache: ObjectCache[CrawlJob], recorder: Recorder
+) -> None:
+    assert cache.upsert(job("5"))
+    assert cache.upsert(job("6"))
+    assert cache.delete(job("7"))
+    assert recorder.versions() == [("-", "5", ""), ("5", "6", ""), ("6", "7", "deleted")]
+    assert len(cache) == 0
 
 
 @pytest.mark.parametrize("old", ["6", "5", "1"])
-def test_an_event_no_newer_than_what_is_held_is_ignored(
-    content: ObjectCache, told: Told, old: str
+def test_a_stale_event_is_ignored(
+    cache: ObjectCache[CrawlJob], recorder: Recorder, old: str
 ) -> None:
-    content.upsert(job("6"))
-    assert not content.upsert(job(old))
-    assert told.words() == [("-", "6", "")]
+    cache.upsert(job("6"))
+    assert not cache.upsert(job(old))
+    assert recorder.versions() == [("-", "6", "")]
 
 
-def test_versions_are_compared_as_numbers(content: ObjectCache) -> None:
-    content.upsert(job("99"))
-    assert content.upsert(job("100"))
+def test_versions_are_compared_as_numbers(cache: ObjectCache[CrawlJob]) -> None:
+    cache.upsert(job("99"))
+    assert cache.upsert(job("100"))
 
 
 def test_versions_that_are_no_numbers_are_taken_as_they_come(
-    content: ObjectCache, told: Told
+    cache: ObjectCache[CrawlJob], recorder: Recorder
 ) -> None:
-    content.upsert(job("abc"))
-    assert content.upsert(job("abb"))
-    assert not content.upsert(job("abb"))
-    assert len(told.changes) == 2
+    cache.upsert(job("abc"))
+    assert cache.upsert(job("abb"))
+    assert not cache.upsert(job("abb"))
+    assert len(recorder.changes) == 2
 
 
-def test_an_old_event_does_not_raise_the_dead(content: ObjectCache, told: Told) -> None:
-    content.upsert(job("5"), "4")
-    content.delete(job("7"), "5")
-    assert not content.upsert(job("6"), "7")
-    assert not content.delete(job("7"), "7")
-    assert told.words() == [("-", "5", ""), ("5", "7", "gone")]
+def test_a_stale_event_does_not_bring_back_a_deleted_object(
+    cache: ObjectCache[CrawlJob], recorder: Recorder
+) -> None:
+    cache.upsert(job("5"), "4")
+    cache.delete(job("7"), "5")
+    assert not cache.upsert(job("6"), "7")
+    assert not cache.delete(job("7"), "7")
+    assert recorder.versions() == [("-", "5", ""), ("5", "7", "deleted")]
 
 
-def test_a_deletion_of_an_object_never_seen_is_passed_on(content: ObjectCache, told: Told) -> None:
-    assert content.delete(job("7"), "5")
-    assert told.words() == [("-", "7", "gone")]
+def test_a_deletion_of_an_object_never_seen_is_emitted(
+    cache: ObjectCache[CrawlJob], recorder: Recorder
+) -> None:
+    assert cache.delete(job("7"), "5")
+    assert recorder.versions() == [("-", "7", "deleted")]
 
 
-def test_an_old_deletion_does_not_remove_what_is_newer(content: ObjectCache) -> None:
-    content.upsert(job("9"))
-    assert not content.delete(job("7"))
-    assert len(content) == 1
+def test_a_stale_deletion_does_not_remove_what_is_newer(cache: ObjectCache[CrawlJob]) -> None:
+    cache.upsert(job("9"))
+    assert not cache.delete(job("7"))
+    assert len(cache) == 1
 
 
 def test_a_deletion_at_the_version_of_the_last_change_counts(
-    content: ObjectCache, told: Told
+    cache: ObjectCache[CrawlJob], recorder: Recorder
 ) -> None:
-    content.upsert(job("5"))
-    assert content.delete(job("5"))
-    assert told.words()[-1] == ("5", "5", "gone")
+    cache.upsert(job("5"))
+    assert cache.delete(job("5"))
+    assert recorder.versions()[-1] == ("5", "5", "deleted")
 
 
-def test_a_name_given_to_a_new_uid_is_an_end_and_a_beginning(
-    content: ObjectCache, told: Told
+def test_a_name_reused_by_a_new_uid_is_a_deletion_and_an_addition(
+    cache: ObjectCache[CrawlJob], recorder: Recorder
 ) -> None:
-    content.upsert(job("5", "first"))
-    content.upsert(job("8", "second"))
-    assert told.words() == [("-", "5", ""), ("5", "-", "gone"), ("-", "8", "")]
+    cache.upsert(job("5", "first"))
+    cache.upsert(job("8", "second"))
+    assert recorder.versions() == [("-", "5", ""), ("5", "-", "deleted"), ("-", "8", "")]
 
 
-def test_the_last_words_of_an_unseen_namesake_end_both(content: ObjectCache, told: Told) -> None:
-    content.upsert(job("5", "first"))
-    assert content.delete(job("8", "second"))
-    assert told.words() == [("-", "5", ""), ("5", "-", "gone"), ("-", "8", "gone")]
-    assert len(content) == 0
-
-
-def test_a_late_deletion_of_the_namesake_before_is_ignored(content: ObjectCache) -> None:
-    content.upsert(job("8", "second"))
-    assert not content.delete(job("7", "first"))
-    assert len(content) == 1
-
-
-def test_after_a_restored_backup_older_versions_are_the_truth(
-    content: ObjectCache, told: Told
+def test_the_final_state_of_an_unseen_namesake_deletes_both(
+    cache: ObjectCache[CrawlJob], recorder: Recorder
 ) -> None:
-    content.upsert(job("90", uid="u1"))
-    content.upsert(parse_value(crawljob(crawl="other", metadata={"resourceVersion": "20"})))
-    assert content.upsert(job("40"), rewound=True)
-    assert content.upsert(
+    cache.upsert(job("5", "first"))
+    assert cache.delete(job("8", "second"))
+    assert recorder.versions() == [("-", "5", ""), ("5", "-", "deleted"), ("-", "8", "deleted")]
+    assert len(cache) == 0
+
+
+def test_a_late_deletion_of_the_namesake_before_is_ignored(cache: ObjectCache[CrawlJob]) -> None:
+    cache.upsert(job("8", "second"))
+    assert not cache.delete(job("7", "first"))
+    assert len(cache) == 1
+
+
+def test_after_a_restored_backup_older_versions_are_taken(
+    cache: ObjectCache[CrawlJob], recorder: Recorder
+) -> None:
+    cache.upsert(job("90", uid="u1"))
+    cache.upsert(parse_value(crawljob(crawl="other", metadata={"resourceVersion": "20"})))
+    assert cache.upsert(job("40"), rewound=True)
+    assert cache.upsert(
         parse_value(crawljob(crawl="other", metadata={"resourceVersion": "20"})), rewound=True
     )
-    assert told.words() == [("-", "90", ""), ("-", "20", ""), ("90", "40", "")]
+    assert recorder.versions() == [("-", "90", ""), ("-", "20", ""), ("90", "40", "")]
 
 
-def test_what_a_list_does_not_show_is_missing(content: ObjectCache, told: Told) -> None:
+def test_what_a_relist_does_not_show_has_vanished(
+    cache: ObjectCache[CrawlJob], recorder: Recorder
+) -> None:
     stays, goes = (parse_value(crawljob(crawl=crawl)) for crawl in ("stays", "goes"))
-    content.upsert(stays)
-    content.upsert(goes)
-    (key,) = content.keys_except({key_of(stays)})
-    content.vanished(key)
-    content.vanished(key)
-    assert told.changes[2:] == [Change("crawlers", goes, None, deleted=True)]
-    assert len(content) == 1
+    cache.upsert(stays)
+    cache.upsert(goes)
+    (key,) = cache.keys_except({key_of(stays)})
+    cache.vanished(key)
+    cache.vanished(key)
+    assert recorder.changes[2:] == [Change("crawlers", goes, None, deleted=True)]
+    assert len(cache) == 1
 
 
-def test_what_is_held_of_some_objects_is_found_by_their_uids(content: ObjectCache) -> None:
+def test_keys_are_found_by_uid(cache: ObjectCache[CrawlJob]) -> None:
     for crawl in ("a", "b"):
-        content.upsert(parse_value(crawljob(crawl=crawl)))
-    assert content.keys_of({"uid-crawlers-b", "unheard-of"}) == [("crawlers", "crawljob-b")]
-    assert content.keys_of(set()) == []
+        cache.upsert(parse_value(crawljob(crawl=crawl)))
+    assert cache.keys_of({"uid-crawlers-b", "unheard-of"}) == [("crawlers", "crawljob-b")]
+    assert cache.keys_of(set()) == []
 
 
-def test_the_same_name_in_two_namespaces_is_two_objects(content: ObjectCache) -> None:
-    content.upsert(parse_value(crawljob(namespace="one")))
-    content.upsert(parse_value(crawljob(namespace="two")))
-    assert len(content) == 2
+def test_the_same_name_in_two_namespaces_is_two_objects(cache: ObjectCache[CrawlJob]) -> None:
+    cache.upsert(parse_value(crawljob(namespace="one")))
+    cache.upsert(parse_value(crawljob(namespace="two")))
+    assert len(cache) == 2
 
 
 @pytest.mark.parametrize(

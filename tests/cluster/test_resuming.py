@@ -1,4 +1,4 @@
-"""A restarted reflector tells what happened while it was down, in order, and then is synced."""
+"""A restarted reflector replays what happened while it was down, in order, and then is synced."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -10,6 +10,7 @@ from cluster.conftest import Follow, Opened
 from exporter.cluster import replay
 from exporter.cluster.changes import Change, ResumePoint
 from exporter.cluster.client import ApiClient
+from exporter.cluster.phase import Phase
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import identity
 from exporter.simulator.apiserver import ApiServer
@@ -32,39 +33,39 @@ async def create(api: Api, crawl: str, state: str = "running") -> None:
 
 async def stopped(follow: Follow, through: ApiClient) -> ResumePoint:
     """Follow until synced; what an exporter that stops there would know."""
-    _, told = follow(through=through)
-    await until(lambda: told.syncs)
-    return resume_point(told, told.syncs[0])
+    _, recorder = follow(through=through)
+    await until(lambda: recorder.syncs)
+    return resume_point(recorder, recorder.syncs[0])
 
 
-def resume_point(told: Recorder, version: str) -> ResumePoint:
-    return ResumePoint(version, frozenset(identity(job) for job in told.objects.values()))
+def resume_point(recorder: Recorder, version: str) -> ResumePoint:
+    return ResumePoint(version, frozenset(identity(job) for job in recorder.objects.values()))
 
 
-def words(told: Recorder, *, after: int = 0) -> list[tuple[str, str]]:
-    """What was told: each name with its state, or that it is gone."""
+def emitted(recorder: Recorder) -> list[tuple[str, str]]:
+    """What was emitted: each name with its state, or that it is deleted."""
     found = []
-    for change in told.changes[after:]:
+    for change in recorder.changes:
         job = change.after or change.before
         assert job is not None
         name = job.metadata.name.removeprefix("crawljob-")
         state = job.status.state if change.after else "vanished"
-        found.append((name, f"{state}, gone" if change.deleted else str(state)))
+        found.append((name, f"{state}, deleted" if change.deleted else str(state)))
     return found
 
 
-def unchanging(words: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def unchanging(changes: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Without what says the same again: a real API server has an object before its status."""
     seen: dict[str, str] = {}
     found = []
-    for name, state in words:
+    for name, state in changes:
         if state != "starting" and seen.get(name) != state:
             found.append((name, state))
         seen[name] = state
     return found
 
 
-async def test_every_event_of_the_downtime_is_told_in_order_before_it_is_synced(
+async def test_every_event_of_the_downtime_is_replayed_in_order_before_synced(
     api: Api, through: ApiClient, follow: Follow
 ) -> None:
     for crawl in ("stays", "changes", "goes"):
@@ -79,42 +80,42 @@ async def test_every_event_of_the_downtime_is_told_in_order_before_it_is_synced(
     await create(api, "comes", "waiting_capacity")
     await api.patch_status("crawlers", "comes", state="running")
     await api.patch_status("crawlers", "changes", state="complete")
-    reflector, told = follow(through=through, resume=resume)
-    await until(lambda: told.syncs)
+    reflector, recorder = follow(through=through, resume=resume)
+    await until(lambda: recorder.syncs)
     # A real deletion takes two writes, and each says the state of before.
-    assert unchanging(words(told)) == [
+    assert unchanging(emitted(recorder)) == [
         ("stays", "running"),
         ("changes", "paused"),
         ("brief", "running"),
         ("goes", "complete"),
-        ("goes", "complete, gone"),
+        ("goes", "complete, deleted"),
         ("brief", "failed"),
-        ("brief", "failed, gone"),
+        ("brief", "failed, deleted"),
         ("comes", "waiting_capacity"),
         ("comes", "running"),
         ("changes", "complete"),
     ]
-    assert told.sizes_at_sync == [3]
+    assert recorder.sizes_at_sync == [3]
     assert reflector.stats.lists == 1
     assert reflector.last_error is None
     await create(api, "later")
-    await until(lambda: told.names == ["changes", "comes", "later", "stays"])
-    assert len(told.syncs) == 1
+    await until(lambda: recorder.names == ["changes", "comes", "later", "stays"])
+    assert len(recorder.syncs) == 1
 
 
-async def test_where_nothing_happened_it_is_synced_by_the_list(
+async def test_a_resume_in_a_quiet_cluster_is_synced_by_the_list(
     api: Api, through: ApiClient, follow: Follow
 ) -> None:
     await create(api, "a")
     resume = await stopped(follow, through)
-    _, told = follow(through=through, resume=resume)
-    await until(lambda: told.syncs)
-    assert words(told) == [("a", "running")]
+    _, recorder = follow(through=through, resume=resume)
+    await until(lambda: recorder.syncs)
+    assert emitted(recorder) == [("a", "running")]
     await create(api, "b")
-    await until(lambda: told.names == ["a", "b"])
+    await until(lambda: recorder.names == ["a", "b"])
 
 
-async def test_a_namespace_that_was_emptied_tells_every_end(
+async def test_a_resume_in_an_emptied_namespace_replays_every_deletion(
     api: Api, through: ApiClient, follow: Follow
 ) -> None:
     crawls = ["a", "b", "c"]
@@ -123,13 +124,13 @@ async def test_a_namespace_that_was_emptied_tells_every_end(
     resume = await stopped(follow, through)
     for crawl in crawls:
         await api.delete("crawlers", crawl)
-    _, told = follow(through=through, resume=resume)
-    await until(lambda: told.syncs)
-    assert told.deleted == [(crawl, True) for crawl in crawls]
-    assert told.sizes_at_sync == [0]
+    _, recorder = follow(through=through, resume=resume)
+    await until(lambda: recorder.syncs)
+    assert recorder.deleted == [(crawl, True) for crawl in crawls]
+    assert recorder.sizes_at_sync == [0]
 
 
-async def test_a_name_used_again_meanwhile_tells_one_end_and_one_beginning(
+async def test_a_resume_after_a_name_was_reused_replays_a_deletion_and_an_addition(
     api: Api, through: ApiClient, follow: Follow
 ) -> None:
     await create(api, "again")
@@ -137,14 +138,14 @@ async def test_a_name_used_again_meanwhile_tells_one_end_and_one_beginning(
     await api.patch_status("crawlers", "again", state="complete")
     await api.delete("crawlers", "again")
     await create(api, "again", "waiting_capacity")
-    _, told = follow(through=through, resume=resume)
-    await until(lambda: told.syncs and told.state("again") == "waiting_capacity")
-    assert unchanging(words(told)) == [
+    _, recorder = follow(through=through, resume=resume)
+    await until(lambda: recorder.syncs and recorder.state("again") == "waiting_capacity")
+    assert unchanging(emitted(recorder)) == [
         ("again", "complete"),
-        ("again", "complete, gone"),
+        ("again", "complete, deleted"),
         ("again", "waiting_capacity"),
     ]
-    (last,) = told.objects.values()
+    (last,) = recorder.objects.values()
     assert identity(last) not in resume.uids
 
 
@@ -153,10 +154,10 @@ async def test_a_name_used_again_meanwhile_tells_one_end_and_one_beginning(
 
 @pytest.fixture
 def many(cluster: Cluster) -> Callable[[], list[tuple[str, str]]]:
-    """Change a crawl's state hundreds of times; returns what should be told of it.
+    """Change a crawl's state hundreds of times; returns what should be emitted of it.
 
     It is more than fits into the buffers on the way, so a server is still at it when the first
-    of it is told.
+    of it is emitted.
     """
 
     def change() -> list[tuple[str, str]]:
@@ -185,9 +186,9 @@ class Acting(Recorder):
 async def before(cluster: Cluster, follow: Follow, *crawls: str) -> ResumePoint:
     for crawl in crawls:
         cluster.create(crawljob(crawl=crawl))
-    _, told = follow()
-    await until(lambda: told.syncs)
-    return resume_point(told, str(cluster.resource_version))
+    _, recorder = follow()
+    await until(lambda: recorder.syncs)
+    return resume_point(recorder, str(cluster.resource_version))
 
 
 def delete(cluster: Cluster, crawl: str) -> None:
@@ -197,7 +198,7 @@ def delete(cluster: Cluster, crawl: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["clean", "mid-line", "reset"])
-async def test_a_replay_that_is_cut_goes_on_where_it_stopped(
+async def test_a_replay_that_is_cut_resumes_where_it_stopped(
     cluster: Cluster,
     server: ApiServer,
     follow: Follow,
@@ -207,11 +208,11 @@ async def test_a_replay_that_is_cut_goes_on_where_it_stopped(
     resume = await before(cluster, follow, "a")
     expected = many()
     server.faults.refuse(503, only="watch")
-    reflector, told = follow(
-        told=Acting(50, lambda: server.faults.cut(how)), resume=resume, watch_seconds=(99, 99)
+    reflector, recorder = follow(
+        recorder=Acting(50, lambda: server.faults.cut(how)), resume=resume, watch_seconds=(99, 99)
     )
-    await until(lambda: told.syncs and len(told.changes) == len(expected))
-    assert words(told) == expected
+    await until(lambda: recorder.syncs and len(recorder.changes) == len(expected))
+    assert emitted(recorder) == expected
     assert reflector.stats.lists == 1
     if how == "reset":  # the others let through what is on its way
         watches = [one for one in server.requests if one.query.get("timeoutSeconds") == "99"]
@@ -219,7 +220,7 @@ async def test_a_replay_that_is_cut_goes_on_where_it_stopped(
         assert int(resume.resource_version) < began_again < cluster.resource_version
 
 
-async def test_events_sent_twice_in_a_replay_are_told_once(
+async def test_events_sent_twice_in_a_replay_are_emitted_once(
     cluster: Cluster,
     server: ApiServer,
     follow: Follow,
@@ -232,15 +233,15 @@ async def test_events_sent_twice_in_a_replay_are_told_once(
     expected = many()
     server.faults.stall()  # so that the first reflector's watch does not use up the order
     server.faults.duplicate(3000)
-    _, told = follow(resume=resume)
+    _, recorder = follow(resume=resume)
     server.faults.release()
-    await until(lambda: told.syncs)
-    assert words(told)[-len(expected) :] == expected
-    assert told.deleted == [("goes", True), ("brief", True)]
+    await until(lambda: recorder.syncs)
+    assert emitted(recorder)[-len(expected) :] == expected
+    assert recorder.deleted == [("goes", True), ("brief", True)]
 
 
 @pytest.mark.parametrize("form", ["event", "status"])
-async def test_a_position_too_old_leaves_what_the_list_says(
+async def test_a_resume_from_an_expired_version_falls_back_to_the_list(
     cluster: Cluster, server: ApiServer, follow: Follow, form: Literal["event", "status"]
 ) -> None:
     resume = await before(cluster, follow, "stays", "changes", "goes")
@@ -249,21 +250,21 @@ async def test_a_position_too_old_leaves_what_the_list_says(
     cluster.create(crawljob(crawl="comes"))
     cluster.compact()
     server.faults.gone_form = form
-    reflector, told = follow(resume=resume)
-    await until(lambda: told.syncs and reflector.last_error is None)
-    assert sorted(words(told)) == [
+    reflector, recorder = follow(resume=resume)
+    await until(lambda: recorder.syncs and reflector.last_error is None)
+    assert sorted(emitted(recorder)) == [
         ("changes", "complete"),
         ("comes", "running"),
         ("stays", "running"),
     ]
-    assert told.syncs == [str(cluster.resource_version)]
+    assert recorder.syncs == [str(cluster.resource_version)]
     assert reflector.stats.lists == 1
     assert reflector.stats.reconnects["expired"] == 1
     delete(cluster, "comes")
-    await until(lambda: told.deleted == [("comes", True)])
+    await until(lambda: recorder.deleted == [("comes", True)])
 
 
-async def test_history_forgotten_in_the_middle_of_a_replay_makes_the_rest_as_listed(
+async def test_a_version_that_expires_in_the_middle_of_a_replay_leaves_the_rest_as_listed(
     cluster: Cluster, follow: Follow, many: Callable[[], list[tuple[str, str]]]
 ) -> None:
     resume = await before(cluster, follow, "a", "goes")
@@ -271,144 +272,145 @@ async def test_history_forgotten_in_the_middle_of_a_replay_makes_the_rest_as_lis
     expected = many()
     delete(cluster, "brief")
     delete(cluster, "goes")
-    reflector, told = follow(told=Acting(50, cluster.compact), resume=resume)
-    await until(lambda: told.syncs)
+    reflector, recorder = follow(recorder=Acting(50, cluster.compact), resume=resume)
+    await until(lambda: recorder.syncs)
     assert reflector.stats.lists == 1
-    assert told.names == ["a"]
-    assert told.state("a") == "complete"
-    assert told.deleted == [("brief", False)]  # of the other the handler was never told
-    states = [word for word in words(told) if word[0] == "a"]
+    assert recorder.names == ["a"]
+    assert recorder.state("a") == "complete"
+    assert recorder.deleted == [("brief", False)]  # the other was never emitted
+    states = [one for one in emitted(recorder) if one[0] == "a"]
     assert len(states) < len(expected)
     assert states[:-1] == expected[: len(states) - 1]
 
 
-@pytest.mark.parametrize("position", ["99999999", "of-another-kind"])
-async def test_a_position_that_is_not_in_this_cluster_s_past_leaves_what_the_list_says(
-    cluster: Cluster, follow: Follow, caplog: pytest.LogCaptureFixture, position: str
+@pytest.mark.parametrize("version", ["99999999", "of-another-kind"])
+async def test_a_resume_version_of_another_cluster_falls_back_to_the_list(
+    cluster: Cluster, follow: Follow, caplog: pytest.LogCaptureFixture, version: str
 ) -> None:
     cluster.create(crawljob(crawl="a"))
-    reflector, told = follow(resume=ResumePoint(position, frozenset({"elsewhere"})))
-    await until(lambda: told.syncs and reflector.last_error is None)
-    assert words(told) == [("a", "running")]
-    assert told.syncs == [str(cluster.resource_version)]
-    assert f"the version watched last, {position}, is not of" in caplog.text
+    reflector, recorder = follow(resume=ResumePoint(version, frozenset({"elsewhere"})))
+    await until(lambda: recorder.syncs and reflector.last_error is None)
+    assert emitted(recorder) == [("a", "running")]
+    assert recorder.syncs == [str(cluster.resource_version)]
+    assert f"the version watched last, {version}, is not of" in caplog.text
 
 
-async def test_an_end_that_never_comes_is_given_up_at_a_bookmark(
+async def test_a_replay_without_an_expected_deletion_ends_at_a_bookmark(
     cluster: Cluster, follow: Follow
 ) -> None:
-    """As after a restart with another cluster's position, or another selector."""
+    """As after a restart with another cluster's version, or another selector."""
     cluster.create(crawljob(crawl="a"))
-    reflector, told = follow(resume=ResumePoint("1", frozenset({"elsewhere"})))
-    await until(lambda: told.syncs)
-    assert told.syncs == [str(cluster.resource_version)]
+    reflector, recorder = follow(resume=ResumePoint("1", frozenset({"elsewhere"})))
+    await until(lambda: recorder.syncs)
+    assert recorder.syncs == [str(cluster.resource_version)]
     assert reflector.last_error is None
 
 
-async def test_any_later_event_proves_that_the_past_was_told(
+async def test_a_replay_ends_at_any_event_later_than_the_list(
     cluster: Cluster, server: ApiServer, follow: Follow
 ) -> None:
     server.faults.stall()
     cluster.create(crawljob(crawl="a"))
-    position = str(cluster.resource_version)
+    version = str(cluster.resource_version)
     cluster.advance(5)
-    reflector, told = follow(resume=ResumePoint(position, frozenset({"elsewhere"})))
+    reflector, recorder = follow(resume=ResumePoint(version, frozenset({"elsewhere"})))
     await until(lambda: reflector.stats.lists)
     cluster.create(crawljob(crawl="later"))
     server.faults.release()
-    await until(lambda: told.syncs)
-    assert told.names == ["a", "later"]
-    assert told.syncs == [str(cluster.resource_version)]
-    assert told.deleted == []
+    await until(lambda: recorder.syncs)
+    assert recorder.names == ["a", "later"]
+    assert recorder.syncs == [str(cluster.resource_version)]
+    assert recorder.deleted == []
 
 
-async def test_what_is_deleted_after_the_list_is_not_raised_from_the_dead(
+async def test_an_object_deleted_after_the_list_stays_deleted_after_the_replay(
     cluster: Cluster, server: ApiServer, follow: Follow
 ) -> None:
     resume = await before(cluster, follow, "a")
     cluster.patch("crawlers", "crawljob-a", {"status": {"state": "complete"}}, status=True)
     server.faults.stall()
-    reflector, told = follow(resume=resume)
+    reflector, recorder = follow(resume=resume)
     await until(lambda: reflector.stats.lists)
     delete(cluster, "a")
     server.faults.release()
-    await until(lambda: told.syncs and told.deleted)
-    assert words(told)[0] == ("a", "complete")
-    assert told.names == []
+    await until(lambda: recorder.syncs and recorder.deleted)
+    assert emitted(recorder)[0] == ("a", "complete")
+    assert recorder.names == []
 
 
-async def test_an_event_that_cannot_be_read_leaves_its_object_as_listed(
+async def test_a_replayed_event_that_cannot_be_read_leaves_its_object_as_listed(
     cluster: Cluster, follow: Follow
 ) -> None:
     resume = await before(cluster, follow, "a")
     cluster.create(crawljob(crawl="huge", spec={"extra": "x" * 200_000}))
-    reflector, told = follow(resume=resume, longest_line=100_000)
-    await until(lambda: told.syncs)
-    assert told.names == ["a", "huge"]
+    reflector, recorder = follow(resume=resume, longest_line=100_000)
+    await until(lambda: recorder.syncs)
+    assert recorder.names == ["a", "huge"]
     assert reflector.stats.skipped_lines == 1
 
 
-async def test_a_list_that_begins_anew_halfway_tells_nothing_twice(
+async def test_a_list_restarted_halfway_emits_nothing_twice(
     cluster: Cluster, server: ApiServer, follow: Follow
 ) -> None:
     crawls = [f"c{n:02}" for n in range(30)]
     resume = await before(cluster, follow, *crawls)
     delete(cluster, "c00")
     server.faults.refuse(500, 1, only="list")
-    reflector, told = follow(resume=resume, page_size=10)
+    reflector, recorder = follow(resume=resume, page_size=10)
     await until(lambda: server.count("list") >= 4)
     server.faults.expire_continues()
-    await until(lambda: told.syncs)
-    assert told.names == crawls[1:]
-    assert told.deleted == [("c00", True)]
-    assert len(told.changes) == 29 + 2
+    await until(lambda: recorder.syncs)
+    assert recorder.names == crawls[1:]
+    assert recorder.deleted == [("c00", True)]
+    assert len(recorder.changes) == 29 + 2
     assert reflector.stats.lists == 1
 
 
 @pytest.fixture
-async def silent(
+async def quiet(
     cluster: Cluster, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[ApiServer, ApiClient]]:
-    """An API server that sends no bookmark, and little patience with it."""
+    """An API server that sends no bookmark, and short timeouts."""
     monkeypatch.setattr(replay, "IDLE_TIMEOUT", 0.3)
     monkeypatch.setattr(replay, "CONNECT_TIMEOUT", 0.6)
     async with ApiServer(cluster, bookmark_every=600) as server:
-        yield server, await opened(server.write_kubeconfig(tmp_path / "silent"))
+        yield server, await opened(server.write_kubeconfig(tmp_path / "quiet"))
 
 
-async def test_where_neither_events_nor_bookmarks_come_it_is_soon_given_up(
-    cluster: Cluster, silent: tuple[ApiServer, ApiClient], follow: Follow
+async def test_a_replay_without_events_or_bookmarks_ends_at_the_idle_timeout(
+    cluster: Cluster, quiet: tuple[ApiServer, ApiClient], follow: Follow
 ) -> None:
     cluster.create(crawljob(crawl="a"))
     resume = ResumePoint(str(cluster.resource_version), frozenset({"elsewhere"}))
     cluster.advance(5)
-    reflector, told = follow(through=silent[1], resume=resume)
+    reflector, recorder = follow(through=quiet[1], resume=resume)
     await until(lambda: reflector.stats.watches)
-    assert not told.syncs
+    assert not recorder.syncs
+    assert reflector.phase is Phase.REPLAYING
     assert reflector.last_error == "what happened meanwhile is being replayed"
-    await until(lambda: told.syncs and reflector.stats.watches == 2)
-    assert words(told) == [("a", "running")]
-    assert told.syncs == [resume.resource_version]  # what comes is still told from there
+    await until(lambda: recorder.syncs and reflector.stats.watches == 2)
+    assert emitted(recorder) == [("a", "running")]
+    assert recorder.syncs == [resume.resource_version]  # what comes is still emitted from there
     assert reflector.last_error is None
     cluster.create(crawljob(crawl="b"))
-    await until(lambda: told.names == ["a", "b"])
+    await until(lambda: recorder.names == ["a", "b"])
 
 
-@pytest.mark.parametrize("fault", ["forbidden", "silent"])
-async def test_a_watch_that_cannot_be_had_does_not_hide_the_content(
-    cluster: Cluster, silent: tuple[ApiServer, ApiClient], follow: Follow, fault: str
+@pytest.mark.parametrize("fault", ["forbidden", "stalled"])
+async def test_a_replay_without_a_watch_ends_at_the_connect_timeout(
+    cluster: Cluster, quiet: tuple[ApiServer, ApiClient], follow: Follow, fault: str
 ) -> None:
     cluster.create(crawljob(crawl="a"))
     resume = ResumePoint(str(cluster.resource_version), frozenset({"uid-crawlers-a"}))
     cluster.create(crawljob(crawl="b"))
-    server, through = silent
+    server, through = quiet
     if fault == "forbidden":
         server.faults.refuse(403, 10_000, only="watch")
     else:
         server.faults.stall("watch")
-    reflector, told = follow(through=through, resume=resume)
-    await until(lambda: told.syncs)
-    assert told.names == ["a", "b"]
+    reflector, recorder = follow(through=through, resume=resume)
+    await until(lambda: recorder.syncs)
+    assert recorder.names == ["a", "b"]
     assert reflector.synced
     if fault == "forbidden":
         assert "RBAC must allow list and watch" in str(reflector.last_error)

@@ -12,13 +12,15 @@ from exporter.cluster.wire import (
     InvalidObject,
     Status,
     WatchEvent,
-    read_event,
-    read_page,
+    WireDecoder,
     read_status,
 )
 from exporter.resources.crawljob import CrawlJob, InvalidObjectError
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from support.factories import crawljob, to_wire
 from support.strategies import any_json, crawljobs, mutated_crawljobs
+
+DECODER = WireDecoder(CRAWLJOB_RESOURCE)
 
 
 def line(kind: Any, content: Any) -> bytes:
@@ -27,7 +29,7 @@ def line(kind: Any, content: Any) -> bytes:
 
 @pytest.mark.parametrize("kind", ["ADDED", "MODIFIED", "DELETED"])
 def test_an_event_carries_a_crawljob(kind: str) -> None:
-    event = read_event(line(kind, crawljob()))
+    event = DECODER.read_event(line(kind, crawljob()))
     assert isinstance(event, WatchEvent)
     assert event.type == kind
     assert event.object.status.state == "running"
@@ -35,7 +37,7 @@ def test_an_event_carries_a_crawljob(kind: str) -> None:
 
 
 def test_a_malformed_field_costs_the_field_alone() -> None:
-    event = read_event(line("MODIFIED", crawljob(status={"pagesDone": "many"})))
+    event = DECODER.read_event(line("MODIFIED", crawljob(status={"pagesDone": "many"})))
     assert isinstance(event, WatchEvent)
     assert event.object.status.pages_done is None
     assert event.object.status.pages_found == 120
@@ -44,12 +46,12 @@ def test_a_malformed_field_costs_the_field_alone() -> None:
 
 def test_a_bookmark_carries_a_version_alone() -> None:
     content = {"kind": "CrawlJob", "metadata": {"resourceVersion": "77"}}
-    assert read_event(line("BOOKMARK", content)) == Bookmark("77")
+    assert DECODER.read_event(line("BOOKMARK", content)) == Bookmark("77")
 
 
 def test_an_error_event_carries_a_status() -> None:
     content = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
-    status = read_event(line("ERROR", content))
+    status = DECODER.read_event(line("ERROR", content))
     assert status == Status(410, "Expired", "too old")
     assert status.expired
 
@@ -65,7 +67,7 @@ def test_an_error_event_carries_a_status() -> None:
         (Status(), False),
     ],
 )
-def test_a_version_that_cannot_be_served_is_told_apart(status: Status, expired: bool) -> None:
+def test_a_version_that_cannot_be_served_is_expired(status: Status, expired: bool) -> None:
     assert status.expired is expired
 
 
@@ -76,7 +78,7 @@ def test_a_malformed_status_is_read_as_far_as_it_goes(content: Any) -> None:
     assert read_status(content).code == 0
 
 
-def test_a_status_of_many_lines_is_told_in_one() -> None:
+def test_a_status_of_many_lines_is_written_in_one() -> None:
     text = str(Status(500, "InternalError", "etcd\nleader  lost" + "x" * 1000))
     assert text.startswith("500 InternalError etcd leader lostxxx")
     assert len(text) == 300
@@ -96,33 +98,33 @@ def test_a_status_of_many_lines_is_told_in_one() -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_line_that_is_no_event_is_garbage(data: bytes) -> None:
-    assert isinstance(read_event(data), InvalidLine)
+def test_a_line_that_is_no_event_is_invalid(data: bytes) -> None:
+    assert isinstance(DECODER.read_event(data), InvalidLine)
 
 
-def test_an_event_of_an_unknown_type_is_garbage() -> None:
-    assert isinstance(read_event(line("RENAMED", crawljob())), InvalidLine)
+def test_an_event_of_an_unknown_type_is_invalid() -> None:
+    assert isinstance(DECODER.read_event(line("RENAMED", crawljob())), InvalidLine)
 
 
 def test_an_object_that_cannot_be_read_keeps_what_is_known_of_it() -> None:
     value = crawljob(metadata={"name": 5, "namespace": "crawlers", "resourceVersion": "8"})
-    found = read_event(line("DELETED", value))
+    found = DECODER.read_event(line("DELETED", value))
     assert isinstance(found, InvalidObject)
     assert (found.namespace, found.name, found.version) == ("crawlers", "", "8")
-    assert found.kind == "DELETED"
+    assert found.event_type == "DELETED"
 
 
 @settings(max_examples=50, deadline=None)
 @given(any_json())
 def test_no_json_makes_reading_an_event_fail(value: Any) -> None:
-    read_event(to_wire({"type": "ADDED", "object": value}))
-    read_event(to_wire(value))
+    DECODER.read_event(to_wire({"type": "ADDED", "object": value}))
+    DECODER.read_event(to_wire(value))
 
 
 @settings(max_examples=50, deadline=None)
 @given(mutated_crawljobs())
 def test_a_mutated_crawljob_is_an_event_all_the_same(value: dict[str, Any]) -> None:
-    event = read_event(to_wire({"type": "MODIFIED", "object": value}))
+    event = DECODER.read_event(to_wire({"type": "MODIFIED", "object": value}))
     assert isinstance(event, WatchEvent)
     assert event.object.metadata.name == value["metadata"]["name"]
 
@@ -130,26 +132,28 @@ def test_a_mutated_crawljob_is_an_event_all_the_same(value: dict[str, Any]) -> N
 @settings(max_examples=20, deadline=None)
 @given(crawljobs())
 def test_the_fast_way_and_the_slow_way_read_the_same(value: dict[str, Any]) -> None:
-    fast = read_page(to_wire({"metadata": {"resourceVersion": "1"}, "items": [value]}))
-    slow = read_page(to_wire({"metadata": {"resourceVersion": "1"}, "items": [value, 5]}))
+    fast = DECODER.read_page(to_wire({"metadata": {"resourceVersion": "1"}, "items": [value]}))
+    slow = DECODER.read_page(to_wire({"metadata": {"resourceVersion": "1"}, "items": [value, 5]}))
     assert next(iter(fast.items)) == next(iter(slow.items))
 
 
 def test_a_page_has_objects_a_version_and_the_way_to_the_next() -> None:
     meta = {"resourceVersion": "12", "continue": "token", "remainingItemCount": 5}
-    page = read_page(json.dumps({"metadata": meta, "items": [crawljob()]}).encode())
+    page = DECODER.read_page(json.dumps({"metadata": meta, "items": [crawljob()]}).encode())
     assert (page.metadata.version, page.metadata.more) == ("12", "token")
     assert [type(item) for item in page.items] == [CrawlJob]
 
 
-def test_one_unusable_object_does_not_cost_the_page() -> None:
+def test_one_invalid_object_does_not_cost_the_page() -> None:
     items = [crawljob(crawl="a"), {"metadata": {"name": ""}}, 5, crawljob(crawl="b")]
-    page = read_page(json.dumps({"metadata": {"resourceVersion": "12"}, "items": items}).encode())
+    page = DECODER.read_page(
+        json.dumps({"metadata": {"resourceVersion": "12"}, "items": items}).encode()
+    )
     assert [type(item) for item in page.items] == [CrawlJob, InvalidObject, InvalidObject, CrawlJob]
 
 
 def test_a_list_without_items_is_empty() -> None:
-    page = read_page(b'{"metadata":{"resourceVersion":"12"},"items":null}')
+    page = DECODER.read_page(b'{"metadata":{"resourceVersion":"12"},"items":null}')
     assert list(page.items) == []
 
 
@@ -158,4 +162,4 @@ def test_a_list_without_items_is_empty() -> None:
 )
 def test_a_reply_that_is_no_list_is_not_taken_for_an_empty_one(body: bytes) -> None:
     with pytest.raises(InvalidObjectError):
-        read_page(body)
+        DECODER.read_page(body)

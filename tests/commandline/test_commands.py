@@ -72,6 +72,25 @@ def test_no_configuration_at_all_is_one_line_too() -> None:
     assert ended.stderr.count("\n") == 1
 
 
+def test_one_file_serves_all_commands_and_its_errors_are_one_line_with_status_2(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("namespace: a\nmetrics:\n  include: ['*_state']\n  exclude: crwal_*\n")
+    for command in (("serve",), ("snapshot", "-")):
+        ended = run(*command, f"--config.file={file}")
+        assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+        assert (
+            f"{file}:4: metrics.exclude: expected a pattern that matches a metric" in ended.stderr
+        )
+    file.write_text("namespace: a\nmetrics: {include: ['*_state']}\nhistory: {path: /missing.db}\n")
+    shown = run("snapshot", "-", stdin="{}", BROWSERTRIX_EXPORTER_CONFIG_FILE=str(file))
+    assert "browsertrix_crawl_size_bytes" not in shown.stdout
+    listed = run("history", BROWSERTRIX_EXPORTER_CONFIG_FILE=str(file))
+    assert (listed.returncode, listed.stderr.count("\n")) == (1, 1)
+    assert "/missing.db" in listed.stderr
+
+
 def test_the_metrics_command_prints_the_catalog() -> None:
     assert "browsertrix_crawl_state " in run("metrics").stdout
     assert run("metrics", "--format=markdown").stdout.startswith("# Metrics\n")
@@ -110,7 +129,7 @@ class TestSnapshot:
         assert found["browsertrix_crawl_pages_done a"] == 5
         assert found["browsertrix_malformed_crawljobs "] == 1
 
-    def test_an_unusable_object_is_told_and_ends_with_status_1(self) -> None:
+    def test_an_unusable_object_is_reported_and_ends_with_status_1(self) -> None:
         nameless = crawljob(crawl="a")
         del nameless["metadata"]["name"]
         documents = yaml.safe_dump_all([nameless, crawljob(crawl="b", status={"size": 8})])

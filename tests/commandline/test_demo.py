@@ -20,7 +20,7 @@ import pytest
 from exporter.commands.demo import programs
 from support.tools import ROOT, require_tool
 
-PATIENCE: Final = 60.0
+TIMEOUT: Final = 60.0
 """Seconds."""
 _URL: Final = re.compile(r"^    (curl|Prometheus|Alertmanager) +(http://\S+)$", re.MULTILINE)
 
@@ -37,7 +37,7 @@ class Demo:
         """Read what it says until that is enough; all that was said until then."""
         assert self.process.stderr is not None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 while not condition(self.said):
                     line = await self.process.stderr.readline()
                     assert line, self.said
@@ -51,7 +51,7 @@ class Demo:
 
     async def get(self, url: str, containing: str = "") -> str:
         """What is there; it may not be ready at once, and have that in it only later."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while True:
                 with contextlib.suppress(aiohttp.ClientError):
                     async with self._session.get(url) as response:
@@ -62,7 +62,7 @@ class Demo:
 
     async def get_until(self, url: str, condition: Callable[[Any], Any]) -> Any:
         """What is there in JSON, as soon as it is as wanted."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while not (found := condition(json.loads(await self.get(url)))):
                 await asyncio.sleep(0.2)
         return found
@@ -70,7 +70,7 @@ class Demo:
     async def end(self, number: signal.Signals = signal.SIGINT) -> None:
         self.process.send_signal(number)
         assert self.process.stderr is not None
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             self.said += (await self.process.stderr.read()).decode()
             assert await self.process.wait() == 0, self.said
         assert "Traceback" not in self.said
@@ -93,14 +93,14 @@ async def demo(folder: Path, *flags: str, path: str, cwd: Path) -> AsyncIterator
         await process.communicate()
 
 
-def begotten(folder: Path) -> dict[str, int]:
+def children(folder: Path) -> dict[str, int]:
     """The processes that work on this folder, each name with a process id."""
     found = {}
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            words = (entry / "cmdline").read_text().split("\0")
-            if entry.name.isdigit() and any(str(folder) in word for word in words[1:]):
-                found[Path(words[0]).name.removeprefix("prometheus-")] = int(entry.name)
+            arguments = (entry / "cmdline").read_text().split("\0")
+            if entry.name.isdigit() and any(str(folder) in one for one in arguments[1:]):
+                found[Path(arguments[0]).name.removeprefix("prometheus-")] = int(entry.name)
     return found
 
 
@@ -143,15 +143,17 @@ async def test_alerts_fire_and_somebody_is_notified(monitored: str, tmp_path: Pa
             r"alert=Browsertrix\w+ severity=\w+ namespace=crawlers .*crawl=\S+ .*summary=\"A ", line
         )
         await running.end()
-    assert begotten(tmp_path) == {}, "all has ended with it"
+    assert children(tmp_path) == {}, "all has ended with it"
     assert list(tmp_path.iterdir()) == [], "and nothing is left"
 
 
-async def test_one_that_dies_is_told_and_missed_by_nobody(monitored: str, tmp_path: Path) -> None:
+async def test_a_program_that_is_killed_is_logged_and_the_demo_goes_on(
+    monitored: str, tmp_path: Path
+) -> None:
     async with demo(tmp_path, path=monitored, cwd=tmp_path) as running:
         urls = await running.urls()
         await running.get(f"{urls['Prometheus']}/-/ready")
-        os.kill(begotten(tmp_path)["prometheus"], signal.SIGKILL)
+        os.kill(children(tmp_path)["prometheus"], signal.SIGKILL)
         said = await running.until(lambda said: "Prometheus has ended" in said)
         assert "the demo goes on without it" in said
         assert "status=-9" in said
@@ -197,7 +199,7 @@ async def test_a_port_that_is_taken_ends_all_of_it(monitored: str, tmp_path: Pat
         _, said = await running.process.communicate()
         assert running.process.returncode == 1
         assert f"cannot listen on 127.0.0.1:{port}" in said.decode()
-    assert begotten(tmp_path) == {}
+    assert children(tmp_path) == {}
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""``history``: what a ledger knows, newest first, for people and for scripts."""
+"""``history``: what a ledger has recorded, newest first, for people and for scripts."""
 
 import json
 import subprocess
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.cluster.changes import Change
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.resources.crawljob import parse_json
@@ -30,14 +31,14 @@ def ledger(tmp_path: Path) -> str:
     """Two crawls: one that ended by its size limit, and one that was paused and resumed."""
     path = tmp_path / "history.db"
     open_ledger = Ledger.open(path, retention=10**9)
-    recorder = HistoryRecorder(open_ledger, ["crawlers"])
-    recorder.on_synced("crawlers", "1")
+    crawls = CrawlJoin(HistoryRecorder(open_ledger, ["crawlers"]))
+    crawls.on_synced("crawlers", "1")
     versions = iter(range(2, 100))
 
     def see(crawl: str, **parts: Any) -> None:
         metadata = {"uid": crawl, "resourceVersion": str(next(versions))}
         job = parse_json(to_wire(crawljob(crawl=crawl, metadata=metadata, **parts)))
-        recorder.on_change(Change("crawlers", None, job))
+        crawls.on_change(Change("crawlers", None, job))
 
     over = {"state": "complete", "stopReason": "size-limit"}
     see("a", status={"state": "running"})
@@ -51,16 +52,16 @@ def ledger(tmp_path: Path) -> str:
 def test_what_happened_is_listed_newest_first(ledger: str) -> None:
     ended = run("--history.path", ledger, "--json")
     assert (ended.returncode, ended.stderr) == (0, "")
-    told = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert [one["at"] for one in told] == sorted((one["at"] for one in told), reverse=True)
-    (over,) = [one for one in told if one["what"] == "crawl over"]
+    entries = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [one["at"] for one in entries] == sorted((one["at"] for one in entries), reverse=True)
+    (over,) = [one for one in entries if one["what"] == "crawl over"]
     assert over["crawl"] == "a"
     assert over["state"] == "complete"
     assert over["stop_reason"] == "size-limit"
     assert over["at"] == "2025-05-21T12:30:00Z"
-    paused = [one for one in told if one["what"] == "paused"]
+    paused = [one for one in entries if one["what"] == "paused"]
     assert [(one["crawl"], one["at"]) for one in paused] == [("b", "2025-05-21T12:10:00Z")]
-    assert not [one for one in told if one["what"] == "finished"], "the crawl's entry says it"
+    assert not [one for one in entries if one["what"] == "finished"], "the crawl's entry says it"
 
 
 def test_one_crawl_and_a_time_can_be_asked_for(ledger: str) -> None:
@@ -79,7 +80,7 @@ def test_for_people_it_is_logfmt(ledger: str) -> None:
     )
 
 
-def test_wrong_use_and_a_file_that_is_no_ledger_are_told_in_one_line(tmp_path: Path) -> None:
+def test_wrong_use_and_a_file_that_is_no_ledger_are_reported_in_one_line(tmp_path: Path) -> None:
     unnamed = run()
     assert (unnamed.returncode, unnamed.stderr.count("\n")) == (2, 1)
     assert "--history.path" in unnamed.stderr

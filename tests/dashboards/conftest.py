@@ -1,4 +1,4 @@
-"""The dashboards as Grafana would import them, and a Prometheus to ask everything of."""
+"""The dashboards as Grafana would import them, and a Prometheus with history to query."""
 
 import json
 from collections.abc import Iterator
@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from dashboards.backfill import Prometheus, stage
-from dashboards.built import BOARDS, FOLDER
+from dashboards.backfill import Prometheus, backfilled_prometheus
+from dashboards.render import DASHBOARDS, FOLDER
 from support.tools import require_tool
 
 Dashboard = dict[str, Any]
 
 
 def _committed() -> list[Dashboard]:
-    return [json.loads((FOLDER / f"{board.uid}.json").read_text()) for board in BOARDS]
+    return [json.loads((FOLDER / f"{one.uid}.json").read_text()) for one in DASHBOARDS]
 
 
 @pytest.fixture(params=_committed(), ids=lambda dashboard: dashboard["uid"])
@@ -32,7 +32,7 @@ def dashboards() -> dict[str, Dashboard]:
 
 @pytest.fixture(scope="session")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """One that has scraped hours of simulated lives."""
+    """One that was backfilled with hours of simulated crawls."""
     programs = {name: require_tool(name) for name in ("prometheus", "promtool")}
-    with stage(tmp_path_factory.mktemp("rehearsal"), **programs) as running:
+    with backfilled_prometheus(tmp_path_factory.mktemp("backfill"), **programs) as running:
         yield running

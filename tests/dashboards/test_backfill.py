@@ -1,75 +1,77 @@
-"""Every question of every dashboard has an answer, from a real Prometheus over simulated lives."""
+"""Every query of every dashboard has a result, on a Prometheus backfilled with simulated crawls."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
 from dashboards.backfill import Prometheus
-from dashboards.backfill.prometheus import QuestionError
-from dashboards.backfill.questions import (
-    Question,
-    choices,
-    event_questions,
-    interpolated,
-    panel_questions,
+from dashboards.backfill.history import INSTANCE, JOB
+from dashboards.backfill.prometheus import QueryError
+from dashboards.queries import (
+    ALL_SELECTED,
+    SCRAPE_INTERVAL,
+    DashboardQuery,
+    annotation_queries,
+    interpolate,
+    panel_queries,
+    variable_queries,
 )
-from dashboards.backfill.record import INSTANCE, JOB, SCRAPE_EVERY
 
 Dashboard = dict[str, Any]
 
-ALL: Final = dict.fromkeys(("namespace", "oid", "crawl", "job", "instance"), ".*")
-
-pytestmark = pytest.mark.timeout(240)  # the first test waits for the rehearsal
+pytestmark = pytest.mark.timeout(240)  # the first test waits for the backfill
 
 
-def _answer(prometheus: Prometheus, question: Question, crawl: str) -> list[dict[str, Any]]:
-    recording = prometheus.recording
-    step = max(SCRAPE_EVERY, question.every)
-    span = recording.end - recording.start
-    expr = interpolated(question.expr, span, step, ALL | {"crawl": crawl})
+def _run(prometheus: Prometheus, query: DashboardQuery, crawl: str) -> list[dict[str, Any]]:
+    history = prometheus.history
+    step = max(SCRAPE_INTERVAL, query.min_interval)
+    span = history.end - history.start
+    expr = interpolate(query.expr, span, step, ALL_SELECTED | {"crawl": crawl})
     try:
-        if question.instant:
-            return prometheus.instant(expr)
-        return prometheus.over(expr, recording.start, recording.end, step)
-    except QuestionError as error:
-        pytest.fail(f"{question.where}: {error}\n{expr}")
+        if query.instant:
+            return prometheus.query(expr)
+        return prometheus.query_range(expr, history.start, history.end, step)
+    except QueryError as error:
+        pytest.fail(f"{query.where}: {error}\n{expr}")
 
 
-def test_every_question_is_answered_with_the_labels_that_are_shown(
+def test_every_query_has_a_result_with_the_labels_that_are_shown(
     dashboard: Dashboard, prometheus: Prometheus, say: Callable[[str], None]
 ) -> None:
     """Of one crawl alone, not each has everything to show: then another has."""
-    recording = prometheus.recording
+    history = prometheus.history
     one = dashboard["uid"] == "browsertrix-crawl"
-    crawls = [recording.star, *reversed(recording.crawls)] if one else [".*"]
-    questions = [*panel_questions(dashboard), *event_questions(dashboard)]
-    unanswered = []
-    for question in questions:
+    crawls = [history.showcase, *reversed(history.crawls)] if one else [".*"]
+    queries = [*panel_queries(dashboard), *annotation_queries(dashboard)]
+    empty = []
+    for query in queries:
         for crawl in crawls:
-            answer = _answer(prometheus, question, crawl)
-            if answer:
+            result = _run(prometheus, query, crawl)
+            if result:
                 break
         else:
-            unanswered.append(question.where)
+            empty.append(query.where)
             continue
-        came = {label for series in answer for label in series["metric"]}
-        assert question.in_table or question.labels <= came, question.where
+        labels = {label for series in result for label in series["metric"]}
+        assert query.in_table or query.labels <= labels, query.where
 
     say(
-        f"{dashboard['title']}: {len(questions) - len(unanswered)} of {len(questions)} "
-        "queries of panels and annotations answered"
+        f"{dashboard['title']}: {len(queries) - len(empty)} of {len(queries)} "
+        "queries of panels and annotations have a result"
     )
-    assert not unanswered
+    assert not empty
 
 
-def test_every_variable_offers_what_there_is(dashboard: Dashboard, prometheus: Prometheus) -> None:
-    recording = prometheus.recording
+def test_every_variable_offers_the_values_there_are(
+    dashboard: Dashboard, prometheus: Prometheus
+) -> None:
+    history = prometheus.history
     offered = {}
-    for choice in choices(dashboard):
-        selector = interpolated(choice.selector, 21600, 60, ALL)
-        offered[choice.name] = prometheus.values(
-            choice.label, selector, recording.start, recording.end
+    for variable in variable_queries(dashboard):
+        selector = interpolate(variable.selector, 21600, 60, ALL_SELECTED)
+        offered[variable.name] = prometheus.label_values(
+            variable.label, selector, history.start, history.end
         )
     expected = {
         "namespace": ["crawlers", "crawlers-eu"],
@@ -80,8 +82,10 @@ def test_every_variable_offers_what_there_is(dashboard: Dashboard, prometheus: P
         assert values == expected.get(name, values)
         assert values, name
     if "crawl" in offered:
-        assert recording.star in offered["crawl"]
-        assert len(offered["crawl"]) >= 0.9 * len(set(recording.crawls)), "some live under a minute"
+        assert history.showcase in offered["crawl"]
+        assert len(offered["crawl"]) >= 0.9 * len(set(history.crawls)), (
+            "some exist for less than a scrape interval"
+        )
 
 
 @pytest.mark.parametrize(
@@ -95,54 +99,54 @@ def test_every_variable_offers_what_there_is(dashboard: Dashboard, prometheus: P
         ("Pods / Nearly out of space / A", 0, 0),
     ],
 )
-def test_figures_are_what_the_lives_were(
+def test_stats_show_what_was_simulated(
     dashboards: dict[str, Dashboard], prometheus: Prometheus, panel: str, least: float, most: float
 ) -> None:
-    (question,) = [
-        question
+    (query,) = [
+        query
         for one in dashboards.values()
-        for question in panel_questions(one)
-        if question.where == f"Browsertrix / {panel}"
+        for query in panel_queries(one)
+        if query.where == f"Browsertrix / {panel}"
     ]
-    (series,) = _answer(prometheus, question, ".*")
-    last = series["value"] if question.instant else series["values"][-1]
+    (series,) = _run(prometheus, query, ".*")
+    last = series["value"] if query.instant else series["values"][-1]
     assert least <= float(last[1]) <= most
 
 
-def test_events_are_counted_once_in_the_bars(
+def test_step_increases_count_each_event_once(
     dashboards: dict[str, Dashboard], prometheus: Prometheus
 ) -> None:
     """The bars add up to the counter's own growth, whatever the steps are."""
-    recording = prometheus.recording
-    (question,) = [
-        question
-        for question in panel_questions(dashboards["browsertrix-pods"])
-        if question.where == "Browsertrix / Pods / Exits by reason / A"
+    history = prometheus.history
+    (query,) = [
+        query
+        for query in panel_queries(dashboards["browsertrix-pods"])
+        if query.where == "Browsertrix / Pods / Exits by reason / A"
     ]
-    first = recording.start // 600 * 600 + 600
-    expr = interpolated(question.expr, 21600, 600, ALL)
+    first = history.start // 600 * 600 + 600
+    expr = interpolate(query.expr, 21600, 600, ALL_SELECTED)
     bars = sum(
         float(value)
-        for series in prometheus.over(expr, first + 600, recording.end, 600)
+        for series in prometheus.query_range(expr, first + 600, history.end, 600)
         for _, value in series["values"]
     )
-    total = prometheus.over("sum(browsertrix_pod_exits_total)", first, recording.end, 600)
+    total = prometheus.query_range("sum(browsertrix_pod_exits_total)", first, history.end, 600)
     counted = [float(value) for _, value in total[0]["values"]]
     assert bars == counted[-1] - counted[0] > 20
 
 
-def test_the_star_shows_what_a_hard_day_brings(
+def test_the_showcase_crawl_has_every_annotation_but_its_end(
     dashboards: dict[str, Dashboard], prometheus: Prometheus
 ) -> None:
     found = {}
-    for question in event_questions(dashboards["browsertrix-crawl"]):
-        answer = _answer(prometheus, question, prometheus.recording.star)
-        found[question.where.rpartition("event ")[2]] = len(answer)
+    for query in annotation_queries(dashboards["browsertrix-crawl"]):
+        result = _run(prometheus, query, prometheus.history.showcase)
+        found[query.where.rpartition("annotation ")[2]] = len(result)
     assert found.pop("End") == 0
     assert all(found.values()), found
     assert set(found) == {"Exits", "Evictions", "Restarts", "Pauses"}
 
 
-def test_a_wrong_question_is_told(prometheus: Prometheus) -> None:
-    with pytest.raises(QuestionError, match="parse error"):
-        prometheus.instant("max by (")
+def test_an_invalid_query_is_refused_with_the_reason(prometheus: Prometheus) -> None:
+    with pytest.raises(QueryError, match="parse error"):
+        prometheus.query("max by (")

@@ -1,4 +1,4 @@
-"""The committed JSON is what the declarations build, and what Grafana's own SDK understands."""
+"""The committed JSON is what the declarations build, and what Grafana's own SDK reads."""
 
 import json
 import re
@@ -12,9 +12,9 @@ from grafana_foundation_sdk.models.dashboard import Dashboard as Model
 
 from alerts.rule import Dashboard as AlertsDashboard
 from dashboards import __main__ as command
-from dashboards.built import BOARDS, FOLDER, text_of
-from dashboards.frame import line
-from dashboards.panels import Query, number
+from dashboards.dashboard import line
+from dashboards.panels import Query, stat
+from dashboards.render import DASHBOARDS, FOLDER, to_json
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
@@ -45,7 +45,7 @@ def test_a_check_names_what_is_stale_and_writes_nothing(
     assert changed.read_text() == "{}"
 
 
-def test_building_writes_what_is_stale_and_removes_what_is_gone(
+def test_building_writes_stale_files_and_removes_those_without_a_dashboard(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "old.json").write_text("{}")
@@ -55,11 +55,11 @@ def test_building_writes_what_is_stale_and_removes_what_is_gone(
 
 
 def test_building_twice_gives_the_same() -> None:
-    assert [text_of(board) for board in BOARDS] == [text_of(board) for board in BOARDS]
+    assert [to_json(one) for one in DASHBOARDS] == [to_json(one) for one in DASHBOARDS]
 
 
-def test_uids_are_for_ever() -> None:
-    assert [board.uid for board in BOARDS] == [
+def test_uids_never_change() -> None:
+    assert [one.uid for one in DASHBOARDS] == [
         "browsertrix-fleet",
         "browsertrix-crawl",
         "browsertrix-orgs",
@@ -75,7 +75,7 @@ def test_the_sdk_reads_a_dashboard_and_writes_the_same(dashboard: dict[str, Any]
 
 
 def test_panels_that_do_not_fill_a_line_are_refused() -> None:
-    panel = number("A", "B", Query(expr="up"))
+    panel = stat("A", "B", Query(expr="up"))
     with pytest.raises(ValueError, match=r"\(10, 10\) is no division of 24 for 2 panels"):
         line(4, panel, panel, widths=(10, 10)).columns()
     with pytest.raises(ValueError, match="for 5 panels"):

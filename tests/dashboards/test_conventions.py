@@ -1,9 +1,9 @@
 """What every dashboard keeps to: the rules of Grafana's dashboard-linter, and our own.
 
-Of the linter's rules two are not followed, for a reason: ``job`` and ``instance`` choose exporters,
-so only the exporter's own dashboard has them, while everything else shows the cluster, which a pair
-of exporters says twice; and counts of events are differences rather than ``increase``
-(``Selection.happened``), as windows that overlap show an event twice.
+Two of the linter's rules are not followed, for a reason: ``job`` and ``instance`` select exporters,
+so only the exporter's own dashboard has them, while all others show the cluster, which a pair of
+exporters serves twice; and counts of events are differences rather than ``increase``
+(``Selection.step_increase``), as windows that overlap show an event twice.
 """
 
 import itertools
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from dashboards.backfill.questions import panels
+from dashboards.queries import panels
 from exporter.resources.crawljob.derived import TRANSITIONS
 from exporter.resources.crawljob.states import KNOWN_EXIT_REASONS, KNOWN_STATES, UNKNOWN_STATE
 from exporter.web.colours import EXIT_REASONS, OUTCOMES, ROLES, STATES
@@ -51,15 +51,15 @@ def test_the_data_source_can_be_chosen(dashboard: Dashboard) -> None:
     assert source["label"] == "Data source"
 
 
-def test_everything_asks_the_chosen_data_source(dashboard: Dashboard) -> None:
-    chosen = {"type": "prometheus", "uid": "${datasource}"}
+def test_every_query_goes_to_the_selected_data_source(dashboard: Dashboard) -> None:
+    selected = {"type": "prometheus", "uid": "${datasource}"}
     for panel in panels(dashboard):
-        assert panel["datasource"] == chosen, panel["title"]
-        assert all(target["datasource"] == chosen for target in panel["targets"]), panel["title"]
+        assert panel["datasource"] == selected, panel["title"]
+        assert all(target["datasource"] == selected for target in panel["targets"]), panel["title"]
     for variable in _variables(dashboard).values():
-        assert variable["type"] == "datasource" or variable["datasource"] == chosen
+        assert variable["type"] == "datasource" or variable["datasource"] == selected
     for event in dashboard["annotations"]["list"]:
-        assert event.get("builtIn") == 1 or event["datasource"] == chosen
+        assert event.get("builtIn") == 1 or event["datasource"] == selected
 
 
 def test_every_panel_says_what_it_shows(dashboard: Dashboard) -> None:
@@ -117,13 +117,13 @@ def test_rates_fit_the_scrape_interval(dashboard: Dashboard) -> None:
                 }, panel["title"]  # fmt: skip
 
 
-def test_only_the_exporters_dashboard_asks_for_jobs_and_instances(dashboard: Dashboard) -> None:
+def test_only_the_exporters_dashboard_has_job_and_instance_variables(dashboard: Dashboard) -> None:
     names = set(_variables(dashboard))
     assert ({"job", "instance"} <= names) == (dashboard["uid"] == "browsertrix-exporter")
     assert ("namespace" in names) != (dashboard["uid"] == "browsertrix-exporter")
 
 
-def test_the_frame_is_the_same_everywhere(dashboard: Dashboard) -> None:
+def test_settings_and_links_are_the_same_on_all_dashboards(dashboard: Dashboard) -> None:
     assert dashboard["timezone"] == "utc"
     assert dashboard["graphTooltip"] == 1, "the crosshair is shared"
     assert dashboard["tags"] == ["browsertrix"]
@@ -139,11 +139,11 @@ def test_the_frame_is_the_same_everywhere(dashboard: Dashboard) -> None:
     assert link["keepTime"]
 
 
-def test_what_was_marked_by_hand_can_be_shown_and_events_are_marked(dashboard: Dashboard) -> None:
-    by_hand, *events = dashboard["annotations"]["list"]
-    assert by_hand["builtIn"] == 1
-    assert events
-    for event in events:
+def test_the_built_in_annotation_is_first_and_all_others_have_texts(dashboard: Dashboard) -> None:
+    built_in, *annotations = dashboard["annotations"]["list"]
+    assert built_in["builtIn"] == 1
+    assert annotations
+    for event in annotations:
         assert event["titleFormat"], event["name"]
         assert event["textFormat"], event["name"]
         assert event["useValueForTime"] == event["expr"].endswith("* 1000"), event["name"]
@@ -209,7 +209,7 @@ def test_each_known_state_has_a_colour_of_its_own() -> None:
     assert all(_COLOUR.fullmatch(colour) for colour in STATES.values())
 
 
-def test_known_words_have_colours() -> None:
+def test_known_label_values_have_colours() -> None:
     assert {*KNOWN_EXIT_REASONS, "evicted", "other"} == set(EXIT_REASONS)
     assert set(OUTCOMES) == {"complete", "stopped", "failed", "canceled", "skipped", "other"}
     assert {"crawler", "redis"} <= set(ROLES)
@@ -229,6 +229,6 @@ def test_a_state_has_the_same_colour_on_every_panel(dashboard: Dashboard) -> Non
             assert set(STATES) <= set(found), panel["title"]
 
 
-@pytest.mark.parametrize("word", ["grafana.net", "localhost", "127.0.0.1"])
-def test_nothing_of_a_single_installation_is_in_a_file(dashboard: Dashboard, word: str) -> None:
-    assert not [text for text in _strings(dashboard) if word in text]
+@pytest.mark.parametrize("address", ["grafana.net", "localhost", "127.0.0.1"])
+def test_nothing_of_a_single_installation_is_in_a_file(dashboard: Dashboard, address: str) -> None:
+    assert not [text for text in _strings(dashboard) if address in text]

@@ -1,4 +1,4 @@
-"""Previews: drawn from real answers, labelled, small, and one for every dashboard."""
+"""Previews: drawn from a real Prometheus, labelled, small, and one for every dashboard."""
 
 from pathlib import Path
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from dashboards.backfill import ProgramMissingError, Prometheus, stage
-from dashboards.built import BOARDS
+from dashboards.backfill import ProgramMissingError, Prometheus, backfilled_prometheus
 from dashboards.pictures import __main__ as command
 from dashboards.pictures.canvas import WIDTH
-from dashboards.pictures.units import ticks, written
+from dashboards.pictures.units import format_value, ticks
+from dashboards.render import DASHBOARDS
 from support.tools import ROOT
 
 _DOCS = ROOT / "docs"
@@ -31,11 +31,11 @@ def test_a_dashboard_is_drawn_as_it_is_laid_out(
         assert len(image.convert("RGB").getcolors(100_000) or ()) > 50
 
 
-@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
-def test_every_dashboard_has_a_small_picture_that_the_docs_show(board: Any) -> None:
-    picture = _DOCS / "img" / f"{board.uid}.png"
+@pytest.mark.parametrize("uid", [one.uid for one in DASHBOARDS])
+def test_every_dashboard_has_a_small_picture_that_the_docs_show(uid: str) -> None:
+    picture = _DOCS / "img" / f"{uid}.png"
     assert picture.stat().st_size < 300_000
-    assert f"(img/{board.uid}.png)" in (_DOCS / "dashboards.md").read_text()
+    assert f"(img/{uid}.png)" in (_DOCS / "dashboards.md").read_text()
     with Image.open(picture) as image:
         assert image.width == WIDTH
 
@@ -58,10 +58,10 @@ def test_every_dashboard_has_a_small_picture_that_the_docs_show(board: Any) -> N
         (0, "dateTimeAsIso", None, "1970-01-01 00:00:00"),
     ],
 )
-def test_values_are_written_as_grafana_does(
+def test_values_are_formatted_as_in_grafana(
     value: float, unit: str, decimals: int | None, text: str
 ) -> None:
-    assert written(value, unit, decimals) == text
+    assert format_value(value, unit, decimals) == text
 
 
 @pytest.mark.parametrize(
@@ -80,12 +80,15 @@ def test_axes_have_round_values(
     assert ticks(high, unit, decimals) == pytest.approx(values)
 
 
-def test_without_prometheus_it_says_what_is_missing(
+def test_a_missing_prometheus_is_an_error_that_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ProgramMissingError, match="prometheus is not on PATH"), stage(tmp_path):
+    with (
+        pytest.raises(ProgramMissingError, match="prometheus is not on PATH"),
+        backfilled_prometheus(tmp_path),
+    ):
         pass
     monkeypatch.setattr("sys.argv", ["pictures", "--to", str(tmp_path / "img")])
     assert command.main() == 1

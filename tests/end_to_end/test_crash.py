@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from end_to_end.conftest import PATIENCE, Process, Scrape, Start
-from exporter.history import tallies
+from exporter.history.events import COUNTERS
 from exporter.history.reading import events, finished_crawls
 from exporter.simulator import ApiServer, Browsertrix, Cluster
 from exporter.simulator.ground_truth import GroundTruth
-from history.test_account import accounted
+from history.test_ground_truth import expected_counts
 
 KILLS = 100
 CRAWLS = 12
@@ -56,14 +56,14 @@ async def _drain(stderr: asyncio.StreamReader, log: object) -> None:
 
 
 def shown(scrape: Scrape) -> dict[tuple[str, tuple[str, ...]], float]:
-    """The counters of a scrape as the history room names them; those at 0 are left out."""
+    """The counters of a scrape as the ledger keys them; those at 0 are left out."""
     found: dict[tuple[str, tuple[str, ...]], float] = {}
-    for family, names in tallies.COUNTERS.items():
-        for series, value in scrape.of(family).items():
+    for counter in COUNTERS:
+        for series, value in scrape.of(counter.name).items():
             inside = series.partition("{")[2].rstrip("}")
             labels = dict(part.split("=", 1) for part in inside.split(","))
-            key = family, tuple(labels[name].strip('"') for name in names)
-            if value and not family.startswith("browsertrix_org_"):
+            key = counter.name, tuple(labels[name].strip('"') for name in counter.labels)
+            if value and not counter.name.startswith("browsertrix_org_"):
                 found[key] = value
     return found
 
@@ -108,7 +108,7 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
     ground_truth = browsertrix.ground_truth
     assert len(ground_truth.finished) >= 200, "hundreds of crawls"
 
-    expected = accounted(ground_truth)
+    expected = expected_counts(ground_truth)
     scrape = await survivor.until(lambda scrape: sum(scrape.of("browsertrix_crawls").values()) == 0)
     assert shown(scrape) == expected
     recorded = [

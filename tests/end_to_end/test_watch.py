@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from end_to_end.conftest import Process, Scrape, Start
 from exporter.cluster.changes import Change
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import CATALOG, Exposition, Format, HistoryCollector, SeriesStore
 from exporter.resources.crawljob import parse_value
@@ -26,7 +27,8 @@ def truth(cluster: Cluster) -> Callable[[Scrape], bool]:
     store = SeriesStore(CATALOG)
     store.on_synced("crawlers", "")
     for value in cluster.objects():
-        store.on_change(Change("crawlers", None, parse_value(json.loads(json.dumps(value)))))
+        crawl = Crawl(parse_value(json.loads(json.dumps(value))))
+        store.on_change(Change("crawlers", None, crawl))
     chunks = Exposition(
         CATALOG, store, HistoryCollector(CATALOG, Ledger.open()), CollectorRegistry()
     ).chunks(Format.TEXT, None, 0.0)

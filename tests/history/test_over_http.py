@@ -7,13 +7,24 @@ from pathlib import Path
 from exporter.cluster.client import ApiClient
 from exporter.cluster.credentials import Kubeconfig
 from exporter.cluster.reflector import Reflector
-from exporter.history import tallies
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
 from exporter.simulator.apiserver import ApiServer
-from history.test_account import accounted, counted, ended, installation, live, paused, remembered
-from support.crawl_history import Clock
+from exporter.sources import CRAWLJOBS
+from history.test_ground_truth import (
+    counted,
+    ended,
+    expected_counts,
+    installation,
+    paused,
+    remembered,
+    run,
+)
+from support import counters
+from support.crawl_history import Clock, kill
 from support.factories import NAMESPACE
 
 
@@ -27,26 +38,28 @@ class Exporter:
 
     async def start(self) -> None:
         self.ledger = Ledger.open(self._folder / "history.db", clock=self._clock)
-        self.recorder = HistoryRecorder(self.ledger, (NAMESPACE,), self._clock)
+        recorder = HistoryRecorder(self.ledger, (NAMESPACE,), self._clock)
         kubeconfig = self._server.write_kubeconfig(self._folder / "kubeconfig")
         self._connection = ApiClient(Kubeconfig([kubeconfig], None))
         await self._connection.refresh_credentials()
         self.reflector = Reflector(
             self._connection,
+            CRAWLJOB_RESOURCE,
             NAMESPACE,
-            self.recorder,
-            resume=self.recorder.resume_point(NAMESPACE),
+            CrawlJoin(recorder),
+            resume=self.ledger.resume_point(CRAWLJOBS.name, NAMESPACE),
             backoff=Backoff(first=0.01, most=0.02),
         )
         self._task = asyncio.create_task(self.reflector.run())
 
     async def caught_up(self) -> None:
-        """Wait until everything was told."""
+        """Wait until everything was handled."""
         cluster = self._server.cluster
         async with asyncio.timeout(30):
             while (
                 not self.reflector.synced
-                or int(self.ledger.memory.resource_versions[NAMESPACE]) < cluster.resource_version
+                or (point := self.ledger.resume_point(CRAWLJOBS.name, NAMESPACE)) is None
+                or int(point.resource_version) < cluster.resource_version
             ):
                 await asyncio.sleep(0.005)
 
@@ -56,7 +69,7 @@ class Exporter:
         await asyncio.gather(self._task, return_exceptions=True)
         await self._connection.close()
         if killed:
-            self.ledger.file.close()
+            kill(self.ledger)
         else:
             self.ledger.close()
 
@@ -78,7 +91,7 @@ async def test_streams_cut_and_events_sent_again_change_no_count(tmp_path: Path)
         await exporter.caught_up()  # what happened before the first list is not counted by anybody
         browsertrix.step(clock.now)
         while browsertrix.next_due is not None:
-            live(browsertrix, clock, lambda: None, 150)
+            run(browsertrix, clock, lambda: None, 150)
             if len(browsertrix.ground_truth.finished) >= 10:
                 browsertrix.crawls = 0
             await exporter.caught_up()
@@ -89,7 +102,7 @@ async def test_streams_cut_and_events_sent_again_change_no_count(tmp_path: Path)
                 await exporter.caught_up()  # what happens between a 410 and the list is lost
         await exporter.caught_up()
         await exporter.stop(killed=False)
-    assert counted(exporter.ledger) == accounted(browsertrix.ground_truth)
+    assert counted(exporter.ledger) == expected_counts(browsertrix.ground_truth)
     assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
 
 
@@ -118,12 +131,12 @@ async def test_what_happened_in_downtimes_is_replayed_and_counted(tmp_path: Path
         await exporter.caught_up()
         browsertrix.step(clock.now)
         while browsertrix.next_due is not None:
-            live(browsertrix, clock, lambda: None, chaos.randrange(200))
+            run(browsertrix, clock, lambda: None, chaos.randrange(200))
             if chaos.random() < 0.7:
                 await exporter.caught_up()
             await exporter.stop(killed=chaos.random() < 0.7)
             before = happened()
-            live(browsertrix, clock, lambda: None, chaos.randrange(800))
+            run(browsertrix, clock, lambda: None, chaos.randrange(800))
             for name, count in happened().items():
                 missed[name] += count - before[name]
             if len(ground_truth.finished) >= 12:
@@ -139,7 +152,7 @@ async def test_what_happened_in_downtimes_is_replayed_and_counted(tmp_path: Path
                 await exporter.caught_up()
         await exporter.caught_up()
         await exporter.stop(killed=False)
-    assert counted(exporter.ledger) == accounted(ground_truth)
+    assert counted(exporter.ledger) == expected_counts(ground_truth)
     assert remembered(exporter.ledger) == ended(ground_truth)
     assert paused(exporter.ledger) == dict(+ground_truth.paused_seconds)
     assert all(missed.values()), missed
@@ -153,21 +166,19 @@ async def test_a_downtime_that_the_server_has_forgotten_makes_the_missing_vanish
     async with ApiServer(cluster, bookmark_every=0.02) as server:
         exporter = Exporter(server, tmp_path, clock)
         await exporter.start()
-        live(browsertrix, clock, lambda: None, 400)
+        run(browsertrix, clock, lambda: None, 400)
         await exporter.caught_up()
         await exporter.stop(killed=False)
-        alive = {
-            uid for uid, baseline in exporter.ledger.memory.baselines.items() if not baseline.ending
-        }
+        alive = {uid for uid, baseline in exporter.ledger.baselines.items() if not baseline.ending}
         browsertrix.crawls = 0
-        live(browsertrix, clock, lambda: None, 3000)
+        run(browsertrix, clock, lambda: None, 3000)
         cluster.compact()
         await exporter.start()
         await exporter.caught_up()
         there = {one["metadata"]["uid"] for one in cluster.objects()}
-        finished = exporter.ledger.memory.finished
+        finished = exporter.ledger.finished_crawls
         assert {uid for uid, one in finished.items() if one.state == "unknown"} == alive - there
         assert alive - there
-        assert counted(exporter.ledger)[tallies.VANISHED, (NAMESPACE,)] == len(alive - there)
+        assert counted(exporter.ledger)[counters.VANISHED, (NAMESPACE,)] == len(alive - there)
         assert exporter.reflector.stats.lists == 1
         await exporter.stop(killed=True)

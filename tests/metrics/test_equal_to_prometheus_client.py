@@ -11,10 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.utils import floatToGoString
 
 from exporter.cluster.changes import Change
+from exporter.crawls import Crawl
 from exporter.metrics import Format, SeriesStore, catalog
 from exporter.metrics.catalog import Group
-from exporter.metrics.rendering import number
-from exporter.resources.crawljob import CrawlJob, InvalidObjectError, parse_json
+from exporter.metrics.lines import number
+from exporter.resources.crawljob import InvalidObjectError, parse_json
 from support.factories import ABSENT, CRAWL_ID, CREATED, crawler_pod, crawljob, to_wire
 from support.reference_exposition import NOW, fast, fleet_of, reference
 from support.strategies import crawljobs, mutated_crawljobs
@@ -36,31 +37,31 @@ HOSTILE = [
 ]
 
 
-def read(wire: dict[str, Any]) -> CrawlJob:
-    return parse_json(to_wire(wire))
+def read(wire: dict[str, Any]) -> Crawl:
+    return Crawl(parse_json(to_wire(wire)))
 
 
-def distinct(wires: list[dict[str, Any]]) -> list[CrawlJob]:
+def distinct(wires: list[dict[str, Any]]) -> list[Crawl]:
     """What can be read of them, each under a name of its own."""
-    jobs = []
+    crawls = []
     for number_, wire in enumerate(wires):
         try:
-            job = read(wire)
+            crawl = read(wire)
         except InvalidObjectError:
             continue
-        job.metadata.name += f"-{number_}"
-        jobs.append(job)
-    return jobs
+        crawl.job.metadata.name += f"-{number_}"
+        crawls.append(crawl)
+    return crawls
 
 
 @given(st.lists(crawljobs() | mutated_crawljobs(), max_size=3), st.sampled_from(Format))
 @settings(max_examples=120)
-def test_any_crawljobs_are_rendered_byte_for_byte_as_prometheus_client_does(
+def test_any_crawls_are_rendered_byte_for_byte_as_prometheus_client_does(
     wires: list[dict[str, Any]], form: Format
 ) -> None:
-    jobs = distinct(wires)
-    rendered = fast(FAMILIES, jobs, NOW, form)
-    assert rendered == reference(FAMILIES, jobs, NOW, form)
+    crawls = distinct(wires)
+    rendered = fast(FAMILIES, crawls, NOW, form)
+    assert rendered == reference(FAMILIES, crawls, NOW, form)
     if form is Format.OPENMETRICS:
         parsed = {family.name for family in parse_openmetrics(rendered.decode())}
         assert parsed == {family.base for family in FAMILIES}
@@ -71,11 +72,12 @@ def test_any_crawljobs_are_rendered_byte_for_byte_as_prometheus_client_does(
 
 @given(st.lists(mutated_crawljobs() | crawljobs(), min_size=2, max_size=4))
 @settings(max_examples=60)
-def test_a_crawljob_that_changed_is_rendered_as_if_it_were_new(wires: list[dict[str, Any]]) -> None:
+def test_a_crawl_that_changed_is_rendered_as_if_it_were_new(wires: list[dict[str, Any]]) -> None:
     versions = []
-    for job in distinct(wires):
-        job.metadata.name, job.metadata.namespace = f"crawljob-{CRAWL_ID}", "crawlers"
-        versions.append(job)
+    for crawl in distinct(wires):
+        metadata = crawl.job.metadata
+        metadata.name, metadata.namespace = f"crawljob-{CRAWL_ID}", "crawlers"
+        versions.append(crawl)
     if not versions:
         return
     store = SeriesStore(FAMILIES)
@@ -99,9 +101,9 @@ def test_hostile_label_values_are_escaped_and_come_back_whole(text: str, form: F
         status={"state": text, "stopReason": text},
         pods={text: crawler_pod(reason=text)},
     )
-    job = read(wire)
-    rendered = fast(FAMILIES, [job], NOW, form)
-    assert rendered == reference(FAMILIES, [job], NOW, form)
+    crawl = read(wire)
+    rendered = fast(FAMILIES, [crawl], NOW, form)
+    assert rendered == reference(FAMILIES, [crawl], NOW, form)
     parse = parse_openmetrics if form is Format.OPENMETRICS else parse_text
     found = {
         sample.name: sample.labels

@@ -15,14 +15,16 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from prometheus_client.utils import floatToGoString
 
 from exporter.cluster.changes import Change
+from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
+from exporter.history.measures import BUCKETS
 from exporter.history.recorder import HistoryRecorder
 from exporter.history.records import FinishedCrawl
-from exporter.history.tallies import BUCKETS
 from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore, catalog
 from exporter.metrics.catalog import Group
-from exporter.resources.crawljob import CrawlJob, parse_json
+from exporter.resources.crawljob import parse_json
 from exporter.resources.crawljob.states import KNOWN_STATES
+from support.crawl_history import remember
 from support.factories import CREATED, OID, UPDATED, UPDATED_EPOCH, crawljob, to_wire
 
 FINISHED = "browsertrix_crawl_finished_timestamp_seconds"
@@ -37,11 +39,10 @@ class Served:
         self.ledger = Ledger.open(
             retention=retention, max_finished=max_finished, clock=lambda: self.now
         )
-        self.recorder = HistoryRecorder(self.ledger, ["crawlers"], lambda: self.now)
+        self.crawls = CrawlJoin(HistoryRecorder(self.ledger, ["crawlers"], lambda: self.now))
         self.past = HistoryCollector(FAMILIES, self.ledger)
-        self.recorder.on_synced("crawlers", "1")
+        self.crawls.on_synced("crawlers", "1")
         self.version = 1
-        self.held: dict[str, CrawlJob] = {}
 
     def see(self, uid: str = "u", *, deleted: bool = False, **parts: Any) -> None:
         self.version += 1
@@ -49,8 +50,7 @@ class Served:
             "uid": uid, "resourceVersion": str(self.version), **parts.get("metadata", {}),
         }  # fmt: skip
         job = parse_json(to_wire(crawljob(**parts)))
-        self.recorder.on_change(Change("crawlers", self.held.get(uid), job, deleted=deleted))
-        self.held[uid] = job
+        self.crawls.on_change(Change("crawlers", None, job, deleted=deleted))
 
     def text(self, form: Format = Format.TEXT, names: frozenset[str] | None = None) -> str:
         exposition = Exposition(FAMILIES, SeriesStore(FAMILIES), self.past, CollectorRegistry())
@@ -108,7 +108,7 @@ def test_a_stronger_stop_reason_replaces_the_series(served: Served) -> None:
     assert [labels["stop_reason"] for labels, _ in served.finished()] == ["time-limit"]
 
 
-def test_a_name_used_again_that_ends_alike_is_one_series_with_the_later_moment(
+def test_a_name_used_again_that_ends_alike_is_one_series_with_the_later_timestamp(
     served: Served,
 ) -> None:
     served.see("one", crawl="a", status=over(finished="2025-05-21T12:00:00Z"))
@@ -123,7 +123,7 @@ def test_more_than_is_kept_drops_the_oldest() -> None:
         served.see(crawl, crawl=crawl, status=over())
         served.see(crawl, crawl=crawl, status=over(), deleted=True)
     assert sorted(labels["crawl"] for labels, _ in served.finished()) == ["b", "c"]
-    assert served.ledger.memory.dropped == 1
+    assert served.ledger.dropped_crawls == 1
 
 
 def test_counters_are_there_at_zero_before_anything_happens(served: Served) -> None:
@@ -180,20 +180,20 @@ def test_buckets_cumulate(served: Served) -> None:
 
 def reference(served: Served) -> Iterator[Metric]:
     """The same by prometheus_client alone."""
-    memory = served.ledger.memory
+    ledger = served.ledger
     for family in FAMILIES:
         metric = Metric(family.base, family.help, family.kind, family.unit)
         if family.name == FINISHED:
-            for record in memory.finished.values():
+            for record in ledger.finished_crawls.values():
                 values: tuple[str, ...] = (
                     record.namespace, record.oid, record.crawl, record.state, record.stop_reason,
                 )  # fmt: skip
                 named = dict(zip(family.labels, values, strict=True))
                 metric.add_sample(FINISHED, named, record.finished)
-        for (name, values), total in memory.tallies.totals.items():
+        for (name, values), total in ledger.tallies.totals.items():
             if name == family.name:
                 metric.add_sample(name, dict(zip(family.labels, values, strict=True)), total)
-        for (name, values), histogram in memory.tallies.histograms.items():
+        for (name, values), histogram in ledger.tallies.histograms.items():
             if name == family.name:
                 labels = dict(zip(family.labels, values, strict=True))
                 total = 0
@@ -210,7 +210,7 @@ def test_it_equals_prometheus_clients_own_rendering(served: Served) -> None:
     served.see("one", crawl="a", status=over("failed", crawlExecTime=12345678, size=10**12))
     served.see("two", crawl="b", status=over("stopped_by_user", stopReason="stopped_by_user"))
     hostile = FinishedCrawl("x", "ns", 'o"\n\\', "c", "s", "r", UPDATED_EPOCH, 0.0, None)
-    served.ledger.memory.finished["x"] = hostile
+    remember(served.ledger, hostile)
     served.past.on_finished(hostile)
     metrics = list(reference(served))
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from exporter import __version__
-from exporter.settings import DEFAULT_PORT
+from exporter.settings.defaults import DEFAULT_PORT
 from support.tools import ROOT
 
 Instruction = tuple[str, str]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.settings import DEFAULT_PORT
+from exporter.settings.defaults import DEFAULT_PORT
 from support.tools import ROOT
 
 

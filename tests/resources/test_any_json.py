@@ -17,6 +17,7 @@ from exporter.resources.crawljob import (
     parse_json,
     parse_value,
 )
+from exporter.resources.crawljob.pods import Role, pods_of
 from exporter.resources.identity import crawl_id, org_id
 from support.factories import crawljob, to_wire
 from support.strategies import any_json, crawljobs, hostile_json, mutated_crawljobs
@@ -75,10 +76,10 @@ def check(job: CrawlJob) -> None:
     org_id(job)
     derived.is_qa(job)
     derived.forced_restart_pending(job)
-    for _, word in derived.unknown_words(job):
-        assert word
-    for pod in derived.pods(job):
-        assert pod.role in get_args(derived.Role)
+    for _, value in derived.unknown_values(job):
+        assert value
+    for pod in pods_of(job):
+        assert pod.role in get_args(Role)
         assert (pod.index is not None) == (pod.role == "crawler")
         for used in (pod.used_memory, pod.used_cpu, pod.used_storage):
             assert used is None or pod.exists

@@ -38,7 +38,7 @@ def read_quantity(value: Any) -> tuple[float | None, list[str]]:
         (None, None),
     ],
 )
-def test_moments_are_read_as_seconds(text: str | None, seconds: float | None) -> None:
+def test_timestamps_are_read_as_seconds(text: str | None, seconds: float | None) -> None:
     value, reasons = read_status("finished", text)
 
     assert value == (seconds if seconds is None else pytest.approx(seconds, abs=1e-6))
@@ -60,10 +60,10 @@ def test_moments_are_read_as_seconds(text: str | None, seconds: float | None) ->
         (" ", "got a text of 1 characters"),
     ],
 )
-def test_what_is_no_moment_is_a_problem(value: Any, reason: str) -> None:
-    moment, [found] = read_status("finished", value)
+def test_what_is_no_timestamp_is_a_problem(value: Any, reason: str) -> None:
+    timestamp, [found] = read_status("finished", value)
 
-    assert moment is None
+    assert timestamp is None
     assert reason in found
 
 

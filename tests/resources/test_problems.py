@@ -155,7 +155,7 @@ def test_a_value_made_of_the_parsers_own_words_costs_its_field_only() -> None:
     ]
 
 
-def test_pods_whose_long_names_begin_alike_are_told_apart() -> None:
+def test_pods_whose_long_names_begin_alike_are_distinct() -> None:
     pods = {f"crawl-{'x' * 100}-{n}": crawler_pod(evicted="perhaps") for n in range(3)}
 
     job = read(crawljob(pods=pods))

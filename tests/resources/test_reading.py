@@ -1,4 +1,4 @@
-"""A CrawlJob is read whole; what is absent, null or unreadable is told apart."""
+"""A CrawlJob is read whole; what is absent, null or unreadable is kept distinct."""
 
 import json
 from datetime import UTC, datetime
@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from exporter.resources.crawljob import (
-    CrawlJob,
-    InvalidObjectError,
-    decode,
-    parse_json,
-    parse_value,
-)
+from exporter.resources.crawljob import CrawlJob, InvalidObjectError, parse_json, parse_value
+from exporter.resources.decoding import decode
 from support.factories import (
     ABSENT,
     CID,
@@ -231,7 +226,7 @@ def test_a_name_of_a_wrong_type_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize("value", [7, [], "n" * 254])
-def test_an_unusable_namespace_is_told_with_the_objects_name(value: Any) -> None:
+def test_an_invalid_namespace_is_reported_with_the_objects_name(value: Any) -> None:
     with pytest.raises(InvalidObjectError, match=rf"crawljob-{CRAWL_ID}: metadata\.namespace"):
         read(replaced(crawljob(), ("metadata", "namespace"), value))
 

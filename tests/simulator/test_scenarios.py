@@ -8,6 +8,7 @@ import pytest
 
 from exporter.resources import crawljob
 from exporter.resources.crawljob import derived
+from exporter.resources.crawljob.pods import pods_of
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
 from exporter.resources.identity import crawl_id, org_id
 from exporter.simulator import Browsertrix, Cluster
@@ -180,7 +181,7 @@ def test_every_kind_is_tested_and_speaks_known_words_only() -> None:
         for value in ordinary(kind).values:
             job = crawljob.parse_value(value)
             assert job.problems == ()
-            assert list(derived.unknown_words(job)) == []
+            assert list(derived.unknown_values(job)) == []
 
 
 def _marks() -> list[Any]:
@@ -293,9 +294,7 @@ def test_out_of_memory_is_an_exit_and_a_wait() -> None:
 def test_memory_is_asked_for_then_had() -> None:
     told = ordinary("is_resized")
     reasons = {
-        pod.restart_reason
-        for value in told.values
-        for pod in derived.pods(crawljob.parse_value(value))
+        pod.restart_reason for value in told.values for pod in pods_of(crawljob.parse_value(value))
     }
     assert reasons == {None, "newMemory"}
     memory = [info["allocated"]["memory"] for info in told.pod(0)]
@@ -316,7 +315,7 @@ def test_pods_that_are_gone_stay_in_the_status() -> None:
     assert wanted == {4, 8, 2}
     running = [value for value in told.values if value.get("status", {}).get("state") == "running"]
     last = crawljob.parse_value(running[-1])
-    assert [(pod.index, pod.exists) for pod in derived.pods(last) if pod.role == "crawler"] == [
+    assert [(pod.index, pod.exists) for pod in pods_of(last) if pod.role == "crawler"] == [
         *((0, True), (1, False), (2, False), (3, False))
     ]
 

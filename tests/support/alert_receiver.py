@@ -1,4 +1,4 @@
-"""An Alertmanager to be told by: it keeps what it is sent, and answers as it is told to."""
+"""A fake Alertmanager: it keeps the alerts it is sent, and answers with the status a test sets."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 """Seconds a condition may take to come true on a busy machine."""
 
 
@@ -36,7 +36,7 @@ class Receiver:
 
     @property
     def taken(self) -> list[dict[str, Any]]:
-        """All alerts it said yes to."""
+        """All alerts it accepted."""
         return [alert for post in self.posts for alert in post if not self.refuses(alert)]
 
     async def __aenter__(self) -> Self:
@@ -66,6 +66,6 @@ class Receiver:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while not condition():
             await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""A real Alertmanager for the tests, on a port of its own."""
+"""A real Alertmanager for the tests."""
 
 import subprocess
 import time
@@ -13,13 +13,14 @@ from exporter.commands.demo import programs
 from support.tools import require_tool
 
 _TIMEOUT: Final = 15.0
+"""Seconds for it to get ready."""
 
 
 @contextmanager
 def alertmanager(config: dict[str, Any], folder: Path, *, port: int = 0) -> Iterator[str]:
-    """Run one with this configuration, and give its address.
+    """Run one until the end of the block; gives its URL once it is ready. Port 0 takes a free one.
 
-    What it writes is in ``folder``; what is there from before is taken up.
+    It writes to ``folder``; silences and the log of notifications found there are loaded.
     """
     program = programs.alertmanager(require_tool("alertmanager"), folder, config, port=port)
     with (

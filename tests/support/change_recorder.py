@@ -2,37 +2,41 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from exporter.cluster.changes import Change
 from exporter.resources.crawljob import CrawlJob
+from exporter.resources.identity import Key, KubernetesObject, key_of
 
-CONNECT_TIMEOUT = 10.0
+TIMEOUT = 10.0
 """Seconds until a test gives up; nothing that works takes nearly as long."""
+
+T = TypeVar("T", bound=KubernetesObject)
 
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for a condition; TimeoutError says that it did not come."""
-    async with asyncio.timeout(CONNECT_TIMEOUT):
+    async with asyncio.timeout(TIMEOUT):
         while not condition():
             await asyncio.sleep(0.002)
 
 
-class Recorder:
-    """What a reflector told, and what is known from that alone."""
+class ChangeRecorder(Generic[T]):
+    """What a reflector emitted, and what is known from that alone."""
 
     def __init__(self) -> None:
-        self.changes: list[Change[CrawlJob]] = []
+        self.changes: list[Change[T]] = []
         self.syncs: list[str] = []
         self.bookmarks: list[str] = []
-        self.objects: dict[tuple[str, str], CrawlJob] = {}
+        self.objects: dict[Key, T] = {}
         self.sizes_at_sync: list[int] = []
 
-    def on_change(self, change: Change[CrawlJob]) -> None:
+    def on_change(self, change: Change[T]) -> None:
         self.changes.append(change)
-        job = change.after or change.before
-        assert job is not None
-        key = job.metadata.namespace, job.metadata.name
-        if change.before is not None:  # no change is told twice, and none is left out
+        item = change.after or change.before
+        assert item is not None
+        key = key_of(item)
+        if change.before is not None:  # no change is emitted twice, and none is left out
             known = self.objects.get(key)
             assert known is None or known is change.before
         if change.deleted:
@@ -52,18 +56,22 @@ class Recorder:
 
     @property
     def names(self) -> list[str]:
-        """Names held now, without the prefix all have."""
+        """Names held now, without the prefix that all CrawlJobs have."""
         return sorted(name.removeprefix("crawljob-") for _, name in self.objects)
+
+    @property
+    def deleted(self) -> list[tuple[str, bool]]:
+        """Names that were deleted, each with whether its final state was seen."""
+        return [
+            (item.metadata.name.removeprefix("crawljob-"), change.after is not None)
+            for change in self.changes
+            if change.deleted and (item := change.after or change.before)
+        ]
+
+
+class Recorder(ChangeRecorder[CrawlJob]):
+    """Of CrawlJobs."""
 
     def state(self, crawl: str, namespace: str = "crawlers") -> str | None:
         job = self.objects.get((namespace, f"crawljob-{crawl}"))
         return job.status.state if job else None
-
-    @property
-    def deleted(self) -> list[tuple[str, bool]]:
-        """Names that went, each with whether its last words were heard."""
-        return [
-            (job.metadata.name.removeprefix("crawljob-"), change.after is not None)
-            for change in self.changes
-            if change.deleted and (job := change.after or change.before)
-        ]

@@ -1,37 +1,45 @@
-"""A CrawlJob's life told event by event, to baseline alone or to a recorder with its ledger."""
+"""A crawl's changes, one by one: compared with a baseline, or recorded in a ledger."""
 
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-from exporter.cluster.changes import Change
+from exporter.cluster.changes import Change, ResumePoint
+from exporter.crawls import Crawl
 from exporter.history.baseline import Baseline
 from exporter.history.comparison import Difference, compare, vanish
 from exporter.history.events import CrawlEvent
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
-from exporter.resources.crawljob import CrawlJob, parse_json
+from exporter.history.records import FinishedCrawl
+from exporter.resources.crawljob import parse_json
+from exporter.sources import CRAWLJOBS
+from support.counters import FINISHED
 from support.factories import NAMESPACE, UPDATED_EPOCH, crawljob, to_wire
 
 NOW = UPDATED_EPOCH + 600
 """12:10, ten minutes after the figures of a fresh ``crawljob``."""
+OVER: Final = {"state": "complete", "finished": "2025-05-21T12:04:00Z"}
 
 
-def job(version: int = 1000, **parts: Any) -> CrawlJob:
+def crawl_of(version: int = 1000, **parts: Any) -> Crawl:
     metadata = {"resourceVersion": str(version), **parts.pop("metadata", {})}
-    return parse_json(to_wire(crawljob(metadata=metadata, **parts)))
+    return Crawl(parse_json(to_wire(crawljob(metadata=metadata, **parts))))
 
 
-class Told:
-    """Baseline of one crawl, and what each status told adds to them."""
+class CrawlHistory:
+    """The baseline of one crawl, and the events each status adds."""
 
     def __init__(self, **parts: Any) -> None:
-        self.baseline = Baseline.of(job(**parts))
+        self.baseline = Baseline.of(crawl_of(**parts))
 
     def status(self, now: float = NOW, *, deleted: bool = False, **parts: Any) -> list[CrawlEvent]:
         return self.difference(now, deleted=deleted, **parts).events
 
     def difference(self, now: float = NOW, *, deleted: bool = False, **parts: Any) -> Difference:
-        return compare(self.baseline, job(**parts), now, deleted=deleted)
+        return compare(self.baseline, crawl_of(**parts), now, deleted=deleted)
 
     def vanish(self, now: float = NOW) -> list[CrawlEvent]:
         return vanish(self.baseline, now).events
@@ -46,7 +54,7 @@ class Clock:
 
 
 class Watch:
-    """An exporter's memory that is told of changes, and can be killed and started again."""
+    """A recorder and its ledger, fed with changes; it can be killed and started again."""
 
     opened: ClassVar[list[Ledger]] = []
     """Closed after each test."""
@@ -72,22 +80,64 @@ class Watch:
 
     def kill(self) -> None:
         """End without writing anything more, and start again from the file."""
-        self.ledger.file.close()
+        kill(self.ledger)
         self.start()
 
     def synced(self, version: int = 1) -> None:
         self.recorder.on_synced(self.scope, str(version))
 
-    def told(self, version: int, *, deleted: bool = False, **parts: Any) -> None:
-        self.recorder.on_change(Change(self.scope, None, job(version, **parts), deleted))
+    def change(self, version: int, *, deleted: bool = False, **parts: Any) -> None:
+        self.recorder.on_change(Change(self.scope, None, crawl_of(version, **parts), deleted))
 
-    def unseen(self, version: int, **parts: Any) -> None:
+    def unlisted(self, version: int, **parts: Any) -> None:
         """A relist no longer shows it."""
-        self.recorder.on_change(Change(self.scope, job(version, **parts), None, deleted=True))
+        self.recorder.on_change(Change(self.scope, crawl_of(version, **parts), None, deleted=True))
+
+    def finished(self) -> list[FinishedCrawl]:
+        return list(self.ledger.finished_crawls.values())
+
+    def resume_point(self, scope: str = NAMESPACE) -> ResumePoint | None:
+        return self.ledger.resume_point(CRAWLJOBS.name, scope)
+
+    def resource_versions(self) -> dict[str, str]:
+        """By scope, of all scopes that tests watch."""
+        points = {scope: self.resume_point(scope) for scope in ("", NAMESPACE, "other")}
+        return {scope: one.resource_version for scope, one in points.items() if one is not None}
 
     def total(self, family: str, *labels: str) -> float:
-        return self.ledger.memory.tallies.totals.get((family, (NAMESPACE, *labels)), 0.0)
+        return self.ledger.tallies.totals.get((family, (NAMESPACE, *labels)), 0.0)
 
     def changed_totals(self) -> dict[tuple[str, tuple[str, ...]], float]:
-        totals = self.ledger.memory.tallies.totals
-        return {key: value for key, value in totals.items() if value}
+        return {key: value for key, value in self.ledger.tallies.totals.items() if value}
+
+
+def finished_once(watch: Watch) -> bool:
+    return watch.total(FINISHED, "complete", "") == 1
+
+
+def sql(path: Path, statement: str) -> list[Any]:
+    """What another program does to the file, or reads of it."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        return file.execute(statement).fetchall()
+
+
+def kill(ledger: Ledger) -> None:
+    """What a kill leaves: the file closed and unlocked, with nothing more written to it."""
+    ledger._file.close()
+
+
+def connection(ledger: Ledger) -> sqlite3.Connection:
+    """The ledger's own, to spoil the file or the disk under it."""
+    database = ledger._file._database
+    assert database is not None, "the file is open"
+    return database._connection
+
+
+def remember(ledger: Ledger, *records: FinishedCrawl) -> None:
+    """Put finished crawls into the ledger as they are, whatever a recorder would make of them."""
+    ledger._state.finished.update({record.uid: record for record in records})
+
+
+def log(ledger: Ledger, baseline: Baseline, events: Iterable[CrawlEvent], noticed: float) -> None:
+    """Put events into the ledger that were noticed at some other time than now."""
+    ledger._state.note(baseline, events, noticed)

@@ -1,4 +1,4 @@
-"""A real Prometheus for the tests, and what it answers."""
+"""A real Prometheus for the tests, and queries on it."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,12 @@ from exporter.commands.demo import programs
 from exporter.commands.demo.programs import Program
 from support.tools import require_tool
 
-PATIENCE: Final = 30.0
-"""Seconds a condition may take to come true on a busy machine."""
+TIMEOUT: Final = 30.0
+"""Seconds a condition may take to become true on a busy machine."""
 
 
 class Prometheus:
-    """One that runs."""
+    """A running server; ``log`` is the file of its stderr."""
 
     def __init__(self, program: Program, session: aiohttp.ClientSession) -> None:
         self.url = program.url
@@ -26,12 +26,12 @@ class Prometheus:
 
     async def get(self, path: str, **parameters: str) -> Any:
         async with self._session.get(f"{self.url}/api/v1/{path}", params=parameters) as response:
-            answer = await response.json()
-            assert answer["status"] == "success", answer
-            return answer["data"]
+            body = await response.json()
+            assert body["status"] == "success", body
+            return body["data"]
 
     async def metrics(self) -> str:
-        """What it says of itself."""
+        """Its own exposition."""
         async with self._session.get(f"{self.url}/metrics") as response:
             return await response.text()
 
@@ -48,24 +48,24 @@ class Prometheus:
         return found[0] if found else None
 
     async def until(self, expression: str, value: float) -> None:
-        answer: float | None = None
+        result: float | None = None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
-                while (answer := await self.one(expression)) != value:
+            async with asyncio.timeout(TIMEOUT):
+                while (result := await self.one(expression)) != value:
                     await asyncio.sleep(0.1)
                 return
-        raise AssertionError(f"{expression}: {answer}; log:\n{self.log.read_text()[-3000:]}")
+        raise AssertionError(f"{expression}: {result}; log:\n{self.log.read_text()[-3000:]}")
 
 
 @contextlib.asynccontextmanager
 async def prometheus(
     configuration: dict[str, Any], folder: Path, *flags: str, port: int = 0
 ) -> AsyncIterator[Prometheus]:
-    """Run one until the end of the block; what is in ``folder`` from before is taken up."""
+    """Run one until the end of the block; data of an earlier one in ``folder`` is loaded."""
     executable = require_tool("prometheus")
     program = programs.prometheus(executable, folder, configuration, *flags, port=port)
     async with programs.running(program) as process, aiohttp.ClientSession() as session:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while True:
                 assert process.returncode is None, program.log.read_text()
                 with contextlib.suppress(aiohttp.ClientError):

@@ -1,7 +1,7 @@
-"""What a PromQL expression asks for: whether its metrics and labels exist, and what comes out.
+"""Static checks of PromQL: whether metrics and labels exist, and which labels the result has.
 
-Prometheus takes a misspelt label for one that is empty, so a rule that can never fire loads without
-a word. Here every name is checked against what is served.
+Prometheus takes a misspelt label for one that is empty, so it loads a rule that can never fire
+without an error. Here every name is checked against what is served.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,35 +9,45 @@ from typing import Final
 
 import promql_parser as promql
 
+from alerts import RECORDS
+from exporter.metrics import CATALOG
 from exporter.metrics.catalog import Family, Kind
 
-Known = Mapping[str, frozenset[str]]
-"""The labels of each metric that exists."""
+MetricLabels = Mapping[str, frozenset[str]]
+"""The labels of each metric that exists, by name."""
 
 TARGET: Final = frozenset({"job", "instance"})
 """Labels that Prometheus adds to whatever it scrapes."""
 
-_CHOOSING: Final = ("topk", "bottomk")
-"""Aggregations that give some of the series as they are."""
-_SETS: Final = ("and", "or", "unless")
+_SELECTING: Final = ("topk", "bottomk")
+"""Aggregations whose result is some of the series, unchanged."""
+_SET_OPERATORS: Final = ("and", "or", "unless")
 
 
 class QueryError(Exception):
-    """The expression asks for something that does not exist."""
+    """The expression does not parse, or names a metric or label that does not exist."""
 
 
-def served(families: Iterable[Family]) -> dict[str, frozenset[str]]:
-    """All samples of the families with their labels, as Prometheus stores them."""
-    known = {}
+def sample_labels(families: Iterable[Family]) -> dict[str, frozenset[str]]:
+    """The labels of each sample name of the families, as Prometheus stores them."""
+    found = {}
     for family in families:
         for name in family.sample_names:
             bucket = family.kind is Kind.HISTOGRAM and name.endswith("_bucket")
-            known[name] = frozenset(family.labels) | TARGET | ({"le"} if bucket else set())
-    return known
+            found[name] = frozenset(family.labels) | TARGET | ({"le"} if bucket else set())
+    return found
 
 
-def labels_of(expression: str, known: Known) -> frozenset[str]:
-    """The labels that the expression's series can have.
+METRICS: Final = (
+    sample_labels(CATALOG)
+    | {record.name: frozenset(record.labels) for record in RECORDS}
+    | {"up": TARGET}
+)
+"""All that the exporter serves and this repository's rules record."""
+
+
+def result_labels(expression: str, metrics: MetricLabels) -> frozenset[str]:
+    """The labels that the series of the expression's result can have.
 
     Raises QueryError when it does not parse, is no vector, or names what does not exist.
     """
@@ -45,75 +55,75 @@ def labels_of(expression: str, known: Known) -> frozenset[str]:
         parsed = promql.parse(expression)
     except ValueError as error:
         raise QueryError(f"{error}: {expression}") from error
-    labels = _labels(parsed, known)
+    labels = _labels(parsed, metrics)
     if labels is None:
-        raise QueryError(f"no series come out: {expression}")
+        raise QueryError(f"it does not result in series: {expression}")
     return labels
 
 
-def _labels(expr: promql.Expr, known: Known) -> frozenset[str] | None:
+def _labels(expr: promql.Expr, metrics: MetricLabels) -> frozenset[str] | None:
     """The labels of a vector or a matrix; None of a scalar or a string."""
     match expr:
         case promql.VectorSelector():
-            labels: frozenset[str] | None = _selected(expr, known)
+            labels: frozenset[str] | None = _selected(expr, metrics)
         case promql.MatrixSelector():
-            labels = _selected(expr.vector_selector, known)
+            labels = _selected(expr.vector_selector, metrics)
         case promql.ParenExpr() | promql.UnaryExpr() | promql.SubqueryExpr():
-            labels = _labels(expr.expr, known)
+            labels = _labels(expr.expr, metrics)
         case promql.AggregateExpr():
-            labels = _aggregated(expr, known)
+            labels = _aggregated(expr, metrics)
         case promql.Call():
-            labels = _called(expr, known)
+            labels = _called(expr, metrics)
         case promql.BinaryExpr():
-            labels = _combined(expr, known)
+            labels = _combined(expr, metrics)
         case promql.NumberLiteral() | promql.StringLiteral():
             labels = None
         case _:
-            raise QueryError(f"not known to this check: {type(expr).__name__}")
+            raise QueryError(f"this check does not support {type(expr).__name__}")
     return labels
 
 
-def _selected(selector: promql.VectorSelector, known: Known) -> frozenset[str]:
-    if selector.name is None or selector.name not in known:
+def _selected(selector: promql.VectorSelector, metrics: MetricLabels) -> frozenset[str]:
+    if selector.name is None or selector.name not in metrics:
         raise QueryError(f"there is no metric {selector.name}")
-    labels = known[selector.name]
+    labels = metrics[selector.name]
     _require((matcher.name for matcher in selector.matchers.matchers), labels, selector.name)
     return labels
 
 
-def _aggregated(expr: promql.AggregateExpr, known: Known) -> frozenset[str]:
-    inner = _vector(expr.expr, known)
+def _aggregated(expr: promql.AggregateExpr, metrics: MetricLabels) -> frozenset[str]:
+    inner = _vector(expr.expr, metrics)
     added: frozenset[str] = frozenset()
     if str(expr.op) == "count_values":
-        added = frozenset({_text(expr.param)})
+        added = frozenset({_string(expr.param)})
     if expr.modifier is None:
-        return inner if str(expr.op) in _CHOOSING else added
+        return inner if str(expr.op) in _SELECTING else added
     _require(expr.modifier.labels, inner, f"{expr.op} ({expr.expr.prettify()})")
-    if str(expr.op) in _CHOOSING:
+    if str(expr.op) in _SELECTING:
         return inner
     named = frozenset(expr.modifier.labels) | added
     return named if expr.modifier.type == promql.AggModifierType.By else inner - named
 
 
-def _text(expr: promql.Expr | None) -> str:
+def _string(expr: promql.Expr | None) -> str:
     if not isinstance(expr, promql.StringLiteral):
-        raise QueryError(f"no text: {expr}")
+        raise QueryError(f"no string literal: {expr}")
     return expr.val
 
 
-def _called(expr: promql.Call, known: Known) -> frozenset[str] | None:
-    vectors = [labels for arg in expr.args if (labels := _labels(arg, known)) is not None]
+def _called(expr: promql.Call, metrics: MetricLabels) -> frozenset[str] | None:
+    vectors = [labels for arg in expr.args if (labels := _labels(arg, metrics)) is not None]
     if expr.func.return_type == promql.ValueType.Scalar or not vectors:
         return None
     if expr.func.name in ("absent", "absent_over_time"):
         return frozenset()
     if expr.func.name == "label_replace":
-        return vectors[0] | {_text(expr.args[1])}
+        return vectors[0] | {_string(expr.args[1])}
     return vectors[0] - {"le"} if expr.func.name == "histogram_quantile" else vectors[0]
 
 
-def _combined(expr: promql.BinaryExpr, known: Known) -> frozenset[str] | None:
-    left, right = _labels(expr.lhs, known), _labels(expr.rhs, known)
+def _combined(expr: promql.BinaryExpr, metrics: MetricLabels) -> frozenset[str] | None:
+    left, right = _labels(expr.lhs, metrics), _labels(expr.rhs, metrics)
     if left is None or right is None:
         return right if left is None else left
     matching = expr.modifier.matching if expr.modifier else None
@@ -124,17 +134,17 @@ def _combined(expr: promql.BinaryExpr, known: Known) -> frozenset[str] | None:
         return left
     _require(matching.labels, left, f"the left of {where}")
     _require(matching.labels, right, f"the right of {where}")
-    if str(expr.op) in _SETS:
+    if str(expr.op) in _SET_OPERATORS:
         return left | right if str(expr.op) == "or" else left
     group = expr.modifier.group_labels if expr.modifier else None
     _require(group or (), right, f"the right of {where}")
     return left | frozenset(group or ()) if group is not None else frozenset(matching.labels)
 
 
-def _vector(expr: promql.Expr, known: Known) -> frozenset[str]:
-    labels = _labels(expr, known)
+def _vector(expr: promql.Expr, metrics: MetricLabels) -> frozenset[str]:
+    labels = _labels(expr, metrics)
     if labels is None:
-        raise QueryError(f"no series come out: {expr.prettify()}")
+        raise QueryError(f"it does not result in series: {expr.prettify()}")
     return labels
 
 

@@ -1,9 +1,10 @@
-"""Rule tests in few words, and promtool to run them.
+"""promtool's unit tests of rules, written short: cases in YAML, and promtool to run them.
 
 A case is a YAML file named after its alert: the labels and annotations the alert has when it fires,
-and tests, each with series (in promtool's notation), the moments at which it is quiet and those at
-which it fires. ``$crawl``, ``$pod`` and ``$other`` stand for label sets. The first test is also run
-with each series twice, as from a pair of exporters: it must fire exactly as with one.
+and tests, each with series (in promtool's notation), the times at which it does not fire
+(``quiet``) and those at which it does (``fires``). ``$crawl``, ``$pod`` and ``$other`` stand for
+label sets. The first test is also run with each series twice, as from a pair of exporters: it must
+fire exactly as with one.
 """
 
 import os
@@ -17,15 +18,21 @@ from typing import Any, Final
 
 import yaml
 
+from exporter.resources.identity import POD_LABELS
 from support.tools import ROOT, require_tool
 
 RULES: Final = ROOT / "alerts" / "browsertrix.rules.yaml"
 
-_CRAWL: Final = 'namespace="crawlers",oid="org-1",crawl="manual-1"'
-_SETS: Final = {
-    "crawl": _CRAWL,
-    "pod": f'{_CRAWL},pod="crawl-manual-1-0"',
-    "other": 'namespace="crawlers",oid="org-2",crawl="manual-2"',
+
+def _label_set(*values: str) -> str:
+    """A crawl's labels or, with a fourth value, a pod's, as in a selector."""
+    return ",".join(f'{name}="{value}"' for name, value in zip(POD_LABELS, values, strict=False))
+
+
+_LABEL_SETS: Final = {
+    "crawl": _label_set("crawlers", "org-1", "manual-1"),
+    "pod": _label_set("crawlers", "org-1", "manual-1", "crawl-manual-1-0"),
+    "other": _label_set("crawlers", "org-2", "manual-2"),
 }
 PAIR: Final = ("10.0.0.1:10937", "10.0.0.2:10937")
 
@@ -47,14 +54,14 @@ def committed_groups() -> list[dict[str, Any]]:
 
 
 def rules_of(alert: str) -> dict[str, Any]:
-    """Take an alert out of the committed rules, with the records it stands on.
+    """An alert of the committed rules alone, with the recording rules it depends on.
 
-    promtool evaluates every rule it is given at every step: all of them are a hundred times slower.
+    promtool evaluates all rules of a file at every step: all of them take a hundred times longer.
     """
     groups = committed_groups()
     rules = [rule for group in groups for rule in group["rules"]]
     needed = [rule for rule in rules if rule.get("alert") == alert]
-    for rule in needed:  # which grows meanwhile
+    for rule in needed:  # grows as dependencies are found
         needed += [
             record
             for record in rules
@@ -70,7 +77,7 @@ def rules_of(alert: str) -> dict[str, Any]:
 
 
 def promtool_file(alert: str, case: dict[str, Any]) -> dict[str, Any]:
-    """Write a case as promtool reads it."""
+    """A case as promtool reads it."""
     return {
         "rule_files": [f"{alert}.rules.yaml"],
         "evaluation_interval": "1m",
@@ -113,7 +120,7 @@ def _test(
 
 
 def _series(name: str, instance: str | None) -> str:
-    written = Template(name).substitute(_SETS)
+    written = Template(name).substitute(_LABEL_SETS)
     if instance is None:
         return written
     metric, _, labels = written.partition("{")
@@ -132,7 +139,7 @@ def _expected(case: dict[str, Any], test: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_rule_tests(cases: dict[str, dict[str, Any]], folder: Path) -> str:
-    """Run them all, a process a core; what promtool complains of, empty when all is well."""
+    """Run them all, one process a core; returns promtool's failures, empty when all passed."""
     promtool = require_tool("promtool")
     for alert, case in cases.items():
         for name, content in (
@@ -149,7 +156,7 @@ def run_rule_tests(cases: dict[str, dict[str, Any]], folder: Path) -> str:
             text=True,
             check=False,
         )
-        return "" if ran.returncode == 0 else "\n".join(_complaints(ran.stdout + ran.stderr))
+        return "" if ran.returncode == 0 else "\n".join(_failures(ran.stdout + ran.stderr))
 
     cores = os.cpu_count() or 1
     shares = [share for core in range(cores) if (share := list(cases)[core::cores])]
@@ -157,7 +164,7 @@ def run_rule_tests(cases: dict[str, dict[str, Any]], folder: Path) -> str:
         return "\n".join(filter(None, pool.map(run, shares)))
 
 
-def _complaints(output: str) -> Iterator[str]:
+def _failures(output: str) -> Iterator[str]:
     for line in output.splitlines():
         if line.strip() not in ("SUCCESS", "") and not line.startswith("Unit Testing:"):
             yield line

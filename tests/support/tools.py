@@ -18,7 +18,7 @@ _OTHER_NAMES: Final = {
 
 
 def require_tool(name: str) -> Path:
-    """Find a program or skip the test; under CI a missing one is a failure, not a silent gap."""
+    """Find a program or skip the test; under CI a missing one fails it instead."""
     for candidate in _OTHER_NAMES.get(name, (name,)):
         found = programs.find(candidate, ROOT)
         if found is not None:

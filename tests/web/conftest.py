@@ -1,4 +1,4 @@
-"""A web server over real HTTP, with an exposition that a test can hold, break and watch.
+"""A web server over real HTTP, with an exposition that a test can inspect and break.
 
 Its status page shows what a test gives it: CrawlJobs as on the wire, a ledger, a clock.
 """
@@ -14,10 +14,13 @@ import pytest
 
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import Format
 from exporter.resources.crawljob import CrawlJob, parse_value
-from exporter.web import Address, Health, View, WebServer, WebSettings
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.settings import Address
+from exporter.web import Health, View, WebServer, WebSettings
 from support.factories import UPDATED_EPOCH
 
 
@@ -43,15 +46,15 @@ class Exposition:
 class Watch:
     """A scope that is watched."""
 
-    jobs: list[CrawlJob] = field(default_factory=list)
+    objects: list[CrawlJob] = field(default_factory=list)
     scope: str = "crawlers"
     synced: bool = True
     last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOB_RESOURCE))
 
-    def see(self, *values: dict[str, Any]) -> None:
-        self.jobs += [parse_value(value) for value in values]
+    def add(self, *values: dict[str, Any]) -> None:
+        self.objects += [parse_value(value) for value in values]
 
 
 @dataclass
@@ -71,6 +74,12 @@ class Site:
 
     def __post_init__(self) -> None:
         self.watches = [self.watch]
+
+    def __iter__(self) -> Iterator[Crawl]:
+        """The crawls that are served."""
+        for watch in self.watches:
+            if watch.synced:
+                yield from map(Crawl, watch.objects)
 
     @property
     def address(self) -> Address:
@@ -122,6 +131,7 @@ async def serve() -> AsyncIterator[Serve]:
         health = Health(alive=lambda: site.dead, ready=lambda: site.unready)
         view = View(
             site.watches,
+            site,
             site.ledger,
             pause_limit=7 * 86400.0,
             health=health,
@@ -132,7 +142,7 @@ async def serve() -> AsyncIterator[Serve]:
             WebSettings(**chosen),
             health=health,
             view=view if status_page else None,
-            on_scrape=lambda *facts: site.on_scrape.append(facts),
+            on_scrape=lambda *scrape: site.on_scrape.append(scrape),
         )
         await site.server.start()
         site.session = aiohttp.ClientSession(

@@ -1,4 +1,4 @@
-"""Start and end of the server: nothing half open at start, nothing cut off at the end."""
+"""Start and shutdown: it listens on all addresses or none, and lets scrapes finish."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from exporter.web import Address, ListenError, server
+from exporter.settings import Address
+from exporter.web import ListenError, server
 
 Serve = Callable[..., Awaitable[Any]]
 Eventually = Callable[[Callable[[], object]], Awaitable[None]]

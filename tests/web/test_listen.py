@@ -1,4 +1,4 @@
-"""Where the exporter listens, and what is said when it cannot."""
+"""Addresses and their sockets, and the error where one cannot be listened on."""
 
 import asyncio
 import errno
@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from exporter.web import Address, ListenError, listen
+from exporter.settings import Address
+from exporter.web import ListenError, listen
 
 
 def can_bind(family: socket.AddressFamily, host: str) -> bool:
@@ -97,32 +98,32 @@ def test_an_address_as_a_url(address: Address, url: str) -> None:
 
 def test_a_port_alone_listens_on_all_interfaces() -> None:
     with opened(":0") as (one,):
-        assert_reachable("127.0.0.1", listen.bound(one).port)
+        assert_reachable("127.0.0.1", listen.bound_address(one).port)
 
 
 @needs_ipv6
 def test_a_port_alone_listens_over_ipv6_too() -> None:
     with opened(":0") as (one,):
-        assert listen.bound(one).host == "::"
-        assert_reachable("::1", listen.bound(one).port)
+        assert listen.bound_address(one).host == "::"
+        assert_reachable("::1", listen.bound_address(one).port)
 
 
 @needs_ipv6
 def test_an_ipv6_address() -> None:
     with opened("[::1]:0") as (one,):
-        assert listen.bound(one).host == "::1"
-        assert_reachable("::1", listen.bound(one).port)
+        assert listen.bound_address(one).host == "::1"
+        assert_reachable("::1", listen.bound_address(one).port)
 
 
 def test_a_name_listens_on_its_address() -> None:
     with opened("localhost:0") as (one,):
-        assert listen.bound(one).host in {"127.0.0.1", "::1"}
+        assert listen.bound_address(one).host in {"127.0.0.1", "::1"}
         assert_reachable(*one.getsockname()[:2])
 
 
 def test_several_addresses() -> None:
     with opened("127.0.0.1:0", "127.0.0.1:0") as (one, other):
-        assert listen.bound(one).port != listen.bound(other).port
+        assert listen.bound_address(one).port != listen.bound_address(other).port
 
 
 @pytest.mark.parametrize("code", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
@@ -136,8 +137,8 @@ def test_without_ipv6_a_port_alone_means_ipv4(monkeypatch: pytest.MonkeyPatch, c
 
     monkeypatch.setattr(socket, "create_server", without_ipv6)
     with opened(":0") as (one,):
-        assert listen.bound(one).host == "0.0.0.0"  # noqa: S104 - this is what is tested
-        assert_reachable("127.0.0.1", listen.bound(one).port)
+        assert listen.bound_address(one).host == "0.0.0.0"  # noqa: S104 - this is what is tested
+        assert_reachable("127.0.0.1", listen.bound_address(one).port)
 
 
 def test_a_name_with_an_address_this_machine_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,12 +151,12 @@ def test_a_name_with_an_address_this_machine_lacks(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(socket, "getaddrinfo", found)
     with opened("somewhere:0") as (one,):
-        assert listen.bound(one).host == "127.0.0.1"
+        assert listen.bound_address(one).host == "127.0.0.1"
 
 
-def test_a_port_in_use_is_said_in_one_line() -> None:
+def test_a_port_in_use_is_explained_in_one_line() -> None:
     with opened("127.0.0.1:0") as (one,):
-        taken = str(listen.bound(one))
+        taken = str(listen.bound_address(one))
         with pytest.raises(ListenError) as caught, opened(taken):
             pass
     assert str(caught.value) == (
@@ -166,9 +167,9 @@ def test_a_port_in_use_is_said_in_one_line() -> None:
 
 def test_one_address_that_fails_leaves_none_open() -> None:
     with opened("127.0.0.1:0") as (taken,), opened("127.0.0.1:0") as (free,):
-        address = str(listen.bound(free))
+        address = str(listen.bound_address(free))
         free.close()
-        with pytest.raises(ListenError), opened(address, str(listen.bound(taken))):
+        with pytest.raises(ListenError), opened(address, str(listen.bound_address(taken))):
             pass
         with opened(address):
             pass

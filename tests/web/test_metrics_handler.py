@@ -1,4 +1,4 @@
-"""What a scrape answers: formats, encodings, selection, and what cannot be answered."""
+"""Responses to scrapes: formats, encodings, selection, failures."""
 
 import gzip
 import logging

@@ -1,4 +1,4 @@
-"""Which format and which encoding a client gets for what it says it would take."""
+"""The format and the encoding for each Accept and Accept-Encoding, malformed ones included."""
 
 import pytest
 from hypothesis import given

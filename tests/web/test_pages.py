@@ -1,4 +1,4 @@
-"""The probes, which a kubelet reads, and the landing page, which a person does."""
+"""The probes and the landing page."""
 
 import base64
 import hashlib
@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from exporter import __version__
-from exporter.web import telemetry_path
+from exporter.settings.values import url_path
+from exporter.web import refuse_reserved_path
 
 Serve = Callable[..., Awaitable[Any]]
 
@@ -89,7 +90,8 @@ async def test_a_probe_that_fails_is_a_500_without_details(
         assert response.status == 500
         assert await response.text() == "Internal Server Error\n"
     (record,) = (record for record in caplog.records if record.levelno >= logging.ERROR)
-    assert record.getMessage() == "no answer to GET /readyz"
+    assert record.getMessage() == "a request failed"
+    assert (vars(record)["method"], vars(record)["path"]) == ("GET", "/readyz")
 
 
 async def test_a_path_that_is_not_there(serve: Serve) -> None:
@@ -101,7 +103,8 @@ async def test_a_path_that_is_not_there(serve: Serve) -> None:
 
 @pytest.mark.parametrize("path", ["/metrics", "/a/b", "/metrics/", "/m-1._~", "/apis", "/statusz"])
 def test_a_telemetry_path(path: str) -> None:
-    assert telemetry_path(path) == path
+    assert url_path(path) == path
+    refuse_reserved_path(path)
 
 
 @pytest.mark.parametrize(
@@ -124,16 +127,16 @@ def test_a_telemetry_path(path: str) -> None:
 )
 def test_a_wrong_telemetry_path_is_explained(path: str) -> None:
     with pytest.raises(ValueError, match=r"^expected a path such as /metrics"):
-        telemetry_path(path)
+        url_path(path)
 
 
 @pytest.mark.parametrize("path", ["/livez", "/healthz", "/readyz", "/readyz/"])
 def test_the_telemetry_path_cannot_be_a_probes(path: str) -> None:
     with pytest.raises(ValueError, match=r"^expected a path of its own: this one is a probe's$"):
-        telemetry_path(path)
+        refuse_reserved_path(path)
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/v1/crawls", "/status", "/status/style.css"])
 def test_the_telemetry_path_cannot_be_the_status_pages(path: str) -> None:
     with pytest.raises(ValueError, match=r"/status/ and /api/ are the status page's$"):
-        telemetry_path(path)
+        refuse_reserved_path(path)

@@ -13,7 +13,7 @@ from exporter.history.baseline import Baseline
 from exporter.history.events import OomKilled, PodExited, Scaled, StateEntered
 from exporter.history.records import FinishedCrawl
 from exporter.web.colours import STATES
-from exporter.web.status import words
+from support.crawl_history import log, remember
 from support.factories import CRAWL_ID, OID, UPDATED_EPOCH, crawler_pod, crawljob
 
 Serve = Callable[..., Awaitable[Any]]
@@ -54,7 +54,7 @@ def structure(page: str) -> list[tuple[str, list[str]]]:
 
 async def test_a_crawl_with_its_bars(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob())
+    site.watch.add(crawljob())
     page = Elements(await site.page())
     assert page.of("title")
     for text in (CRAWL_ID, OID, "running", "45 of 120", "7 GiB of 100 GiB", "15 min of 2 h"):
@@ -71,10 +71,10 @@ async def test_a_crawl_with_its_bars(serve: Serve) -> None:
 
 async def test_few_crawls_show_their_pods_and_many_keep_them_closed(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob(crawl="a"))
+    site.watch.add(crawljob(crawl="a"))
     (details,) = Elements(await site.page()).of("details")
     assert "open" in details
-    site.watch.see(*(crawljob(crawl=f"b{n}") for n in range(5)))
+    site.watch.add(*(crawljob(crawl=f"b{n}") for n in range(5)))
     assert not any("open" in details for details in Elements(await site.page()).of("details"))
 
 
@@ -85,17 +85,17 @@ async def test_pods_in_trouble_are_named(serve: Serve) -> None:
         "crawl-x-1": crawler_pod(backoffWait=True, exitCode=137, reason="oom"),
         "crawl-x-2": crawler_pod(exitCode=3, exitTime="2025-05-21T11:59:00Z"),
     }
-    site.watch.see(crawljob(crawl="x", pods=pods))
+    site.watch.add(crawljob(crawl="x", pods=pods))
     text = Elements(await site.page()).text
-    for told in ("2 in trouble", "evicted", "crash loop", "137 (out of memory)", "1 min ago"):
-        assert told in text
+    for shown in ("2 in trouble", "evicted", "crash loop", "137 (out of memory)", "1 min ago"):
+        assert shown in text
     assert "restart due: evicted" in text
     assert "exited with 3 (out of space)" in text
 
 
 async def test_a_pause_is_counted_down(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob(spec={"pausedAt": "2025-05-21T12:00:00Z"}, status={"state": "paused"}))
+    site.watch.add(crawljob(spec={"pausedAt": "2025-05-21T12:00:00Z"}, status={"state": "paused"}))
     site.now += 6 * 86400.0
     page = Elements(await site.page())
     assert page.of("meter", **{"aria-label": "Pause: 1 d left"})
@@ -103,26 +103,26 @@ async def test_a_pause_is_counted_down(serve: Serve) -> None:
     assert Elements(await site.page()).of("meter", **{"aria-label": "Pause: expired"})
 
 
-async def test_nothing_there_and_nothing_found(serve: Serve) -> None:
+async def test_no_crawl_at_all_and_none_that_matches(serve: Serve) -> None:
     site = await serve(status_page=True)
     assert "No CrawlJob is there now." in await site.page()
     assert "No CrawlJob that is there now matches." in await site.page("/?q=x")
 
 
-async def test_what_is_over_and_what_happened(serve: Serve) -> None:
+async def test_finished_crawls_and_events(serve: Serve) -> None:
     site = await serve(status_page=True)
     record = FinishedCrawl(
         "u", "crawlers", "o", "c", "complete", "size-limit", UPDATED_EPOCH - 180, 0.0, None
     )
-    site.ledger.memory.finished["u"] = record
-    facts = Baseline("u", "crawlers", "o", "c", "job")
-    told = [
+    remember(site.ledger, record)
+    baseline = Baseline("u", "crawlers", "o", "c", "job")
+    events = [
         StateEntered(UPDATED_EPOCH, "running", "starting"),
         PodExited(UPDATED_EPOCH, "crawl-c-0", "crawler", "interrupt: 11", 11),
         OomKilled(UPDATED_EPOCH, "crawl-c-0", "crawler"),
         Scaled(UPDATED_EPOCH, "scale", 1, 3),
     ]
-    site.ledger.memory.note(facts, told, UPDATED_EPOCH)
+    log(site.ledger, baseline, events, UPDATED_EPOCH)
     text = " ".join(Elements(await site.page()).text.split())
     assert "3 min ago c complete size-limit" in text
     assert "state entered starting → running" in text
@@ -130,7 +130,7 @@ async def test_what_is_over_and_what_happened(serve: Serve) -> None:
     assert "scaled scale 1 → 3" in text
 
 
-async def test_trouble_is_the_first_thing_that_is_told(serve: Serve) -> None:
+async def test_a_warning_comes_before_the_crawls(serve: Serve) -> None:
     site = await serve(status_page=True)
     site.unready = "crawlers: the API server refuses connections"
     page = await site.page()
@@ -140,7 +140,7 @@ async def test_trouble_is_the_first_thing_that_is_told(serve: Serve) -> None:
 
 async def test_links_keep_the_filters_and_turn_the_pages(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(*(crawljob(crawl=f"c{n}") for n in range(60)))
+    site.watch.add(*(crawljob(crawl=f"c{n}") for n in range(60)))
     page = Elements(await site.page("/?q=c&org=" + OID + "&sort=crawl&page=2"))
     kept = f"?org={OID}&q=c&sort=crawl"
     (previous,), (following,) = page.of("a", rel="prev"), page.of("a", rel="next")
@@ -155,15 +155,15 @@ async def test_links_keep_the_filters_and_turn_the_pages(serve: Serve) -> None:
 @pytest.mark.parametrize(
     "query", ["page=x", "per_page=-1", "sort=x", f"q={'x' * 9000}", "nonsense=1", "q=%ff%00"]
 )
-async def test_a_person_who_asks_wrongly_gets_a_page(serve: Serve, query: str) -> None:
+async def test_a_wrong_parameter_is_ignored(serve: Serve, query: str) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob())
+    site.watch.add(crawljob())
     assert "</html>" in await site.page(f"/?{query}")
 
 
 async def test_the_policy_allows_only_the_pages_own_files(serve: Serve) -> None:
     site = await serve(status_page=True)
-    site.watch.see(crawljob())
+    site.watch.add(crawljob())
     async with site.get("/") as response:
         policy = response.headers["Content-Security-Policy"]
         page = Elements(await response.text())
@@ -218,17 +218,17 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
     pages = []
     for text in (HOSTILE, harmless(HOSTILE)):
         site = await serve(status_page=True)
-        site.watch.see(hostile_job(text))
+        site.watch.add(hostile_job(text))
         site.watch.scope, site.watch.last_error = text, text
         site.unready = text
         record = FinishedCrawl(text, text, text, text, text, text + "!", UPDATED_EPOCH, 0.0, None)
-        site.ledger.memory.finished[text] = record
-        facts = Baseline(text, text, text, text, "job")
-        told = [
+        remember(site.ledger, record)
+        baseline = Baseline(text, text, text, text, "job")
+        events = [
             StateEntered(UPDATED_EPOCH, text, text),
             PodExited(UPDATED_EPOCH, text, "other", text, 1),
         ]
-        site.ledger.memory.note(facts, told, UPDATED_EPOCH)
+        log(site.ledger, baseline, events, UPDATED_EPOCH)
         pages.append(await site.page())
     hostile, plain = pages
     assert HOSTILE not in hostile
@@ -241,48 +241,16 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
 @given(text=st.text(min_size=1, max_size=60))
 async def test_any_text_is_only_text(serve: Serve, text: str) -> None:
     site = await serve(status_page=True)
-    site.watch.see(hostile_job(text))
+    site.watch.add(hostile_job(text))
     page = await site.page()
     assert page.rstrip().endswith("</html>")
     assert len(Elements(page).of("script")) == 1
 
 
-async def test_what_was_asked_is_escaped_too(serve: Serve) -> None:
+async def test_the_query_is_escaped_too(serve: Serve) -> None:
     site = await serve(status_page=True)
     page = Elements(await site.page('/?q="><script>alert(1)</script>&state=<b>&org=<i>'))
     assert len(page.of("script")) == 1
     assert not page.of("b")
     (field,) = page.of("input", name="q")
     assert field["value"] == '"><script>alert(1)</script>'
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3661, "1 h 1 min"), (90000, "1 d 1 h")],
-)
-def test_durations_as_people_say_them(seconds: float, text: str) -> None:
-    assert words.duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "0.977 KiB"),
-        (1536, "1.5 KiB"),
-        (7 * 2**30, "7 GiB"),
-        (123456789, "118 MiB"),
-        (2**70, "1,048,576 PiB"),
-        (None, "unknown"),
-    ],
-)
-def test_sizes_as_people_say_them(number: float | None, text: str) -> None:
-    assert words.size(number) == text
-
-
-@pytest.mark.parametrize(
-    ("ratio", "text"), [(0.999, "99 %"), (1.0, "100 %"), (2.5, "250 %"), (None, "unknown")]
-)
-def test_percentages_are_rounded_down(ratio: float | None, text: str) -> None:
-    assert words.percent(ratio) == text

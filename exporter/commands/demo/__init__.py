@@ -1,7 +1,7 @@
 """``demo``: the real exporter on a simulated Browsertrix, with nothing to install.
 
 The simulator is a process of its own, with a token, reached over HTTP through a kubeconfig: the
-exporter cannot tell it from a cluster.
+exporter uses it like any cluster.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from typing import Final
 from exporter.app import serve
 from exporter.commands.demo.monitoring import monitoring
 from exporter.commands.demo.programs import end, free_port
-from exporter.resources.crawljob.derived import DEFAULT_PAUSE_LIMIT
 from exporter.settings import Settings
+from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 
 CRAWLS: Final = 25
-"""At a time: a small cluster, and enough for every kind of life to come by."""
+"""At a time: a small cluster, and enough for every scenario to occur."""
 
 _LONGEST_PAUSE: Final = 600.0
 """Seconds, so that whoever watches sees a pause expire."""
@@ -52,7 +52,7 @@ async def demo(settings: Settings, *, speed: float, seed: int) -> None:
 async def _demo(settings: Settings, speed: float, seed: int) -> None:
     pause_limit = min(DEFAULT_PAUSE_LIMIT / speed, _LONGEST_PAUSE)
     where, *others = settings.listen_addresses
-    where = replace(where, port=where.port or free_port())  # else nobody could be told it
+    where = replace(where, port=where.port or free_port())  # known before it is printed
     with TemporaryDirectory(prefix="browsertrix-demo-") as name:
         folder = Path(name)
         kubeconfig = folder / "kubeconfig"
@@ -62,7 +62,7 @@ async def _demo(settings: Settings, speed: float, seed: int) -> None:
             _simulator(kubeconfig, speed, seed, pause_limit) as url,
         ):
             sys.stderr.write(
-                f"A simulated Browsertrix lives at {url}, {speed:g} times faster than in life;\n"
+                f"A simulated Browsertrix runs at {url}, {speed:g} times faster than in life;\n"
                 f"paused crawls expire after {pause_limit:.0f} s. Look at what the exporter makes "
                 f"of it, and stop with Ctrl-C:\n\n"
                 f"    {where.url}/ in a browser\n"
@@ -72,12 +72,13 @@ async def _demo(settings: Settings, speed: float, seed: int) -> None:
                 f"{alerts}\n"
             )
             await serve(
-                replace(
-                    settings,
-                    kubeconfig=kubeconfig,
-                    pause_limit=pause_limit,
-                    history_path=history,
-                    listen_addresses=(where, *others),
+                settings.model_copy(
+                    update={
+                        "kubeconfig": kubeconfig,
+                        "pause_limit": pause_limit,
+                        "history_path": history,
+                        "listen_addresses": (where, *others),
+                    }
                 )
             )
 
@@ -105,5 +106,5 @@ async def _first_line(process: Process) -> str:
     assert process.stdout is not None  # noqa: S101 - it is a pipe, see above
     line = (await process.stdout.readline()).decode().strip()
     if not line:
-        raise RuntimeError("the simulator ended before it began; its complaint is above")
+        raise RuntimeError("the simulator ended before it began; its error is above")
     return line

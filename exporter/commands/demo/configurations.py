@@ -1,6 +1,6 @@
-"""What Prometheus and Alertmanager are told to do: the files shipped for users, made to run here.
+"""Configurations of Prometheus and Alertmanager: the files shipped for users, made to run here.
 
-Rules and routes stay as they are committed. Only who is scraped and who is notified is put in, so
+Rules and routes stay as they are committed. Only targets and receivers are put in, so
 that what runs here (and in the tests) is what runs at a user's.
 """
 
@@ -57,8 +57,8 @@ def prometheus_config(
 def alertmanager_config(routes: Path, url: str) -> dict[str, Any]:
     """Configure Alertmanager: the routes of a file, with every receiver a webhook below ``url``.
 
-    Each receiver keeps its name, which is the last part of its path, and whether it is told of
-    ends. Mail servers, tokens and templates are left out with those who would need them.
+    Each receiver keeps its name, which is the last part of its path, and whether it is sent
+    resolved alerts. Mail servers, tokens and templates are left out with what would need them.
     """
     configuration: Mapping[str, Any] = yaml.safe_load(routes.read_text(encoding="utf-8"))
     return {

@@ -1,7 +1,7 @@
 """Prometheus and Alertmanager beside the demo, where they are installed: alerts to watch.
 
-They are started once the exporter listens, which so need not wait for them; one that ends is told,
-and the demo goes on.
+They are started once the exporter listens, so that it need not wait for them; if one ends, a
+warning is logged and the demo goes on.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ _HINT: Final = (
 
 @asynccontextmanager
 async def monitoring(folder: Path, target: str, path: str) -> AsyncIterator[str]:
-    """Watch the exporter at ``target`` (a URL without ``path``); gives what to tell the user."""
+    """Watch the exporter at ``target`` (a URL without ``path``); gives a text for the user."""
     server = programs.find("prometheus", Path())
     if server is None:
         yield f"Prometheus is not installed here, so no alerts are to be seen;\n{_HINT}\n"
@@ -50,12 +50,12 @@ async def monitoring(folder: Path, target: str, path: str) -> AsyncIterator[str]
     else:
         said += (
             f"    Alertmanager  http://127.0.0.1:{alerts_port}\n"
-            "Whom it would page or write to is told here, in lines with msg=notified.\n"
+            "Its notifications are logged here, in lines with msg=notified.\n"
         )
 
     async def run() -> None:
         await _listening(target)
-        async with receiver(tell) as webhook, asyncio.TaskGroup() as together:
+        async with receiver(log_notification) as webhook, asyncio.TaskGroup() as together:
             alerts_to = None
             if sender is not None:
                 configuration = alertmanager_config(shipped(ROUTES), webhook)
@@ -80,7 +80,7 @@ async def monitoring(folder: Path, target: str, path: str) -> AsyncIterator[str]
 
 
 async def _listening(url: str) -> None:
-    """Wait until somebody listens: what runs beside the exporter is not to slow its start."""
+    """Wait until the URL's port accepts connections; polls ten times a second."""
     parts = urlsplit(url)
     while True:
         try:
@@ -92,8 +92,8 @@ async def _listening(url: str) -> None:
             return
 
 
-def tell(notification: Notification) -> None:
-    """Log one notification as one line."""
+def log_notification(notification: Notification) -> None:
+    """Log who would be notified of which alert: one line, values in fields."""
     labels = notification.labels
     which = {name: labels[name] for name in ("namespace", "crawl", "pod") if name in labels}
     log.info(
@@ -115,5 +115,5 @@ async def _run(program: Program) -> None:
     except OSError as error:
         said: dict[str, object] = {"error": str(error)}
     else:
-        said = {"status": status, "said": program.last_words()}
+        said = {"status": status, "said": program.last_line()}
     log.warning("%s has ended, and the demo goes on without it", program.name, extra=said)

@@ -1,6 +1,6 @@
-"""Prometheus and Alertmanager as child processes: where they are, how they are called, their end.
+"""Prometheus and Alertmanager as child processes: finding, starting, ending them.
 
-The demo runs them beside the exporter, the tests and the dashboards' rehearsal for themselves.
+The demo runs them beside the exporter; tests and the dashboards' backfill run them alone.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 FETCHED: Final = Path(".tools", "usr", "bin")
 """Where ``make tools`` puts them, below the folder of the source."""
 
-_LAST_ORDERS: Final = 10.0
+_TERMINATION_TIMEOUT: Final = 10.0
 """Seconds from SIGTERM to SIGKILL."""
 
 
@@ -55,11 +55,11 @@ class Program:
     directory: Path
     """Where it has to be started."""
     log: Path
-    """Where what it says goes."""
+    """Its stdout and stderr."""
     url: str
 
-    def last_words(self) -> str:
-        """The last line it has said; empty when it said none."""
+    def last_line(self) -> str:
+        """The last line of its log; empty when it has logged nothing."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return lines[-1] if lines else ""
 
@@ -126,7 +126,7 @@ def _program(  # what both have in common  # noqa: PLR0913, PLR0917
 
 @asynccontextmanager
 async def running(program: Program) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run it, from now on and not yet ready, until the end of the block."""
+    """Run it until the end of the block; it has started, and is not yet ready."""
     with program.log.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *program.command,
@@ -143,11 +143,11 @@ async def running(program: Program) -> AsyncIterator[asyncio.subprocess.Process]
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Have it end in order, or else at once."""
+    """Terminate it, and kill it if it has not ended after ten seconds."""
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:
-        async with asyncio.timeout(_LAST_ORDERS):
+        async with asyncio.timeout(_TERMINATION_TIMEOUT):
             await process.wait()
     except TimeoutError:
         process.kill()

@@ -1,4 +1,4 @@
-"""Who is notified: a webhook that takes what Alertmanager sends, for a log or a test to show.
+"""A webhook that receives Alertmanager's notifications, for a log or a test to show.
 
 The form is https://prometheus.io/docs/alerting/latest/configuration/#webhook_config, version 4.
 """
@@ -17,7 +17,7 @@ _LARGEST: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One alert of one delivery."""
+    """One alert of one POST; Alertmanager sends a group of them together."""
 
     receiver: str
     firing: bool
@@ -32,21 +32,21 @@ class _Alert(BaseModel):
     annotations: dict[str, str]
 
 
-class _Delivery(BaseModel):
+class _Message(BaseModel):
     alerts: list[_Alert]
 
 
 @asynccontextmanager
-async def receiver(told: Callable[[Notification], None]) -> AsyncIterator[str]:
-    """Take deliveries on a free port of 127.0.0.1; gives the URL below which they are expected."""
+async def receiver(on_notification: Callable[[Notification], None]) -> AsyncIterator[str]:
+    """Listen on a free port of 127.0.0.1; gives the URL: a receiver's name is the path below it."""
 
     async def take(request: web.Request) -> web.Response:
         try:
-            delivery = _Delivery.model_validate_json(await request.read())
+            message = _Message.model_validate_json(await request.read())
         except ValidationError:
             raise web.HTTPBadRequest(text="this is no notification of Alertmanager\n") from None
-        for alert in delivery.alerts:
-            told(
+        for alert in message.alerts:
+            on_notification(
                 Notification(
                     request.match_info["receiver"],
                     alert.status == "firing",

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from exporter.metrics.catalog.crawl import PausedBefore, crawl_families
+from exporter.metrics.catalog.crawl import crawl_families
+from exporter.metrics.catalog.crawl_times import PausedBefore
 from exporter.metrics.catalog.family import (
     CrawlFamily,
     Family,
@@ -16,27 +17,23 @@ from exporter.metrics.catalog.fleet import FLEET_FAMILIES
 from exporter.metrics.catalog.history import (
     FINISHED_TIMESTAMP,
     HISTORY_FAMILIES,
-    CounterFamily,
-    HistogramFamily,
 )
 from exporter.metrics.catalog.pod import POD_FAMILIES
 from exporter.metrics.catalog.self_metrics import SELF_FAMILIES
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.derived import DEFAULT_PAUSE_LIMIT
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
+from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 
 __all__ = [
     "CATALOG",
     "CRAWL_LABELS",
     "FINISHED_TIMESTAMP",
     "POD_LABELS",
-    "CounterFamily",
     "CrawlFamily",
     "Family",
     "Fleet",
     "FleetFamily",
     "Group",
-    "HistogramFamily",
     "Kind",
     "PodFamily",
     "catalog",
@@ -52,8 +49,8 @@ def catalog(
 ) -> tuple[Family, ...]:
     """Return all families, in the order they are served.
 
-    ``pause_limit`` in seconds is Browsertrix's; ``paused_before`` says how many seconds a crawl
-    was paused in pauses that are over.
+    ``pause_limit`` in seconds is Browsertrix's; ``paused_before`` returns the seconds a crawl was
+    paused in pauses that are over.
     """
     return (
         *FLEET_FAMILIES,

@@ -1,8 +1,8 @@
 """What a metric family is: declared once, read by everything that speaks of it.
 
 The exposition takes its headers from here, the series their names and labels, the documentation
-its text, and the checks of rules and dashboards the set of what exists. Every family of an object
-has at most one sample for it, so a family says how to read *the* value, and nothing more.
+its text, and the checks of rules and dashboards the set of what exists. A family of crawls or pods
+has at most one sample for each, so it says how to read *the* value, and nothing more.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,8 +12,8 @@ from typing import Final
 
 from prometheus_client import Metric
 
-from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.derived import Pod
+from exporter.crawls import Crawl
+from exporter.resources.crawljob.pods import Pod
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
 
@@ -46,7 +46,7 @@ class Family:
     name: str
     help: str
     source: str
-    """Where the value comes from, for a reader: a field of the CrawlJob, or in words."""
+    """Where the value comes from, for the documentation: a field of the CrawlJob, or a phrase."""
     group: Group
     kind: Kind = Kind.GAUGE
     labels: tuple[str, ...] = ()
@@ -83,13 +83,18 @@ Sample = float | tuple[float, *tuple[str | int | None, ...]] | None
 identity, in order; or None, where the value is unknown: then there is no sample."""
 
 
+def labelled(label_value: str | None) -> Sample:
+    """Return 1 with the value of the family's one label; no sample where that has no value."""
+    return (1.0, label_value) if label_value else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlFamily(Family):
     """A family with at most one sample for each crawl."""
 
-    value: Callable[[CrawlJob], Sample]
-    since: Callable[[CrawlJob], float | None] | None = None
-    """Where it answers a moment, the value is the time from then to the scrape instead."""
+    value: Callable[[Crawl], Sample]
+    since: Callable[[Crawl], float | None] | None = None
+    """Where it returns a timestamp, the value is the seconds from then to the scrape instead."""
     group: Group = Group.CRAWL
     labels: tuple[str, ...] = CRAWL_LABELS
 
@@ -98,19 +103,11 @@ class CrawlFamily(Family):
 class PodFamily(Family):
     """A family with at most one sample for each pod of a crawl."""
 
-    read: Callable[[Pod], tuple[Sample, ...]]
-    """Reads a pod once for several families: this runs at every change, and to call a function
-    costs more than to read a value."""
-    place: int
-    """Which of the readings is this family's."""
+    value: Callable[[Pod], Sample]
     of_deleted_pods: bool = False
-    """Whether it is served for a pod that no longer exists: exit facts are, usage is not."""
+    """Whether it is served for a pod that no longer exists: how it exited is, usage is not."""
     group: Group = Group.POD
     labels: tuple[str, ...] = POD_LABELS
-
-    def value(self, pod: Pod) -> Sample:
-        """What the family says of the pod."""
-        return self.read(pod)[self.place]
 
 
 @dataclass(frozen=True, slots=True)

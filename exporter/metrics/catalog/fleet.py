@@ -10,11 +10,11 @@ from exporter.resources.crawljob.states import KNOWN_STATES
 def _crawls(fleet: Fleet) -> Iterable[tuple[tuple[str, ...], float]]:
     """Zeros for every known state: an alert on a count must not wait for the first crawl."""
     for namespace, states in fleet.crawls.items():
-        for word in KNOWN_STATES:
-            yield (namespace, word), states.get(word, 0)
-        for word, count in states.items():
-            if word not in _KNOWN_STATES:
-                yield (namespace, word), count
+        for state in KNOWN_STATES:
+            yield (namespace, state), states.get(state, 0)
+        for state, count in states.items():
+            if state not in _KNOWN_STATES:
+                yield (namespace, state), count
 
 
 def _malformed(fleet: Fleet) -> Iterable[tuple[tuple[str, ...], float]]:

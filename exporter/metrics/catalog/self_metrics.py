@@ -2,21 +2,23 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, get_args, get_origin
+from typing import Any, Final
 
 from exporter.cluster.reflector import Reflector
 from exporter.history.ledger import Ledger
 from exporter.metrics.catalog.alerting import ALERTMANAGER_FAMILIES
 from exporter.metrics.catalog.family import Family, Group, Kind
-from exporter.resources.crawljob import CrawlJob
+from exporter.metrics.catalog.process import PROCESS_FAMILIES
+
+_WATCH_LABELS: Final = ("source", "scope")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchFamily(Family):
-    """A family about one watched scope; its first label is ``scope``."""
+    """A family about the watch of one source in one scope, which are its first two labels."""
 
-    samples: Callable[[Reflector], Iterable[tuple[tuple[str, ...], float]]]
-    """The values of the labels after ``scope``, and the value."""
+    samples: Callable[[Reflector[Any]], Iterable[tuple[tuple[str, ...], float]]]
+    """The values of the labels after ``source`` and ``scope``, and the value."""
     group: Group = Group.EXPORTER
 
 
@@ -24,13 +26,13 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
     name: str,
     text: str,
     *,
-    value: Callable[[Reflector], float | None] | None = None,
-    by: Mapping[str, Callable[[Reflector], Mapping[str, int]]] | None = None,
+    value: Callable[[Reflector[Any]], float | None] | None = None,
+    by: Mapping[str, Callable[[Reflector[Any]], Mapping[str, int]]] | None = None,
     source: str,
     kind: Kind = Kind.GAUGE,
     unit: str = "",
 ) -> WatchFamily:
-    """One value of each scope or, with ``by``, one for each value of a label."""
+    """One value of each source and scope or, with ``by``, one for each value of a label."""
     if by:
         ((label, counts),) = by.items()
         return WatchFamily(
@@ -38,13 +40,13 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
             help=text,
             source=source,
             kind=kind,
-            labels=("scope", label),
+            labels=(*_WATCH_LABELS, label),
             samples=lambda reflector: (
-                ((word,), count) for word, count in counts(reflector).items()
+                ((label_value,), count) for label_value, count in counts(reflector).items()
             ),
         )
 
-    def samples(reflector: Reflector) -> Iterator[tuple[tuple[str, ...], float]]:
+    def samples(reflector: Reflector[Any]) -> Iterator[tuple[tuple[str, ...], float]]:
         found = value(reflector) if value else None
         if found is not None:
             yield (), found
@@ -55,30 +57,18 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
         source=source,
         kind=kind,
         unit=unit,
-        labels=("scope",),
+        labels=_WATCH_LABELS,
         samples=samples,
     )
 
 
-def _fields(model: Any, path: str = "") -> Iterator[str]:
-    """All places a CrawlJob can be malformed at, as ``Problem.kind`` names them."""
-    for name, info in model.__pydantic_fields__.items():
-        place = f"{path}{info.alias or name}"
-        if place == "problems":
-            continue
-        yield place
-        inner = info.annotation
-        if get_origin(inner) is dict:
-            place, inner = f"{place}.*", get_args(inner)[1]
-            yield place
-        if hasattr(inner, "__pydantic_fields__"):
-            yield from _fields(inner, f"{place}.")
+def _problems(reflector: Reflector[Any]) -> dict[str, int]:
+    return dict.fromkeys(reflector.resource.reader.fields, 0) | reflector.problems.kinds
 
 
-_NO_PROBLEMS: Final = dict.fromkeys(_fields(CrawlJob), 0)
-_NO_UNKNOWN: Final = dict.fromkeys(
-    ("status.state", "status.stopReason", "status.podStatus.*.reason"), 0
-)
+def _unknown_values(reflector: Reflector[Any]) -> dict[str, int]:
+    return dict.fromkeys(reflector.resource.open_fields, 0) | reflector.problems.unknown_values
+
 
 WATCH_FAMILIES: Final = (
     _watch(
@@ -175,7 +165,7 @@ WATCH_FAMILIES: Final = (
     _watch(
         "parse_problems_total",
         "Fields that could not be read, each counted once for its object; the log names it.",
-        by={"field": lambda reflector: {**_NO_PROBLEMS, **reflector.problems.kinds}},
+        by={"field": _problems},
         source="CrawlJobs read with problems",
         kind=Kind.COUNTER,
     ),
@@ -183,7 +173,7 @@ WATCH_FAMILIES: Final = (
         "unknown_values_total",
         "Words that no Browsertrix known to this version writes, each counted once for its "
         "object; they are served as they are.",
-        by={"field": lambda reflector: {**_NO_UNKNOWN, **reflector.problems.words}},
+        by={"field": _unknown_values},
         source="status.state, status.stopReason, status.podStatus.*.reason",
         kind=Kind.COUNTER,
     ),
@@ -215,37 +205,37 @@ LEDGER_FAMILIES: Final = (
         "persistent",
         "1 when history survives a restart, 0 without --history.path.",
         "--history.path",
-        lambda ledger: float(ledger.file.path is not None),
+        lambda ledger: float(ledger.file_status.persistent),
     ),
     _ledger(
         "failing",
         "1 while the ledger's file cannot be written; memory goes on alone.",
         "the ledger's last write",
-        lambda ledger: float(ledger.file.last_error is not None),
+        lambda ledger: float(ledger.file_status.last_error is not None),
     ),
     _ledger(
         "write_failures_total",
         "Writes to the ledger's file that failed.",
         "this process",
-        lambda ledger: ledger.file.failures,
+        lambda ledger: ledger.file_status.write_failures,
     ),
     _ledger(
         "writes_total",
         "Transactions written to the ledger's file.",
         "this process",
-        lambda ledger: ledger.file.writes,
+        lambda ledger: ledger.file_status.writes,
     ),
     _ledger(
         "finished_crawls",
         "Finished crawls remembered.",
         "the ledger",
-        lambda ledger: len(ledger.memory.finished),
+        lambda ledger: len(ledger.finished_crawls),
     ),
     _ledger(
         "dropped_crawls_total",
         "Finished crawls forgotten before --history.retention, for --history.max-finished.",
         "the ledger",
-        lambda ledger: ledger.memory.dropped,
+        lambda ledger: ledger.dropped_crawls,
     ),
 )
 
@@ -275,48 +265,6 @@ SCRAPE_SIZE: Final = Family(
     unit="bytes",
 )
 
-
-def _process(name: str, text: str, kind: Kind = Kind.GAUGE) -> Family:
-    return Family(name=name, help=text, kind=kind, source="/proc", group=Group.EXPORTER)
-
-
-def _garbage(name: str, text: str) -> Family:
-    return Family(
-        name=f"python_gc_{name}_total",
-        help=text,
-        kind=Kind.COUNTER,
-        labels=("generation",),
-        source="Python's garbage collector",
-        group=Group.EXPORTER,
-    )
-
-
-CLIENT_FAMILIES: Final = (
-    _process("process_virtual_memory_bytes", "Virtual memory size in bytes."),
-    _process("process_resident_memory_bytes", "Resident memory size in bytes."),
-    _process(
-        "process_start_time_seconds", "Start time of the process since unix epoch in seconds."
-    ),
-    _process(
-        "process_cpu_seconds_total",
-        "Total user and system CPU time spent in seconds.",
-        Kind.COUNTER,
-    ),
-    _process("process_open_fds", "Number of open file descriptors."),
-    _process("process_max_fds", "Maximum number of open file descriptors."),
-    Family(
-        name="python_info",
-        help="Python platform information",
-        labels=("implementation", "major", "minor", "patchlevel", "version"),
-        source="the Python it runs on",
-        group=Group.EXPORTER,
-    ),
-    _garbage("objects_collected", "Objects collected during gc"),
-    _garbage("objects_uncollectable", "Uncollectable objects found during GC"),
-    _garbage("collections", "Number of times this generation was collected"),
-)
-"""What prometheus_client serves of any process; declared so that it is documented here too."""
-
 SELF_FAMILIES: Final = (
     BUILD,
     *WATCH_FAMILIES,
@@ -324,5 +272,5 @@ SELF_FAMILIES: Final = (
     *ALERTMANAGER_FAMILIES,
     SCRAPE_DURATION,
     SCRAPE_SIZE,
-    *CLIENT_FAMILIES,
+    *PROCESS_FAMILIES,
 )

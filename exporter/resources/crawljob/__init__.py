@@ -1,7 +1,9 @@
 """What a CrawlJob is. Pure: no I/O, no clock of its own, no Prometheus."""
 
-from exporter.resources.crawljob.model import CrawlJob, PodInfo, PodResources, Problem
-from exporter.resources.crawljob.parsing import InvalidObjectError, decode, parse_json, parse_value
+from exporter.resources.crawljob.model import CrawlJob, PodInfo, PodResources
+from exporter.resources.crawljob.parsing import parse_json, parse_value
+from exporter.resources.decoding import InvalidObjectError
+from exporter.resources.parsing import Problem
 
 __all__ = [
     "CrawlJob",
@@ -9,7 +11,6 @@ __all__ = [
     "PodInfo",
     "PodResources",
     "Problem",
-    "decode",
     "parse_json",
     "parse_value",
 ]

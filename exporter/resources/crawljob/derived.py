@@ -1,13 +1,13 @@
 """What follows from a CrawlJob: rules of Browsertrix, without I/O and without a clock.
 
-Each rule names where it comes from; moments are seconds since 1970.
+Each rule names where it comes from; timestamps are seconds since 1970. What follows for each of its
+pods is in ``pods``.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Literal
 
-from exporter.resources.crawljob.model import CrawlJob, PodInfo
+from exporter.resources.crawljob.model import CrawlJob
 from exporter.resources.crawljob.states import (
     ENDED,
     KNOWN_EXIT_REASONS,
@@ -17,14 +17,10 @@ from exporter.resources.crawljob.states import (
     UNKNOWN_STATE,
 )
 from exporter.resources.fields import read_timestamp
+from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 
 Transition = Literal["pausing", "resuming", "stopping", "canceling"]
 TRANSITIONS: Final[tuple[Transition, ...]] = ("pausing", "resuming", "stopping", "canceling")
-
-Role = Literal["crawler", "redis", "other"]
-
-DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
-"""Seconds. Browsertrix's ``PAUSED_CRAWL_LIMIT_MINUTES`` default (10080); not in the object."""
 
 
 def is_qa(job: CrawlJob) -> bool:
@@ -33,13 +29,13 @@ def is_qa(job: CrawlJob) -> bool:
 
 
 def state(job: CrawlJob) -> str:
-    """The state's word, known or not; ``unknown`` where it could not be read."""
+    """The state as written, known or not; ``unknown`` where it could not be read."""
     return job.status.state or UNKNOWN_STATE
 
 
-def is_paused_state(word: str) -> bool:
-    """Whether the word means paused; words of newer releases begin with ``paused`` too."""
-    return word in PAUSED or word.startswith("paused_")
+def is_paused_state(name: str) -> bool:
+    """Whether the state of that name is a pause; those of newer releases begin with it too."""
+    return name in PAUSED or name.startswith("paused_")
 
 
 def has_ended(job: CrawlJob) -> bool:
@@ -77,11 +73,11 @@ def spec_changed_at(job: CrawlJob) -> float | None:
     """When somebody last wrote anything but the status; None where the object does not say.
 
     The API server notes the time, in whole seconds, of each writer's last change (Kubernetes:
-    "Server-Side Apply", ``managedFields``), so all who see this version know the same moment.
+    "Server-Side Apply", ``managedFields``), so all who see this version know the same time.
     """
     entries = job.metadata.managed_fields or ()
-    moments = (read_timestamp(entry.time) for entry in entries if not entry.subresource)
-    return max((moment for moment in moments if moment is not None), default=None)
+    times = (read_timestamp(entry.time) for entry in entries if not entry.subresource)
+    return max((time for time in times if time is not None), default=None)
 
 
 def pause_expires(job: CrawlJob, pause_limit: float = DEFAULT_PAUSE_LIMIT) -> float | None:
@@ -95,83 +91,6 @@ def limit(value: float | None) -> float | None:
     return value or None
 
 
-@dataclass(slots=True)
-class Pod:
-    """One entry of ``podStatus`` with what its name and its crawl say about it."""
-
-    name: str
-    role: Role
-    index: int | None
-    """The n of ``crawl-<id>-<n>``; None for redis."""
-    exists: bool
-    """Browsertrix never prunes ``podStatus``: an entry may be of a pod long gone."""
-    info: PodInfo
-    forced: bool = False
-    """Whether a restart of the crawl's crawler pods was asked for and is still to come."""
-
-    @property
-    def used_memory(self) -> float | None:
-        """Bytes. A crawler's 0 means that nobody measured (auto-resize is off)."""
-        return (self.info.used.memory or None) if self.exists else None
-
-    @property
-    def used_cpu(self) -> float | None:
-        """Cores. 0 means that nobody measured."""
-        return (self.info.used.cpu or None) if self.exists else None
-
-    @property
-    def used_storage(self) -> float | None:
-        """Bytes: of a crawler, archive data not yet uploaded; of redis, its files."""
-        return self.info.used.storage if self.exists else None
-
-    @property
-    def restart_reason(self) -> str | None:
-        """Why Browsertrix will restart the pod (``PodInfo.should_restart_pod``, same order)."""
-        if not self.exists:
-            return None
-        info = self.info
-        if info.new_memory and info.new_memory != info.allocated.memory:
-            return "newMemory"
-        if info.new_cpu and info.new_cpu != info.allocated.cpu:
-            return "newCpu"
-        if info.evicted:
-            return "evicted"
-        return "forced" if self.forced else None
-
-
-def pods(job: CrawlJob) -> Iterator[Pod]:
-    """The pods the status tells of, gone ones included.
-
-    Crawler pods are numbered from 0 and ``status.scale`` counts those that exist (since 1.17);
-    redis is kept exactly while ``initRedis`` is set (``_load_redis``).
-    """
-    status = job.status
-    ended = has_ended(job)
-    paused = is_paused_state(state(job))
-    forced = forced_restart_pending(job)
-    for name, info in status.pod_status.items():
-        role, index = _role(name)
-        if ended:
-            exists = False
-        elif role == "redis":
-            exists = status.init_redis is not False
-        elif index is not None and status.scale is not None:
-            exists = index < status.scale
-        else:
-            exists = not paused
-        yield Pod(name, role, index, exists, info, forced and role == "crawler")
-
-
-def _role(name: str) -> tuple[Role, int | None]:
-    if name.startswith("redis-"):
-        return "redis", None
-    digits = name.rpartition("-")[2]
-    # isdecimal() also takes digits of other scripts, and a hostile name a thousand of them.
-    if name.startswith("crawl-") and digits.isascii() and digits.isdecimal() and len(digits) < 6:
-        return "crawler", int(digits)
-    return "other", None
-
-
 def forced_restart_pending(job: CrawlJob) -> bool:
     """Whether a restart was asked for that Browsertrix has not yet carried out."""
     wanted = job.spec.restart_time
@@ -183,17 +102,22 @@ def ratio(used: float | None, allocated: float | None) -> float | None:
     return used / allocated if used is not None and allocated else None
 
 
-def unknown_words(job: CrawlJob) -> Iterator[tuple[str, str]]:
-    """Words no known Browsertrix writes, as (field, word): served all the same, but counted."""
-    word = job.status.state
-    if word and word not in _KNOWN_STATES:
-        yield "status.state", word
+OPEN_FIELDS: Final = ("status.state", "status.stopReason", "status.podStatus.*.reason")
+"""Newer releases bring new values here; they are served all the same, but counted."""
+
+
+def unknown_values(job: CrawlJob) -> Iterator[tuple[str, str]]:
+    """Values of ``OPEN_FIELDS`` that no known Browsertrix writes, as (field, value)."""
+    state_field, stop_reason_field, exit_reason_field = OPEN_FIELDS
+    value = job.status.state
+    if value and value not in _KNOWN_STATES:
+        yield state_field, value
     reason = job.status.stop_reason
     if reason and reason not in KNOWN_STOP_REASONS:
-        yield "status.stopReason", reason
+        yield stop_reason_field, reason
     for info in job.status.pod_status.values():
         if info.reason and info.reason.partition(":")[0] not in KNOWN_EXIT_REASONS:
-            yield "status.podStatus.*.reason", info.reason
+            yield exit_reason_field, info.reason
 
 
 _KNOWN_STATES: Final = frozenset(KNOWN_STATES)

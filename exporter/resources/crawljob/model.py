@@ -2,7 +2,7 @@
 
 Slotted pydantic dataclasses: parsed from JSON bytes in compiled code, and small enough that ten
 thousand of them fit beside their exposition. ``None`` always means *unknown*: absent, null, or so
-malformed that ``parsing`` took it out. Unknown fields are ignored, for the CRD keeps any.
+malformed that ``resources.parsing`` took it out. Unknown fields are ignored, for the CRD keeps any.
 Source of names and meanings: Browsertrix, ``backend/btrixcloud/operator/models.py`` and
 ``chart/app-templates/crawl_job.yaml``.
 """
@@ -10,19 +10,15 @@ Source of names and meanings: Browsertrix, ``backend/btrixcloud/operator/models.
 from dataclasses import field
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from exporter.resources.crawljob.states import STATE_BEFORE_FIRST_STATUS
 from exporter.resources.fields import Count, ExitCode, Flag, Quantity, Seconds, Text, Timestamp
-
-_WIRE = ConfigDict(alias_generator=to_camel, extra="ignore")
+from exporter.resources.metadata import WIRE, ObjectMeta, ObjectName
+from exporter.resources.parsing import Problem
 
 ShortText = Annotated[str, StringConstraints(max_length=64)]
-
-ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253)]
-"""A name Kubernetes could have given: of an object, a namespace or a pod."""
 
 MOST_PODS = 1000
 """Entries of ``podStatus``. A crawl has a dozen; each costs some twenty series at every scrape."""
@@ -32,19 +28,9 @@ MOST_WRITERS = 100
 """Entries of ``managedFields``. The API server keeps ten, and one for each that applies."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A field that could not be read: its path, and why; the reason never shows the value."""
-
-    field: str
-    kind: str
-    """The path with the pod's name as ``*``: one of a few, so fit for a label."""
-    reason: str
-
-
-@dataclass(config=_WIRE, slots=True, kw_only=True)
+@dataclass(config=WIRE, slots=True, kw_only=True)
 class Labels:
-    """The labels Browsertrix puts on a CrawlJob, without the user's id (nobody's business here)."""
+    """The labels Browsertrix puts on a CrawlJob, without the user's id, which is private."""
 
     crawl: Text = None
     role: Text = None
@@ -53,33 +39,27 @@ class Labels:
     dedupe_coll_id: Text = Field(default=None, alias="dedupe_coll_id")
 
 
-@dataclass(config=_WIRE, slots=True, kw_only=True)
+@dataclass(config=WIRE, slots=True, kw_only=True)
 class ManagedFields:
     """When one writer last changed the fields it owns; which those are is not read."""
 
     subresource: ShortText = ""
     """``status`` where the status was written; empty for all the rest of the object."""
     time: ShortText = ""
-    """As on the wire: each event has a few of these, and hardly ever is one asked for."""
+    """As on the wire: each event has a few of these, and hardly ever is one read."""
 
 
-@dataclass(config=_WIRE, slots=True, kw_only=True)
-class Metadata:
-    """Who the object is. Only the name is indispensable; without one it cannot be served."""
+@dataclass(config=WIRE, slots=True, kw_only=True)
+class Metadata(ObjectMeta):
+    """Who the object is, and who wrote it when."""
 
-    name: ObjectName
-    namespace: Annotated[str, StringConstraints(max_length=253)] = "default"
-    uid: Text = None
-    resource_version: Text = None
-    creation_timestamp: Timestamp = None
-    deletion_timestamp: Timestamp = None
     labels: Labels = field(default_factory=Labels)
     managed_fields: Annotated[list[ManagedFields], Field(max_length=MOST_WRITERS)] | None = None
 
 
-@dataclass(config=_WIRE, slots=True, kw_only=True)
+@dataclass(config=WIRE, slots=True, kw_only=True)
 class CrawlSpec:
-    """What was asked for. Bytes, seconds and moments in seconds since 1970; 0 is "no limit"."""
+    """What was asked for. Bytes, seconds and timestamps in seconds since 1970; 0 is "no limit"."""
 
     id: Text = None
     userid: Text = None
@@ -108,7 +88,7 @@ class CrawlSpec:
     seed_file_url: Text = None
 
 
-@dataclass(config=_WIRE, slots=True, kw_only=True)
+@dataclass(config=WIRE, slots=True, kw_only=True)
 class PodResources:
     """Memory in bytes, CPU in cores, storage in bytes."""
 
@@ -117,9 +97,9 @@ class PodResources:
     storage: Quantity = None
 
 
-@dataclass(config=_WIRE, slots=True, kw_only=True)
+@dataclass(config=WIRE, slots=True, kw_only=True)
 class PodInfo:
-    """What Browsertrix knows of one pod; entries of pods long gone stay in the status."""
+    """What Browsertrix knows of one pod; entries of pods long deleted stay in the status."""
 
     allocated: PodResources = field(default_factory=PodResources)
     used: PodResources = field(default_factory=PodResources)
@@ -136,9 +116,9 @@ class PodInfo:
     size_pending: Count = None
 
 
-@dataclass(config=_WIRE, slots=True, kw_only=True)
+@dataclass(config=WIRE, slots=True, kw_only=True)
 class CrawlStatus:
-    """Where the crawl stands. Bytes, seconds, and moments in seconds since 1970."""
+    """Where the crawl stands. Bytes, seconds, and timestamps in seconds since 1970."""
 
     state: Text = STATE_BEFORE_FIRST_STATUS
     pages_found: Count = None
@@ -170,7 +150,7 @@ class CrawlStatus:
     all_crashed: Flag = None
 
 
-@dataclass(config=_WIRE, slots=True, kw_only=True)
+@dataclass(config=WIRE, slots=True, kw_only=True)
 class CrawlJob:
     """One CrawlJob as last seen on the wire."""
 
@@ -178,4 +158,4 @@ class CrawlJob:
     spec: CrawlSpec = field(default_factory=CrawlSpec)
     status: CrawlStatus = field(default_factory=CrawlStatus)
     problems: tuple[Problem, ...] = Field(default=(), init=False)
-    """What could not be read; filled in by ``parsing``, never from the wire."""
+    """What could not be read; filled in by ``resources.parsing``, never from the wire."""

@@ -1,9 +1,10 @@
 """The status page at ``/`` and the same as JSON: a small cluster's crawls with no other software.
 
-``view`` says what there is to show, ``page`` and ``api`` say it to people and to programs.
+``query`` parses a request, ``view`` finds, sorts and pages what it asks for, ``representation`` is
+each object as JSON. ``page`` renders the view's answers as HTML, and ``handlers`` serves both.
 """
 
-from exporter.web.status.site import PREFIXES, StatusSite
+from exporter.web.status.handlers import PREFIXES, StatusHandlers
 from exporter.web.status.view import View, Watched
 
-__all__ = ["PREFIXES", "StatusSite", "View", "Watched"]
+__all__ = ["PREFIXES", "StatusHandlers", "View", "Watched"]

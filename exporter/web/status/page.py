@@ -1,16 +1,17 @@
-"""The page for people: the view's answers put into a template, a few milliseconds at a time.
+"""The HTML page: the view's answers rendered by a template, a few milliseconds at a time.
 
 The template engine is imported and the template compiled in a thread, at the first visit: an
 exporter that nobody looks at never needs either.
 """
 
 import asyncio
+from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from exporter.runtime.time_slice import TimeSlice
 from exporter.web.colours import STATES
-from exporter.web.status import words
+from exporter.web.status import formatting
 from exporter.web.status.pagination import TIME_SLICE
 from exporter.web.status.query import SORTS, Query
 from exporter.web.status.view import View
@@ -18,11 +19,10 @@ from exporter.web.status.view import View
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_OVER: Final = 15
-"""Finished crawls shown beside those that are there."""
-_EVENTS: Final = 25
-_FEW: Final = 3
-"""Crawls that are shown with all their pods."""
+_FINISHED_SHOWN: Final = 15
+_EVENTS_SHOWN: Final = 25
+_OPENED: Final = 3
+"""Up to so many crawls are shown with their pods unfolded."""
 
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -33,8 +33,8 @@ _HEADERS: Final = {
 }
 
 
-class Page:
-    """Renders the page."""
+class StatusPage:
+    """Renders the page; compiles the template once."""
 
     headers: Final = _HEADERS
 
@@ -45,15 +45,13 @@ class Page:
         self._template: Template | None = None
 
     async def render(self, query: Query) -> bytes:
-        """The whole page for what is asked."""
+        """The whole page, in UTF-8; a page number beyond the last one gives the last."""
         if self._template is None:
             self._template = await asyncio.to_thread(_load)
         time_slice = TimeSlice(TIME_SLICE)
         found = await self._view.crawls(query, time_slice, clamp=True)
-        over = Query(
-            state=query.state, org=query.org, namespace=query.namespace, q=query.q, per_page=_OVER
-        )
-        told = Query(org=query.org, namespace=query.namespace, q=query.q, per_page=_EVENTS)
+        finished = replace(query, page=1, per_page=_FINISHED_SHOWN)
+        events = replace(finished, state="", per_page=_EVENTS_SHOWN)
         exporter = self._view.exporter()
         context: dict[str, Any] = {
             "query": query,
@@ -61,11 +59,11 @@ class Page:
             "found": found,
             "states": _in_order(found["states"], query.state),
             "pages": max(1, -(-found["total"] // query.per_page)),
-            "finished": await self._view.finished(over, time_slice),
-            "events": await self._view.events(told, time_slice),
+            "finished": await self._view.finished(finished, time_slice),
+            "events": await self._view.events(events, time_slice),
             "exporter": exporter,
             "several_namespaces": _several(exporter["watches"]),
-            "open": found["total"] <= _FEW,
+            "open": found["total"] <= _OPENED,
             "now": found["as_of"],
             "telemetry_path": self._telemetry_path,
         }
@@ -81,7 +79,7 @@ def _several(watches: list[dict[str, Any]]) -> bool:
 
 
 def _in_order(states: dict[str, int], chosen: str) -> list[tuple[str, int]]:
-    """Those that are known as they follow each other in a crawl's life, then the others."""
+    """Known states in the order of a crawl's life, then the others; the chosen one also at 0."""
     counts = states | ({chosen: 0} if chosen and chosen not in states else {})
     places = {state: place for place, state in enumerate(STATES)}
     return sorted(counts.items(), key=lambda item: (places.get(item[0], len(places)), item[0]))
@@ -94,14 +92,14 @@ def _load() -> "Template":
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     for function in (
-        words.size,
-        words.count,
-        words.cores,
-        words.percent,
-        words.duration,
-        words.ago,
-        words.stamp,
-        words.told,
+        formatting.size,
+        formatting.count,
+        formatting.cores,
+        formatting.percent,
+        formatting.duration,
+        formatting.ago,
+        formatting.utc,
+        formatting.event_detail,
     ):
         environment.filters[function.__name__] = function
     source = resources.files("exporter.web.status").joinpath("assets", "status.html")

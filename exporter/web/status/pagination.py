@@ -1,6 +1,6 @@
-"""One page out of many thousand, result in small steps: sorted runs, merged as far as needed.
+"""One page out of many thousand items, in small steps: sorted runs, merged as far as needed.
 
-Nothing is kept between requests, so a change costs nothing here, however many there are.
+Nothing is kept between requests: no index costs anything when a crawl changes.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,12 +16,12 @@ Item = TypeVar("Item")
 TIME_SLICE: Final = 0.002
 """Seconds of the event loop at a time."""
 _RUN: Final = 250
-"""Items between two looks at the clock: well below a millisecond."""
+"""Items between two looks at the clock: they take well below a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultPage(Generic[Item]):
-    """One page."""
+    """The items of one page, in order."""
 
     items: list[Item]
     total: int
@@ -37,9 +37,9 @@ async def paginate(
     *,
     clamp: bool = False,
 ) -> ResultPage[Item]:
-    """Give the page asked for, the lowest rank first; ``rank`` is None for what is not wanted.
+    """The page that ``query`` asks for, lowest rank first; ``rank`` gives None for no match.
 
-    ``clamp``: the last page in place of one beyond it.
+    A page beyond the last one is empty, or with ``clamp`` the last one.
     """
     runs: list[list[tuple[Any, int]]] = []
     total = 0

@@ -1,6 +1,6 @@
-"""What a visitor asks for: which crawls, in which order, which page of them.
+"""The query parameters of the page and of the JSON API: filters, sort, page.
 
-A program is told what it asked wrongly; a person's page leaves out what makes no sense.
+The API answers an unknown or invalid parameter with an error; the page ignores it.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,11 +19,11 @@ SORTS: Final[Mapping[str, str]] = {
     "pages": "most pages first",
     "crawl": "by id",
 }
-"""The orders, each as a person reads it."""
+"""Each with its description on the page."""
 
-MOST_PER_PAGE: Final = 200
+MAX_PER_PAGE: Final = 200
 LONGEST_TEXT: Final = 200
-"""Characters of what is looked for; the longest id is a quarter of it."""
+"""Characters of a filter; the longest id is a quarter of it."""
 _LAST_PAGE: Final = 1_000_000
 
 
@@ -33,7 +33,7 @@ class QueryError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What is asked; an empty text asks for anything."""
+    """Parsed parameters; an empty text filters nothing."""
 
     state: str = ""
     kind: str = ""
@@ -41,30 +41,30 @@ class Query:
     org: str = ""
     namespace: str = ""
     q: str = ""
-    """Words that all must be found in the crawl's id, organisation, workflow or namespace."""
+    """Search terms: all must occur in the crawl's id, organisation, workflow or namespace."""
     sort: str = "newest"
     page: int = 1
     per_page: int = 25
 
     @property
     def first(self) -> int:
-        """How many come before the page asked for."""
+        """How many items come before the page."""
         return (self.page - 1) * self.per_page
 
     def matcher(self) -> Callable[..., bool] | None:
-        """What tells whether texts contain all words of ``q``; None where there are no words."""
-        words = self.q.casefold().split()
-        if not words:
+        """Whether texts contain all terms of ``q``, ignoring case; None where ``q`` is empty."""
+        terms = self.q.casefold().split()
+        if not terms:
             return None
 
         def matches(*texts: str) -> bool:
             text = "\n".join(texts).casefold()
-            return all(word in text for word in words)
+            return all(term in text for term in terms)
 
         return matches
 
     def link(self, **changes: str | int) -> str:
-        """The same question with these changes, as the query of a URL; ``?`` where it is empty."""
+        """The query with these changes, as the query part of a URL; ``?`` where it is empty."""
         values = asdict(self) | changes
         asked = {name: value for name, value in values.items() if value != _DEFAULTS[name]}
         return f"?{urlencode(asked)}"
@@ -75,15 +75,15 @@ _DEFAULTS: Final = asdict(Query())
 CRAWLS: Final = frozenset({"state", "org", "namespace", "q", "sort", "page", "per_page"})
 FINISHED: Final = frozenset({"state", "org", "namespace", "q", "page", "per_page"})
 EVENTS: Final = frozenset({"kind", "org", "namespace", "q", "page", "per_page"})
-"""The parameters that each list understands."""
+"""The parameters of each list of the API."""
 
 
-def parse_strict(parameters: MultiMapping[str], understood: frozenset[str]) -> Query:
-    """Read a program's question. Raises QueryError for whatever is not understood."""
+def parse_strict(parameters: MultiMapping[str], allowed: frozenset[str]) -> Query:
+    """Parse the parameters of the API. Raises QueryError for the first that is wrong."""
     values: dict[str, Any] = {}
     for name in dict.fromkeys(parameters):
-        if name not in understood:
-            known = ", ".join(sorted(understood))
+        if name not in allowed:
+            known = ", ".join(sorted(allowed))
             raise QueryError(f"{name[:LONGEST_TEXT]!r} is no parameter here; there are: {known}")
         given = parameters.getall(name)
         if len(given) > 1:
@@ -96,7 +96,7 @@ def parse_strict(parameters: MultiMapping[str], understood: frozenset[str]) -> Q
 
 
 def parse_lenient(parameters: MultiMapping[str]) -> Query:
-    """Read a person's question, without whatever is not understood."""
+    """Parse the parameters of the page; whatever is unknown or wrong is left out."""
     values: dict[str, Any] = {}
     for name in CRAWLS & parameters.keys():
         try:
@@ -131,5 +131,5 @@ _READ: Final[Mapping[str, Callable[[str], Any]]] = {
     **dict.fromkeys(("state", "kind", "org", "namespace", "q"), _text),
     "sort": _sort,
     "page": _number(_LAST_PAGE),
-    "per_page": _number(MOST_PER_PAGE),
+    "per_page": _number(MAX_PER_PAGE),
 }

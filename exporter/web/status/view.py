@@ -1,33 +1,33 @@
-"""What there is to show, read where it is held anyway: the watches' content and the ledger.
+"""What the page and the API show, read from the watches' caches and the ledger at each request.
 
-Everything is computed when it is asked for, and only for what is asked for.
+No copy is kept: everything is computed for the request, and only for what it asks for.
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any, Final, Protocol
 
 from exporter import __version__
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
+from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
-from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.crawljob import derived
 from exporter.resources.identity import crawl_id, org_id
 from exporter.runtime.time_slice import TimeSlice
 from exporter.web.pages import Health
-from exporter.web.status import facts
+from exporter.web.status import representation
 from exporter.web.status.pagination import paginate
 from exporter.web.status.query import Query
 
-MOST_WORDS: Final = 100
-"""States and organisations that are counted by name, those with the most crawls."""
+MAX_FACETS: Final = 100
+"""States, and organisations, with counts of their own: those with the most crawls."""
 
 
 class Watched(Protocol):
-    """One scope that is watched."""
+    """One scope's watch: what a reflector offers."""
 
     @property
     def scope(self) -> str:
@@ -35,43 +35,46 @@ class Watched(Protocol):
 
     @property
     def synced(self) -> bool:
-        """Whether the content has been complete once."""
+        """Whether it has been listed completely once."""
 
     @property
     def last_error(self) -> str | None:
-        """What is wrong now, in one line."""
+        """Why it is not current, in one line; None when it is."""
 
     @property
-    def jobs(self) -> Collection[CrawlJob]:
+    def objects(self) -> Sized:
         """The scope's CrawlJobs as last seen."""
 
     @property
     def stats(self) -> Stats:
-        """What was done so far."""
+        """Counts and times of lists, watches and events."""
 
     @property
-    def problems(self) -> Problems:
-        """What was odd about the objects."""
+    def problems(self) -> Problems[Any]:
+        """Fields that could not be read."""
 
 
 class View:
-    """Answers to questions, as plain values ready for JSON; the names are documented.
+    """Answers queries with plain values, ready for JSON; docs/status-page.md documents them.
 
-    One ``time_slice`` goes through all the work of a request, so that no two portions meet.
+    All the work of a request shares one ``time_slice``, so that no two slices follow each other
+    without a break.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each by its name
         self,
         watches: Sequence[Watched],
+        crawls: Iterable[Crawl],
         ledger: Ledger,
         *,
         pause_limit: float,
         health: Health,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """``pause_limit`` is in seconds."""
+        """``crawls`` gives those that are served, each time anew; ``pause_limit`` is in seconds."""
         self.clock = clock
         self._watches = watches
+        self._crawls = crawls
         self._ledger = ledger
         self._pause_limit = pause_limit
         self._health = health
@@ -79,14 +82,18 @@ class View:
     async def crawls(
         self, query: Query, time_slice: TimeSlice, *, clamp: bool = False
     ) -> dict[str, Any]:
-        """Crawls whose CrawlJob is there; ``states`` counts what all but the state asks for."""
+        """Crawls whose CrawlJob exists, of the scopes that are synced.
+
+        ``states`` counts what matches all but the state, ``orgs`` all but state and organisation.
+        """
         now = self.clock()
         states: Counter[str] = Counter()
         orgs: Counter[str] = Counter()
         matches = query.matcher()
         order = self._order(query.sort, now)
 
-        def rank(job: CrawlJob) -> Any:
+        def rank(crawl: Crawl) -> Any:
+            job = crawl.job
             org = org_id(job)
             namespace = job.metadata.namespace
             if query.namespace and namespace != query.namespace:
@@ -98,24 +105,23 @@ class View:
                 return None
             state = derived.state(job)
             states[state] += 1
-            return order(job) if not query.state or state == query.state else None
+            return order(crawl) if not query.state or state == query.state else None
 
-        held = list(chain.from_iterable(watch.jobs for watch in self._watches if watch.synced))
-        result = await paginate(held, rank, query, time_slice, clamp=clamp)
+        result = await paginate(list(self._crawls), rank, query, time_slice, clamp=clamp)
         shown = []
-        for job in result.items:
-            before = self._ledger.paused_before(job)
-            shown.append(facts.crawl(job, now, self._pause_limit, before))
+        for crawl in result.items:
+            before = self._ledger.paused_before(crawl.job)
+            shown.append(representation.crawl(crawl, now, self._pause_limit, before))
             await time_slice.yield_if_due()
         return {
-            **self._about(now, result.total, result.page, query),
-            "states": dict(states.most_common(MOST_WORDS)),
-            "orgs": dict(orgs.most_common(MOST_WORDS)),
+            **self._header(now, result.total, result.page, query),
+            "states": dict(states.most_common(MAX_FACETS)),
+            "orgs": dict(orgs.most_common(MAX_FACETS)),
             "crawls": shown,
         }
 
     async def finished(self, query: Query, time_slice: TimeSlice) -> dict[str, Any]:
-        """Crawls that are over, the last one first, for as long as the ledger remembers them."""
+        """Crawls that are over, the last one first: those within the ledger's retention."""
         now = self.clock()
         matches = query.matcher()
 
@@ -129,16 +135,17 @@ class View:
             return -record.finished if wanted else None
 
         # The last are at the end, more or less: so the runs are nearly sorted.
-        records = list(reversed(self._ledger.memory.finished.values()))
+        records = list(self._ledger.finished_crawls.values())
+        records.reverse()
         result = await paginate(records, rank, query, time_slice)
-        shown = [facts.finished(record) for record in result.items]
-        return {**self._about(now, result.total, result.page, query), "finished": shown}
+        shown = [representation.finished_crawl(record) for record in result.items]
+        return {**self._header(now, result.total, result.page, query), "finished": shown}
 
     async def events(self, query: Query, time_slice: TimeSlice) -> dict[str, Any]:
-        """What happened, the last noticed first: the latest few thousand that are in memory."""
+        """Events, the last noticed first: the latest few thousand that the ledger has in memory."""
         now = self.clock()
         matches = query.matcher()
-        logged = list(reversed(self._ledger.memory.recent))
+        logged = list(reversed(self._ledger.recent_events))
         places = range(len(logged))
 
         def rank(place: int) -> int | None:
@@ -152,59 +159,59 @@ class View:
             return place if wanted else None
 
         result = await paginate(places, rank, query, time_slice)
-        shown = [facts.event(logged[place]) for place in result.items]
-        return {**self._about(now, result.total, result.page, query), "events": shown}
+        shown = [representation.event(logged[place]) for place in result.items]
+        return {**self._header(now, result.total, result.page, query), "events": shown}
 
     def exporter(self) -> dict[str, Any]:
-        """How the exporter itself is."""
-        file = self._ledger.file
+        """The exporter itself: its health, its watches and its history."""
+        file = self._ledger.file_status
         return {
-            "as_of": facts.timestamp(self.clock()),
+            "as_of": representation.timestamp(self.clock()),
             "version": __version__,
-            "trouble": self._trouble(),
+            "warning": self._warning(),
             "watches": [
                 {
                     "namespace": watch.scope or None,
                     "synced": watch.synced,
-                    "trouble": watch.last_error,
-                    "crawljobs": len(watch.jobs),
-                    "last_sync": facts.timestamp(watch.stats.last_sync),
-                    "last_event": facts.timestamp(watch.stats.last_event),
+                    "last_error": watch.last_error,
+                    "crawljobs": len(watch.objects),
+                    "last_sync": representation.timestamp(watch.stats.last_sync),
+                    "last_event": representation.timestamp(watch.stats.last_event),
                     "unreadable_fields": watch.problems.kinds.total(),
                     "unusable_objects": watch.stats.invalid_objects,
                 }
                 for watch in self._watches
             ],
-            "history": {"on_disk": file.path is not None, "trouble": file.last_error},
+            "history": {"on_disk": file.persistent, "last_error": file.last_error},
         }
 
-    def _trouble(self) -> str | None:
+    def _warning(self) -> str | None:
         return self._health.alive() or self._health.ready()
 
-    def _about(self, now: float, total: int, page: int, query: Query) -> dict[str, Any]:
+    def _header(self, now: float, total: int, page: int, query: Query) -> dict[str, Any]:
         more = page * query.per_page < total
         return {
-            "as_of": facts.timestamp(now),
-            "trouble": self._trouble(),
+            "as_of": representation.timestamp(now),
+            "warning": self._warning(),
             "total": total,
             "page": page,
             "per_page": query.per_page,
             "next": query.link(page=page + 1) if more else None,
         }
 
-    def _order(self, sort: str, now: float) -> Callable[[CrawlJob], Any]:
-        """What a crawl is sorted by; what is unknown comes last."""
-        orders: dict[str, Callable[[CrawlJob], Any]] = {
-            "newest": lambda job: -(job.metadata.creation_timestamp or 0.0),
-            "oldest": lambda job: _or_last(job.metadata.creation_timestamp),
-            "limits": lambda job: -facts.nearness(job, now, self._pause_limit),
-            "pause": lambda job: _or_last(derived.paused_since(job)),
-            "size": lambda job: -(job.status.size or 0),
-            "pages": lambda job: -(job.status.pages_done or 0),
-            "crawl": crawl_id,
+    def _order(self, sort: str, now: float) -> Callable[[Crawl], Any]:
+        """The sort key of a crawl; unknown values come last."""
+        orders: dict[str, Callable[[Crawl], Any]] = {
+            "newest": lambda crawl: -(crawl.job.metadata.creation_timestamp or 0.0),
+            "oldest": lambda crawl: _or_last(crawl.job.metadata.creation_timestamp),
+            "limits": lambda crawl: -representation.limit_ratio(crawl.job, now, self._pause_limit),
+            "pause": lambda crawl: _or_last(derived.paused_since(crawl.job)),
+            "size": lambda crawl: -(crawl.job.status.size or 0),
+            "pages": lambda crawl: -(crawl.job.status.pages_done or 0),
+            "crawl": lambda crawl: crawl_id(crawl.job),
         }
         return orders[sort]
 
 
-def _or_last(moment: float | None) -> float:
-    return float("inf") if moment is None else moment
+def _or_last(timestamp: float | None) -> float:
+    return float("inf") if timestamp is None else timestamp

@@ -4,12 +4,12 @@
 (() => {
   const EVERY = 10_000; // milliseconds
   const note = document.getElementById("refresh");
-  const hold = document.getElementById("hold");
-  let held = false;
+  const pause = document.getElementById("pause");
+  let paused = false;
   let running = false;
-  let answered = new Date();
+  let refreshed = new Date();
 
-  function say(text) {
+  function announce(text) {
     if (note.textContent !== text) note.textContent = text;
   }
 
@@ -34,14 +34,14 @@
       if (same) same.open = details.open;
     }
     const focused = live.contains(document.activeElement) ? document.activeElement : null;
-    const heir = focused && counterpart(focused, fresh);
+    const focusable = focused && counterpart(focused, fresh);
     live.replaceChildren(...fresh.childNodes);
-    if (heir) heir.focus({ preventScroll: true });
+    if (focusable) focusable.focus({ preventScroll: true });
   }
 
   async function refresh() {
     const live = document.getElementById("live");
-    if (held || running || document.hidden || isBeingRead(live)) return;
+    if (paused || running || document.hidden || isBeingRead(live)) return;
     running = true;
     try {
       const response = await fetch(location.href, { cache: "no-store" });
@@ -49,22 +49,22 @@
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const fresh = page.getElementById("live");
       if (!fresh) throw new Error("another page");
-      if (held || isBeingRead(live)) return; // meanwhile
+      if (paused || isBeingRead(live)) return; // meanwhile
       swap(live, fresh);
-      answered = new Date();
-      say("");
+      refreshed = new Date();
+      announce("");
     } catch {
-      say(`The exporter does not answer; this is as of ${answered.toLocaleTimeString()}.`);
+      announce(`The exporter does not answer; this is as of ${refreshed.toLocaleTimeString()}.`);
     } finally {
       running = false;
     }
   }
 
-  hold.hidden = false;
-  hold.addEventListener("click", () => {
-    held = !held;
-    hold.setAttribute("aria-pressed", String(held));
-    if (!held) refresh();
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.setAttribute("aria-pressed", String(paused));
+    if (!paused) refresh();
   });
   document.addEventListener("visibilitychange", refresh);
   setInterval(refresh, EVERY);

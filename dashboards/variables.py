@@ -1,0 +1,62 @@
+"""Variables: what can be selected on top of a dashboard."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.models import dashboard as model
+
+from dashboards.panels import DATASOURCE
+
+ALL: Final = ".*"
+"""The value of "All": one expression, however many there are, that also matches a missing label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """A drop-down of a label's values, on top of the dashboard."""
+
+    name: str
+    label: str
+    """Its name on the dashboard."""
+    query: str
+    multi: bool = True
+    """Whether several, or all, may be selected."""
+
+    def builder(self) -> dashboard.QueryVariable:
+        """The variable as the SDK takes it; queried anew when the time shown changes."""
+        made = (
+            dashboard.QueryVariable(self.name)
+            .label(self.label)
+            .datasource(DATASOURCE)
+            .query({"query": self.query, "refId": f"{self.name}-variable"})
+            .definition(self.query)
+            .refresh(model.VariableRefresh.ON_TIME_RANGE_CHANGED)
+            .sort(model.VariableSort.ALPHABETICAL_ASC)
+            .multi(self.multi)
+        )
+        if not self.multi:
+            return made
+        everything = model.VariableOption(selected=True, text="All", value="$__all")
+        return made.include_all(True).all_value(ALL).current(everything)
+
+
+def label_values(metric: str, label: str) -> str:
+    """The query of a variable: a label's values among the series of a selector."""
+    return f"label_values({metric}, {label})"
+
+
+NAMESPACE: Final = Variable(
+    name="namespace", label="Namespace", query=label_values("browsertrix_crawls", "namespace")
+)
+ORGANISATION: Final = Variable(
+    name="oid",
+    label="Organisation",
+    query=label_values('browsertrix_crawl_info{namespace=~"$namespace"}', "oid"),
+)
+CRAWLS: Final = Variable(
+    name="crawl",
+    label="Crawl",
+    query=label_values('browsertrix_crawl_info{namespace=~"$namespace", oid=~"$oid"}', "crawl"),
+)
+ONE_CRAWL: Final = Variable(name="crawl", label="Crawl", query=CRAWLS.query, multi=False)

@@ -1,0 +1,48 @@
+"""An active alert in the format that Alertmanager's API takes.
+
+That is ``postableAlert`` of https://github.com/prometheus/alertmanager, ``api/v2/openapi.yaml``.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final, TypedDict
+
+from exporter.alerting.active_alerts import ActiveAlert
+from exporter.alerting.template import Links, expand
+from exporter.resources.identity import CRAWL_LABELS
+
+RESERVED_LABELS: Final = frozenset({"alertname", "severity", "event", *CRAWL_LABELS})
+"""Labels that every alert has, so that no external label of that name is ever added."""
+
+
+class PostableAlert(TypedDict):
+    """One alert of a request's body, ready for JSON."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    startsAt: str
+    endsAt: str
+
+
+def postable_alert(
+    alert: ActiveAlert, links: Links, external_labels: Mapping[str, str]
+) -> PostableAlert:
+    """The alert with the labels and annotations that its rule's alert has, too.
+
+    ``external_labels`` are added where the alert has no label of that name, as Prometheus does.
+    """
+    definition = alert.definition
+    of_what = dict(zip(definition.labels, alert.label_values, strict=True))
+    templates = links.annotations(definition)
+    return {
+        "labels": {**external_labels, **definition.identity(alert.label_values)},
+        "annotations": {name: expand(text, of_what) for name, text in templates.items()},
+        "startsAt": _rfc3339(alert.starts_at),
+        "endsAt": _rfc3339(alert.ends_at),
+    }
+
+
+def _rfc3339(seconds: float) -> str:
+    """In UTC, to the millisecond."""
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"

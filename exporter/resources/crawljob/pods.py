@@ -1,0 +1,96 @@
+"""What follows for the pods of a CrawlJob: which exist, what each is, why it will be restarted.
+
+Browsertrix never prunes ``podStatus``, and says of no entry whether its pod still exists; that
+follows from the crawl. Rules of Browsertrix again, without I/O and without a clock.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from exporter.resources.crawljob.derived import (
+    forced_restart_pending,
+    has_ended,
+    is_paused_state,
+    state,
+)
+from exporter.resources.crawljob.model import CrawlJob, PodInfo
+
+Role = Literal["crawler", "redis", "other"]
+
+
+@dataclass(slots=True)
+class Pod:
+    """One entry of ``podStatus`` with what its name and its crawl say about it."""
+
+    name: str
+    role: Role
+    index: int | None
+    """The n of ``crawl-<id>-<n>``; None for redis."""
+    exists: bool
+    """False where the entry is of a pod that was deleted since."""
+    info: PodInfo
+    forced: bool = False
+    """Whether a restart of the crawl's crawler pods was asked for and is still to come."""
+
+    @property
+    def used_memory(self) -> float | None:
+        """Bytes. A crawler's 0 means that nobody measured (auto-resize is off)."""
+        return (self.info.used.memory or None) if self.exists else None
+
+    @property
+    def used_cpu(self) -> float | None:
+        """Cores. 0 means that nobody measured."""
+        return (self.info.used.cpu or None) if self.exists else None
+
+    @property
+    def used_storage(self) -> float | None:
+        """Bytes: of a crawler, archive data not yet uploaded; of redis, its files."""
+        return self.info.used.storage if self.exists else None
+
+    @property
+    def restart_reason(self) -> str | None:
+        """Why Browsertrix will restart the pod (``PodInfo.should_restart_pod``, same order)."""
+        if not self.exists:
+            return None
+        info = self.info
+        if info.new_memory and info.new_memory != info.allocated.memory:
+            return "newMemory"
+        if info.new_cpu and info.new_cpu != info.allocated.cpu:
+            return "newCpu"
+        if info.evicted:
+            return "evicted"
+        return "forced" if self.forced else None
+
+
+def pods_of(job: CrawlJob) -> Iterator[Pod]:
+    """The pods that ``podStatus`` has an entry of, deleted ones included.
+
+    Crawler pods are numbered from 0 and ``status.scale`` counts those that exist (since 1.17);
+    redis is kept exactly while ``initRedis`` is set (``_load_redis``).
+    """
+    status = job.status
+    ended = has_ended(job)
+    paused = is_paused_state(state(job))
+    forced = forced_restart_pending(job)
+    for name, info in status.pod_status.items():
+        role, index = _role(name)
+        if ended:
+            exists = False
+        elif role == "redis":
+            exists = status.init_redis is not False
+        elif index is not None and status.scale is not None:
+            exists = index < status.scale
+        else:
+            exists = not paused
+        yield Pod(name, role, index, exists, info, forced and role == "crawler")
+
+
+def _role(name: str) -> tuple[Role, int | None]:
+    if name.startswith("redis-"):
+        return "redis", None
+    digits = name.rpartition("-")[2]
+    # isdecimal() also takes digits of other scripts, and a hostile name a thousand of them.
+    if name.startswith("crawl-") and digits.isascii() and digits.isdecimal() and len(digits) < 6:
+        return "crawler", int(digits)
+    return "other", None

@@ -1,0 +1,55 @@
+"""One kind of object of the Kubernetes API: how it is addressed, and how it is read.
+
+All that the list+watch of ``cluster`` needs to know to follow it (lightkube's idea); a new
+resource is a model and one of these.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+from urllib.parse import quote
+
+from exporter.resources.identity import KubernetesObject
+from exporter.resources.parsing import LenientReader, Parsed
+
+
+class ResourceObject(KubernetesObject, Parsed, Protocol):
+    """An object as read from the wire: who it is, and what of it could not be read."""
+
+
+T = TypeVar("T", bound=ResourceObject)
+
+
+def _none(_: ResourceObject) -> Iterable[tuple[str, str]]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Resource(Generic[T]):
+    """A namespaced resource, as the API server serves it."""
+
+    group: str
+    """The API group; empty for Kubernetes's core."""
+    version: str
+    plural: str
+    """Its name in a path and in RBAC: ``crawljobs``."""
+    kind: str
+    """Its name in a manifest: ``CrawlJob``."""
+    reader: LenientReader[T]
+    installed_by: str = ""
+    """The product whose CRD it is; empty for what every cluster has."""
+    open_fields: tuple[str, ...] = ()
+    """The fields whose values are an open set: all that ``unknown_values`` may name."""
+    unknown_values: Callable[[T], Iterable[tuple[str, str]]] = _none
+    """The values of these that no release known to this version writes, as (field, value)."""
+
+    @property
+    def name(self) -> str:
+        """Plural and group, as kubectl and error messages write it: ``crawljobs.btrix.cloud``."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def path(self, namespace: str = "") -> str:
+        """Where the API server lists it: in one namespace, or in all where that is empty."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        within = f"namespaces/{quote(namespace, safe='')}/" if namespace else ""
+        return f"{root}/{within}{self.plural}"

@@ -1,0 +1,73 @@
+"""Why an HTTP request failed, in the same terms for every server that the exporter talks to.
+
+A client raises ``RequestError`` and nothing else. Where no complete response came, why not is what
+``from_transport`` says; of one that is a refusal, ``status_reason`` names the status. A client adds
+what only its own server means by a status, and declares which reasons it can give: they are label
+values of its failure counter.
+"""
+
+import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import aiohttp
+
+_BY_STATUS: Final = {
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    429: "too_many_requests",
+}
+
+
+class RequestError(Exception):
+    """A request failed; the text is one line without secrets."""
+
+    def __init__(self, reason: str, text: str, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason
+        """One of the few that its client declares, fit for a label."""
+        self.retry_after = retry_after
+        """Seconds the server asked us to wait."""
+
+
+def from_transport(error: Exception, *, timeout: RequestError) -> RequestError:
+    """Sort what aiohttp and the system raise: ``tls``, ``unreachable``, ``timeout`` or ``cut``.
+
+    What a timeout after the connection was made means, the client says.
+    """
+    text = " ".join(str(error).split())[:300] or type(error).__name__
+    match error:
+        case aiohttp.ClientSSLError() | ssl.SSLError():
+            return RequestError("tls", f"TLS: {text}")
+        case aiohttp.ConnectionTimeoutError() | aiohttp.ClientConnectorError():
+            return RequestError("unreachable", text)
+        case TimeoutError():
+            return timeout
+        case _:
+            return RequestError("cut", f"the connection was cut: {text}")
+
+
+def status_reason(status: int) -> str:
+    """Name a status that is a refusal, whichever server sent it."""
+    return _BY_STATUS.get(status, "server_error" if status >= 500 else "refused")
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Read a Retry-After header in either of its forms (RFC 9110, 10.2.3), as seconds from now.
+
+    None where there is none, or where it cannot be read.
+    """
+    if not value:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:9])
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())

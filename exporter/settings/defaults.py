@@ -1,0 +1,20 @@
+"""Defaults that the packages share with the options: what they do when nothing is set."""
+
+from typing import Final
+
+DEFAULT_PORT: Final = 10937
+"""No exporter in Prometheus' list of port allocations uses it."""
+DEFAULT_TELEMETRY_PATH: Final = "/metrics"
+
+DEFAULT_IDLE_LIMIT: Final = 90.0
+"""Seconds without a byte. Bookmarks come about every 60."""
+
+DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
+"""Seconds. Browsertrix's ``PAUSED_CRAWL_LIMIT_MINUTES`` default (10080); not in the object."""
+
+DEFAULT_RETENTION: Final = 86400.0
+"""Seconds a finished crawl is served after its object is deleted, and an event is kept."""
+DEFAULT_MAX_FINISHED: Final = 100_000
+
+DEFAULT_RUNBOOKS: Final = "docs/runbooks"
+"""The folder in this repository."""

@@ -1,0 +1,39 @@
+"""Flags: every option as an argument of the command line."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from pydantic import BaseModel
+
+from exporter.settings.option import CONFIG_FILE, Option, options_of
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose every error is one line on stderr, and exit status 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with one readable line."""
+        sys.stderr.write(f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        sys.exit(2)
+
+
+def add_options(parser: argparse.ArgumentParser, groups: Sequence[type[BaseModel]]) -> None:
+    """Give a command the options of these groups, each under its heading, and the file's."""
+    if groups:
+        _add(parser, CONFIG_FILE)
+    for group in groups:
+        section = parser.add_argument_group(group.__name__)
+        for option in options_of([group]):
+            _add(section, option)
+
+
+def _add(section: argparse._ActionsContainer, option: Option) -> None:
+    kind: dict[str, Any] = (
+        {"action": "store_const", "const": "true"}
+        if option.switch
+        else {"action": "append" if option.repeatable else "store", "metavar": option.metavar}
+    )
+    text = f"{option.help} (default: {option.default_text}; {option.variable})"
+    section.add_argument(option.flag, dest=option.field, help=text.replace("%", "%%"), **kind)

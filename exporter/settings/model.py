@@ -1,0 +1,329 @@
+"""The declaration of every option, and which of them go together.
+
+Of a field, the type says how text is read, ``alias`` what the option is called (``option`` derives
+flag, variable and key from it), ``title`` how its value is shown in help, ``description`` what it
+does. All else is read from here: the parser, ``--help``, the file, docs/configuration.md. It is as
+long as there are options.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from exporter.settings import values
+from exporter.settings.address import Address
+from exporter.settings.defaults import (
+    DEFAULT_IDLE_LIMIT,
+    DEFAULT_MAX_FINISHED,
+    DEFAULT_PAUSE_LIMIT,
+    DEFAULT_PORT,
+    DEFAULT_RETENTION,
+    DEFAULT_RUNBOOKS,
+    DEFAULT_TELEMETRY_PATH,
+)
+
+
+class InvalidSettingError(ValueError):
+    """Options that cannot be meant: one line, and the fields of ``Settings`` that are to blame."""
+
+    def __init__(self, text: str, *fields: str, value: str | None = None) -> None:
+        """``value`` is the text of the one value that is wrong; then ``text`` need not say whose.
+
+        Without it, ``text`` calls the options by their flags.
+        """
+        super().__init__(text)
+        self.fields = fields
+        self.value = value
+
+
+def _read_by(parse: Callable[[str], Any]) -> BeforeValidator:
+    """Parse text; what is none was given in code, and is a value already."""
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
+_once_each = AfterValidator(lambda given: tuple(dict.fromkeys(given)))
+
+Duration = Annotated[float, _read_by(values.duration)]
+"""Seconds."""
+Count = Annotated[int, _read_by(values.whole_number)]
+Switch = Annotated[bool, _read_by(values.switch)]
+Namespace = Annotated[str, _read_by(values.namespace)]
+ListenAddress = Annotated[Address, _read_by(Address.parse)]
+URLPath = Annotated[str, _read_by(values.url_path)]
+AlertmanagerURL = Annotated[str, _read_by(values.alertmanager_url)]
+ExternalLabel = Annotated[tuple[str, str], _read_by(values.external_label)]
+
+
+class _Group(BaseModel):
+    """Options that a command has together; its name is their heading in help."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True
+    )
+
+
+class Kubernetes(_Group):
+    """Which API server, and what is watched there."""
+
+    kubeconfig: Path | None = Field(
+        None,
+        alias="kubeconfig",
+        title="FILE",
+        description=(
+            "kubeconfig to use; else $KUBECONFIG, ~/.kube/config, or the pod's service account"
+        ),
+    )
+    context: str | None = Field(
+        None,
+        alias="context",
+        title="NAME",
+        description="context of the kubeconfig; else its current one",
+    )
+    namespaces: Annotated[tuple[Namespace, ...], _once_each] = Field(
+        ("crawlers",),
+        alias="namespace",
+        title="NAME",
+        description="namespace to watch; repeat it for several",
+    )
+    all_namespaces: Switch = Field(
+        False,
+        alias="all-namespaces",
+        description="watch every namespace (needs a ClusterRole)",
+    )
+    selector: str = Field(
+        "",
+        alias="selector",
+        title="SELECTOR",
+        description="label selector: watch only the CrawlJobs it matches, e.g. role=job",
+    )
+    idle_limit: Duration = Field(
+        DEFAULT_IDLE_LIMIT,
+        alias="watch.idle-limit",
+        title="DURATION",
+        description=(
+            "connect anew when the API server was silent for so long; it speaks every minute"
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _all_or_some_namespaces(self) -> Self:
+        if self.all_namespaces and "namespaces" in self.model_fields_set:
+            raise InvalidSettingError(
+                "--all-namespaces and --namespace exclude each other",
+                "all_namespaces",
+                "namespaces",
+            )
+        return self
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The namespaces to watch, each once; an empty one stands for all of them."""
+        return ("",) if self.all_namespaces else self.namespaces
+
+
+class History(_Group):
+    """What is remembered, where and for how long."""
+
+    history_path: Path | None = Field(
+        None,
+        alias="history.path",
+        title="FILE",
+        description="file that remembers what happened; without it a restart forgets",
+    )
+    history_retention: Duration = Field(
+        DEFAULT_RETENTION,
+        alias="history.retention",
+        title="DURATION",
+        description="how long a finished crawl is served after its CrawlJob is gone",
+    )
+    history_max_finished: Count = Field(
+        DEFAULT_MAX_FINISHED,
+        alias="history.max-finished",
+        title="N",
+        description="how many finished crawls are remembered at most; the oldest go first",
+    )
+
+
+class Metrics(_Group):
+    """What is served of it."""
+
+    pause_limit: Duration = Field(
+        DEFAULT_PAUSE_LIMIT,
+        alias="pause-limit",
+        title="DURATION",
+        description="how long Browsertrix lets a crawl be paused (its PAUSED_CRAWL_LIMIT_MINUTES)",
+    )
+    metrics_include: tuple[str, ...] = Field(
+        (),
+        alias="metrics.include",
+        title="PATTERN",
+        description="serve only metrics that match, e.g. 'browsertrix_crawl_*'",
+    )
+    metrics_exclude: tuple[str, ...] = Field(
+        (),
+        alias="metrics.exclude",
+        title="PATTERN",
+        description="leave out metrics that match; wins over --metrics.include",
+    )
+
+
+class Web(_Group):
+    """Where and how it is served."""
+
+    listen_addresses: tuple[ListenAddress, ...] = Field(
+        (Address("", DEFAULT_PORT),),
+        alias="web.listen-address",
+        title="ADDRESS",
+        description="HOST:PORT or :PORT to listen on; [::1]:PORT for IPv6",
+    )
+    telemetry_path: URLPath = Field(
+        DEFAULT_TELEMETRY_PATH,
+        alias="web.telemetry-path",
+        title="PATH",
+        description="path of the metrics",
+    )
+    disable_status_page: Switch = Field(
+        False,
+        alias="web.disable-status-page",
+        description="serve no status page and no JSON, only a landing page at /",
+    )
+
+
+class Alertmanager(_Group):
+    """Who is notified of event alerts, and how; all of it is for all of the Alertmanagers."""
+
+    alertmanager_urls: tuple[AlertmanagerURL, ...] = Field(
+        (),
+        alias="alertmanager.url",
+        title="URL",
+        description="Alertmanager to post event alerts to at once; repeat it for each of a cluster",
+    )
+    alertmanager_labels: tuple[ExternalLabel, ...] = Field(
+        (),
+        alias="alertmanager.label",
+        title="NAME=VALUE",
+        description="label added to those alerts, as in Prometheus's external_labels",
+    )
+    alertmanager_runbooks: str = Field(
+        DEFAULT_RUNBOOKS,
+        alias="alertmanager.runbook-url",
+        title="URL",
+        description="folder of the runbooks that those alerts link to",
+    )
+    alertmanager_grafana: str = Field(
+        "",
+        alias="alertmanager.grafana-url",
+        title="URL",
+        description="address of Grafana that those alerts link to",
+    )
+    alertmanager_ca_file: Path | None = Field(
+        None,
+        alias="alertmanager.ca-file",
+        title="FILE",
+        description="certificates to verify Alertmanager's with, instead of the system's",
+    )
+    alertmanager_cert_file: Path | None = Field(
+        None,
+        alias="alertmanager.cert-file",
+        title="FILE",
+        description="client certificate to show to Alertmanager",
+    )
+    alertmanager_key_file: Path | None = Field(
+        None,
+        alias="alertmanager.key-file",
+        title="FILE",
+        description="key of that certificate",
+    )
+    alertmanager_server_name: str | None = Field(
+        None,
+        alias="alertmanager.server-name",
+        title="NAME",
+        description="name in Alertmanager's certificate, if it is not that of its URL",
+    )
+    alertmanager_username: str | None = Field(
+        None,
+        alias="alertmanager.username",
+        title="NAME",
+        description="user for basic authentication with Alertmanager",
+    )
+    alertmanager_password_file: Path | None = Field(
+        None,
+        alias="alertmanager.password-file",
+        title="FILE",
+        description="file with the password of that user",
+    )
+    alertmanager_bearer_token_file: Path | None = Field(
+        None,
+        alias="alertmanager.bearer-token-file",
+        title="FILE",
+        description="file with a token to show to Alertmanager",
+    )
+
+    @model_validator(mode="after")
+    def _complete_and_consistent(self) -> Self:
+        """Refuse what does nothing, or cannot work, together with the rest."""
+        given = [name for name in Alertmanager.model_fields if name in self.model_fields_set]
+        if given and not self.alertmanager_urls:
+            flag = f"--{Alertmanager.model_fields[given[0]].alias}"
+            raise InvalidSettingError(f"{flag} does nothing without --alertmanager.url", given[0])
+        for one, other in (("cert_file", "key_file"), ("username", "password_file")):
+            pair = {f"alertmanager_{one}", f"alertmanager_{other}"}
+            if len(alone := pair.intersection(given)) == 1:
+                flags = f"--alertmanager.{one} and --alertmanager.{other}".replace("_", "-")
+                raise InvalidSettingError(f"{flags} are of use only together", *alone)
+        exclusive = ("alertmanager_username", "alertmanager_bearer_token_file")
+        if set(exclusive) <= set(given):
+            raise InvalidSettingError(
+                "--alertmanager.username and --alertmanager.bearer-token-file exclude each other",
+                *exclusive,
+            )
+        _refuse_twice("alertmanager_urls", "--alertmanager.url", self.alertmanager_urls)
+        names = [name for name, _ in self.alertmanager_labels]
+        _refuse_twice("alertmanager_labels", "--alertmanager.label", names)
+        return self
+
+
+class Logging(_Group):
+    """What goes to standard error."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info",
+        alias="log.level",
+        title="LEVEL",
+        description="debug, info, warning or error",
+    )
+    log_format: Literal["logfmt", "json"] = Field(
+        "logfmt",
+        alias="log.format",
+        title="FORMAT",
+        description="logfmt or json",
+    )
+
+
+def _refuse_twice(field: str, flag: str, given: Sequence[str]) -> None:
+    for twice in {value for value in given if given.count(value) > 1}:
+        raise InvalidSettingError(f"{flag}: {twice} is given twice", field)
+
+
+GROUPS: Final[tuple[type[BaseModel], ...]] = (
+    Kubernetes,
+    History,
+    Metrics,
+    Web,
+    Alertmanager,
+    Logging,
+)
+"""In the order of help and documentation."""
+
+
+class Settings(Kubernetes, History, Metrics, Web, Alertmanager, Logging):
+    """What one exporter does, read once at the start and never changed after."""

@@ -1,0 +1,103 @@
+"""How the text of a flag, a variable or the file becomes a value.
+
+Each function raises ValueError with one readable line that says what was expected; whoever reads
+the option adds where the text came from.
+"""
+
+import re
+from typing import Final
+
+from yarl import URL
+
+ALERTS_PATH: Final = "/api/v2/alerts"
+"""Below an Alertmanager's address, which is given without it."""
+
+_DURATION: Final = re.compile(
+    r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII
+)
+_DURATION_UNITS: Final = (7 * 86400, 86400, 3600, 60, 1, 0.001)
+_NAMESPACE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?", re.ASCII)
+_LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off"})
+
+
+class CredentialsInUrlError(ValueError):
+    """Not to be shown with the value, which holds a secret."""
+
+
+def duration(text: str) -> float:
+    """Seconds from a duration as Prometheus writes it (``7d``, ``1h30m``) or plain seconds."""
+    match = _DURATION.fullmatch(text)
+    if match and text:
+        parts = zip(match.groups(), _DURATION_UNITS, strict=True)
+        seconds = sum(int(count) * unit for count, unit in parts if count)
+    elif text.isascii() and text.isdecimal():
+        seconds = float(text)
+    else:
+        raise ValueError("expected a duration such as 7d, 12h or 1h30m")
+    if not 0 < seconds <= 100 * 365 * 86400:
+        raise ValueError("expected a duration above 0 and below 100 years")
+    return float(seconds)
+
+
+def whole_number(text: str) -> int:
+    """A decimal number from 1 to 999,999,999."""
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text) > 0):
+        raise ValueError("expected a whole number of at least 1")
+    return int(text)
+
+
+def switch(text: str) -> bool:
+    """``true``, ``yes``, ``on`` or ``1``, or their opposites, in any case."""
+    lowered = text.strip().lower()
+    if lowered in _TRUE:
+        return True
+    if lowered in _FALSE:
+        return False
+    raise ValueError("expected true or false")
+
+
+def namespace(text: str) -> str:
+    """Check the name of a namespace (RFC 1123 label)."""
+    if not _NAMESPACE.fullmatch(text):
+        raise ValueError("expected the name of a namespace: a-z, 0-9 and -, 63 characters at most")
+    return text
+
+
+def url_path(text: str) -> str:
+    """Check a path to serve something at: absolute, and the same however it is normalised."""
+    if not _PATH.fullmatch(text) or {".", ".."} & set(text.split("/")):
+        raise ValueError("expected a path such as /metrics, of letters, digits, - . _ ~ and /")
+    return text
+
+
+def alertmanager_url(text: str) -> str:
+    """Check the address of an Alertmanager, with or without a prefix of its paths.
+
+    Returned without a slash at its end. Raises CredentialsInUrlError for one with a user in it.
+    """
+    if "@" in text:
+        raise CredentialsInUrlError(
+            "a URL with a user or password would be logged and served; give them by "
+            "--alertmanager.username and --alertmanager.password-file"
+        )
+    wanted = "expected the address of an Alertmanager, such as http://alertmanager:9093"
+    try:
+        url = URL(text)
+    except ValueError:
+        raise ValueError(wanted) from None
+    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
+        raise ValueError(wanted)
+    if url.path.rstrip("/").endswith(ALERTS_PATH):
+        raise ValueError(f"expected the address without {ALERTS_PATH}")
+    return text.rstrip("/")
+
+
+def external_label(text: str) -> tuple[str, str]:
+    """Split ``NAME=VALUE``, of which NAME can be a Prometheus label and VALUE is not empty."""
+    name, _, value = text.partition("=")
+    if not _LABEL.fullmatch(name) or not value:
+        raise ValueError("expected NAME=VALUE with the name of a label")
+    return name, value

@@ -1,0 +1,14 @@
+"""Where everything known of crawls comes from: one declaration a source, and all of them.
+
+Reflectors, readiness, the label ``source``, the ledger's resume points and the permissions follow
+from ``SOURCES``; which object belongs to which crawl is decided to the right of here (``crawls``).
+"""
+
+from typing import Any, Final
+
+from exporter.sources.crawljobs import CRAWLJOBS
+from exporter.sources.source import Source, rbac_rules
+
+__all__ = ["CRAWLJOBS", "SOURCES", "Source", "rbac_rules"]
+
+SOURCES: Final[tuple[Source[Any], ...]] = (CRAWLJOBS,)

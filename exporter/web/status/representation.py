@@ -1,0 +1,173 @@
+"""The JSON representation of one crawl, one finished crawl, one event; the page shows the same.
+
+The fields are documented in docs/status-page.md, and are only what the metrics show, too: no user,
+no e-mail address. Bytes, cores and seconds are numbers, timestamps are in UTC to the second; None
+is *unknown* or *there is none*, never zero.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from exporter.crawls import Crawl
+from exporter.history.records import FinishedCrawl, LoggedEvent
+from exporter.resources.crawljob import CrawlJob, derived
+from exporter.resources.crawljob.pods import Pod, pods_of
+from exporter.resources.crawljob.states import EXIT_CODES
+from exporter.resources.identity import crawl_id, identity, org_id
+
+MAX_PODS: Final = 100
+"""Per crawl, which has a dozen as a rule; a status may hold ten times that many."""
+
+
+def timestamp(seconds: float | None) -> datetime | None:
+    """Seconds since 1970 as a date and time; None also for those beyond the year 9999."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def crawl(one: Crawl, now: float, pause_limit: float, paused_before: float) -> dict[str, Any]:
+    """A crawl as last seen; ``paused_before`` is in seconds, of the pauses that are over."""
+    job = one.job
+    spec, status = job.spec, job.status
+    size_limit, time_limit = derived.limit(spec.max_crawl_size), derived.limit(spec.timeout)
+    pods = sorted(pods_of(job), key=_by_role)
+    return {
+        "uid": identity(job),
+        "namespace": job.metadata.namespace,
+        "org": org_id(job),
+        "crawl": crawl_id(job),
+        "workflow": spec.cid,
+        "role": "qa-job" if derived.is_qa(job) else "job",
+        "state": derived.state(job),
+        "transition": derived.transition(job),
+        "stop_reason": status.stop_reason or None,
+        "created": timestamp(job.metadata.creation_timestamp),
+        "finished": timestamp(status.finished),
+        "pages": {
+            "done": status.pages_done,
+            "found": status.pages_found,
+            "ratio": _ratio(status.pages_done, status.pages_found),
+        },
+        "size": {
+            "bytes": status.size,
+            "limit_bytes": size_limit,
+            "ratio": _ratio(status.size, size_limit),
+        },
+        "time": {
+            "elapsed_seconds": status.elapsed_crawl_time,
+            "limit_seconds": time_limit,
+            "ratio": _ratio(status.elapsed_crawl_time, time_limit),
+            "exec_seconds": status.crawl_exec_time,
+        },
+        "pause": _pause(job, now, pause_limit),
+        "paused_before_seconds": paused_before,
+        "pods": [_pod(pod) for pod in pods[:MAX_PODS]],
+        "pod_count": len(pods),
+        "unreadable_fields": [problem.field for problem in job.problems],
+    }
+
+
+def limit_ratio(job: CrawlJob, now: float, pause_limit: float) -> float:
+    """The highest used part of its limits of size, time and pause; 0 where it has no limit."""
+    spec, status = job.spec, job.status
+    since = derived.paused_since(job)
+    return max(
+        _ratio(status.size, derived.limit(spec.max_crawl_size)) or 0.0,
+        _ratio(status.elapsed_crawl_time, derived.limit(spec.timeout)) or 0.0,
+        0.0 if since is None else (now - since) / pause_limit,
+    )
+
+
+def _pause(job: CrawlJob, now: float, pause_limit: float) -> dict[str, Any] | None:
+    since = derived.paused_since(job)
+    if since is None:
+        return None
+    return {
+        "since": timestamp(since),
+        "expires": timestamp(since + pause_limit),
+        "limit_seconds": pause_limit,
+        "remaining_seconds": max(0.0, round(since + pause_limit - now)),
+        "ratio": _ratio(max(0.0, now - since), pause_limit),
+    }
+
+
+def _pod(pod: Pod) -> dict[str, Any]:
+    """A pod; of a deleted one only how it exited."""
+    info = pod.info
+    allocated = info.allocated
+    return {
+        "name": pod.name,
+        "role": pod.role,
+        "exists": pod.exists,
+        "memory": _usage(pod, pod.used_memory, allocated.memory, "bytes"),
+        "cpu": _usage(pod, pod.used_cpu, allocated.cpu, "cores"),
+        "storage": _usage(pod, pod.used_storage, allocated.storage, "bytes"),
+        "restart_reason": pod.restart_reason,
+        "evicted": bool(info.evicted) if pod.exists else False,
+        "backoff": bool(info.backoff_wait) if pod.exists else False,
+        "exit": _exit(pod),
+    }
+
+
+def _usage(pod: Pod, used: float | None, allocated: float | None, unit: str) -> dict[str, Any]:
+    return {
+        f"used_{unit}": used,
+        f"allocated_{unit}": allocated if pod.exists else None,
+        "ratio": _ratio(used, allocated),
+    }
+
+
+def _exit(pod: Pod) -> dict[str, Any] | None:
+    """Its last exit; None where the status has no sign of one."""
+    info = pod.info
+    if info.exit_time is None and info.exit_code is None and not info.reason:
+        return None
+    return {
+        "at": timestamp(info.exit_time),
+        "code": info.exit_code,
+        "meaning": None if info.exit_code is None else EXIT_CODES.get(info.exit_code),
+        "reason": info.reason or None,
+    }
+
+
+def finished_crawl(record: FinishedCrawl) -> dict[str, Any]:
+    """A crawl that is over, as the ledger keeps it."""
+    return {
+        "uid": record.uid,
+        "namespace": record.namespace,
+        "org": record.oid,
+        "crawl": record.crawl,
+        "state": record.state,
+        "stop_reason": record.stop_reason or None,
+        "finished": timestamp(record.finished),
+        "paused_seconds": record.paused_seconds,
+        "deleted_at": timestamp(record.deleted_at),
+    }
+
+
+def event(logged: LoggedEvent) -> dict[str, Any]:
+    """An event; ``detail`` depends on its kind."""
+    return {
+        "at": timestamp(logged.at),
+        "noticed": timestamp(logged.noticed),
+        "kind": logged.kind,
+        "namespace": logged.namespace,
+        "org": logged.oid,
+        "crawl": logged.crawl,
+        "uid": logged.uid,
+        "detail": logged.detail,
+    }
+
+
+def _by_role(pod: Pod) -> tuple[bool, str, int, str]:
+    """Sorts existing pods before deleted ones, and crawlers by their number before redis."""
+    return not pod.exists, pod.role, pod.index or 0, pod.name
+
+
+def _ratio(part: float | None, whole: float | None) -> float | None:
+    ratio = derived.ratio(part, whole)
+    return None if ratio is None else round(ratio, 4)

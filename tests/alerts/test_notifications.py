@@ -1,0 +1,119 @@
+"""The shipped templates of notifications, rendered by amtool."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from exporter.resources.identity import CRAWL_LABELS
+from support.amtool import TEMPLATES, amtool
+
+
+def data(*alerts: dict[str, Any], status: str = "firing") -> dict[str, Any]:
+    """What Alertmanager gives to a template: these alerts, and what they have in common."""
+
+    def common(key: str) -> dict[str, str]:
+        first, *rest = (alert[key] for alert in alerts)
+        return {k: v for k, v in first.items() if all(other.get(k) == v for other in rest)}
+
+    return {
+        "receiver": "browsertrix",
+        "status": status,
+        "alerts": list(alerts),
+        "groupLabels": {},
+        "commonLabels": common("labels"),
+        "commonAnnotations": common("annotations"),
+        "externalURL": "http://alertmanager.example.org",
+    }
+
+
+def alert_of(crawl: str, *, status: str = "firing", **labels: str) -> dict[str, Any]:
+    return {
+        "status": status,
+        "labels": {**dict(zip(CRAWL_LABELS, ("crawlers", "org-1", crawl), strict=True)), **labels},
+        "annotations": {
+            "summary": "A crawl was cut short by its size limit",
+            "description": f"Crawl {crawl} reached its size limit.",
+            "runbook_url": "https://wiki.example.org/BrowsertrixCrawlSizeLimitReached.md",
+            "dashboard_url": f"https://grafana.example.org/d/browsertrix-crawl?var-crawl={crawl}",
+        },
+        "startsAt": "2026-11-24T03:00:00Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://prometheus.example.org/graph",
+        "fingerprint": "0",
+    }
+
+
+EVENT: Final = alert_of("manual-1", severity="critical", event="true")
+
+
+def rendered(
+    template: str, content: dict[str, Any], folder: Path, template_type: str = "text"
+) -> str:
+    file = folder / "data.json"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return amtool(
+        "template",
+        "render",
+        f"--template.glob={TEMPLATES}/*.tmpl",
+        f"--template.type={template_type}",
+        f"--template.data={file}",
+        f'--template.text={{{{ template "{template}" . }}}}',
+    ).removesuffix("\n")
+
+
+def test_a_title_says_what_and_which(tmp_path: Path) -> None:
+    what = "A crawl was cut short by its size limit"
+    condition = alert_of("manual-1", severity="warning")
+    another = alert_of("manual-2", severity="warning")
+    over = data(alert_of("manual-1", status="resolved", severity="warning"), status="resolved")
+    titles = {
+        f"[page] {what}: manual-1": data(EVENT),
+        f"{what}: manual-1": data(condition),
+        f"{what} (2)": data(condition, another),
+        f"[resolved] {what}: manual-1": over,
+    }
+
+    for title, content in titles.items():
+        assert rendered("browsertrix.title", content, tmp_path) == title
+
+
+def test_a_text_says_when_and_where_to_look(tmp_path: Path) -> None:
+    text = rendered("browsertrix.text", data(EVENT), tmp_path)
+
+    assert text.rstrip("\n").splitlines() == [
+        "Crawl manual-1 reached its size limit.",
+        "Seen: 2026-11-24 03:00:00 UTC",
+        "Dashboard: https://grafana.example.org/d/browsertrix-crawl?var-crawl=manual-1",
+        "Runbook: https://wiki.example.org/BrowsertrixCrawlSizeLimitReached.md",
+    ]
+
+
+def test_slack_gets_links_and_a_colour(tmp_path: Path) -> None:
+    assert rendered("browsertrix.slack.color", data(EVENT), tmp_path) == "danger"
+    assert rendered("browsertrix.slack.text", data(EVENT), tmp_path).strip() == (
+        "Crawl manual-1 reached its size limit. "
+        "<https://wiki.example.org/BrowsertrixCrawlSizeLimitReached.md|What to do> · "
+        "<https://grafana.example.org/d/browsertrix-crawl?var-crawl=manual-1|Dashboard>"
+    )
+
+
+def test_mail_is_escaped(tmp_path: Path) -> None:
+    hostile = alert_of("<b>manual</b>", severity="warning")
+
+    html = rendered("browsertrix.mail.html", data(hostile), tmp_path, template_type="html")
+
+    assert "Crawl &lt;b&gt;manual&lt;/b&gt; reached its size limit." in html
+    assert 'href="https://wiki.example.org/BrowsertrixCrawlSizeLimitReached.md"' in html
+
+
+def test_pagerduty_takes_no_more_than_1024_characters(tmp_path: Path) -> None:
+    long = alert_of("manual-1", severity="critical")
+    long["annotations"]["description"] = "x" * 3000
+
+    text = rendered("browsertrix.pagerduty.description", data(long), tmp_path)
+    several = rendered(
+        "browsertrix.pagerduty.description", data(long, alert_of("manual-2")), tmp_path
+    )
+
+    assert text == "x" * 1024
+    assert several == "A crawl was cut short by its size limit"

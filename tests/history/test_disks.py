@@ -1,0 +1,130 @@
+"""Disks that are full or read-only: the exporter serves from memory, and writes it all later."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from exporter.history.errors import LedgerError
+from exporter.history.ledger import Ledger
+from exporter.history.reading import events, finished_crawls
+from support.counters import FINISHED
+from support.crawl_history import OVER, Watch, connection, finished_once
+from support.factories import NAMESPACE
+
+
+@contextmanager
+def locked(directory: Path, files: int = 0o444) -> Iterator[None]:
+    """Nothing can be made or written there, by root neither, whom no mode keeps out."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        for parent in directory.parents[:3]:
+            parent.chmod(0o755)
+    for file in directory.iterdir():
+        file.chmod(files)
+    directory.chmod(0o555)
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        directory.chmod(0o755)
+        for file in directory.iterdir():
+            file.chmod(0o644)
+
+
+def test_a_full_disk_costs_nothing_but_the_writing(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = Watch(path)
+    watch.synced()
+    own = connection(watch.ledger)
+    pages = own.execute("PRAGMA page_count").fetchone()[0]
+    own.execute(f"PRAGMA max_page_count={pages}")
+    for number in range(300):
+        watch.change(10 + number, crawl=f"c{number}", status=OVER)
+    assert watch.total(FINISHED, "complete", "") == 300
+    assert watch.ledger.file_status.last_error == f"{path}: database or disk is full"
+    said = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(said) == 1
+    assert "going on from memory" in said[0].message
+
+    own.execute("PRAGMA max_page_count=100000")
+    assert not watch.ledger.flush()  # not tried all the time
+    watch.clock.now += 31
+    assert watch.ledger.flush()
+    assert watch.ledger.file_status.last_error is None
+    assert "writing again" in caplog.text
+    assert watch.ledger.file_status.write_failures >= 1
+    watch.kill()
+    assert watch.total(FINISHED, "complete", "") == 300
+    assert len(watch.ledger.finished_crawls) == 300
+    assert len(events(path)) == sum(
+        value for (family, _), value in watch.changed_totals().items() if "org" not in family
+    )
+
+
+def test_tries_on_a_bad_disk_become_rarer(path: Path) -> None:
+    watch = Watch(path)
+    watch.synced()
+    own = connection(watch.ledger)
+    own.execute("PRAGMA query_only=1")
+    watch.change(10)
+    start, tries = watch.clock.now, []
+    for second in range(120):
+        watch.clock.now = start + second
+        failures = watch.ledger.file_status.write_failures
+        watch.ledger.flush()
+        if watch.ledger.file_status.write_failures > failures:
+            tries.append(second)
+    assert tries == [1, 3, 7, 15, 31, 61, 91]
+
+
+def test_a_read_only_disk_at_start_serves_from_memory_and_writes_later(path: Path) -> None:
+    watch = Watch(path)
+    watch.synced(5)
+    watch.change(10)
+    watch.ledger.close()
+    with locked(path.parent):
+        watch.start()
+        assert watch.ledger.file_status.last_error is not None
+        assert watch.resource_versions() == {NAMESPACE: "5"}
+        watch.change(11, status=OVER)
+        watch.synced(11)
+        assert finished_once(watch)
+        watch.ledger.flush()
+        assert watch.ledger.file_status.last_error is not None
+    watch.clock.now += 60
+    assert watch.ledger.flush()
+    assert watch.ledger.file_status.last_error is None
+    watch.kill()
+    assert finished_once(watch)
+    assert [one.crawl for one in finished_crawls(path)] == [one.crawl for one in watch.finished()]
+
+
+def test_a_file_that_cannot_be_made_yet_is_made_later(path: Path) -> None:
+    with locked(path.parent):
+        watch = Watch(path)
+        watch.synced()
+        watch.change(10, status=OVER)
+        assert watch.ledger.file_status.last_error is not None
+    watch.clock.now += 60
+    assert watch.ledger.flush()
+    watch.kill()
+    assert finished_once(watch)
+
+
+def test_a_file_that_is_there_but_cannot_be_read_is_not_overwritten(path: Path) -> None:
+    Watch(path).ledger.close()
+    with locked(path.parent, files=0), pytest.raises(LedgerError, match="can be neither read"):
+        Ledger.open(path)
+
+
+def test_a_directory_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r"the directory .*nowhere does not exist"):
+        Ledger.open(tmp_path / "nowhere" / "history.db")

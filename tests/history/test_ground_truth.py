@@ -1,0 +1,298 @@
+"""Simulated scenarios, watched through kills and downtime: every count equals the ground truth.
+
+The simulator keeps a ground truth of what a perfect recorder of the wire would count. Its statuses
+step back; the recorder is killed at random between any two events and replays what it has not on
+disk, and more.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.cluster.changes import Change
+from exporter.crawls import CrawlJoin
+from exporter.history.ledger import Ledger
+from exporter.history.reading import events
+from exporter.history.recorder import HistoryRecorder
+from exporter.history.tallies import Key
+from exporter.resources.crawljob import parse_json
+from exporter.simulator.browsertrix import Browsertrix
+from exporter.simulator.cluster import Cluster
+from exporter.simulator.ground_truth import GroundTruth
+from exporter.simulator.scenarios import SCENARIOS
+from exporter.sources import CRAWLJOBS
+from support import counters
+from support.crawl_history import Clock, kill
+from support.factories import NAMESPACE
+
+START = 1_750_000_000.0
+
+
+class Exporter:
+    """A recorder that follows a cluster in-process, as the reflector would have it."""
+
+    def __init__(self, cluster: Cluster, path: Path, clock: Clock) -> None:
+        self._cluster = cluster
+        self._path = path
+        self._clock = clock
+        self._version = 0
+        self.start()
+
+    def start(self) -> None:
+        """Open the ledger, list, replay from its resume point, and be synced."""
+        self.ledger = Ledger.open(self._path, clock=self._clock, retention=10**9)
+        self._crawls = CrawlJoin(HistoryRecorder(self.ledger, (NAMESPACE,), self._clock))
+        resume_point = self.ledger.resume_point(CRAWLJOBS.name, NAMESPACE)
+        version = 0 if resume_point is None else int(resume_point.resource_version)
+        listed = self._cluster.snapshot()
+        if version < self._cluster.compacted_version:  # 410
+            version = listed.version
+        for stored in listed.objects:
+            if stored.version <= version:
+                self._crawls.on_change(Change(NAMESPACE, None, parse_json(stored.data)))
+        self._version = version
+        self.follow()
+        self._crawls.on_synced(NAMESPACE, str(self._version))
+
+    def follow(self, most: int = 10**9) -> None:
+        """Handle up to so many events."""
+        for event in self._cluster.since(self._version, most):
+            deleted = event.type == "DELETED"
+            self._crawls.on_change(Change(NAMESPACE, None, parse_json(event.after.data), deleted))
+            self._version = event.version
+
+    def bookmark(self) -> None:
+        self._crawls.on_bookmark(NAMESPACE, str(self._version))
+
+    def kill(self) -> None:
+        """End at once: what is not on disk is lost."""
+        kill(self.ledger)
+
+
+def run(
+    browsertrix: Browsertrix, clock: Clock, between: Callable[[], None], limit: int = 10**9
+) -> None:
+    """Let scenarios run, event by event, until nothing is left to happen."""
+    browsertrix.step(clock.now)
+    while browsertrix.next_due is not None and limit:
+        clock.now = browsertrix.next_due
+        browsertrix.step(clock.now)
+        between()
+        limit -= 1
+
+
+def counted(ledger: Ledger) -> dict[Key, float]:
+    ours = (
+        counters.FINISHED,
+        counters.STATES_ENTERED,
+        counters.POD_EXITS,
+        counters.POD_EVICTIONS,
+        counters.POD_OOM_KILLS,
+        counters.POD_RESTARTS,
+        counters.PAUSES,
+        counters.RESUMES,
+        counters.VANISHED,
+    )
+    totals = ledger.tallies.totals
+    return {key: value for key, value in totals.items() if value and key[0] in ours}
+
+
+def expected_counts(ground_truth: GroundTruth) -> dict[Key, float]:
+    expected: Counter[Key] = Counter()
+    for one in ground_truth.finished.values():
+        expected[counters.FINISHED, (one.namespace, one.state, one.stop_reason)] += 1
+    for namespace, _, _ in ground_truth.vanished.values():
+        expected[counters.VANISHED, (namespace,)] += 1
+    for family, by_labels in (
+        (counters.STATES_ENTERED, ground_truth.states),
+        (counters.POD_EXITS, ground_truth.exits),
+        (counters.POD_RESTARTS, ground_truth.restarts),
+    ):
+        expected.update({(family, labels): amount for labels, amount in by_labels.items()})
+    for family, rest, by_namespace in (
+        (counters.POD_EVICTIONS, ("crawler",), ground_truth.evictions),
+        (counters.POD_OOM_KILLS, ("crawler",), ground_truth.oom_kills),
+        (counters.PAUSES, (), ground_truth.pauses),
+        (counters.RESUMES, (), ground_truth.resumes),
+    ):
+        expected.update({(family, (name, *rest)): n for name, n in by_namespace.items()})
+    return dict(expected)
+
+
+def remembered(ledger: Ledger) -> dict[str, tuple[str, ...]]:
+    return {
+        uid: (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, str(one.finished))
+        for uid, one in ledger.finished_crawls.items()
+        if one.state != "unknown"
+    }
+
+
+def paused(ledger: Ledger) -> dict[str, float]:
+    finished = ledger.finished_crawls.values()
+    return {one.uid: one.paused_seconds for one in finished if one.paused_seconds}
+
+
+def ended(ground_truth: GroundTruth) -> dict[str, tuple[str, ...]]:
+    return {
+        uid: (e.namespace, e.oid, e.crawl, e.state, e.stop_reason, str(float(e.finished)))
+        for uid, e in ground_truth.finished.items()
+    }
+
+
+def installation(seed: int) -> tuple[Clock, Cluster, Browsertrix]:
+    clock = Clock(START)
+    cluster = Cluster(clock=clock, seed=seed)
+    return (
+        clock,
+        cluster,
+        Browsertrix(cluster, seed=seed, clock=clock, stale_writes=True, speed=20, pause_limit=600),
+    )
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_scenario_is_counted_as_it_was(scenario: str, tmp_path: Path) -> None:
+    clock, cluster, browsertrix = installation(7)
+    for _ in range(2):
+        browsertrix.start(scenario)
+    exporter = Exporter(cluster, tmp_path / "ledger", clock)
+    run(browsertrix, clock, exporter.follow)
+    assert counted(exporter.ledger) == expected_counts(browsertrix.ground_truth)
+    assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
+    assert paused(exporter.ledger) == dict(+browsertrix.ground_truth.paused_seconds)
+    exporter.kill()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_kills_between_any_two_events_change_no_count(tmp_path: Path, seed: int) -> None:
+    chaos = random.Random(seed)
+    clock, cluster, browsertrix = installation(seed)
+    browsertrix.crawls = 5
+    path = tmp_path / "ledger"
+    exporter = Exporter(cluster, path, clock)
+    kills = 0
+
+    def between() -> None:
+        nonlocal exporter, kills
+        if len(browsertrix.ground_truth.finished) >= 9:
+            browsertrix.crawls = 0
+        dice = chaos.random()
+        if dice < 0.02:
+            exporter.follow(chaos.randrange(3))  # killed between two changes
+            exporter.kill()
+            kills += 1
+            exporter = Exporter(cluster, path, clock)
+        elif dice < 0.03:
+            exporter.kill()
+            kills += 1
+            run(browsertrix, clock, lambda: None, chaos.randrange(300))
+            exporter = Exporter(cluster, path, clock)
+        else:
+            exporter.follow()
+            if dice < 0.1:
+                exporter.bookmark()
+            elif dice < 0.2:
+                exporter.ledger.expire()
+                exporter.ledger.flush()
+
+    run(browsertrix, clock, between)
+    exporter.follow()
+    assert len(browsertrix.ground_truth.finished) >= 9
+    assert kills
+    assert counted(exporter.ledger) == expected_counts(browsertrix.ground_truth)
+    assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
+    exporter.ledger.close()
+    exporter = Exporter(cluster, path, clock)
+    assert counted(exporter.ledger) == expected_counts(browsertrix.ground_truth)
+    assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
+    log = Counter(one.uid for one in events(path) if one.kind == "finished")
+    assert log == dict.fromkeys(browsertrix.ground_truth.finished, 1)
+    exporter.kill()
+
+
+def test_two_exporters_of_which_one_was_often_down_agree(tmp_path: Path) -> None:
+    clock, cluster, browsertrix = installation(11)
+    browsertrix.crawls = 8
+    steady = Exporter(cluster, tmp_path / "steady", clock)
+    shaky = Exporter(cluster, tmp_path / "shaky", clock)
+    steps = 0
+
+    def between() -> None:
+        nonlocal shaky, steps
+        steps += 1
+        if len(browsertrix.ground_truth.finished) >= 9:
+            browsertrix.crawls = 0
+        steady.follow()
+        if steps % 200 == 0:
+            shaky.kill()
+            shaky = Exporter(cluster, tmp_path / "shaky", clock)
+
+    run(browsertrix, clock, between)
+    shaky.follow()
+
+    assert len(said(steady)) >= 9
+    assert said(steady) == said(shaky)
+    assert counted(steady.ledger) == counted(shaky.ledger)
+    for exporter in (steady, shaky):
+        exporter.kill()
+
+
+def said(exporter: Exporter) -> set[tuple[str, str, str, float, float]]:
+    return {
+        (one.uid, one.state, one.stop_reason, one.finished, one.paused_seconds)
+        for one in exporter.ledger.finished_crawls.values()
+    }
+
+
+def test_an_exporter_that_was_down_when_a_crawl_was_resumed_knows_for_how_long_it_was_paused(
+    tmp_path: Path,
+) -> None:
+    clock, cluster, browsertrix = installation(4)
+    ground_truth = browsertrix.ground_truth
+    browsertrix.start("pauses_and_resumes")
+    steady = Exporter(cluster, tmp_path / "steady", clock)
+    shaky = Exporter(cluster, tmp_path / "shaky", clock)
+    down_since = 0.0
+
+    def between() -> None:
+        nonlocal down_since
+        steady.follow()
+        if not ground_truth.resumes:
+            shaky.follow()
+        elif not down_since:
+            shaky.kill()
+            down_since = clock.now
+
+    run(browsertrix, clock, between)
+    shaky = Exporter(cluster, tmp_path / "shaky", clock)
+    assert clock.now - down_since > 10
+    assert said(steady) == said(shaky)
+    assert ground_truth.paused_seconds.total() > 0
+    assert paused(shaky.ledger) == ground_truth.paused_seconds
+    for exporter in (steady, shaky):
+        exporter.kill()
+
+
+def test_after_compaction_what_is_missing_has_vanished(tmp_path: Path) -> None:
+    clock, cluster, browsertrix = installation(3)
+    browsertrix.crawls = 10
+    path = tmp_path / "ledger"
+    exporter = Exporter(cluster, path, clock)
+    run(browsertrix, clock, exporter.follow, 400)
+    exporter.ledger.flush()
+    exporter.kill()
+    before = {uid for uid, baseline in exporter.ledger.baselines.items() if baseline.ending is None}
+    browsertrix.crawls = 0
+    run(browsertrix, clock, lambda: None, 3000)
+    cluster.compact()
+    exporter = Exporter(cluster, path, clock)
+    there = {one["metadata"]["uid"] for one in cluster.objects()}
+    vanished = {
+        uid for uid, one in exporter.ledger.finished_crawls.items() if one.state == "unknown"
+    }
+    assert vanished
+    assert vanished == before - there
+    assert counted(exporter.ledger)[counters.VANISHED, (NAMESPACE,)] == len(vanished)
+    exporter.kill()

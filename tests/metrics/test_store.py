@@ -1,0 +1,257 @@
+"""What is counted and served while crawls come, change and are deleted."""
+
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from exporter.cluster.changes import Change
+from exporter.crawls import Crawl
+from exporter.history.ledger import Ledger
+from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore, catalog, selected
+from exporter.resources.crawljob import parse_json
+from exporter.resources.crawljob.states import KNOWN_STATES
+from support.factories import CREATED, UPDATED_EPOCH, crawler_pod, crawljob, to_wire
+
+CREATED_EPOCH = UPDATED_EPOCH - 960
+FAMILIES = selected(
+    catalog(), ["browsertrix_crawl_state", "browsertrix_crawls", "browsertrix_malformed_*"], []
+)
+
+
+class Served:
+    """A store, fed by hand, and what it serves."""
+
+    def __init__(self, *families: str) -> None:
+        chosen = selected(catalog(), families, []) if families else FAMILIES
+        self.store = SeriesStore(chosen)
+        self.exposition = Exposition(
+            chosen, self.store, HistoryCollector(chosen, Ledger.open()), CollectorRegistry()
+        )
+
+    def put(self, after: Crawl, before: Crawl | None = None, scope: str = "crawlers") -> Crawl:
+        self.store.on_change(Change(scope, before, after))
+        return after
+
+    def drop(self, before: Crawl, final: Crawl | None = None) -> None:
+        self.store.on_change(Change("crawlers", before, final, deleted=True))
+
+    def lines(self, now: float = 0.0) -> list[str]:
+        text = b"".join(self.exposition.chunks(Format.TEXT, None, now)).decode()
+        return [line for line in text.splitlines() if not line.startswith("#")]
+
+    def states(self) -> list[str]:
+        return [line for line in self.lines() if line.startswith("browsertrix_crawl_state")]
+
+    def counts(self) -> dict[str, float]:
+        """All counts that are not zero, by the text of their labels."""
+        return {
+            line.split("{")[1].split("}")[0]: float(line.split()[-1])
+            for line in self.lines()
+            if line.startswith("browsertrix_crawls{") and not line.endswith(" 0.0")
+        }
+
+
+def crawl(name: str = "a", **parts: Any) -> Crawl:
+    return Crawl(parse_json(to_wire(crawljob(crawl=name, **parts))))
+
+
+def in_state(state: str, name: str = "a") -> Crawl:
+    return crawl(name, status={"state": state})
+
+
+def test_nothing_is_served_of_a_scope_before_its_first_list_is_complete() -> None:
+    served = Served()
+    served.put(in_state("running"))
+    assert served.lines() == []
+    served.store.on_synced("crawlers", "1")
+    assert len(served.states()) == 1
+    assert served.counts() == {'namespace="crawlers",state="running"': 1}
+
+
+def test_a_scope_is_served_while_another_is_still_being_listed() -> None:
+    served = Served()
+    served.put(in_state("running"))
+    served.put(crawl("b", namespace="other"), scope="other")
+    served.store.on_synced("crawlers", "1")
+    assert [line for line in served.lines() if "other" in line] == []
+    served.store.on_synced("other", "1")
+    assert len(served.states()) == 2
+
+
+def test_a_named_namespace_without_crawls_counts_zeros() -> None:
+    served = Served()
+    served.store.on_synced("crawlers", "1")
+    assert len(served.lines()) == len(KNOWN_STATES) + 1
+    assert all(line.endswith(" 0.0") for line in served.lines())
+
+
+def test_all_namespaces_count_zeros_only_where_crawls_were_seen() -> None:
+    served = Served()
+    served.store.on_synced("", "1")
+    assert served.lines() == []
+    held = served.put(in_state("running"), scope="")
+    served.store.on_change(Change("", held, None, deleted=True))
+    assert len(served.lines()) == len(KNOWN_STATES) + 1
+    assert all(line.endswith(" 0.0") for line in served.lines())
+
+
+def test_counts_follow_states() -> None:
+    served = Served()
+    served.store.on_synced("crawlers", "1")
+    first = served.put(in_state("starting"))
+    served.put(in_state("starting", "b"))
+    assert served.counts() == {'namespace="crawlers",state="starting"': 2}
+    first = served.put(in_state("running"), first)
+    assert served.counts() == {
+        'namespace="crawlers",state="starting"': 1,
+        'namespace="crawlers",state="running"': 1,
+    }
+    served.drop(first, in_state("complete"))
+    assert served.counts() == {'namespace="crawlers",state="starting"': 1}
+
+
+def test_an_unknown_state_is_counted_while_a_crawl_is_in_it() -> None:
+    served = Served()
+    served.store.on_synced("crawlers", "1")
+    held = served.put(in_state("levitating"))
+    assert served.counts() == {'namespace="crawlers",state="levitating"': 1}
+    served.put(in_state("running"), held)
+    assert not [line for line in served.lines() if "levitating" in line]
+
+
+def test_malformed_crawljobs_are_counted_while_they_are_so() -> None:
+    served = Served()
+    served.store.on_synced("crawlers", "1")
+    malformed = served.put(crawl(status={"pagesDone": "x"}))
+    line = 'browsertrix_malformed_crawljobs{namespace="crawlers"}'
+    assert f"{line} 1.0" in served.lines()
+    served.put(crawl(), malformed)
+    assert f"{line} 0.0" in served.lines()
+
+
+def test_a_deleted_crawl_has_no_series() -> None:
+    served = Served()
+    served.store.on_synced("crawlers", "1")
+    held = served.put(in_state("running"))
+    served.drop(held)
+    assert served.states() == []
+    served.drop(held)  # once more, as after a repeated event
+    assert served.counts() == {}
+
+
+def test_a_deletion_of_an_object_never_seen_changes_nothing() -> None:
+    served = Served()
+    served.store.on_synced("crawlers", "1")
+    served.store.on_change(Change("crawlers", None, in_state("complete"), deleted=True))
+    assert served.states() == []
+    assert served.counts() == {}
+
+
+def test_the_same_crawl_in_two_namespaces_has_two_series() -> None:
+    served = Served()
+    served.store.on_synced("", "1")
+    served.put(in_state("running"), scope="")
+    served.put(crawl("a", namespace="other"), scope="")
+    assert len(set(served.states())) == 2
+
+
+def test_two_objects_that_mean_the_same_crawl_never_have_the_same_series() -> None:
+    served = Served()
+    served.store.on_synced("crawlers", "1")
+    other = crawl("a", metadata={"name": "a"}, status={"state": "paused"})
+    served.put(other)
+    assert ['state="paused"' in line for line in served.states()] == [True]
+    own = served.put(in_state("running"))
+    assert ['state="running"' in line for line in served.states()] == [True]
+    served.put(other, other)
+    assert ['state="running"' in line for line in served.states()] == [True]
+    assert sum(served.counts().values()) == 2
+    served.drop(own)
+    assert ['state="paused"' in line for line in served.states()] == [True]
+
+
+def test_a_scrape_under_way_is_not_touched_by_changes() -> None:
+    served = Served()
+    served.store.on_synced("crawlers", "1")
+    held = served.put(in_state("running"))
+    chunks = served.exposition.chunks(Format.TEXT, None, 0.0)
+    first = next(chunks)
+    served.put(in_state("paused", "b"))
+    served.drop(held)
+    text = b"".join([first, *chunks]).decode()
+    assert 'state="running"} 1.0' in text
+    assert 'crawl="b"' not in text
+
+
+def test_the_pause_grows_with_the_clock_and_never_below_zero() -> None:
+    served = Served("browsertrix_crawl_pause_duration_seconds")
+    served.store.on_synced("crawlers", "1")
+    held = served.put(crawl(spec={"pausedAt": CREATED}))
+    assert served.lines(CREATED_EPOCH + 90.5)[0].endswith(" 90.5")
+    assert served.lines(CREATED_EPOCH + 100)[0].endswith(" 100.0")
+    assert served.lines(CREATED_EPOCH - 5)[0].endswith(" 0.0")
+    served.put(crawl(spec={"pausedAt": ""}), held)
+    assert served.lines(CREATED_EPOCH + 200)[0].endswith(" 0.0")
+
+
+def test_pods_that_come_and_go_are_rendered_anew() -> None:
+    served = Served("browsertrix_pod_evicted")
+    served.store.on_synced("crawlers", "1")
+    pods = {f"crawl-a-{n}": crawler_pod() for n in range(2)}
+    held = served.put(crawl(pods={"crawl-a-0": crawler_pod()}))
+    assert len(served.lines()) == 1
+    held = served.put(crawl(pods=pods), held)
+    assert len(served.lines()) == 2
+    served.put(crawl(pods=pods, status={"scale": 1}), held)
+    assert ["crawl-a-0" in line for line in served.lines()] == [True]
+
+
+def test_fragments_of_unchanged_samples_are_kept() -> None:
+    store = SeriesStore(catalog())
+    store.on_change(Change("", None, crawl()))
+    store.on_synced("", "1")
+    before = [fragment for (fragment,) in store.snapshot().columns]
+    store.on_change(Change("", crawl(), crawl(status={"pagesDone": 46})))
+    after = [fragment for (fragment,) in store.snapshot().columns]
+    moved = [new for old, new in zip(before, after, strict=True) if old is not new]
+    assert len(moved) == 1
+    assert moved[0].startswith(b"browsertrix_crawl_pages_done{")
+    assert moved[0].endswith(b" 46.0\n")
+
+
+def test_a_deletion_leaves_the_rows_of_the_others_as_they_are() -> None:
+    served = Served("browsertrix_crawl_pause_duration_seconds", "browsertrix_crawl_pages_done")
+    paused = {"pausedAt": "2025-05-21T11:50:00Z"}
+    held = {
+        name: served.put(crawl(name, spec=paused, status={"pagesDone": number}))
+        for number, name in enumerate("abcd")
+    }
+    served.store.on_synced("crawlers", "1")
+    served.drop(held.pop("b"))
+    served.drop(held.pop("d"))
+    served.put(crawl("e", status={"pagesDone": 7}))
+    served.put(crawl("a", spec=paused, status={"pagesDone": 9}), held["a"])
+    found = {}
+    for line in served.lines(now=UPDATED_EPOCH):
+        name, _, rest = line.partition("{")
+        whose = rest.partition('crawl="')[2].partition('"')[0]
+        found[name.removeprefix("browsertrix_crawl_"), whose] = float(line.rpartition(" ")[2])
+    assert found == {
+        ("pages_done", "a"): 9.0,
+        ("pages_done", "c"): 2.0,
+        ("pages_done", "e"): 7.0,
+        ("pause_duration_seconds", "a"): 600.0,
+        ("pause_duration_seconds", "c"): 600.0,
+        ("pause_duration_seconds", "e"): 0.0,
+    }
+
+
+def test_a_crawl_that_changes_its_scope_is_served_once() -> None:
+    served = Served("browsertrix_crawl_pages_done")
+    held = served.put(crawl(status={"pagesDone": 1}), scope="crawlers")
+    served.store.on_synced("crawlers", "1")
+    served.store.on_synced("", "1")
+    assert len(served.lines()) == 1
+    served.put(crawl(status={"pagesDone": 2}), held, scope="")
+    (line,) = served.lines()
+    assert line.endswith(" 2.0")

@@ -1,0 +1,52 @@
+"""What is made of the registry agrees with it: permissions, readiness, the join."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from exporter.crawls import CrawlJoin
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.sources import CRAWLJOBS, SOURCES, Source, rbac_rules
+from support.tools import ROOT
+
+JOBS_OF_QA = Source(
+    name="qa",
+    help="CrawlJobs of QA runs.",
+    resource=CRAWLJOB_RESOURCE,
+    required=False,
+    selector="role in (qa-job)",
+)
+
+
+def test_names_are_unique() -> None:
+    assert len({source.name for source in SOURCES}) == len(SOURCES)
+
+
+def test_only_crawljobs_decide_readiness() -> None:
+    assert [source.name for source in SOURCES if source.required] == ["crawljobs"]
+
+
+def test_every_source_has_a_handler_in_the_join() -> None:
+    assert CrawlJoin().by_source.keys() == {source.name for source in SOURCES}
+
+
+def test_the_role_that_is_deployed_has_the_permissions_of_the_sources_and_no_others() -> None:
+    documents = yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text())
+    (role,) = (document for document in documents if document["kind"] == "Role")
+    assert role["rules"] == rbac_rules(SOURCES)
+
+
+@pytest.mark.parametrize(
+    ("source", "selector", "expected"),
+    [
+        (CRAWLJOBS, "", ""),
+        (CRAWLJOBS, "btrix.org=one", "btrix.org=one"),
+        (JOBS_OF_QA, "", "role in (qa-job)"),
+        (JOBS_OF_QA, "btrix.org=one", "role in (qa-job)"),
+    ],
+)
+def test_the_selector_of_the_command_line_narrows_what_takes_it(
+    source: Source[Any], selector: str, expected: str
+) -> None:
+    assert source.selection(selector) == expected

@@ -1,0 +1,27 @@
+"""amtool, and the configuration of Alertmanager that this repository ships."""
+
+import subprocess
+from typing import Any, Final
+
+import yaml
+
+from support.tools import ROOT, require_tool
+
+CONFIG: Final = ROOT / "alerts" / "alertmanager.yml"
+TEMPLATES: Final = ROOT / "alerts" / "templates"
+
+
+def config() -> dict[str, Any]:
+    """The shipped configuration, a new copy for each call."""
+    loaded = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def amtool(*arguments: str) -> str:
+    """Run it; returns stdout, and fails the test with all output where it exits with an error."""
+    ran = subprocess.run(
+        [require_tool("amtool"), *arguments], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout

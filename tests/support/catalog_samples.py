@@ -1,0 +1,73 @@
+"""What the catalog says of one crawl, as labels and values."""
+
+from typing import Any
+
+from exporter.crawls import Crawl
+from exporter.metrics import catalog
+from exporter.resources.crawljob import parse_json
+from support.factories import (
+    CRAWL_ID,
+    CREATED,
+    GIB,
+    NAMESPACE,
+    OID,
+    UPDATED,
+    crawler_pod,
+    crawljob,
+    to_wire,
+)
+from support.reference_exposition import samples
+
+PAUSE_LIMIT = 3600.0
+PAUSED_BEFORE = 90.0
+FAMILIES = catalog(PAUSE_LIMIT, lambda _: PAUSED_BEFORE)
+CRAWL = {"namespace": NAMESPACE, "oid": OID, "crawl": CRAWL_ID}
+POD = {**CRAWL, "pod": f"crawl-{CRAWL_ID}-0"}
+
+Samples = dict[str, list[tuple[dict[str, str], float]]]
+"""By family; one without a sample is not there."""
+
+
+def samples_of_wire(wire: dict[str, Any]) -> Samples:
+    """What is served of a CrawlJob as it comes over the wire."""
+    return samples(FAMILIES, [Crawl(parse_json(to_wire(wire)))])
+
+
+def samples_of(**parts: Any) -> Samples:
+    """What is served of a CrawlJob made by ``factories.crawljob``."""
+    return samples_of_wire(crawljob(**parts))
+
+
+def samples_of_pod(status: dict[str, Any] | None = None, **fields: Any) -> Samples:
+    """What is served of the one pod of a crawl."""
+    pods = {POD["pod"]: crawler_pod(**fields)}
+    found = samples_of(pods=pods, status=status)
+    return {name: found[name] for name in found if name.startswith("browsertrix_pod_")}
+
+
+def samples_of_everything() -> Samples:
+    """What is served of a crawl that has a sample for every family."""
+    return samples_of(
+        metadata={"deletionTimestamp": UPDATED},
+        spec={
+            "pausedAt": CREATED,
+            "restartTime": UPDATED,
+            "profileId": "profile-1",
+            "proxyId": "proxy-1",
+            "dedupeCollId": "coll-1",
+            "qaSourceCrawlId": "manual-0",
+        },
+        status={"stopReason": "paused", "rateLimitedAtTime": UPDATED, "lastCrawlPodExitCode": 11},
+        pods={
+            POD["pod"]: crawler_pod(
+                newMemory=3 * GIB,
+                newCpu=2,
+                newStorage="13Gi",
+                exitTime=UPDATED,
+                exitCode=137,
+                reason="oom",
+                signalAtMem=GIB,
+                backoffWait=True,
+            )
+        },
+    )

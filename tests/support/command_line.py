@@ -1,0 +1,30 @@
+"""Options as `serve` reads them, without a process."""
+
+from exporter.commands.checks import check
+from exporter.settings import (
+    GROUPS,
+    InvalidSettingError,
+    Parser,
+    Settings,
+    SettingsError,
+    add_options,
+    load,
+)
+
+PREFIX = "BROWSERTRIX_EXPORTER_"
+
+
+def read(*flags: str, **environment: str) -> Settings:
+    """The settings; where they are wrong, it ends as the command does. Variables have no prefix."""
+    parser = Parser(prog="browsertrix-exporter")
+    add_options(parser, GROUPS)
+    variables = {f"{PREFIX}{name}": value for name, value in environment.items()}
+    try:
+        loaded = load(GROUPS, vars(parser.parse_args(flags)), variables)
+    except SettingsError as error:
+        parser.error(str(error))
+    try:
+        check(loaded.settings)
+    except InvalidSettingError as error:
+        parser.error(loaded.explain(error))
+    return loaded.settings

@@ -1,0 +1,83 @@
+"""Everything that an exporter serves, of a few crawls and without a cluster."""
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any, cast
+
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.alerting.send_loop import SendLoop, SendStats
+from exporter.cluster.changes import Change
+from exporter.cluster.problems import Problems
+from exporter.cluster.reflector import Reflector
+from exporter.cluster.stats import Stats
+from exporter.crawls import Crawl
+from exporter.history.ledger import Ledger
+from exporter.metrics import (
+    Exposition,
+    Format,
+    HistoryCollector,
+    SelfMetrics,
+    SeriesStore,
+    catalog,
+    selected,
+)
+from exporter.resources.crawljob import parse_json
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from support.factories import crawljob, to_wire
+
+
+def watch(scope: str = "crawlers", **stats: Any) -> Reflector[Any]:
+    """What the self metrics read of a reflector."""
+    found = SimpleNamespace(
+        resource=CRAWLJOB_RESOURCE,
+        source="crawljobs",
+        scope=scope,
+        synced=True,
+        stats=Stats(**stats),
+        problems=Problems(CRAWLJOB_RESOURCE),
+    )
+    return cast("Reflector[Any]", found)
+
+
+def send_loop() -> SendLoop:
+    """What the self metrics read of a send loop to an Alertmanager."""
+    stats = SendStats(last_success=1.0)
+    found = SimpleNamespace(url="http://alertmanager:9093", failing=False, pending=0, stats=stats)
+    return cast("SendLoop", found)
+
+
+class ServedMetrics:
+    """Everything that is served, of a few crawls."""
+
+    def __init__(
+        self, *reflectors: Reflector[Any], crawls: int = 2, include: Iterable[str] = (),
+        exclude: Iterable[str] = (),
+    ) -> None:  # fmt: skip
+        self.families = selected(catalog(), list(include), list(exclude))
+        store = SeriesStore(self.families)
+        for number in range(crawls):
+            wire = crawljob(crawl=f"manual-{number}", spec={"pausedAt": "2025-05-21T12:00:00Z"})
+            store.on_change(Change("crawlers", None, Crawl(parse_json(to_wire(wire)))))
+        store.on_synced("crawlers", "1")
+        ledger = Ledger.open()
+        self.self_metrics = SelfMetrics(
+            self.families, reflectors or [watch()], ledger, [send_loop()]
+        )
+        self.exposition = Exposition(
+            self.families,
+            store,
+            HistoryCollector(self.families, ledger),
+            self.self_metrics.registry,
+        )
+
+    def text(self, form: Format = Format.TEXT, *names: str) -> str:
+        chosen = frozenset(names) or None
+        return b"".join(self.exposition.chunks(form, chosen, 2e9)).decode()
+
+    def value(self, name: str, **labels: str) -> float | None:
+        for family in parse_text(self.text()):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return float(sample.value)
+        return None

@@ -1,0 +1,277 @@
+"""The JSON of crawls, finished crawls, events and the exporter: every field, and unknown ones."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+
+from exporter.history.baseline import Baseline
+from exporter.history.events import Paused, PodExited, StateEntered
+from exporter.history.records import FinishedCrawl
+from support.crawl_history import log, remember
+from support.factories import (
+    CID,
+    CRAWL_ID,
+    GIB,
+    OID,
+    UPDATED_EPOCH,
+    crawler_pod,
+    crawljob,
+    redis_pod,
+)
+
+Serve = Callable[..., Awaitable[Any]]
+
+
+def finished(n: int, **fields: Any) -> FinishedCrawl:
+    record = FinishedCrawl(
+        uid=f"u{n}",
+        namespace="crawlers",
+        oid="o",
+        crawl=f"c{n}",
+        state="complete",
+        stop_reason="",
+        finished=UPDATED_EPOCH - n,
+        paused_seconds=0.0,
+        deleted_at=None,
+    )
+    return record._replace(**fields)
+
+
+async def crawl_of(site: Any) -> dict[str, Any]:
+    (crawl,) = (await site.json("/api/v1/crawls"))["crawls"]
+    found: dict[str, Any] = crawl
+    return found
+
+
+async def test_every_field_of_a_crawl(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    pods = {f"crawl-{CRAWL_ID}-0": crawler_pod()}
+    site.watch.add(crawljob(pods=pods, status={"scale": 1}))
+    assert await site.json("/api/v1/crawls") == {
+        "as_of": "2025-05-21T12:00:00Z",
+        "warning": None,
+        "total": 1,
+        "page": 1,
+        "per_page": 25,
+        "next": None,
+        "states": {"running": 1},
+        "orgs": {OID: 1},
+        "crawls": [
+            {
+                "uid": f"uid-crawlers-{CRAWL_ID}",
+                "namespace": "crawlers",
+                "org": OID,
+                "crawl": CRAWL_ID,
+                "workflow": CID,
+                "role": "job",
+                "state": "running",
+                "transition": None,
+                "stop_reason": None,
+                "created": "2025-05-21T11:44:00Z",
+                "finished": None,
+                "pages": {"done": 45, "found": 120, "ratio": 0.375},
+                "size": {"bytes": 7 * GIB, "limit_bytes": 100 * GIB, "ratio": 0.07},
+                "time": {
+                    "elapsed_seconds": 900.0,
+                    "limit_seconds": 7200.0,
+                    "ratio": 0.125,
+                    "exec_seconds": 2700.0,
+                },
+                "pause": None,
+                "paused_before_seconds": 0.0,
+                "pods": [
+                    {
+                        "name": f"crawl-{CRAWL_ID}-0",
+                        "role": "crawler",
+                        "exists": True,
+                        "memory": {"used_bytes": GIB, "allocated_bytes": 2 * GIB, "ratio": 0.5},
+                        "cpu": {"used_cores": 0.75, "allocated_cores": 1.5, "ratio": 0.5},
+                        "storage": {
+                            "used_bytes": 5 * GIB,
+                            "allocated_bytes": 25 * GIB,
+                            "ratio": 0.2,
+                        },
+                        "restart_reason": None,
+                        "evicted": False,
+                        "backoff": False,
+                        "exit": None,
+                    }
+                ],
+                "pod_count": 1,
+                "unreadable_fields": [],
+            }
+        ],
+    }
+
+
+async def test_unknown_is_null_and_not_zero(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    pod = crawler_pod(used={"memory": 0, "cpu": 0, "storage": 0})
+    job = crawljob(
+        pods={f"crawl-{CRAWL_ID}-0": pod},
+        spec={"maxCrawlSize": 0, "timeout": 0},
+        status={"pagesDone": None, "size": "lots"},
+    )
+    site.watch.add(job)
+    crawl = await crawl_of(site)
+    assert crawl["size"] == {"bytes": None, "limit_bytes": None, "ratio": None}
+    assert crawl["time"]["limit_seconds"] is None
+    assert crawl["pages"] == {"done": None, "found": 120, "ratio": None}
+    assert crawl["unreadable_fields"] == ["status.size"]
+    (seen,) = crawl["pods"]
+    assert seen["memory"] == {"used_bytes": None, "allocated_bytes": 2 * GIB, "ratio": None}
+    assert seen["cpu"]["used_cores"] is None
+    assert seen["storage"]["used_bytes"] == 0, "nothing waits to be uploaded: that is measured"
+
+
+async def test_a_deleted_pod_keeps_its_exit_and_nothing_else(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    deleted = crawler_pod(
+        exitTime="2025-05-21T11:59:00Z", exitCode=137, reason="oom", evicted=True, newCpu=3
+    )
+    pods = {
+        f"redis-{CRAWL_ID}": redis_pod(),
+        f"crawl-{CRAWL_ID}-1": deleted,
+        f"crawl-{CRAWL_ID}-0": crawler_pod(evicted=True),
+    }
+    site.watch.add(crawljob(pods=pods, status={"scale": 1}))
+    first, second, last = (await crawl_of(site))["pods"]
+    assert (first["name"], first["evicted"]) == (f"crawl-{CRAWL_ID}-0", True)
+    assert first["restart_reason"] == "evicted"
+    assert (second["role"], second["exists"]) == ("redis", True)
+    assert last == {
+        "name": f"crawl-{CRAWL_ID}-1",
+        "role": "crawler",
+        "exists": False,
+        "memory": {"used_bytes": None, "allocated_bytes": None, "ratio": None},
+        "cpu": {"used_cores": None, "allocated_cores": None, "ratio": None},
+        "storage": {"used_bytes": None, "allocated_bytes": None, "ratio": None},
+        "restart_reason": None,
+        "evicted": False,
+        "backoff": False,
+        "exit": {
+            "at": "2025-05-21T11:59:00Z",
+            "code": 137,
+            "meaning": "out of memory",
+            "reason": "oom",
+        },
+    }
+
+
+async def test_a_pause_counts_down_and_expires(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.add(crawljob(spec={"pausedAt": "2025-05-21T12:00:00Z"}, status={"state": "paused"}))
+    site.now += 86400.0
+    assert (await crawl_of(site))["pause"] == {
+        "since": "2025-05-21T12:00:00Z",
+        "expires": "2025-05-28T12:00:00Z",
+        "limit_seconds": 604800.0,
+        "remaining_seconds": 518400.0,
+        "ratio": 0.1429,
+    }
+    site.now += 30 * 86400.0
+    assert (await crawl_of(site))["pause"]["remaining_seconds"] == 0.0
+
+
+async def test_a_timestamp_beyond_the_year_9999_is_unknown(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.add(crawljob(spec={"pausedAt": "9999-12-31T23:59:59Z"}))
+    pause = (await crawl_of(site))["pause"]
+    assert (pause["since"], pause["expires"]) == ("9999-12-31T23:59:59Z", None)
+    assert "unknown" in await site.page("/?sort=pause")
+
+
+async def test_no_user_and_no_malformed_value_is_shown(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    user = "99999999-2222-4333-8444-555555555555"
+    site.watch.add(crawljob(spec={"userid": user, "timeout": "someone@example.org"}))
+    for path in ("/", "/api/v1/crawls"):
+        async with site.get(path) as response:
+            text = await response.text()
+        assert user not in text
+        assert "example.org" not in text
+        assert "spec.timeout" in text
+
+
+async def test_a_crawl_with_a_thousand_pods_shows_a_hundred(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    pods = {f"crawl-{CRAWL_ID}-{n}": crawler_pod() for n in range(1000)}
+    site.watch.add(crawljob(pods=pods, status={"scale": 1000}))
+    crawl = await crawl_of(site)
+    assert (len(crawl["pods"]), crawl["pod_count"]) == (100, 1000)
+    assert "and 900 more" in await site.page()
+
+
+async def test_finished_crawls_newest_first(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    records = [
+        finished(2),
+        finished(0, stop_reason="size-limit", deleted_at=UPDATED_EPOCH + 31),
+        finished(1, state="failed", oid="p"),
+    ]
+    remember(site.ledger, *records)
+    found = await site.json("/api/v1/finished")
+    assert found["total"] == 3
+    assert [record["crawl"] for record in found["finished"]] == ["c0", "c1", "c2"]
+    assert found["finished"][0] == {
+        "uid": "u0",
+        "namespace": "crawlers",
+        "org": "o",
+        "crawl": "c0",
+        "state": "complete",
+        "stop_reason": "size-limit",
+        "finished": "2025-05-21T12:00:00Z",
+        "paused_seconds": 0.0,
+        "deleted_at": "2025-05-21T12:00:31Z",
+    }
+    for query, expected in (("state=failed", 1), ("org=o", 2), ("q=c1", 1), ("namespace=x", 0)):
+        assert (await site.json(f"/api/v1/finished?{query}"))["total"] == expected
+
+
+async def test_events_newest_first(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    baseline = Baseline("u", "crawlers", "o", "c", "job")
+    events = [
+        StateEntered(UPDATED_EPOCH, "running", ""),
+        PodExited(UPDATED_EPOCH + 1, "crawl-c-0", "crawler", "oom", 137),
+    ]
+    log(site.ledger, baseline, events, UPDATED_EPOCH + 2)
+    other = Baseline("v", "crawlers", "p", "d", "job")
+    log(site.ledger, other, [Paused(UPDATED_EPOCH + 3)], UPDATED_EPOCH + 4)
+    found = await site.json("/api/v1/events")
+    kinds = [one["kind"] for one in found["events"]]
+    assert kinds == ["paused", "pod exited", "state entered"]
+    assert found["events"][1] == {
+        "at": "2025-05-21T12:00:01Z",
+        "noticed": "2025-05-21T12:00:02Z",
+        "kind": "pod exited",
+        "namespace": "crawlers",
+        "org": "o",
+        "crawl": "c",
+        "uid": "u",
+        "detail": {"pod": "crawl-c-0", "role": "crawler", "reason": "oom", "code": 137},
+    }
+    for query, total in ((f"kind={quote('state entered')}", 1), ("org=o", 2), ("q=d", 1)):
+        assert (await site.json(f"/api/v1/events?{query}"))["total"] == total
+
+
+async def test_the_exporter_with_its_watches_and_history(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.add(crawljob())
+    site.watch.last_error = "the watch is refused"
+    site.watch.stats.last_sync = UPDATED_EPOCH
+    site.watch.problems.kinds["status.size"] += 2
+    found = await site.json("/api/v1/exporter")
+    assert found["watches"] == [
+        {
+            "namespace": "crawlers",
+            "synced": True,
+            "last_error": "the watch is refused",
+            "crawljobs": 1,
+            "last_sync": "2025-05-21T12:00:00Z",
+            "last_event": None,
+            "unreadable_fields": 2,
+            "unusable_objects": 0,
+        }
+    ]
+    assert found["history"] == {"on_disk": False, "last_error": None}
