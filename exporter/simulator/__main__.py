@@ -10,10 +10,10 @@ import signal
 import sys
 from pathlib import Path
 
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.browsertrix import Browsertrix
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.fleet import fleet
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.server import ApiServer
+from exporter.simulator.browsertrix.browsertrix import Browsertrix
+from exporter.simulator.browsertrix.fleet import fleet
 
 
 def _arguments() -> argparse.ArgumentParser:

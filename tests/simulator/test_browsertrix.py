@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from exporter.simulator import Browsertrix, Cluster
-from exporter.simulator.scenarios import SCENARIOS
-from exporter.simulator.stale import stale
+from exporter.simulator.browsertrix.scenarios import SCENARIOS
+from exporter.simulator.browsertrix.status_writer import stale_status
 from support.api_client import NOW
 
 POPULATION = {"crawls": 12, "speed": 10.0, "pause_limit": 200.0, "sync_every": 120.0}
@@ -54,14 +54,14 @@ def test_the_number_of_crawls_is_kept_until_they_shall_live_out() -> None:
     for _ in range(200):
         now += 60
         browsertrix.step()
-        sizes[len(browsertrix.live)] += 1
+        sizes[len(browsertrix.active)] += 1
     assert max(sizes) == 5
     assert sizes[5] > 120
     browsertrix.crawls = 0
     while (due := browsertrix.next_due) is not None:
         now = due
         browsertrix.step()
-    assert browsertrix.live == {}
+    assert browsertrix.active == {}
     assert cluster.count() == 0
     ended = browsertrix.ground_truth.finished.values()
     assert {end.namespace for end in ended} == {"a", "b"}
@@ -143,7 +143,7 @@ def test_a_stale_status_keeps_state_and_evictions() -> None:
             "b": {"evicted": False, "exitTime": "t3"},
         },
     }
-    assert stale(before, now) == {
+    assert stale_status(before, now) == {
         "state": "complete",
         "finished": "t9",
         "size": 1,
@@ -157,7 +157,7 @@ def test_a_stale_status_keeps_state_and_evictions() -> None:
 
 def test_an_unknown_kind_is_named_with_those_there_are() -> None:
     browsertrix = Browsertrix(Cluster())
-    with pytest.raises(ValueError, match=r"no kind of life is called flies; .*completes"):
+    with pytest.raises(ValueError, match=r"no scenario is called flies; .*completes"):
         browsertrix.start("flies")
     assert browsertrix.next_due is None
 
@@ -177,7 +177,7 @@ async def test_it_lives_in_real_time_and_makes_up_for_what_was_missed() -> None:
     await asyncio.sleep(0)
     running = asyncio.create_task(browsertrix.run())
     async with asyncio.timeout(20):
-        while browsertrix.live:
+        while browsertrix.active:
             await asyncio.sleep(0.01)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):

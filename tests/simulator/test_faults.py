@@ -99,7 +99,7 @@ async def test_garbage_comes_as_a_line_and_the_stream_goes_on(
     cluster: Cluster, server: ApiServer, client: Client
 ) -> None:
     async with client.watch(resourceVersion=cluster.resource_version) as watch:
-        server.faults.garbage()
+        server.faults.invalid_line()
         assert b"<garbage>" in await watch.line()
         cluster.create(job("a"))
         assert await watch.events(1) == [("ADDED", "a")]

@@ -6,8 +6,8 @@ import aiohttp
 import pytest
 
 from exporter.simulator import ApiServer, Cluster
-from exporter.simulator.errors import ApiError
-from exporter.simulator.served_resource import CRAWLJOBS, PODS, ServedResource
+from exporter.simulator.apiserver.errors import ApiError
+from exporter.simulator.apiserver.served_resource import CRAWLJOBS, PODS, ServedResource
 from support.api_client import Client, job
 
 POD_ROOT = "/api/v1"

@@ -12,10 +12,10 @@ from exporter.resources.crawljob.pods import pods_of
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
 from exporter.resources.identity import crawl_id, org_id
 from exporter.simulator import Browsertrix, Cluster
-from exporter.simulator.crawl import Crawl
-from exporter.simulator.event_log import WatchEvent
-from exporter.simulator.ground_truth import Ended
-from exporter.simulator.scenarios import SCENARIOS
+from exporter.simulator.apiserver.event_log import WatchEvent
+from exporter.simulator.browsertrix.crawl import Crawl
+from exporter.simulator.browsertrix.ground_truth import Ended
+from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from support.api_client import NOW
 
 PAUSE_LIMIT = 5000.0
@@ -33,7 +33,7 @@ class Told:
             self.cluster, clock=lambda: self.now, pause_limit=PAUSE_LIMIT, **options
         )
         self.crawl: Crawl = self.browsertrix.start(kind, **overrides)
-        while self.browsertrix.live:
+        while self.browsertrix.active:
             due = self.browsertrix.next_due
             assert due is not None
             self.now = due

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 import aiohttp
 import yaml
 
-from exporter.simulator.apiserver import ApiServer
+from exporter.simulator import ApiServer
 
 GROUP_PATH = "/apis/btrix.cloud/v1"
 CRD = Path(__file__).with_name("crd.yaml")

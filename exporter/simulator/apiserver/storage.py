@@ -10,9 +10,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from exporter.simulator.encoding import serialise
-from exporter.simulator.served_resource import ServedResource
-from exporter.simulator.updates import Object
+from exporter.simulator.apiserver.encoding import serialise
+from exporter.simulator.apiserver.served_resource import ServedResource
+from exporter.simulator.apiserver.updates import Object
 
 Key = tuple[str, str]
 """Namespace and name; lists are sorted by it, as etcd sorts its keys."""
