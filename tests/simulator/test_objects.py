@@ -134,7 +134,7 @@ async def test_who_wrote_what_and_when_is_noted(cluster: Cluster, client: Client
     ]
 
 
-def test_each_writer_has_one_entry_with_its_last_moment(cluster: Cluster) -> None:
+def test_each_writer_has_one_entry_with_its_last_time(cluster: Cluster) -> None:
     cluster.create(job("a"), timestamp=NOW)
     for second in (1, 2):
         cluster.patch("crawlers", "a", {"spec": {f"s{second}": 1}}, timestamp=NOW + second)
@@ -196,7 +196,7 @@ async def test_a_name_used_again_has_another_uid(cluster: Cluster) -> None:
     assert cluster.create(job("a"))["metadata"]["uid"] != first["metadata"]["uid"]
 
 
-async def test_other_kinds_of_patch_and_other_methods_are_refused(
+async def test_other_types_of_patch_and_other_methods_are_refused(
     cluster: Cluster, client: Client
 ) -> None:
     cluster.create(job("a"))

@@ -1,6 +1,6 @@
 """The versioned store below an API server: objects of several resources, and every write to them.
 
-Each write gives one new version and one event. Everything happens on one thread.
+Each write gives one new version and one event. All of it runs on one thread.
 
 In-process writes here are trusted: ``create`` keeps a status, a uid or a creation time it is
 given, where the API server takes them out of a request first.

@@ -1,4 +1,4 @@
-"""What can happen to a crawl, each a short script, and how common it is.
+"""The scenarios a crawl can run through, each a short script, and how common each is.
 
 A script yields how many simulated seconds pass before it goes on; in between the operator syncs
 about every ten. ``stages`` are their parts.
