@@ -1,6 +1,9 @@
 """API servers to talk to, and reflectors that follow them."""
 
 import asyncio
+import shutil
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,23 @@ Follow = Callable[..., tuple[Reflector[CrawlJob], Recorder]]
 Run = Callable[[Reflector[Any]], None]
 
 
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    key, cert = folder / f"{name}.key", folder / f"{name}.crt"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-keyout", str(key), "-out", str(cert), "-subj", f"/CN={name}"),
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return key, cert
+
+
+needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
+
+
 @pytest.fixture
 def cluster() -> Cluster:
     return Cluster()
@@ -30,6 +50,15 @@ def cluster() -> Cluster:
 async def server(cluster: Cluster) -> AsyncIterator[ApiServer]:
     """A simulated API server whose bookmarks come quickly."""
     async with ApiServer(cluster, bookmark_every=0.05) as server:
+        yield server
+
+
+@pytest.fixture
+async def tls_server(cluster: Cluster, tmp_path: Path) -> AsyncIterator[ApiServer]:
+    key, cert = certificate(tmp_path, "server")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    async with ApiServer(cluster, ssl_context=context, tokens={"one"}) as server:
         yield server
 
 

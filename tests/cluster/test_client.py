@@ -3,14 +3,11 @@
 import json
 import logging
 import shutil
-import ssl
-import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from cluster.conftest import Follow, Opened
+from cluster.conftest import Follow, Opened, certificate, needs_openssl
 from cluster.test_credentials import config, plugin, write
 from exporter import __version__
 from exporter.cluster.client import REASONS, ApiClient, RequestError
@@ -202,32 +199,6 @@ async def test_nothing_is_logged_of_the_token(
 
 
 # -- TLS
-
-
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    key, cert = folder / f"{name}.key", folder / f"{name}.crt"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-keyout", str(key), "-out", str(cert), "-subj", f"/CN={name}"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return key, cert
-
-
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
-
-
-@pytest.fixture
-async def tls_server(cluster: Cluster, tmp_path: Path) -> AsyncIterator[ApiServer]:
-    key, cert = certificate(tmp_path, "server")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, key)
-    async with ApiServer(cluster, ssl_context=context, tokens={"one"}) as server:
-        yield server
 
 
 @needs_openssl
