@@ -27,7 +27,7 @@ from exporter.commands.demo.configurations import (
 from exporter.commands.demo.programs import free_port
 from exporter.commands.demo.receiver import Notification, receiver
 from exporter.simulator import ApiServer, Cluster
-from exporter.simulator.encoding import stamp
+from exporter.simulator.apiserver.encoding import stamp
 from support.alert_receiver import until
 from support.alertmanager import alertmanager
 from support.factories import NAMESPACE, crawler_pod, crawljob

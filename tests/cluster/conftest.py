@@ -16,8 +16,7 @@ from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.cluster import Cluster
+from exporter.simulator import ApiServer, Cluster
 from support.change_recorder import Recorder
 
 Opened = Callable[[Path | CredentialSource], Awaitable[ApiClient]]

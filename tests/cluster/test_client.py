@@ -12,8 +12,7 @@ from cluster.test_credentials import config, plugin, write
 from exporter import __version__
 from exporter.cluster.client import REASONS, ApiClient, RequestError
 from exporter.cluster.credentials import ConfigError, InCluster, Kubeconfig
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.cluster import Cluster
+from exporter.simulator import ApiServer, Cluster
 from support.change_recorder import until
 from support.factories import crawljob
 

@@ -13,8 +13,7 @@ import pytest
 from cluster.conftest import Opened
 from exporter.cluster import coalescing
 from exporter.cluster.client import RequestError, Response
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.cluster import Cluster
+from exporter.simulator import ApiServer, Cluster
 from support.factories import crawljob
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SO_RCVLOWAT is set on Linux alone")

@@ -22,7 +22,7 @@ from exporter.resources.metadata import WIRE, ObjectMeta
 from exporter.resources.parsing import LenientReader, Problem
 from exporter.resources.resource import Resource
 from exporter.runtime.backoff import Backoff
-from exporter.simulator.apiserver import ApiServer
+from exporter.simulator import ApiServer
 from exporter.sources import Source
 from support.api_servers import Api
 from support.change_recorder import ChangeRecorder, until

@@ -13,7 +13,7 @@ from end_to_end.conftest import PATIENCE, Process, Scrape, Start
 from exporter.history.events import COUNTERS
 from exporter.history.reading import events, finished_crawls
 from exporter.simulator import ApiServer, Browsertrix, Cluster
-from exporter.simulator.ground_truth import GroundTruth
+from exporter.simulator.browsertrix.ground_truth import GroundTruth
 from history.test_ground_truth import expected_counts
 
 KILLS = 100
@@ -102,7 +102,7 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
     await survivor.until_ready()
     browsertrix.crawls = 0
     async with asyncio.timeout(120):
-        while browsertrix.live:
+        while browsertrix.active:
             await asyncio.sleep(0.1)
     living.cancel()
     ground_truth = browsertrix.ground_truth

@@ -46,8 +46,8 @@ from exporter.commands.demo.configurations import (
 from exporter.commands.demo.programs import free_port
 from exporter.commands.demo.receiver import Notification, receiver
 from exporter.simulator import ApiServer, Browsertrix, Cluster
-from exporter.simulator.ground_truth import Ended, GroundTruth
-from exporter.simulator.scenarios import SCENARIOS
+from exporter.simulator.browsertrix.ground_truth import Ended, GroundTruth
+from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from support.alertmanager import alertmanager
 from support.prometheus import Prometheus, prometheus
 from support.tools import ROOT, Edition
@@ -196,7 +196,7 @@ async def live(browsertrix: Browsertrix, rng: random.Random, all_began: asyncio.
 
 async def live_out(browsertrix: Browsertrix) -> None:
     async with asyncio.timeout(PATIENCE):
-        while browsertrix.live:
+        while browsertrix.active:
             await asyncio.sleep(0.05)
 
 

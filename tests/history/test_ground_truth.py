@@ -19,10 +19,9 @@ from exporter.history.reading import events
 from exporter.history.recorder import HistoryRecorder
 from exporter.history.tallies import Key
 from exporter.resources.crawljob import parse_json
-from exporter.simulator.browsertrix import Browsertrix
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.ground_truth import GroundTruth
-from exporter.simulator.scenarios import SCENARIOS
+from exporter.simulator import Browsertrix, Cluster
+from exporter.simulator.browsertrix.ground_truth import GroundTruth
+from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from exporter.sources import CRAWLJOBS
 from support import counters
 from support.crawl_history import Clock, kill

@@ -1,4 +1,4 @@
-"""Who may ask, what is installed, and what a client finds out first."""
+"""Authorisation, discovery, TLS, and what a server without the definition answers."""
 
 import ssl
 import subprocess

@@ -1,18 +1,16 @@
-"""A CrawlJob as Browsertrix makes it: ids, names, labels, spec, and the first words on a pod.
+"""A CrawlJob as Browsertrix creates it: id, name, labels, spec, and the first status of all.
 
 Shapes as Browsertrix 1.24 writes them (``chart/app-templates/crawl_job.yaml``, ``PodInfo`` of
 ``backend/btrixcloud/operator/models.py``).
 """
 
-import random
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from exporter.simulator.encoding import stamp
-from exporter.simulator.served_resource import CRAWLJOBS
-from exporter.simulator.updates import Object
+from exporter.simulator.apiserver.encoding import stamp
+from exporter.simulator.apiserver.served_resource import CRAWLJOBS
+from exporter.simulator.apiserver.updates import Object
 
 Origin = Literal["manual", "sched", "qa"]
 
@@ -30,19 +28,9 @@ _REDIS_CPU: Final = 0.1
 _REDIS_STORAGE: Final = 3_221_225_472
 
 
-def seeded(*parts: object) -> random.Random:
-    """Random numbers that depend on these parts alone."""
-    return random.Random("/".join(map(str, parts)))  # noqa: S311 - to be repeated, not secret
-
-
-def random_uuid(rng: random.Random) -> str:
-    """A version 4 UUID that a seed repeats."""
-    return str(uuid.UUID(int=rng.getrandbits(128), version=4))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """What one crawl was asked to be."""
+    """What one crawl is asked to do, and how much there is to do."""
 
     oid: str
     cid: str
@@ -125,6 +113,34 @@ def crawljob(traits: Traits, created: float) -> Object:
             "isSinglePage": "0",
             "seedFileUrl": "",
         },
+    }
+
+
+def initial_status() -> dict[str, Any]:
+    """The first status that the operator writes."""
+    return {
+        "state": "starting",
+        "pagesFound": 0,
+        "pagesDone": 0,
+        "size": 0,
+        "sizeHuman": "",
+        "sizePending": 0,
+        "scale": 0,
+        "desiredScale": 1,
+        "filesAdded": 0,
+        "filesAddedSize": 0,
+        "stopping": False,
+        "initRedis": False,
+        "crawlerImage": IMAGE,
+        "lastConfigUpdate": "",
+        "lastActiveTime": "",
+        "podStatus": {},
+        "canceled": False,
+        "crawlExecTime": 0,
+        "elapsedCrawlTime": 0,
+        "lastUpdatedTime": "",
+        "lastCrawlPodExitCode": 0,
+        "allCrashed": True,
     }
 
 

@@ -11,16 +11,16 @@ from typing import Final
 
 from aiohttp import web
 
-from exporter.simulator import errors
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.encoding import serialise
-from exporter.simulator.errors import ApiError
-from exporter.simulator.faults import Faults, Verb
-from exporter.simulator.listing import page
-from exporter.simulator.selectors import field_selector, label_selector
-from exporter.simulator.served_resource import ServedResource
-from exporter.simulator.updates import Object
-from exporter.simulator.watching import Selection, Stream
+from exporter.simulator.apiserver import errors
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.encoding import serialise
+from exporter.simulator.apiserver.errors import ApiError
+from exporter.simulator.apiserver.faults import Faults, Verb
+from exporter.simulator.apiserver.listing import page
+from exporter.simulator.apiserver.selectors import Selection, field_selector, label_selector
+from exporter.simulator.apiserver.served_resource import ServedResource
+from exporter.simulator.apiserver.updates import Object
+from exporter.simulator.apiserver.watching import WatchStream
 
 _VERBS: Final[dict[str, Verb]] = {
     "GET": "get",
@@ -82,7 +82,7 @@ class ResourceHandler:
         if not timeout:  # the real server's choice, unless set: half an hour to an hour
             timeout = self._watch_timeout or random.uniform(1800, 3600)  # noqa: S311 - no secret
         bookmarks = _is_true(query.get("allowWatchBookmarks", ""))
-        stream = Stream(
+        stream = WatchStream(
             self._cluster,
             self._faults,
             selection,

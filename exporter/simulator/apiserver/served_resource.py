@@ -29,6 +29,11 @@ class ServedResource:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
+    def type_meta(self) -> dict[str, str]:
+        """Its apiVersion and kind, as objects name them."""
+        return {"apiVersion": self.api_version, "kind": self.kind}
+
+    @property
     def root(self) -> str:
         """The path of its group and version."""
         return f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"

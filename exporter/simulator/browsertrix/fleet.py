@@ -1,21 +1,20 @@
-"""Ready-made CrawlJobs in any number: what the benchmark and load tests put on a cluster."""
+"""CrawlJobs in any number that do not change: benchmarks and load tests put them on a cluster."""
 
 import random
 import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from exporter.simulator.encoding import stamp
-from exporter.simulator.manifest import (
+from exporter.simulator.apiserver.encoding import stamp
+from exporter.simulator.apiserver.updates import Object
+from exporter.simulator.browsertrix.crawljob_manifest import (
     IMAGE,
     Traits,
     crawler_pod,
     crawljob,
-    random_uuid,
     redis_pod,
-    seeded,
 )
-from exporter.simulator.updates import Object
+from exporter.simulator.browsertrix.seeded_random import random_uuid, seeded
 
 _PODS: Final = 3
 _ORGANISATIONS: Final = 50
@@ -29,7 +28,7 @@ def fleet(
     Most run, one in 20 is paused, one in 30 stopping; all started within the day before ``now``
     (seconds since 1970, by default the present). No two share an id.
     """
-    moment = time.time() if now is None else now
+    timestamp = time.time() if now is None else now
     rng = seeded(seed, "fleet")
     organisations = [random_uuid(rng) for _ in range(_ORGANISATIONS)]
     for index in range(number):
@@ -42,11 +41,11 @@ def fleet(
             timeout=rng.choice((0, 86_400)),
             max_size=rng.choice((0, 100_000_000_000)),
         )
-        value = crawljob(traits, moment - rng.uniform(600, 86_400))
+        value = crawljob(traits, timestamp - rng.uniform(600, 86_400))
         value["metadata"]["uid"] = random_uuid(rng)
-        value["status"] = _status(value["spec"]["id"], rng, moment)
+        value["status"] = _status(value["spec"]["id"], rng, timestamp)
         if index % 20 == 7:
-            _pause(value, stamp(moment - rng.uniform(60, 500_000)))
+            _pause(value, stamp(timestamp - rng.uniform(60, 500_000)))
         elif index % 30 == 11:
             value["spec"]["stopping"] = True
             value["status"].update(stopping=True, stopReason="stopped_by_user")
@@ -102,15 +101,15 @@ def _pod(rng: random.Random, now: float) -> dict[str, Any]:
     pod["sizePending"] = pending
     if rng.random() < 0.3:
         code, reason = rng.choice(((137, "oom"), (10, "interrupt: 10"), (11, "interrupt: 11")))
-        moment = stamp(now - rng.uniform(60, 80_000))
-        pod.update(exitTime=moment, exitCode=code, reason=reason)
+        exit_time = stamp(now - rng.uniform(60, 80_000))
+        pod.update(exitTime=exit_time, exitCode=code, reason=reason)
     if rng.random() < 0.1:
         pod["newMemory"] = allocated["memory"] * 6 // 5
     return pod
 
 
-def _pause(value: Object, moment: str) -> None:
-    value["spec"]["pausedAt"] = moment
+def _pause(value: Object, paused_at: str) -> None:
+    value["spec"]["pausedAt"] = paused_at
     value["status"].update(
         state="paused", stopping=True, stopReason="paused", scale=0, initRedis=False
     )

@@ -1,11 +1,10 @@
 """An API server over real HTTP, for CrawlJobs and whatever else ``served_resource`` declares.
 
-It does what clients of the real one rely on, and says no in the same words; faults can be ordered
-(``faults``). Namespaces need not exist. It runs in the caller's event loop, on 127.0.0.1 unless
-told otherwise, and stopped and started again keeps its port.
+It does what clients of the real one rely on, and refuses with the same ``Status``; faults can be
+ordered (``faults``). Namespaces need not exist. It runs in the caller's event loop, on 127.0.0.1
+by default, and stopped and started again keeps its port.
 """
 
-import json
 import ssl
 import time
 from collections import deque
@@ -16,13 +15,13 @@ from typing import Any, Final, Self
 
 from aiohttp import web
 
-from exporter.simulator import discovery, errors
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.encoding import serialise
-from exporter.simulator.errors import ApiError
-from exporter.simulator.faults import Faults, Verb
-from exporter.simulator.resource import ResourceHandler, json_response, verb_of
-from exporter.simulator.served_resource import CRAWLJOBS, ServedResource
+from exporter.simulator.apiserver import discovery, errors, kubeconfig
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.encoding import serialise
+from exporter.simulator.apiserver.errors import ApiError
+from exporter.simulator.apiserver.faults import Faults, Verb
+from exporter.simulator.apiserver.resource_handler import ResourceHandler, json_response, verb_of
+from exporter.simulator.apiserver.served_resource import CRAWLJOBS, ServedResource
 
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _REMEMBERED_REQUESTS: Final = 10_000
@@ -37,6 +36,8 @@ class Request:
     query: dict[str, str]
     time: float
     verb: Verb
+    resource: ServedResource | None
+    """None where it is about no object: discovery, health, version."""
     headers: dict[str, str]
 
 
@@ -49,7 +50,7 @@ class ApiServer:
     is in seconds, as is ``watch_timeout``, for watches that name no timeout of their own.
     """
 
-    def __init__(  # what a server is, told by name  # noqa: PLR0913
+    def __init__(  # each a property of a server  # noqa: PLR0913
         self,
         cluster: Cluster,
         *,
@@ -119,31 +120,18 @@ class ApiServer:
         """How many watches are open."""
         return len(self.faults.streams)
 
-    def count(self, verb: Verb) -> int:
-        """How many requests with this verb came in."""
-        return sum(request.verb == verb for request in self.requests)
+    def count(self, verb: Verb, resource: ServedResource | None = None) -> int:
+        """How many requests with this verb came in, for one resource if it is given."""
+        return sum(
+            request.verb == verb and resource in {None, request.resource}
+            for request in self.requests
+        )
 
     def write_kubeconfig(
         self, path: Path, token: str | None = None, *, authority: Path | None = None
     ) -> Path:
-        """Write a kubeconfig for it; ``authority`` is a CA certificate that TLS is trusted by."""
-        server: dict[str, Any] = {"server": self.url}
-        if authority is not None:
-            server["certificate-authority"] = str(authority)
-        elif self._ssl_context is not None:
-            server["insecure-skip-tls-verify"] = True
-        name = "simulator"
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": name, "cluster": server}],
-            "users": [{"name": name, "user": {"token": token} if token else {}}],
-            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
-            "current-context": name,
-        }
-        path.write_text(json.dumps(config, indent=2) + "\n")  # JSON is YAML
-        path.chmod(0o600)
-        return path
+        """Write a kubeconfig for it; ``authority`` is the CA certificate that a client trusts."""
+        return kubeconfig.write(path, self.url, token, authority)
 
     # Answering
 
@@ -183,7 +171,7 @@ class ApiServer:
         request: web.Request,
         handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
     ) -> web.StreamResponse:
-        """Who may ask, what a test ordered, and every refusal as a ``Status``."""
+        """Note the request, authorise it, apply faults, and answer refusals as a ``Status``."""
         resource = self._resource_at(request.path)
         verb = verb_of(request, resource)
         self.requests.append(
@@ -193,13 +181,14 @@ class ApiServer:
                 dict(request.query),
                 time.monotonic(),
                 verb,
+                resource,
                 dict(request.headers),
             )
         )
         try:
             self._authorise(request, resource, verb)
             if resource is not None:
-                ordered = await self._ordered(verb)
+                ordered = await self._ordered(verb, resource)
                 if ordered is not None:
                     return ordered
             return await handler(request)
@@ -231,11 +220,11 @@ class ApiServer:
         if not self.installed and request.path.startswith(f"/apis/{CRAWLJOBS.group}"):
             raise web.HTTPNotFound
 
-    async def _ordered(self, verb: Verb) -> web.Response | None:
-        """What a test ordered instead of the right answer."""
+    async def _ordered(self, verb: Verb, resource: ServedResource) -> web.Response | None:
+        """The answer that a test ordered instead, if any; first waits while the verb is stalled."""
         if verb != "watch":  # a stalled watch has headers already: the stream sees to it
             await self.faults.pass_stall(verb)
-        refusal = self.faults.refusal(verb)
+        refusal = self.faults.refusal(verb, resource)
         if refusal is None:
             return None
         response = web.Response(

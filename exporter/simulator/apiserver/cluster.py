@@ -1,6 +1,6 @@
 """The versioned store below an API server: objects of several resources, and every write to them.
 
-Each write gives one new version and one event. Everything happens on one thread.
+Each write gives one new version and one event. All of it runs on one thread.
 
 In-process writes here are trusted: ``create`` keeps a status, a uid or a creation time it is
 given, where the API server takes them out of a request first.
@@ -11,13 +11,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from random import Random
 
-from exporter.simulator import errors
-from exporter.simulator.encoding import serialise, stamp
-from exporter.simulator.event_log import EventLog, EventType, WatchEvent
-from exporter.simulator.managed import note_creation, note_write
-from exporter.simulator.served_resource import CRAWLJOBS, RESOURCES, ServedResource
-from exporter.simulator.storage import Collection, Key, Snapshot, Stored
-from exporter.simulator.updates import Object, all_but_status, merge_patch, status_written
+from exporter.simulator.apiserver import errors
+from exporter.simulator.apiserver.encoding import serialise, stamp
+from exporter.simulator.apiserver.event_log import EventLog, EventType, WatchEvent
+from exporter.simulator.apiserver.managed_fields import note_creation, note_write
+from exporter.simulator.apiserver.served_resource import CRAWLJOBS, RESOURCES, ServedResource
+from exporter.simulator.apiserver.storage import Collection, Key, Snapshot, Stored
+from exporter.simulator.apiserver.updates import Object, all_but_status, merge_patch, status_written
 
 
 class Cluster:
@@ -42,7 +42,7 @@ class Cluster:
         self._collections = {resource: Collection() for resource in resources}
         self._log = EventLog(history)
 
-    # What is there
+    # Reading
 
     @property
     def resource_version(self) -> int:
@@ -87,7 +87,7 @@ class Cluster:
             return self.snapshot(resource)
         return self._collections[resource].snapshot_at(version)
 
-    # What happened
+    # History
 
     def since(self, version: int, most: int = 1000) -> list[WatchEvent]:
         """Up to ``most`` events of all resources after a version.
@@ -118,17 +118,17 @@ class Cluster:
         """Call back after each write; the result ends it."""
         return self._log.subscribe(listener)
 
-    # Writes
+    # Writing
 
-    # ``moment`` is the write's time in seconds since 1970, else the clock's; ``manager`` is who
-    # writes, else whom the resource's declaration names.
+    # ``timestamp`` is when it is written, in seconds since 1970, else the clock's; ``manager`` is
+    # who writes, else whom the resource's declaration names.
 
     def create(
         self,
         value: Object,
         *,
         manager: str = "",
-        moment: float | None = None,
+        timestamp: float | None = None,
         resource: ServedResource | None = None,
     ) -> Object:
         """Add one object, of the resource its apiVersion and kind name, if it has any.
@@ -150,7 +150,7 @@ class Cluster:
         metadata.setdefault("creationTimestamp", stamp(self.clock()))
         metadata.setdefault("generation", 1)
         note_creation(
-            new, manager or resource.manager, resource.status_manager, self._stamp(moment)
+            new, manager or resource.manager, resource.status_manager, self._stamp(timestamp)
         )
         return self._write("ADDED", resource, key, new)
 
@@ -160,7 +160,7 @@ class Cluster:
         *,
         status: bool = False,
         manager: str = "",
-        moment: float | None = None,
+        timestamp: float | None = None,
         resource: ServedResource | None = None,
     ) -> Object:
         """Put one object as a whole; with ``status`` its status alone, else all but that.
@@ -173,7 +173,7 @@ class Cluster:
         namespace = str(metadata.get("namespace", "default"))
         current = self.stored(namespace, str(metadata.get("name")), resource)
         _check_version(current, value)
-        return self._update(current, value, status, manager, moment)
+        return self._update(current, value, status, manager, timestamp)
 
     def patch(  # what an API server knows of a write  # noqa: PLR0913
         self,
@@ -183,21 +183,21 @@ class Cluster:
         *,
         status: bool = False,
         manager: str = "",
-        moment: float | None = None,
+        timestamp: float | None = None,
         resource: ServedResource = CRAWLJOBS,
     ) -> Object:
         """Merge a patch (RFC 7386) into one object; like ``replace`` otherwise."""
         current = self.stored(namespace, name, resource)
         _check_version(current, merge)
         wanted = merge_patch(current.value(), merge)
-        return self._update(current, wanted, status, manager, moment)
+        return self._update(current, wanted, status, manager, timestamp)
 
     def delete(
         self,
         namespace: str,
         name: str,
         *,
-        moment: float | None = None,
+        timestamp: float | None = None,
         resource: ServedResource = CRAWLJOBS,
     ) -> Object | None:
         """Delete one object; what is left of it while it waits for finalizers, else None."""
@@ -208,7 +208,7 @@ class Cluster:
             self._write("DELETED", resource, current.key, value)
             return None
         if "deletionTimestamp" not in metadata:
-            metadata["deletionTimestamp"] = self._stamp(moment)
+            metadata["deletionTimestamp"] = self._stamp(timestamp)
             metadata["deletionGracePeriodSeconds"] = 0
             metadata["generation"] = metadata.get("generation", 1) + 1
             return self._write("MODIFIED", resource, current.key, value)
@@ -225,11 +225,11 @@ class Cluster:
             raise ValueError(f"no {value['kind']} of {value.get('apiVersion')} is served")
         return CRAWLJOBS
 
-    def _stamp(self, moment: float | None) -> str:
-        return stamp(self.clock() if moment is None else moment)
+    def _stamp(self, timestamp: float | None) -> str:
+        return stamp(self.clock() if timestamp is None else timestamp)
 
     def _update(
-        self, current: Stored, wanted: Object, status: bool, manager: str, moment: float | None
+        self, current: Stored, wanted: Object, status: bool, manager: str, timestamp: float | None
     ) -> Object:
         resource = current.resource
         before = current.value()
@@ -239,16 +239,18 @@ class Cluster:
         if after == before:
             return before  # a write that changes nothing gives no version
         writer = manager or (resource.status_manager if status else resource.manager)
-        note_write(before, after, writer, self._stamp(moment), status=status)
+        note_write(before, after, writer, self._stamp(timestamp), status=status)
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
             return self._write("DELETED", resource, current.key, after)
         return self._write("MODIFIED", resource, current.key, after)
 
-    def _write(self, kind: EventType, resource: ServedResource, key: Key, value: Object) -> Object:
+    def _write(self, type_: EventType, resource: ServedResource, key: Key, value: Object) -> Object:
         version = self.resource_version + 1
         metadata = value["metadata"]
         metadata["resourceVersion"] = str(version)
         labels = metadata.get("labels")
+        if not resource.group:
+            value = resource.type_meta | value | resource.type_meta  # first, as lists rely on
         stored = Stored(
             resource,
             key,
@@ -257,8 +259,8 @@ class Cluster:
             serialise(value),
         )
         collection = self._collections[resource]
-        event = WatchEvent(kind, collection.objects.get(key), stored)
-        if kind == "DELETED":
+        event = WatchEvent(type_, collection.objects.get(key), stored)
+        if type_ == "DELETED":
             collection.remove(key)
         else:
             collection.put(stored)

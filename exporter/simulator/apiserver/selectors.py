@@ -2,18 +2,46 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from exporter.simulator.errors import bad_request
+from exporter.simulator.apiserver.errors import bad_request
+from exporter.simulator.apiserver.served_resource import ServedResource
+from exporter.simulator.apiserver.storage import Stored
 
 Labels = Mapping[str, str]
 LabelSelector = Callable[[Labels], bool]
+FieldSelector = Callable[[str, str], bool]
+"""Over namespace and name."""
 
 _SET: Final = re.compile(r"^(\S+)\s+(in|notin)\s*\(([^()]*)\)$")
 _EQUALITY: Final = re.compile(r"^([^\s=!]+)\s*(==|=|!=)\s*([^\s=!]*)$")
 _EXISTS: Final = re.compile(r"^(!?)\s*([^\s=!(),]+)$")
 _COMMA: Final = re.compile(r",(?![^(]*\))")
 """Between two requirements; not between the values of ``in (a, b)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a list or a watch is about: objects of one resource, all or some."""
+
+    resource: ServedResource
+    namespace: str = ""
+    labels: LabelSelector | None = None
+    fields: FieldSelector | None = None
+
+    @property
+    def selects(self) -> bool:
+        """Whether a selector narrows it down further than its namespace."""
+        return self.labels is not None or self.fields is not None
+
+    def __contains__(self, stored: Stored) -> bool:
+        return (
+            stored.resource is self.resource
+            and (not self.namespace or stored.key[0] == self.namespace)
+            and (self.labels is None or self.labels(stored.labels))
+            and (self.fields is None or self.fields(*stored.key))
+        )
 
 
 def label_selector(text: str) -> LabelSelector | None:
@@ -45,10 +73,10 @@ def _requirement(text: str) -> LabelSelector:
     raise bad_request(f"unable to parse requirement: {text}")
 
 
-def field_selector(text: str) -> Callable[[str, str], bool] | None:
+def field_selector(text: str) -> FieldSelector | None:
     """``metadata.name=x`` as a predicate over namespace and name; None for an empty text.
 
-    Raises ApiError (400) for other fields: a CrawlJob's definition declares none to select by.
+    Raises ApiError (400) for other fields: only these two can be selected by in every resource.
     """
     requirements: list[tuple[str, bool, str]] = []
     for part in filter(None, (part.strip() for part in text.split(","))):

@@ -1,15 +1,15 @@
 """``metadata.managedFields``: who wrote what, and when, as the API server notes it at each write.
 
-Half of what a CrawlJob weighs on the wire, and all that tells when a pause was ended. Each writer
+They are half of a CrawlJob's bytes, and the only record of when a pause was ended. Each manager
 has one entry for the object and one for its status. Other than on the real server, a field stays
-with a writer when another one changes it.
+with a manager when another one changes it.
 Source: Kubernetes, "Server-Side Apply", Field management.
 """
 
 from functools import lru_cache
 from typing import Any, Final
 
-from exporter.simulator.updates import Object
+from exporter.simulator.apiserver.updates import Object
 
 _DEEPEST: Final = 2
 """Levels of names below status and spec. The real server goes on into each pod: another kilobyte
@@ -27,7 +27,7 @@ def note_creation(new: Object, manager: str, status_manager: str, time: str) -> 
 
 
 def note_write(before: Object, after: Object, manager: str, time: str, *, status: bool) -> None:
-    """Note in ``after`` who has changed it at the moment ``time``, as the wire has it."""
+    """Note in ``after`` who has changed it at ``time`` (RFC 3339)."""
     subresource = "status" if status else None
     entries: list[dict[str, Any]] = []
     fields = _status_fields(after) if status else _changed_fields(before, after)
@@ -86,7 +86,7 @@ def _names(value: Any, levels: int = _DEEPEST) -> Object:
 
 @lru_cache(maxsize=1024)
 def _flat(keys: tuple[str, ...]) -> Object:
-    """The same few sets of keys come again with every write."""
+    """Cached: the same few sets of keys come with every write."""
     return {".": _NOTHING, **{f"f:{key}": _NOTHING for key in keys}}
 
 

@@ -1,36 +1,29 @@
-"""One crawl with its pods: what its operator sees, decides and writes.
+"""One crawl with its pods: what its users ask, what its operator decides and writes.
 
-A life (``lives``) tells a crawl what happens to it; the figures in between grow by themselves.
-Moments written are real ones; how much was crawled, and for how long, goes by simulated time,
-which passes ``speed`` times as fast.
+A scenario calls its methods; the figures in between grow by themselves (``progress``). Timestamps
+are real ones; how much was crawled, and for how long, goes by simulated time, which passes
+``speed`` times as fast. Each method also counts in the ground truth what it lets happen.
 """
 
-import copy
 import random
-from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.encoding import stamp
-from exporter.simulator.ground_truth import Ended, GroundTruth
-from exporter.simulator.growth import Growth
-from exporter.simulator.manifest import (
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.encoding import stamp
+from exporter.simulator.apiserver.served_resource import CRAWLJOBS
+from exporter.simulator.browsertrix.crawljob_manifest import (
     FINALIZER,
-    IMAGE,
     WINDOWS_PER_POD,
     Traits,
     crawler_pod,
     crawljob,
+    initial_status,
     redis_pod,
 )
-from exporter.simulator.served_resource import CRAWLJOBS
-from exporter.simulator.stale import stale
-
-_STALE_SHARE: Final = 0.1
-"""Of the status writes: after so many the status steps back."""
-_STALE_REACH: Final = 8
-"""Writes that it steps back at most."""
+from exporter.simulator.browsertrix.ground_truth import Ended, GroundTruth
+from exporter.simulator.browsertrix.progress import Progress
+from exporter.simulator.browsertrix.status_writer import StatusWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +39,7 @@ class Installation:
 
 
 class Crawl:
-    """One CrawlJob on the cluster. ``now`` is set by whoever lets time pass."""
+    """One CrawlJob on the cluster; whoever lets time pass sets ``now``, seconds since 1970."""
 
     def __init__(
         self, installation: Installation, traits: Traits, rng: random.Random, now: float
@@ -55,7 +48,7 @@ class Crawl:
         self.traits = traits
         self.rng = rng
         self.now = now
-        manifest = installation.cluster.create(crawljob(traits, now), moment=now)
+        manifest = installation.cluster.create(crawljob(traits, now), timestamp=now)
         metadata = manifest["metadata"]
         self.namespace: str = metadata["namespace"]
         self.name: str = metadata["name"]
@@ -64,12 +57,18 @@ class Crawl:
         self.wanted = traits.pods
         self.status: dict[str, Any] = {}
         self.deleted = False
-        self.growth = Growth(traits, rng, measured=installation.resize)
+        self.progress = Progress(traits, rng, measured=installation.resize)
+        self._writer = StatusWriter(
+            installation.cluster,
+            self.namespace,
+            self.name,
+            rng,
+            stale_writes=installation.stale_writes,
+        )
         self._running: list[str] = []
         self._last = now
         self._paused_at: float | None = None
         self._reason = ""
-        self._written: deque[dict[str, Any]] = deque(maxlen=_STALE_REACH)
         installation.ground_truth.states[self.namespace, "starting"] += 1
 
     # What the operator sees
@@ -91,41 +90,15 @@ class Crawl:
     def enter(self, state: str) -> None:
         """Write a new state."""
         if not self.status:
-            self._first_status()
+            self.status.update(initial_status())
         self._advance()
         if state != self.status["state"]:
             self.installation.ground_truth.states[self.namespace, state] += 1
         self.status["state"] = state
         self.sync()
 
-    def _first_status(self) -> None:
-        self.status.update(
-            state="starting",
-            pagesFound=0,
-            pagesDone=0,
-            size=0,
-            sizeHuman="",
-            sizePending=0,
-            scale=0,
-            desiredScale=1,
-            filesAdded=0,
-            filesAddedSize=0,
-            stopping=False,
-            initRedis=False,
-            crawlerImage=IMAGE,
-            lastConfigUpdate="",
-            lastActiveTime="",
-            podStatus={},
-            canceled=False,
-            crawlExecTime=0,
-            elapsedCrawlTime=0,
-            lastUpdatedTime="",
-            lastCrawlPodExitCode=0,
-            allCrashed=True,
-        )
-
     def scale_to(self, pods: int) -> None:
-        """Have this many crawler pods; entries of pods that go are never taken out."""
+        """Run this many crawler pods; entries of pods that are deleted stay in the status."""
         self._advance()
         entries = self.status["podStatus"]
         if pods:
@@ -139,21 +112,21 @@ class Crawl:
         self.status["allCrashed"] = not pods
         self.sync()
 
-    def redis_gone(self) -> None:
+    def stop_redis(self) -> None:
         """Redis stops a minute after the last crawler pod."""
         self.status["initRedis"] = False
         self.sync()
 
-    # What happens to pods
+    # Its pods
 
     def exit(self, pod: str, code: int, *, evicted: bool = False) -> None:
         """A crawler pod's container ends; evicted ones end with 137, as out of memory."""
         self._advance()
-        self.growth.count_time(self.status, self.now)
+        self.progress.count_time(self.status, self.now)
         reason = {0: "done", 137: "oom"}.get(code, f"interrupt: {code}")
-        moment = stamp(self.now)
+        exit_time = stamp(self.now)
         info = self.status["podStatus"][pod]
-        info.update(exitTime=moment, exitCode=code, reason=reason)
+        info.update(exitTime=exit_time, exitCode=code, reason=reason)
         self.status["lastCrawlPodExitCode"] = code
         if pod in self._running:
             self._running.remove(pod)
@@ -163,12 +136,12 @@ class Crawl:
             info["evicted"] = True
             ground_truth.evictions[namespace] += 1
             ground_truth.restarts[namespace, "evicted"] += 1
-        word = "evicted" if evicted else reason.partition(":")[0]
-        ground_truth.exited(namespace, self.uid, pod, moment, word)
+        counted_as = "evicted" if evicted else reason.partition(":")[0]
+        ground_truth.exited(namespace, self.uid, pod, exit_time, counted_as)
         self.sync()
 
-    def come_back(self, pod: str, *, backoff: bool = False) -> None:
-        """The pod's replacement is seen, running or (``backoff``) waiting to be started again."""
+    def restart(self, pod: str, *, backoff: bool = False) -> None:
+        """The pod's container runs again, or (``backoff``) waits before it does."""
         self._advance()
         info = self.status["podStatus"][pod]
         info["evicted"] = False
@@ -178,7 +151,7 @@ class Crawl:
         self.status["allCrashed"] = not self._running
         self.sync()
 
-    def want_memory(self, pod: str, share: float, *, signal: bool = False) -> None:
+    def request_memory(self, pod: str, share: float, *, signal: bool = False) -> None:
         """Ask for ``share`` times the memory in use: the pod is restarted with as much."""
         info = self.status["podStatus"][pod]
         info["newMemory"] = int(info["used"]["memory"] * share)
@@ -187,43 +160,45 @@ class Crawl:
         self.installation.ground_truth.restarts[self.namespace, "newMemory"] += 1
         self.sync()
 
-    def get_memory(self, pod: str) -> None:
+    def grant_memory(self, pod: str) -> None:
         """The pod runs with the memory that was asked for."""
         info = self.status["podStatus"][pod]
         info["allocated"]["memory"] = info["newMemory"]
-        self.growth.pressure.pop(pod, None)
+        self.progress.memory_ratio.pop(pod, None)
         self.sync()
 
-    # What others ask of it
+    # What users and the backend ask of it
 
-    def ask(self, **spec: Any) -> None:
+    def patch_spec(self, **spec: Any) -> None:
         """Change the spec, as the backend does."""
-        self.installation.cluster.patch(self.namespace, self.name, {"spec": spec}, moment=self.now)
+        self.installation.cluster.patch(
+            self.namespace, self.name, {"spec": spec}, timestamp=self.now
+        )
 
-    def ask_scale(self, pods: int) -> None:
+    def request_scale(self, pods: int) -> None:
         """Ask for another number of crawler pods."""
         self.wanted = pods
-        self.ask(scale=pods, browserWindows=pods * WINDOWS_PER_POD)
+        self.patch_spec(scale=pods, browserWindows=pods * WINDOWS_PER_POD)
 
-    def ask_pause(self) -> None:
+    def request_pause(self) -> None:
         """Set ``spec.pausedAt``."""
         self._paused_at = self.now
         self.installation.ground_truth.pauses[self.namespace] += 1
-        self.ask(pausedAt=stamp(self.now))
+        self.patch_spec(pausedAt=stamp(self.now))
 
-    def ask_resume(self) -> None:
+    def request_resume(self) -> None:
         """Clear ``spec.pausedAt``."""
         self.installation.ground_truth.resumes[self.namespace] += 1
         self._end_pause()
-        self.ask(pausedAt="")
+        self.patch_spec(pausedAt="")
 
-    def stop_for(self, reason: str) -> None:
-        """Begin to stop, or to pause."""
+    def begin_stopping(self, reason: str) -> None:
+        """Begin to stop, or to pause, with this stop reason."""
         self._reason = reason
         self.status.update(stopping=True, stopReason=reason)
         self.sync()
 
-    def go_on(self) -> None:
+    def clear_stopping(self) -> None:
         """No longer pausing or paused."""
         self._reason = ""
         self.status["stopping"] = False
@@ -235,9 +210,9 @@ class Crawl:
         """Write the final state with ``finished``."""
         self._end_pause()
         self._advance()
-        self.growth.count_time(self.status, self.now)
+        self.progress.count_time(self.status, self.now)
         if state not in {"failed", "failed_not_logged_in", "canceled"}:
-            self.growth.upload(self.status)
+            self.progress.upload(self.status)
         self.status["finished"] = stamp(self.now)
         self.installation.ground_truth.finished[self.uid] = Ended(
             self.namespace, self.traits.oid, self.id, state, self._reason, int(self.now)
@@ -245,18 +220,18 @@ class Crawl:
         self.enter(state)
 
     def delete(self) -> None:
-        """Ask the cluster to delete the CrawlJob: it stays until its operator lets go."""
-        self.installation.cluster.delete(self.namespace, self.name, moment=self.now)
+        """Ask the cluster to delete the CrawlJob: it stays until its finalizer is removed."""
+        self.installation.cluster.delete(self.namespace, self.name, timestamp=self.now)
 
-    def hold(self, holds: bool) -> None:
-        """Put the finalizer on or off; off, a CrawlJob that is deleted is gone."""
-        finalizers = [FINALIZER] if holds else []
+    def set_finalizer(self, present: bool) -> None:
+        """Add or remove the finalizer; removing it completes a deletion that was asked for."""
+        finalizers = [FINALIZER] if present else []
         self.installation.cluster.patch(
             self.namespace,
             self.name,
             {"metadata": {"finalizers": finalizers}},
             manager=CRAWLJOBS.status_manager,
-            moment=self.now,
+            timestamp=self.now,
         )
         self.deleted = not self.installation.cluster.exists(self.namespace, self.name)
         if self.deleted and "finished" not in self.status:
@@ -276,19 +251,9 @@ class Crawl:
     def sync(self) -> None:
         """Bring the figures up to now and write the status."""
         self._advance()
-        self._write(self.status)
-        if self.installation.stale_writes:
-            if self._written and self.rng.random() < _STALE_SHARE:
-                self._write(stale(self.rng.choice(self._written), self.status))
-            self._written.append(copy.deepcopy(self.status))
-
-    def _write(self, status: dict[str, Any]) -> None:
-        metadata = {"namespace": self.namespace, "name": self.name}
-        self.installation.cluster.replace(
-            {"metadata": metadata, "status": status}, status=True, moment=self.now
-        )
+        self._writer.write(self.status, self.now)
 
     def _advance(self) -> None:
         passed = (self.now - self._last) * self.installation.speed
         self._last = self.now
-        self.growth.advance(self.status, self._running, passed, self.now)
+        self.progress.advance(self.status, self._running, passed, self.now)

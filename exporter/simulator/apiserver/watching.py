@@ -2,7 +2,7 @@
 
 Semantics as the Kubernetes API concepts describe them ("Efficient detection of changes", "Watch
 bookmarks"). A stream keeps no queue of its own; it reads the cluster's history from where it
-stands, so a slow client costs nothing, and one that is too slow is told 410 like any other.
+stands, so a slow client costs nothing, and one that is too slow gets a 410 like any other.
 """
 
 import asyncio
@@ -11,59 +11,35 @@ import json
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
 
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.encoding import serialise
-from exporter.simulator.errors import ApiError
-from exporter.simulator.event_log import WatchEvent
-from exporter.simulator.faults import Cut, Faults
-from exporter.simulator.served_resource import ServedResource
-from exporter.simulator.storage import Stored
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.encoding import serialise
+from exporter.simulator.apiserver.errors import ApiError
+from exporter.simulator.apiserver.event_log import WatchEvent
+from exporter.simulator.apiserver.faults import Cut, Faults
+from exporter.simulator.apiserver.selectors import Selection
+from exporter.simulator.apiserver.served_resource import ServedResource
+from exporter.simulator.apiserver.storage import Stored
 
 _BATCH: Final = 200
 """Events that are joined into one write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What a list or a watch is about: objects of one resource, all or some."""
-
-    resource: ServedResource
-    namespace: str = ""
-    labels: Callable[[dict[str, str]], bool] | None = None
-    fields: Callable[[str, str], bool] | None = None
-
-    @property
-    def selects(self) -> bool:
-        """Whether a selector narrows it down further than its namespace."""
-        return self.labels is not None or self.fields is not None
-
-    def __contains__(self, stored: Stored) -> bool:
-        return (
-            stored.resource is self.resource
-            and (not self.namespace or stored.key[0] == self.namespace)
-            and (self.labels is None or self.labels(stored.labels))
-            and (self.fields is None or self.fields(*stored.key))
-        )
-
-
 def bookmark(resource: ServedResource, version: int) -> bytes:
-    """A line that carries nothing but how far the watch has come."""
+    """A BOOKMARK line: everything up to ``version`` has been sent."""
     metadata = {"resourceVersion": str(version)}
     marked = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
     return serialise({"type": "BOOKMARK", "object": marked}) + b"\n"
 
 
-def _line(kind: str, data: bytes) -> bytes:
-    return b'{"type":"%b","object":%b}\n' % (kind.encode(), data)
+def _line(type_: str, data: bytes) -> bytes:
+    return b'{"type":"%b","object":%b}\n' % (type_.encode(), data)
 
 
-class Stream:
+class WatchStream:
     """One open watch. ``bookmark_every`` in seconds; None when the client wants no bookmarks."""
 
     def __init__(
@@ -191,13 +167,12 @@ class Stream:
         if how == "clean" or transport is None:
             return
         if how == "mid-line":
-            recent = self._cluster.recent(1)
-            ours = recent and recent[0].after in self._selection
-            whole = (
-                _line("MODIFIED", recent[0].after.data)
-                if ours
-                else bookmark(self._selection.resource, self._version)
-            )
+            resource = self._selection.resource
+            recent = [event.after for event in self._cluster.recent(1)]
+            if recent and recent[0].resource is resource:
+                whole = _line("MODIFIED", recent[0].data)
+            else:
+                whole = bookmark(resource, self._version)
             await response.write(whole[: len(whole) // 2])
             transport.close()
             return

@@ -1,8 +1,8 @@
-"""A Browsertrix whose crawls live on a cluster.
+"""Schedules the scenarios of many crawls on one cluster.
 
-Seeded: the same seed gives the same crawls, lives and ground truth, however time is
-cut into steps. A life's durations are simulated seconds, which pass ``speed`` times as fast as
-real ones; the moments written are real, so that a recorder's clock agrees with them.
+Seeded: the same seed gives the same crawls, events and ground truth, however time is cut into
+steps. Durations of scenarios are simulated seconds, which pass ``speed`` times as fast as real
+ones; the timestamps written are real, so that a recorder's clock agrees with them.
 """
 
 import asyncio
@@ -11,22 +11,23 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.crawl import Crawl, Installation
-from exporter.simulator.ground_truth import GroundTruth
-from exporter.simulator.manifest import Traits, random_uuid, seeded
-from exporter.simulator.scenarios import SCENARIOS, Scenario
-from exporter.simulator.stages import Life
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.browsertrix.crawl import Crawl, Installation
+from exporter.simulator.browsertrix.crawljob_manifest import Traits
+from exporter.simulator.browsertrix.ground_truth import GroundTruth
+from exporter.simulator.browsertrix.scenarios import SCENARIOS, Scenario
+from exporter.simulator.browsertrix.seeded_random import random_uuid, seeded
+from exporter.simulator.browsertrix.stages import Steps
 
 _DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
 _LONGEST_STRIDE: Final = 0.1
-"""Real seconds that are made up for at once when the process was held up."""
+"""Real seconds that are made up for at once after the process was suspended."""
 
 
 class Browsertrix:
     """Crawls in one or several namespaces, started on demand or kept at a number.
 
-    ``crawls`` is how many live at a time (may be changed; 0 lets those there are live out).
+    ``crawls`` is how many are active at a time (may be changed; 0 starts no more by itself).
     ``pause_limit`` is in real seconds, by default seven simulated days. ``resize`` is Browsertrix'
     auto-resize: without it nobody measures memory and CPU. ``stale_writes`` lets the status step
     back now and then. ``sync_every`` is in simulated seconds: the operator's interval.
@@ -49,8 +50,8 @@ class Browsertrix:
     ) -> None:
         self.ground_truth = GroundTruth()
         self.crawls = crawls
-        self.live: dict[str, Crawl] = {}
-        """By uid."""
+        self.active: dict[str, Crawl] = {}
+        """Crawls whose scenario has not ended, by uid."""
         self._installation = Installation(
             cluster,
             self.ground_truth,
@@ -79,35 +80,35 @@ class Browsertrix:
 
     @property
     def next_due(self) -> float | None:
-        """When (real seconds since 1970) something happens next; None when nothing will."""
+        """When (real seconds since 1970) the next step is due; None when none is planned."""
         return self._agenda[0][0] if self._agenda else None
 
-    def start(self, kind: str | Scenario, **overrides: Any) -> Crawl:
-        """Start a life of this kind now; overrides are fields of ``Traits``.
+    def start(self, scenario: str | Scenario, **overrides: Any) -> Crawl:
+        """Start a crawl with this scenario now; overrides are fields of ``Traits``.
 
-        Raises ValueError for a name that no kind has.
+        Raises ValueError for a name that no scenario has.
         """
-        if isinstance(kind, str):
-            if kind not in SCENARIOS:
+        if isinstance(scenario, str):
+            if scenario not in SCENARIOS:
                 raise ValueError(
-                    f"no kind of life is called {kind}; there are: {', '.join(SCENARIOS)}"
+                    f"no scenario is called {scenario}; there are: {', '.join(SCENARIOS)}"
                 )
-            kind = SCENARIOS[kind]
+            scenario = SCENARIOS[scenario]
         self._now = max(self._now, self._clock())
-        return self._start(kind, overrides)
+        return self._start(scenario, overrides)
 
     def step(self, now: float | None = None) -> None:
-        """Let everything happen that is due until ``now``, by default the clock's."""
+        """Run everything that is due until ``now``, by default the clock's."""
         until = self._clock() if now is None else now
         self._keep_number()
         while self._agenda and self._agenda[0][0] <= until:
-            self._now, _, happen = heapq.heappop(self._agenda)
-            happen()
+            self._now, _, callback = heapq.heappop(self._agenda)
+            callback()
             self._keep_number()
         self._now = max(self._now, until)
 
     async def run(self) -> None:
-        """Live in real time, until cancelled."""
+        """Step in real time, until cancelled."""
         while True:
             now = self._clock()
             behind = now - self._now > _LONGEST_STRIDE
@@ -117,8 +118,8 @@ class Browsertrix:
             await asyncio.sleep(0 if behind else min(max(wait, 0.001), _LONGEST_STRIDE))
 
     def _keep_number(self) -> None:
-        """See to it that as many crawls live, or are about to, as shall."""
-        while len(self.live) + self._expected < self.crawls:
+        """See to it that as many crawls are active, or are about to be, as shall be."""
+        while len(self.active) + self._expected < self.crawls:
             self._expected += 1
             self._arrivals += 1
             delay = seeded(self._seed, "arrival", self._arrivals).uniform(0, 60)
@@ -126,12 +127,12 @@ class Browsertrix:
 
     def _arrive(self) -> None:
         self._expected -= 1
-        if len(self.live) < self.crawls:
+        if len(self.active) < self.crawls:
             rng = seeded(self._seed, "kind", self._started)
-            weights = [kind.weight for kind in SCENARIOS.values()]
+            weights = [scenario.weight for scenario in SCENARIOS.values()]
             self._start(rng.choices(list(SCENARIOS.values()), weights)[0], {})
 
-    def _start(self, kind: Scenario, overrides: dict[str, Any]) -> Crawl:
+    def _start(self, scenario: Scenario, overrides: dict[str, Any]) -> Crawl:
         rng = seeded(self._seed, "crawl", self._started)
         self._started += 1
         pods = rng.choices((1, 2, 3, 4), (3, 4, 2, 1))[0]
@@ -147,20 +148,20 @@ class Browsertrix:
             "pages": int(work * pods * rng.uniform(0.1, 0.5)),
             "page_size": rng.randrange(200_000, 3_000_000),
         }
-        traits = Traits(**{**chosen, **kind.traits, **overrides})
+        traits = Traits(**{**chosen, **scenario.traits, **overrides})
         crawl = Crawl(self._installation, traits, rng, self._now)
-        self.live[crawl.uid] = crawl
-        self._go_on(crawl, kind.live(crawl))
+        self.active[crawl.uid] = crawl
+        self._next_step(crawl, scenario.script(crawl))
         self._after(self._sync_every, lambda: self._sync(crawl))
         return crawl
 
-    def _go_on(self, crawl: Crawl, life: Life) -> None:
+    def _next_step(self, crawl: Crawl, steps: Steps) -> None:
         crawl.now = self._now
-        wait = next(life, None)
+        wait = next(steps, None)
         if wait is None:
-            del self.live[crawl.uid]
+            del self.active[crawl.uid]
         else:
-            self._after(wait, lambda: self._go_on(crawl, life))
+            self._after(wait, lambda: self._next_step(crawl, steps))
 
     def _sync(self, crawl: Crawl) -> None:
         if crawl.is_over:
@@ -170,7 +171,7 @@ class Browsertrix:
             crawl.sync()
         self._after(self._sync_every, lambda: self._sync(crawl))
 
-    def _after(self, simulated: float, happen: Callable[[], None]) -> None:
-        self._entries += 1  # so that two at the same moment happen in the order they were planned
+    def _after(self, simulated: float, callback: Callable[[], None]) -> None:
+        self._entries += 1  # so that two at the same time run in the order they were planned
         due = self._now + simulated / self._installation.speed
-        heapq.heappush(self._agenda, (due, self._entries, happen))
+        heapq.heappush(self._agenda, (due, self._entries, callback))

@@ -9,11 +9,11 @@ import binascii
 import bisect
 import json
 
-from exporter.simulator import errors
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.encoding import serialise
-from exporter.simulator.storage import Key, Snapshot
-from exporter.simulator.watching import Selection
+from exporter.simulator.apiserver import errors
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.encoding import serialise
+from exporter.simulator.apiserver.selectors import Selection
+from exporter.simulator.apiserver.storage import Key, Snapshot
 
 _INCONSISTENT = -1
 """In place of a version: go on with what is there now."""

@@ -1,6 +1,6 @@
-"""What happened, as a perfect recorder of the wire would count it.
+"""What happened, as a perfect recorder of the watch events would count it.
 
-Kept by those who let it happen, not by watching, so that tests can hold a recorder against it.
+Counted by the code that lets it happen, not by watching, so that tests can compare a recorder.
 Only what reached a status counts: pods that exit while their CrawlJob is deleted never do.
 A pod exits once per ``exitTime``, whole seconds, however often that is seen.
 """
@@ -18,7 +18,7 @@ class Ended:
     crawl: str
     state: str
     stop_reason: str
-    """Empty where it ended by itself. What was meant, even if the last status says less."""
+    """Empty where it ended by itself. What was decided, even if a stale write has removed it."""
     finished: int
     """Seconds since 1970."""
 

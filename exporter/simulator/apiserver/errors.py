@@ -1,13 +1,13 @@
 """What an API server answers when it refuses: a ``Status`` with code, reason and message.
 
-Words and reasons are those of the Kubernetes API conventions ("Response Status Kind") and of
-apimachinery's ``errors`` package, because clients tell failures apart by them.
+Messages and reasons are those of the Kubernetes API conventions ("Response Status Kind") and of
+apimachinery's ``errors`` package, because clients distinguish failures by them.
 """
 
 import json
 from typing import Any, Final
 
-from exporter.simulator.served_resource import ServedResource
+from exporter.simulator.apiserver.served_resource import ServedResource
 
 _REASONS: Final = {
     400: "BadRequest",
@@ -47,7 +47,7 @@ class ApiError(Exception):
         """A continue token with which an expired list may go on, inconsistently."""
 
     def status(self) -> dict[str, Any]:
-        """The ``Status`` object that says it."""
+        """The ``Status`` object of the response."""
         status: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
@@ -67,12 +67,12 @@ class ApiError(Exception):
 
 
 def bad_request(message: str) -> ApiError:
-    """The request itself makes no sense."""
+    """The request is malformed."""
     return ApiError(400, message)
 
 
 def unauthorized() -> ApiError:
-    """No token, or one that is not accepted (any more)."""
+    """No token, or one that is not accepted."""
     return ApiError(401, "Unauthorized")
 
 
@@ -100,7 +100,7 @@ def already_exists(resource: ServedResource, name: str) -> ApiError:
 
 
 def conflict(resource: ServedResource, name: str, message: str = "") -> ApiError:
-    """Somebody else wrote in between."""
+    """The object has another version, or uid, than the request expects."""
     why = message or (
         "the object has been modified; please apply your changes to the latest version and try"
         " again"
@@ -113,7 +113,7 @@ def conflict(resource: ServedResource, name: str, message: str = "") -> ApiError
 
 
 def invalid(resource: ServedResource, name: str, message: str) -> ApiError:
-    """The object breaks a rule."""
+    """The object fails validation."""
     return ApiError(
         422,
         f'{resource.qualified(resource.kind)} "{name}" is invalid: {message}',
@@ -140,7 +140,7 @@ def continue_expired(resume: str) -> ApiError:
 
 
 def too_new(version: int, current: int) -> ApiError:
-    """A list that may not be older than a version which does not exist yet."""
+    """A list at a version that does not exist yet."""
     return ApiError(
         504,
         f"Too large resource version: {version}, current: {current}",

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from exporter.simulator import errors
-from exporter.simulator.storage import Stored
+from exporter.simulator.apiserver import errors
+from exporter.simulator.apiserver.storage import Stored
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 

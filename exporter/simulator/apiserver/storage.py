@@ -10,9 +10,9 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from exporter.simulator.encoding import serialise
-from exporter.simulator.served_resource import ServedResource
-from exporter.simulator.updates import Object
+from exporter.simulator.apiserver.encoding import serialise
+from exporter.simulator.apiserver.served_resource import ServedResource
+from exporter.simulator.apiserver.updates import Object
 
 Key = tuple[str, str]
 """Namespace and name; lists are sorted by it, as etcd sorts its keys."""
@@ -37,13 +37,10 @@ class Stored:
         return found
 
     def list_item(self) -> bytes:
-        """As it stands in a list; there the core group's objects do not name their own type."""
+        """As a list has it: items of the core group have neither apiVersion nor kind."""
         if self.resource.group:
             return self.data
-        value = self.value()
-        for name in ("apiVersion", "kind"):
-            value.pop(name, None)
-        return serialise(value)
+        return b"{" + self.data[len(serialise(self.resource.type_meta)) :]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""What a test can order to go wrong.
+"""Faults that a test orders: refused requests, stalled ones, and watches that break.
 
-Orders are one-shot or counted and used up in the order given. Those about streams act on the
-watches that are open at that moment, unless they say that they act on later ones.
+Orders are one-shot or counted and used up in the order given. Those about watches act on the
+ones that are open at that time, unless they say that they act on later ones.
 """
 
 import asyncio
@@ -9,12 +9,13 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.encoding import serialise
-from exporter.simulator.errors import ApiError
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.encoding import serialise
+from exporter.simulator.apiserver.errors import ApiError
+from exporter.simulator.apiserver.served_resource import ServedResource
 
 if TYPE_CHECKING:
-    from exporter.simulator.watching import Stream
+    from exporter.simulator.apiserver.watching import WatchStream
 
 Verb = Literal["get", "list", "watch", "create", "update", "patch", "delete"]
 Cut = Literal["clean", "mid-line", "reset"]
@@ -32,6 +33,8 @@ class Refusal:
     content_type: str
     retry_after: str | None
     verbs: frozenset[str]
+    resource: ServedResource | None
+    """Where it is one only."""
     left: int
 
 
@@ -39,7 +42,7 @@ class Faults:
     """The faults of one API server."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self.streams: set[Stream] = set()
+        self.streams: set[WatchStream] = set()
         """The open watches."""
         self._cluster = cluster
         self._refusals: deque[Refusal] = deque()
@@ -47,7 +50,7 @@ class Faults:
         self._released = asyncio.Event()
         self._duplicates = 0
         self.gone_form: GoneForm = "event"
-        """How a watch from a compacted version is told: an ERROR event in a 200 stream, or 410."""
+        """What a watch from a compacted version gets: an ERROR event in a 200 stream, or a 410."""
 
     # Requests
 
@@ -60,8 +63,9 @@ class Faults:
         body: bytes | None = None,
         content_type: str = "application/json",
         only: Verb | None = None,
+        resource: ServedResource | None = None,
     ) -> None:
-        """Answer the next requests (for one verb only, if named) like this instead.
+        """Answer the next requests (for one verb or one resource only, if named) like this instead.
 
         ``retry_after`` is in seconds, or an HTTP date; without a body a ``Status`` is sent.
         """
@@ -72,17 +76,20 @@ class Faults:
                 content_type,
                 None if retry_after is None else str(retry_after),
                 frozenset({only} if only else ()),
+                resource,
                 times,
             )
         )
 
     def answer_html(self, times: int = 1, *, code: int = 200, only: Verb | None = None) -> None:
-        """Answer like a proxy in front of a server that is away."""
+        """Answer with HTML, like a proxy in front of a server that is down."""
         self.refuse(code, times, body=HTML, content_type="text/html", only=only)
 
-    def refusal(self, verb: str) -> Refusal | None:
+    def refusal(self, verb: str, resource: ServedResource) -> Refusal | None:
         """The order, if any, that this request uses up."""
         for refusal in self._refusals:
+            if refusal.resource not in {None, resource}:
+                continue
             if not refusal.verbs or verb in refusal.verbs:
                 refusal.left -= 1
                 if refusal.left <= 0:
@@ -91,13 +98,13 @@ class Faults:
         return None
 
     def stall(self, *verbs: Verb) -> None:
-        """Fall silent, bookmarks and timeouts included, until ``release``; by default watches."""
+        """Send nothing, not even bookmarks or the end, until ``release``; by default in watches."""
         self._stalled = frozenset(verbs or ("watch",))
         self._released.clear()
         self._wake()
 
     def release(self) -> None:
-        """End the silence: what was held back is sent."""
+        """End ``stall``: what was held back is sent."""
         self._stalled = frozenset()
         self._released.set()
         self._wake()
@@ -127,7 +134,7 @@ class Faults:
         for stream in self.streams:
             stream.inject(line)
 
-    def garbage(self) -> None:
+    def invalid_line(self) -> None:
         """Send a line that is no JSON."""
         self.inject(b'{"type":"MODIFIED","object":{"metadata":\x00\xff<garbage>\n')
 
@@ -137,12 +144,12 @@ class Faults:
         self.inject(serialise({"type": "ERROR", "object": status}) + b"\n")
 
     def expire_streams(self) -> None:
-        """Tell the open watches that their version is too old (410), and end them."""
+        """Send an ERROR event (410, too old version) in the open watches, and end them."""
         self.error_event(410, "too old resource version: 1 (2)")
         self.cut()
 
     def resend(self, events: int = 1) -> None:
-        """Send the last events again, though their versions lie behind."""
+        """Send the last events again, older than the watch's position though they are."""
         for stream in self.streams:
             for event in self._cluster.recent(events):
                 stream.inject(stream.line(event))
@@ -152,7 +159,7 @@ class Faults:
         self._duplicates = events
 
     def use_duplicate(self) -> bool:
-        """Whether the event that is sent now is to be sent twice."""
+        """Whether to send the current event twice; uses up one of ``duplicate``."""
         if not self._duplicates:
             return False
         self._duplicates -= 1

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from exporter.simulator.served_resource import ServedResource
+from exporter.simulator.apiserver.served_resource import ServedResource
 
 _VERSION: Final[dict[str, Any]] = {
     "major": "1",

@@ -1,10 +1,10 @@
-"""How the figures of a crawl grow while its pods run: pages, bytes, files, time, use of pods."""
+"""The figures of a crawl, which grow while its pods run: pages, bytes, files, time, pod usage."""
 
 import random
 from typing import Any, Final
 
-from exporter.simulator.encoding import stamp
-from exporter.simulator.manifest import Traits
+from exporter.simulator.apiserver.encoding import stamp
+from exporter.simulator.browsertrix.crawljob_manifest import Traits
 
 _EXEC_TIME_EVERY: Final = 60.0
 """Simulated seconds (``EXEC_TIME_UPDATE_SECS`` of Browsertrix)."""
@@ -16,7 +16,7 @@ _PODS_RUN: Final = frozenset(
 _USUAL_MEMORY: Final = 0.4
 
 
-class Growth:
+class Progress:
     """The figures of one crawl; all methods write into its status. Seconds are simulated."""
 
     def __init__(self, traits: Traits, rng: random.Random, *, measured: bool) -> None:
@@ -27,31 +27,31 @@ class Growth:
         self._crawled = 0.0
         self._pod_seconds = 0.0
         self._elapsed = 0.0
-        self.pressure: dict[str, float] = {}
+        self.memory_ratio: dict[str, float] = {}
         """Memory in use by a pod as a share of what it is allocated, where it is unusual."""
 
     def advance(
-        self, status: dict[str, Any], running: list[str], passed: float, moment: float
+        self, status: dict[str, Any], running: list[str], passed: float, timestamp: float
     ) -> None:
-        """Let ``passed`` seconds go by until ``moment`` (real, since 1970)."""
+        """Let ``passed`` seconds go by until ``timestamp`` (real, since 1970)."""
         if not running or status["state"] not in _PODS_RUN:
             return
-        status["lastActiveTime"] = stamp(moment)
+        status["lastActiveTime"] = stamp(timestamp)
         self._pod_seconds += passed * len(running)
         self._elapsed += passed
         if self._elapsed >= _EXEC_TIME_EVERY:
-            self.count_time(status, moment)
+            self.count_time(status, timestamp)
         if status["state"] == "running":
             self._crawl(status, running, passed)
         for pod in running:
-            self._use(status["podStatus"][pod], self.pressure.get(pod))
+            self._use(status["podStatus"][pod], self.memory_ratio.get(pod))
 
-    def count_time(self, status: dict[str, Any], moment: float) -> None:
+    def count_time(self, status: dict[str, Any], timestamp: float) -> None:
         """Add the time that was not yet counted, as Browsertrix does now and then."""
         if self._elapsed >= 1:
             status["crawlExecTime"] += int(self._pod_seconds)
             status["elapsedCrawlTime"] += int(self._elapsed)
-            status["lastUpdatedTime"] = stamp(moment)
+            status["lastUpdatedTime"] = stamp(timestamp)
             self._pod_seconds %= 1
             self._elapsed %= 1
 
@@ -82,11 +82,11 @@ class Growth:
             info = status["podStatus"][pod]
             info["sizePending"] = info["used"]["storage"] = pending // len(running)
 
-    def _use(self, info: dict[str, Any], pressure: float | None) -> None:
+    def _use(self, info: dict[str, Any], memory_ratio: float | None) -> None:
         if not self._measured:
             return
         usual = _USUAL_MEMORY + self._rng.uniform(-0.05, 0.05)
-        share = usual if pressure is None else pressure
+        share = usual if memory_ratio is None else memory_ratio
         info["used"]["memory"] = int(info["allocated"]["memory"] * share)
         info["used"]["cpu"] = round(info["allocated"]["cpu"] * self._rng.uniform(0.2, 0.9), 3)
 
