@@ -2,7 +2,8 @@
 
 Started as controller-runtime's envtest starts them: no kubelet, no controllers, data in a folder
 of its own, TLS with a certificate authority of its own. Both can be stopped and started again on
-the same ports with the same data, as when a control plane is upgraded.
+the same ports with the same data, as when a control plane is upgraded. A tenth of this file are
+their flags.
 Source: Kubernetes, "kube-apiserver" reference; kubebuilder, "Configuring envtest".
 """
 
