@@ -23,7 +23,7 @@ from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.settings import Settings
-from exporter.simulator.fleet import fleet
+from exporter.simulator.browsertrix.fleet import fleet
 
 _CRAWLS: Final = 1000
 _ROUNDS: Final = 7

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 
 from exporter.simulator import ApiServer
 from support.api_servers import Api, Real, Simulated
+from support.tools import Edition
 
 _SAID: Final = "said"
 
@@ -32,6 +33,13 @@ settings.load_profile("untimed")
 def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     with Real.started(tmp_path_factory.mktemp("apiserver")) as real:
         yield real
+
+
+@pytest.fixture(scope="session", params=list(Edition))
+def edition(request: pytest.FixtureRequest) -> Edition:
+    """Each edition of Prometheus and Alertmanager: what needs them has to work with both."""
+    found: Edition = request.param
+    return found
 
 
 @pytest.fixture(params=["simulator", "real"])

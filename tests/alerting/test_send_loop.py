@@ -3,7 +3,7 @@
 import asyncio
 
 from exporter.alerting.send_loop import LARGEST_BATCH
-from exporter.simulator.encoding import stamp
+from exporter.simulator.apiserver.encoding import stamp
 from support.alert_receiver import Receiver
 from support.alert_sender import OFTEN, Sender, crawls
 from support.crawl_history import NOW, Watch

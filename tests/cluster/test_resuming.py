@@ -12,8 +12,7 @@ from exporter.cluster.client import ApiClient
 from exporter.cluster.phase import Phase
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import identity
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.cluster import Cluster
+from exporter.simulator import ApiServer, Cluster
 from support.api_servers import Api
 from support.change_recorder import Recorder
 from support.factories import crawljob

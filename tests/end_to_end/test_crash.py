@@ -12,7 +12,7 @@ import pytest
 from exporter.history.events import COUNTERS
 from exporter.history.reading import events, finished_crawls
 from exporter.simulator import ApiServer, Browsertrix, Cluster
-from exporter.simulator.ground_truth import GroundTruth
+from exporter.simulator.browsertrix.ground_truth import GroundTruth
 from support.exporter_process import PROCESS_TIMEOUT, Process, Scrape, Start
 from support.ground_truth import expected_counts
 from support.waiting import until
@@ -102,7 +102,7 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
     survivor: Process = await start(kubeconfig, "--history.path", str(ledger))
     await survivor.until_ready()
     browsertrix.crawls = 0
-    await until(lambda: not browsertrix.live, every=0.1, within=2 * PROCESS_TIMEOUT)
+    await until(lambda: not browsertrix.active, every=0.1, within=2 * PROCESS_TIMEOUT)
     living.cancel()
     ground_truth = browsertrix.ground_truth
     assert len(ground_truth.finished) >= 200, "hundreds of crawls"

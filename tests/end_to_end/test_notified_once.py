@@ -26,12 +26,12 @@ from exporter.commands.demo.configurations import (
 from exporter.commands.demo.programs import free_port
 from exporter.commands.demo.receiver import Notification, receiver
 from exporter.simulator import ApiServer, Cluster
-from exporter.simulator.encoding import stamp
+from exporter.simulator.apiserver.encoding import stamp
 from support.alertmanager import alertmanager
 from support.exporter_process import Start
 from support.factories import NAMESPACE, crawler_pod, crawljob
 from support.prometheus import prometheus
-from support.tools import require_tool
+from support.tools import Edition
 from support.waiting import until
 
 PAUSE_EXPIRED: Final = "BrowsertrixCrawlPauseExpired"
@@ -114,14 +114,16 @@ async def test_rule_and_exporter_together_notify_once(
     cluster: Cluster,
     start: Start,
     say: Callable[[str], None],
+    *,
+    edition: Edition,
     tmp_path: Path,
 ) -> None:
-    require_tool("prometheus")
+    edition.require("prometheus")
     inbox = Inbox()
     quick = [f"quick-{n}" for n in range(20)]
     begin(cluster, "paused", "large", "evicted", "full", "last", *quick)
     async with receiver(inbox.take) as webhook:
-        with alertmanager(routes(webhook), tmp_path) as url:
+        with alertmanager(edition, routes(webhook), tmp_path) as url:
             exporter = await start(
                 server.write_kubeconfig(tmp_path / "kubeconfig"),
                 *("--alertmanager.url", url, "--alertmanager.label", "region=here"),
@@ -148,7 +150,9 @@ async def test_rule_and_exporter_together_notify_once(
                 [exporter.url], "1s", rules=shipped(RULES), alertmanager=url
             )
             watching["global"]["external_labels"] = {"region": "here"}
-            async with prometheus(watching, tmp_path, "--rules.alert.resend-delay=1s") as prom:
+            async with prometheus(
+                edition, watching, tmp_path, "--rules.alert.resend-delay=1s"
+            ) as prom:
                 found: dict[tuple[str, str], dict[str, Any]] = {}
                 async with asyncio.timeout(60):
                     while not all(one.get("generatorURL") for one in found.values()) or not found:
@@ -184,7 +188,7 @@ async def test_rule_and_exporter_together_notify_once(
 
 @pytest.mark.timeout(180)
 async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
-    server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path
+    server: ApiServer, cluster: Cluster, start: Start, edition: Edition, tmp_path: Path
 ) -> None:
     inbox = Inbox()
     begin(cluster, "paused", "large", "good", "later", "last")
@@ -217,10 +221,10 @@ async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
     async with receiver(inbox.take) as webhook:
         exporter = await start(kubeconfig, *flags)
         await exporter.until_ready()
-        with alertmanager(routes(webhook), tmp_path, port=port):
+        with alertmanager(edition, routes(webhook), tmp_path, port=port):
             await until(lambda: expected <= set(inbox.notified))
         # Alertmanager forgets all alerts when it is restarted, but not whom it has notified.
-        with alertmanager(routes(webhook), tmp_path, port=port) as url:
+        with alertmanager(edition, routes(webhook), tmp_path, port=port) as url:
             exporter.process.terminate()
             assert await exporter.process.wait() == 0
             exporter = await start(kubeconfig, *flags)

@@ -16,7 +16,7 @@ from exporter.history.ledger import Ledger
 from exporter.metrics import CATALOG, Exposition, Format, HistoryCollector, SeriesStore
 from exporter.resources.crawljob import parse_value
 from exporter.simulator import ApiServer, Browsertrix, Cluster
-from exporter.simulator.faults import GoneForm
+from exporter.simulator.apiserver.faults import GoneForm
 from support.api_servers import Api
 from support.exporter_process import Process, Scrape, Start
 from support.factories import crawljob
@@ -118,7 +118,7 @@ async def test_cuts_stalls_and_compaction_lose_double_and_delay_nothing(
         lambda: faults.refuse(500, 1, only="list"),
         lambda: faults.duplicate(20),
         lambda: faults.resend(30),
-        faults.garbage,
+        faults.invalid_line,
         lambda: faults.error_event(500),
     ]
     for trouble in troubles:

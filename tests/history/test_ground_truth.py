@@ -17,8 +17,8 @@ from exporter.history.ledger import Ledger
 from exporter.history.reading import events
 from exporter.history.recorder import HistoryRecorder
 from exporter.resources.crawljob import parse_json
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.scenarios import SCENARIOS
+from exporter.simulator import Cluster
+from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from exporter.sources import CRAWLJOBS
 from support import counters
 from support.crawl_history import Clock, kill

@@ -13,7 +13,7 @@ from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
-from exporter.simulator.apiserver import ApiServer
+from exporter.simulator import ApiServer
 from exporter.sources import CRAWLJOBS
 from support import counters
 from support.crawl_history import Clock, kill
@@ -92,7 +92,7 @@ async def test_streams_cut_and_events_sent_again_change_no_count(tmp_path: Path)
             lambda: server.faults.cut("mid-line"),
             lambda: server.faults.resend(40),
             lambda: server.faults.duplicate(5),
-            server.faults.garbage,
+            server.faults.invalid_line,
         )
         await exporter.caught_up()  # what happened before the first list is not counted by anybody
         browsertrix.step(clock.now)

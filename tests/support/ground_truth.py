@@ -9,9 +9,8 @@ from typing import Final
 
 from exporter.history.ledger import Ledger
 from exporter.history.tallies import Key
-from exporter.simulator.browsertrix import Browsertrix
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.ground_truth import GroundTruth
+from exporter.simulator import Browsertrix, Cluster
+from exporter.simulator.browsertrix.ground_truth import GroundTruth
 from support import counters
 from support.crawl_history import Clock
 
