@@ -11,7 +11,7 @@ import pytest
 from alerts import ALERTS
 from exporter.resources.identity import CRAWL_LABELS
 from support.alertmanager import alertmanager
-from support.amtool import config
+from support.amtool import shipped_config
 from support.tools import Edition
 
 CRAWL: Final = dict(zip(CRAWL_LABELS, ("crawlers", "org-1", "manual-1"), strict=True))
@@ -32,7 +32,7 @@ ENDS: Final = {
 @pytest.fixture(scope="module")
 def alerts_url(edition: Edition, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Alertmanager with the routes and inhibition of the example, and no receivers."""
-    loaded = config()
+    loaded = shipped_config()
     part = {
         "route": loaded["route"],
         "inhibit_rules": loaded["inhibit_rules"],

@@ -20,8 +20,8 @@ from support.crawl_history import Clock, kill
 from support.factories import NAMESPACE
 from support.ground_truth import (
     counted,
-    ended,
     expected_counts,
+    expected_ends,
     installation,
     paused,
     remembered,
@@ -109,7 +109,7 @@ async def test_streams_cut_and_events_sent_again_change_no_count(tmp_path: Path)
         await exporter.caught_up()
         await exporter.stop(killed=False)
     assert counted(exporter.ledger) == expected_counts(browsertrix.ground_truth)
-    assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
+    assert remembered(exporter.ledger) == expected_ends(browsertrix.ground_truth)
 
 
 async def test_what_happened_in_downtimes_is_replayed_and_counted(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ async def test_what_happened_in_downtimes_is_replayed_and_counted(tmp_path: Path
         await exporter.caught_up()
         await exporter.stop(killed=False)
     assert counted(exporter.ledger) == expected_counts(ground_truth)
-    assert remembered(exporter.ledger) == ended(ground_truth)
+    assert remembered(exporter.ledger) == expected_ends(ground_truth)
     assert paused(exporter.ledger) == dict(+ground_truth.paused_seconds)
     assert all(missed.values()), missed
 
