@@ -68,10 +68,11 @@ def main() -> int:
     given = parser.parse_args()
     try:
         assets()
-        if given.only is None and not (BUILT / "kube-state-metrics").exists():
-            raise NotInstalledError("kube-state-metrics is not built; `make real-tools` builds it")
     except NotInstalledError as missing:
         print(f"the comparison with kube-state-metrics is left out: {missing}")
+        return 0
+    if given.only is None and not (BUILT / "kube-state-metrics").exists():
+        print("kube-state-metrics is not built; `make real-tools` builds it")
         return 0
     return _measure(given)
 
