@@ -13,6 +13,7 @@ from exporter.resources.identity import CRAWL_LABELS
 from support.alertmanager import alertmanager
 from support.amtool import shipped_config
 from support.tools import Edition
+from support.waiting import WAIT_TIMEOUT
 
 CRAWL: Final = dict(zip(CRAWL_LABELS, ("crawlers", "org-1", "manual-1"), strict=True))
 OTHER: Final = CRAWL | {"crawl": "manual-2"}
@@ -57,9 +58,9 @@ def inhibited(alerts_url: str, *alerts: dict[str, str]) -> list[bool]:
         json.dumps([{"labels": labels} for labels in posted]).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=5):  # noqa: S310
+    with urllib.request.urlopen(request, timeout=WAIT_TIMEOUT):  # noqa: S310
         pass
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + WAIT_TIMEOUT
     while not _inhibitions(alerts_url, mark)[_as_key(inhibited_one)]:
         assert time.monotonic() < deadline, "the pair that is sure to be inhibited is not"
         time.sleep(0.02)
@@ -72,7 +73,7 @@ def _as_key(labels: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _inhibitions(alerts_url: str, mark: str) -> dict[tuple[tuple[str, str], ...], bool]:
-    with urllib.request.urlopen(f"{alerts_url}?filter=mark={mark}", timeout=5) as reply:  # noqa: S310
+    with urllib.request.urlopen(f"{alerts_url}?filter=mark={mark}", timeout=WAIT_TIMEOUT) as reply:  # noqa: S310
         return {
             _as_key(alert["labels"]): bool(alert["status"]["inhibitedBy"])
             for alert in json.load(reply)

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import __version__
 from support.factories import crawljob
+from support.waiting import PROCESS_TIMEOUT
 
 COMMAND = (sys.executable, "-m", "exporter")
 
@@ -24,7 +25,7 @@ def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.Comp
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PROCESS_TIMEOUT,
     )
 
 

@@ -14,6 +14,7 @@ from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.resources.crawljob import parse_json
 from support.factories import crawljob, to_wire
+from support.waiting import PROCESS_TIMEOUT
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -22,7 +23,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PROCESS_TIMEOUT,
     )
 
 

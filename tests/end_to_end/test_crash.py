@@ -13,9 +13,9 @@ from exporter.history.events import COUNTERS
 from exporter.history.reading import events, finished_crawls
 from exporter.simulator import ApiServer, Browsertrix, Cluster
 from exporter.simulator.browsertrix.ground_truth import GroundTruth
-from support.exporter_process import PROCESS_TIMEOUT, Process, Scrape, Start
+from support.exporter_process import Process, Scrape, Start
 from support.ground_truth import expected_counts
-from support.waiting import until
+from support.waiting import PROCESS_TIMEOUT, until
 
 KILLS = 100
 CRAWLS = 12

@@ -7,7 +7,6 @@ from pathlib import Path
 from exporter.cluster.client import ApiClient
 from exporter.cluster.credentials import Kubeconfig
 from exporter.cluster.reflector import Reflector
-from exporter.cluster.replay import CONNECT_TIMEOUT, IDLE_TIMEOUT
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
@@ -27,7 +26,7 @@ from support.ground_truth import (
     remembered,
     run,
 )
-from support.waiting import until
+from support.waiting import PROCESS_TIMEOUT, until
 
 
 class Exporter:
@@ -67,7 +66,7 @@ class Exporter:
             )
 
         # It is synced after a replay, which may last until the product gives it up.
-        await until(handled, within=3 * (CONNECT_TIMEOUT + IDLE_TIMEOUT))
+        await until(handled, within=PROCESS_TIMEOUT)
 
     async def stop(self, *, killed: bool) -> None:
         """End; when ``killed`` what is not on disk is lost."""

@@ -15,6 +15,7 @@ import yaml
 from exporter.resources.identity import GROUP
 from exporter.simulator import ApiServer
 from exporter.simulator.apiserver.served_resource import PODS
+from support.waiting import PROCESS_TIMEOUT
 
 GROUP_PATH = f"/apis/{GROUP}/v1"
 CRD = Path(__file__).with_name("crd.yaml")
@@ -125,14 +126,14 @@ class Real:
             for command in commands:
                 log = stack.enter_context((folder / f"{Path(command[0]).name}.log").open("wb"))
                 process = subprocess.Popen(command, stdout=log, stderr=log)
-                stack.callback(process.wait, 30)
+                stack.callback(process.wait, PROCESS_TIMEOUT)
                 stack.callback(process.terminate)
             real = cls(f"https://127.0.0.1:{secure}")
             asyncio.run(real._install())
             yield real
 
     async def _install(self) -> None:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PROCESS_TIMEOUT):
             await self._until_ok("/readyz")
             definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
             definition = yaml.safe_load(CRD.read_text())
