@@ -5,7 +5,6 @@ committed routes (but ``group_wait: 0s`` for events, and a ``group_interval`` of
 what would notify twice notifies twice within the test), Prometheus with the committed rules.
 """
 
-import asyncio
 import statistics
 import time
 from collections import Counter
@@ -152,10 +151,13 @@ async def test_rule_and_exporter_together_notify_once(
                 edition, watching, tmp_path, "--rules.alert.resend-delay=1s"
             ) as prom:
                 found: dict[tuple[str, str], dict[str, Any]] = {}
-                async with asyncio.timeout(PROCESS_TIMEOUT):
-                    while not all(one.get("generatorURL") for one in found.values()) or not found:
-                        await asyncio.sleep(0.2)
-                        found = by_identity(await alerts_in(url))
+
+                async def all_have_come_both_ways() -> bool:
+                    nonlocal found
+                    found = by_identity(await alerts_in(url))
+                    return bool(found) and all(one.get("generatorURL") for one in found.values())
+
+                await until(all_have_come_both_ways, every=0.2, within=PROCESS_TIMEOUT)
                 firing = await prom.query('ALERTS{event="true"}')
                 assert len(firing) == len(expected)
 
@@ -225,9 +227,11 @@ async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
             exporter.process.terminate()
             assert await exporter.process.wait() == 0
             exporter = await start(kubeconfig, *flags)
-            async with asyncio.timeout(PROCESS_TIMEOUT):
-                while set(by_identity(await alerts_in(url))) != expected:
-                    await asyncio.sleep(0.1)
+
+            async def has_all_again() -> bool:
+                return set(by_identity(await alerts_in(url))) == expected
+
+            await until(has_all_again, every=0.1, within=PROCESS_TIMEOUT)
             finish(cluster, "last", "failed")
             await inbox.first(FAILED, "last")
 
