@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from exporter.alerting.send_loop import LARGEST_BATCH
 from exporter.simulator.apiserver.encoding import stamp
 from support.alert_receiver import Receiver
@@ -83,6 +85,7 @@ async def test_what_was_active_before_the_start_is_sent_at_once() -> None:
     assert crawls(receiver.posts) == [["a"]]
 
 
+@pytest.mark.slow("ten thousand ends are recorded")
 async def test_ten_thousand_ends_at_once_are_sent_in_batches() -> None:
     async with Receiver() as receiver:
         sender = Sender(receiver.url)

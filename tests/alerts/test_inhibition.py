@@ -15,6 +15,8 @@ from support.amtool import shipped_config
 from support.tools import Edition
 from support.waiting import WAIT_TIMEOUT
 
+pytestmark = pytest.mark.slow("the first waits for Alertmanager")
+
 CRAWL: Final = dict(zip(CRAWL_LABELS, ("crawlers", "org-1", "manual-1"), strict=True))
 OTHER: Final = CRAWL | {"crawl": "manual-2"}
 ENDS: Final = {

@@ -12,6 +12,8 @@ from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 from support.amtool import CONFIG, TEMPLATES, amtool, shipped_config
 from support.tools import Edition
 
+pytestmark = pytest.mark.slow("each amtool is a process")
+
 
 def receiver_of(alert: AlertingRule) -> str:
     """The receiver for its severity, as docs/alerts.md describes them."""

@@ -14,6 +14,8 @@ from exporter import __version__
 from support.factories import crawljob
 from support.waiting import PROCESS_TIMEOUT
 
+pytestmark = pytest.mark.slow("each command is a process")
+
 COMMAND = (sys.executable, "-m", "exporter")
 
 

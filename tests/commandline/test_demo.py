@@ -21,6 +21,8 @@ from exporter.commands.demo import programs
 from support.tools import ROOT, Edition
 from support.waiting import PROCESS_TIMEOUT, until
 
+pytestmark = pytest.mark.slow("each demo is up to three processes, and one test waits for an alert")
+
 _URL: Final = re.compile(r"^    (curl|Prometheus|Alertmanager) +(http://\S+)", re.MULTILINE)
 
 

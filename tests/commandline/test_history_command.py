@@ -16,6 +16,8 @@ from exporter.resources.crawljob import parse_json
 from support.factories import crawljob, to_wire
 from support.waiting import PROCESS_TIMEOUT
 
+pytestmark = pytest.mark.slow("each command is a process")
+
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

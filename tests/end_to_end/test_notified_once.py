@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import pytest
 
 from exporter.commands.demo.configurations import (
     ROUTES,
@@ -31,6 +32,8 @@ from support.factories import NAMESPACE, crawler_pod, crawljob
 from support.prometheus import prometheus
 from support.tools import Edition
 from support.waiting import PROCESS_TIMEOUT, until
+
+pytestmark = pytest.mark.slow("waits for processes")
 
 PAUSE_EXPIRED: Final = "BrowsertrixCrawlPauseExpired"
 SIZE_LIMIT: Final = "BrowsertrixCrawlSizeLimitReached"

@@ -53,6 +53,8 @@ from support.prometheus import Prometheus, prometheus
 from support.tools import ROOT, Edition
 from support.waiting import PROCESS_TIMEOUT, until
 
+pytestmark = pytest.mark.slow("crawls for a minute, and a dozen starts", timeout=900)
+
 EVERY: Final = 1
 """Seconds from scrape to scrape, and from evaluation to evaluation."""
 GROUP_WAIT: Final = 5
@@ -277,7 +279,6 @@ async def until_notified(inbox: Inbox, expected: Callable[[], Counter[Notified]]
     )
 
 
-@pytest.mark.timeout(900)  # a minute of crawls, and up to a dozen waits for processes
 async def test_each_crawl_that_ends_badly_notifies_exactly_once_and_no_other(
     server: ApiServer,
     cluster: Cluster,

@@ -33,6 +33,8 @@ from support.ground_truth import (
     run,
 )
 
+pytestmark = pytest.mark.slow("thousands of events, and a ledger written for each")
+
 
 class Exporter:
     """A recorder that follows a cluster in-process, as the reflector would have it."""

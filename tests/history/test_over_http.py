@@ -4,6 +4,8 @@ import asyncio
 import random
 from pathlib import Path
 
+import pytest
+
 from exporter.cluster.client import ApiClient
 from exporter.cluster.credentials import Kubeconfig
 from exporter.cluster.reflector import Reflector
@@ -27,6 +29,8 @@ from support.ground_truth import (
     run,
 )
 from support.waiting import PROCESS_TIMEOUT, until
+
+pytestmark = pytest.mark.slow("thousands of events, and replays that may have to be given up")
 
 
 class Exporter:

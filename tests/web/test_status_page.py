@@ -235,6 +235,7 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
     assert "49" not in Elements(hostile).text.replace(HOSTILE, "")
 
 
+@pytest.mark.slow("forty sites are served")
 @settings(max_examples=40)
 @given(text=st.text(min_size=1, max_size=60))
 async def test_any_text_is_only_text(serve: Serve, text: str) -> None:
