@@ -10,7 +10,7 @@ from exporter.resources.identity import CRAWL_LABELS
 from support.amtool import TEMPLATES, amtool
 from support.tools import Edition
 
-pytestmark = pytest.mark.slow("Alertmanagers and amtools are processes")
+pytestmark = pytest.mark.slow("each amtool is a process")
 
 
 def data(*alerts: dict[str, Any], status: str = "firing") -> dict[str, Any]:
