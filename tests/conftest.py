@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from exporter.simulator import ApiServer
 from support.api_servers import Api, Real, Simulated
 from support.tools import Edition
+from tools.kube_apiserver import KubeApiserver, NotInstalledError, assets
 
 _SAID: Final = "said"
 
@@ -31,8 +32,8 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    with Real.started(tmp_path_factory.mktemp("apiserver")) as real:
-        yield real
+    with KubeApiserver.started(tmp_path_factory.mktemp("apiserver")) as server:
+        yield Real(server)
 
 
 @pytest.fixture(scope="session", params=list(Edition))
@@ -49,8 +50,10 @@ def anywhere(request: pytest.FixtureRequest) -> Real | None:
     """Where a test runs: None stands for the simulator."""
     if request.param == "simulator":
         return None
-    if not Real.installed():
-        pytest.skip("KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver")
+    try:
+        assets()
+    except NotInstalledError as error:
+        pytest.skip(str(error))
     real: Real = request.getfixturevalue("real_server")
     return real
 
