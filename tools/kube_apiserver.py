@@ -232,7 +232,8 @@ class KubeApiserver:
         while True:
             try:
                 self.request("GET", f"{GROUP_PATH}/crawljobs?limit=1")
-            except urllib.error.HTTPError:
+            except urllib.error.HTTPError as refusal:
+                refusal.close()
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
@@ -270,7 +271,9 @@ class KubeApiserver:
                 request = urllib.request.Request(url, headers=headers)
                 with urllib.request.urlopen(request, timeout=10, context=self._tls()):
                     return
-            except OSError:  # HTTPError and URLError are OSErrors
+            except OSError as error:  # HTTPError and URLError are OSErrors
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()  # it is the response
                 if time.monotonic() > deadline:
                     text = f"{program} is not ready: {self._end_of_log(program)}"
                     raise TimeoutError(text) from None
