@@ -20,6 +20,7 @@ from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
 from exporter.simulator import ApiServer, Cluster
 from support.change_recorder import Recorder
+from support.crawl_writes import delete_crawl, patch_status
 from support.factories import crawljob
 from support.following import Follow
 from support.waiting import until
@@ -28,16 +29,6 @@ from support.waiting import until
 def create(cluster: Cluster, *crawls: str) -> None:
     for crawl in crawls:
         cluster.create(crawljob(crawl=crawl))
-
-
-def delete(cluster: Cluster, crawl: str) -> None:
-    name = f"crawljob-{crawl}"
-    cluster.delete("crawlers", name)
-    cluster.patch("crawlers", name, {"metadata": {"finalizers": None}})
-
-
-def set_state(cluster: Cluster, crawl: str, state: str) -> None:
-    cluster.patch("crawlers", f"crawljob-{crawl}", {"status": {"state": state}}, status=True)
 
 
 def logged(caplog: pytest.LogCaptureFixture, level: int = logging.WARNING) -> list[str]:
@@ -97,7 +88,7 @@ async def test_a_watch_cut_in_any_way_is_resumed_without_loss_or_duplicates(
     reflector, recorder = follow()
     for state in ("paused", "running", "complete"):
         await watching(server, recorder)
-        set_state(cluster, "a", state)
+        patch_status(cluster, "a", state=state)
         server.faults.cut(how)
         create(cluster, state)
         await until(partial(has_arrived, recorder, state))
@@ -164,8 +155,8 @@ async def test_an_expired_version_is_relisted_and_compared(
     await watching(server, recorder)
     before = len(recorder.changes)
     await server.stop()
-    set_state(cluster, "changes", "complete")
-    delete(cluster, "goes")
+    patch_status(cluster, "changes", state="complete")
+    delete_crawl(cluster, "goes")
     create(cluster, "comes")
     cluster.compact()
     server.faults.gone_form = form
@@ -218,7 +209,7 @@ async def test_an_expired_continue_token_restarts_the_list(
         def on_change(self, change: Change[CrawlJob]) -> None:
             super().on_change(change)
             if len(self.changes) == 5:
-                delete(cluster, "c00")
+                delete_crawl(cluster, "c00")
                 create(cluster, "late")
                 cluster.compact()
                 server.faults.expire_continues()
@@ -294,7 +285,7 @@ async def test_an_invalid_line_costs_itself_and_is_logged_once_a_stream(
     await watching(server, recorder)
     for _ in range(3):
         server.faults.invalid_line()
-    set_state(cluster, "a", "complete")
+    patch_status(cluster, "a", state="complete")
     await until(lambda: recorder.state("a") == "complete")
     assert reflector.stats.invalid_lines == 3
     assert reflector.stats.watches == 1
@@ -382,12 +373,12 @@ async def test_duplicate_and_old_events_change_nothing(
     reflector, recorder = follow()
     await watching(server, recorder)
     server.faults.duplicate(2)
-    set_state(cluster, "a", "paused")
-    delete(cluster, "goes")
+    patch_status(cluster, "a", state="paused")
+    delete_crawl(cluster, "goes")
     await until(lambda: recorder.deleted)
     seen = len(recorder.changes)
     server.faults.resend(5)
-    set_state(cluster, "a", "complete")
+    patch_status(cluster, "a", state="complete")
     await until(lambda: recorder.state("a") == "complete")
     assert len(recorder.changes) == seen + 1
     assert recorder.names == ["a"]
@@ -415,7 +406,7 @@ async def test_versions_that_go_back_are_relisted(
 ) -> None:
     """As after etcd was restored from a backup: a watch from the future would get nothing."""
     create(cluster, "kept", "newer")
-    set_state(cluster, "kept", "complete")
+    patch_status(cluster, "kept", state="complete")
     reflector, recorder = follow()
     await watching(server, recorder)
     await server.stop()
@@ -485,7 +476,7 @@ async def test_an_object_of_eight_mebibytes_is_followed(
     await watching(server, recorder)
     cluster.create(crawljob(crawl="watched", spec=big))
     await until(lambda: recorder.names == ["listed", "watched"])
-    set_state(cluster, "watched", "complete")
+    patch_status(cluster, "watched", state="complete")
     await until(lambda: recorder.state("watched") == "complete")
 
 

@@ -15,6 +15,7 @@ from exporter.resources.identity import identity
 from exporter.simulator import ApiServer, Cluster
 from support.api_servers import Api
 from support.change_recorder import Recorder
+from support.crawl_writes import delete_crawl, patch_status
 from support.factories import crawljob
 from support.following import Follow, Opened
 from support.waiting import until
@@ -163,8 +164,7 @@ def many(cluster: Cluster) -> Callable[[], list[tuple[str, str]]]:
     def change() -> list[tuple[str, str]]:
         states = ["paused", "running"] * 250 + ["complete"]
         for state in states:
-            status = {"state": state, "extra": "x" * 20_000}
-            cluster.patch("crawlers", "crawljob-a", {"status": status}, status=True)
+            patch_status(cluster, "a", state=state, extra="x" * 20_000)
         return [("a", state) for state in states]
 
     return change
@@ -189,12 +189,6 @@ async def before(cluster: Cluster, follow: Follow, *crawls: str) -> ResumePoint:
     _, recorder = follow()
     await until(lambda: recorder.syncs)
     return resume_point(recorder, str(cluster.resource_version))
-
-
-def delete(cluster: Cluster, crawl: str) -> None:
-    name = f"crawljob-{crawl}"
-    cluster.delete("crawlers", name)
-    cluster.patch("crawlers", name, {"metadata": {"finalizers": None}})
 
 
 @pytest.mark.parametrize("how", ["clean", "mid-line", "reset"])
@@ -227,9 +221,9 @@ async def test_events_sent_twice_in_a_replay_are_emitted_once(
     many: Callable[[], list[tuple[str, str]]],
 ) -> None:
     resume = await before(cluster, follow, "a", "goes")
-    delete(cluster, "goes")
+    delete_crawl(cluster, "goes")
     cluster.create(crawljob(crawl="brief"))
-    delete(cluster, "brief")
+    delete_crawl(cluster, "brief")
     expected = many()
     server.faults.stall()  # so that the first reflector's watch does not use up the order
     server.faults.duplicate(3000)
@@ -245,8 +239,8 @@ async def test_a_resume_from_an_expired_version_falls_back_to_the_list(
     cluster: Cluster, server: ApiServer, follow: Follow, form: Literal["event", "status"]
 ) -> None:
     resume = await before(cluster, follow, "stays", "changes", "goes")
-    cluster.patch("crawlers", "crawljob-changes", {"status": {"state": "complete"}}, status=True)
-    delete(cluster, "goes")
+    patch_status(cluster, "changes", state="complete")
+    delete_crawl(cluster, "goes")
     cluster.create(crawljob(crawl="comes"))
     cluster.compact()
     server.faults.gone_form = form
@@ -260,7 +254,7 @@ async def test_a_resume_from_an_expired_version_falls_back_to_the_list(
     assert recorder.syncs == [str(cluster.resource_version)]
     assert reflector.stats.lists == 1
     assert reflector.stats.reconnects["expired"] == 1
-    delete(cluster, "comes")
+    delete_crawl(cluster, "comes")
     await until(lambda: recorder.deleted == [("comes", True)])
 
 
@@ -270,8 +264,8 @@ async def test_a_version_that_expires_in_the_middle_of_a_replay_leaves_the_rest_
     resume = await before(cluster, follow, "a", "goes")
     cluster.create(crawljob(crawl="brief"))
     expected = many()
-    delete(cluster, "brief")
-    delete(cluster, "goes")
+    delete_crawl(cluster, "brief")
+    delete_crawl(cluster, "goes")
     reflector, recorder = follow(recorder=Acting(50, cluster.compact), resume=resume)
     await until(lambda: recorder.syncs)
     assert reflector.stats.lists == 1
@@ -327,11 +321,11 @@ async def test_an_object_deleted_after_the_list_stays_deleted_after_the_replay(
     cluster: Cluster, server: ApiServer, follow: Follow
 ) -> None:
     resume = await before(cluster, follow, "a")
-    cluster.patch("crawlers", "crawljob-a", {"status": {"state": "complete"}}, status=True)
+    patch_status(cluster, "a", state="complete")
     server.faults.stall()
     reflector, recorder = follow(resume=resume)
     await until(lambda: reflector.stats.lists)
-    delete(cluster, "a")
+    delete_crawl(cluster, "a")
     server.faults.release()
     await until(lambda: recorder.syncs and recorder.deleted)
     assert emitted(recorder)[0] == ("a", "complete")
@@ -354,7 +348,7 @@ async def test_a_list_restarted_halfway_emits_nothing_twice(
 ) -> None:
     crawls = [f"c{n:02}" for n in range(30)]
     resume = await before(cluster, follow, *crawls)
-    delete(cluster, "c00")
+    delete_crawl(cluster, "c00")
     server.faults.refuse(500, 1, only="list")
     reflector, recorder = follow(resume=resume, page_size=10)
     await until(lambda: server.count("list") >= 4)

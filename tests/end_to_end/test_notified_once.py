@@ -7,7 +7,6 @@ what would notify twice notifies twice within the test), Prometheus with the com
 
 import statistics
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -23,12 +22,14 @@ from exporter.commands.demo.configurations import (
     shipped,
 )
 from exporter.commands.demo.programs import free_port
-from exporter.commands.demo.receiver import Notification, receiver
+from exporter.commands.demo.receiver import receiver
 from exporter.simulator import ApiServer, Cluster
 from exporter.simulator.apiserver.encoding import stamp
 from support.alertmanager import alertmanager
+from support.crawl_writes import delete_crawl, patch_status
 from support.exporter_process import Start
-from support.factories import NAMESPACE, crawler_pod, crawljob
+from support.factories import crawler_pod, crawljob
+from support.inbox import Inbox
 from support.prometheus import prometheus
 from support.tools import Edition
 from support.waiting import PROCESS_TIMEOUT, until
@@ -46,25 +47,6 @@ _EVALUATIONS: Final = (
 )
 
 
-class Inbox:
-    """What the webhook received: how often each alert of each crawl, and when first."""
-
-    def __init__(self) -> None:
-        self.notified: Counter[tuple[str, str]] = Counter()
-        self.at: dict[tuple[str, str], float] = {}
-
-    def take(self, notification: Notification) -> None:
-        assert notification.firing
-        what = notification.labels["alertname"], notification.labels["crawl"]
-        self.notified[what] += 1
-        self.at.setdefault(what, time.time())
-
-    async def first(self, alert: str, crawl: str) -> float:
-        """Wait for the first notification of it; its time in seconds since 1970."""
-        await until(lambda: (alert, crawl) in self.at, within=PROCESS_TIMEOUT)
-        return self.at[alert, crawl]
-
-
 def routes(url: str) -> dict[str, Any]:
     configuration = alertmanager_config(shipped(ROUTES), url)
     events = configuration["route"]["routes"][0]["routes"][0]
@@ -79,18 +61,8 @@ def begin(cluster: Cluster, *crawls: str) -> None:
         cluster.create(crawljob(crawl=crawl, pods={f"crawl-{crawl}-0": crawler_pod()}))
 
 
-def write(cluster: Cluster, crawl: str, **status: Any) -> None:
-    cluster.patch(NAMESPACE, f"crawljob-{crawl}", {"status": status}, status=True)
-
-
 def finish(cluster: Cluster, crawl: str, state: str, **status: Any) -> None:
-    write(cluster, crawl, state=state, finished=stamp(time.time()), **status)
-
-
-def delete(cluster: Cluster, crawl: str) -> None:
-    name = f"crawljob-{crawl}"
-    cluster.delete(NAMESPACE, name)
-    cluster.patch(NAMESPACE, name, {"metadata": {"finalizers": None}})
+    patch_status(cluster, crawl, state=state, finished=stamp(time.time()), **status)
 
 
 async def alerts_in(url: str) -> list[dict[str, Any]]:
@@ -119,7 +91,7 @@ async def test_rule_and_exporter_together_notify_once(
     tmp_path: Path,
 ) -> None:
     edition.require("prometheus")
-    inbox = Inbox()
+    inbox = Inbox("alertname", "crawl")
     quick = [f"quick-{n}" for n in range(20)]
     begin(cluster, "paused", "large", "evicted", "full", "last", *quick)
     async with receiver(inbox.take) as webhook:
@@ -134,15 +106,17 @@ async def test_rule_and_exporter_together_notify_once(
             finish(cluster, "paused", "stopped_pause_expired", stopReason="stopped_pause_expired")
             finish(cluster, "large", "complete", stopReason="size-limit")
             full = {"exitTime": stamp(time.time()), "exitCode": 3, "reason": "interrupt: 3"}
-            write(cluster, "full", podStatus={"crawl-full-0": crawler_pod(**full)})
-            write(cluster, "evicted", podStatus={"crawl-evicted-0": crawler_pod(evicted=True)})
+            patch_status(cluster, "full", podStatus={"crawl-full-0": crawler_pod(**full)})
+            patch_status(
+                cluster, "evicted", podStatus={"crawl-evicted-0": crawler_pod(evicted=True)}
+            )
             expected = {
                 (PAUSE_EXPIRED, "paused"),
                 (SIZE_LIMIT, "large"),
                 (OUT_OF_SPACE, "full"),
                 (EVICTED, "evicted"),
             }
-            await until(lambda: expected <= set(inbox.notified), within=PROCESS_TIMEOUT)
+            await until(lambda: expected <= set(inbox.at), within=PROCESS_TIMEOUT)
             posted = by_identity(await alerts_in(url))
             assert set(posted) == expected
 
@@ -175,7 +149,7 @@ async def test_rule_and_exporter_together_notify_once(
                 await inbox.first(FAILED, "last")
 
     everything = expected | {(FAILED, crawl) for crawl in (*quick, "last")}
-    assert inbox.notified == dict.fromkeys(everything, 1)
+    assert inbox.counts == dict.fromkeys(everything, 1)
     for what in expected:
         assert found[what]["labels"] == posted[what]["labels"]
         assert found[what]["annotations"] == posted[what]["annotations"]
@@ -192,7 +166,7 @@ async def test_rule_and_exporter_together_notify_once(
 async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
     server: ApiServer, cluster: Cluster, start: Start, edition: Edition, tmp_path: Path
 ) -> None:
-    inbox = Inbox()
+    inbox = Inbox("alertname", "crawl")
     begin(cluster, "paused", "large", "good", "later", "last")
     kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
     port = free_port()
@@ -213,7 +187,7 @@ async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
         )
     )
     for crawl in ("paused", "large", "good"):
-        delete(cluster, crawl)
+        delete_crawl(cluster, crawl)
     await exporter.until(lambda scrape: not scrape.of("browsertrix_crawl_info", crawl="paused"))
     exporter.process.kill()
     await exporter.process.wait()
@@ -224,7 +198,7 @@ async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
         exporter = await start(kubeconfig, *flags)
         await exporter.until_ready()
         with alertmanager(edition, routes(webhook), tmp_path, port=port):
-            await until(lambda: expected <= set(inbox.notified), within=PROCESS_TIMEOUT)
+            await until(lambda: expected <= set(inbox.at), within=PROCESS_TIMEOUT)
         # Alertmanager forgets all alerts when it is restarted, but not whom it has notified.
         with alertmanager(edition, routes(webhook), tmp_path, port=port) as url:
             exporter.process.terminate()
@@ -238,4 +212,4 @@ async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
             finish(cluster, "last", "failed")
             await inbox.first(FAILED, "last")
 
-    assert inbox.notified == dict.fromkeys(expected | {(FAILED, "last")}, 1)
+    assert inbox.counts == dict.fromkeys(expected | {(FAILED, "last")}, 1)

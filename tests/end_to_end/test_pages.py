@@ -49,6 +49,7 @@ from exporter.simulator.browsertrix.ground_truth import Ended, GroundTruth
 from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from support.alertmanager import alertmanager
 from support.exporter_process import Process, Start
+from support.inbox import Identity, Inbox
 from support.prometheus import Prometheus, prometheus
 from support.tools import ROOT, Edition
 from support.waiting import PROCESS_TIMEOUT, until
@@ -82,9 +83,6 @@ ENDS: Final = {
 """The alert of an end, by its state or its stop reason."""
 DECLARED: Final = {alert.name: alert for alert in ALERTS}
 
-Notified = tuple[str, str, str, str]
-"""Alert, namespace, organisation, crawl."""
-
 
 class Ends(dict[str, Ended]):
     """Ends of crawls, by uid, which notes when each came, and calls a listener."""
@@ -116,19 +114,6 @@ class Ends(dict[str, Ended]):
             return await coming
 
 
-class Inbox:
-    """All notifications, as they came."""
-
-    def __init__(self) -> None:
-        self.notifications: list[Notification] = []
-        self.at: dict[Notified, float] = {}
-        """When each came first, in seconds since 1970."""
-
-    def take(self, notification: Notification) -> None:
-        self.notifications.append(notification)
-        self.at.setdefault(notified(notification), time.time())
-
-
 class Replica:
     """One exporter of a pair, which can be killed and started again at the same place."""
 
@@ -153,17 +138,7 @@ class Replica:
         await self.start()
 
 
-def notified(notification: Notification) -> Notified:
-    labels = notification.labels
-    return (
-        labels["alertname"],
-        labels.get("namespace", ""),
-        labels.get("oid", ""),
-        labels.get("crawl", ""),
-    )
-
-
-def expected_notifications(ground_truth: GroundTruth) -> Counter[Notified]:
+def expected_notifications(ground_truth: GroundTruth) -> Counter[Identity]:
     """What these ends have to notify of, each once."""
     ends = Counter(
         (alert, ended.namespace, ended.oid, ended.crawl)
@@ -267,8 +242,8 @@ async def evaluated(prom: Prometheus, times: int) -> None:
         await until(again, every=0.1, within=PROCESS_TIMEOUT)
 
 
-async def until_notified(inbox: Inbox, expected: Callable[[], Counter[Notified]]) -> None:
-    def missing() -> set[Notified]:
+async def until_notified(inbox: Inbox, expected: Callable[[], Counter[Identity]]) -> None:
+    def missing() -> set[Identity]:
         return set(expected()) - set(inbox.at)
 
     await until(
@@ -295,7 +270,7 @@ async def test_each_crawl_that_ends_badly_notifies_exactly_once_and_no_other(
     )
     ground_truth = browsertrix.ground_truth
     ground_truth.finished = ends = Ends()
-    inbox = Inbox()
+    inbox = Inbox("alertname", "namespace", "oid", "crawl")
     kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
     pair = (
         Replica(start, kubeconfig, tmp_path / "one.db"),
@@ -384,7 +359,7 @@ def judge(inbox: Inbox, ground_truth: GroundTruth) -> None:
 
     of_pods = [one for one in inbox.notifications if "pod" in one.labels]
     of_crawls = [one for one in inbox.notifications if "pod" not in one.labels]
-    assert Counter(map(notified, of_crawls)) == expected
+    assert Counter(map(inbox.identity, of_crawls)) == expected
     once = Counter((one.labels["alertname"], one.labels["pod"]) for one in of_pods)
     assert set(once.values()) <= {1}
     assert {name for name, _ in once} <= {"BrowsertrixPodEvicted", "BrowsertrixPodOOMKilled"}

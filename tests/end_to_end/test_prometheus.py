@@ -6,6 +6,7 @@ import pytest
 
 from exporter.commands.demo.configurations import prometheus_config
 from exporter.simulator import ApiServer, Cluster
+from support.crawl_writes import delete_crawl, patch_status
 from support.exporter_process import Start
 from support.factories import GIB, crawler_pod, crawljob
 from support.prometheus import prometheus
@@ -44,10 +45,9 @@ async def test_a_real_prometheus_gets_what_the_cluster_says(
         assert dict(labels)["channel"] == hostile
         assert dict(labels)["namespace"] == "crawlers", "honor_labels keeps it"
 
-        cluster.patch("crawlers", "crawljob-a", {"status": {"pagesDone": 6}}, status=True)
+        patch_status(cluster, "a", pagesDone=6)
         await prom.until('browsertrix_crawl_pages_done{crawl="a"}', 6)
-        cluster.delete("crawlers", "crawljob-b")
-        cluster.patch("crawlers", "crawljob-b", {"metadata": {"finalizers": None}})
+        delete_crawl(cluster, "b")
         await prom.until('browsertrix_crawls{state="paused"}', 0)
         assert await prom.one('browsertrix_crawl_state{crawl="b"}') is None, "stale at once"
 

@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the exporter by every protocol that it can be told to ask for."""
+"""A real Prometheus scrapes the exporter by every protocol that it can be configured to ask for."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -18,6 +18,7 @@ from exporter.resources.crawljob import parse_value
 from exporter.simulator import ApiServer, Browsertrix, Cluster
 from exporter.simulator.apiserver.faults import GoneForm
 from support.api_servers import Api
+from support.crawl_writes import delete_crawl, patch_status
 from support.exporter_process import Process, Scrape, Start
 from support.factories import crawljob
 
@@ -55,12 +56,10 @@ class Progress:
 
     def go_on(self, crawl: str) -> None:
         self.pages[crawl] += 1
-        status = {"status": {"pagesDone": self.pages[crawl]}}
-        self.cluster.patch("crawlers", f"crawljob-{crawl}", status, status=True)
+        patch_status(self.cluster, crawl, pagesDone=self.pages[crawl])
 
     def delete(self, crawl: str) -> None:
-        self.cluster.delete("crawlers", f"crawljob-{crawl}")
-        self.cluster.patch("crawlers", f"crawljob-{crawl}", {"metadata": {"finalizers": None}})
+        delete_crawl(self.cluster, crawl)
         del self.pages[crawl]
 
     async def watch(self) -> None:
@@ -170,7 +169,7 @@ async def test_an_api_server_that_comes_late_and_goes_away_for_a_while(
         await exporter.until_ready()
         scrape = await exporter.until(truth(cluster))
         assert scrape.value("browsertrix_crawl_pages_done", crawl="a") == 1
-    cluster.patch("crawlers", "crawljob-a", {"status": {"pagesDone": 2}}, status=True)
+    patch_status(cluster, "a", pagesDone=2)
     scrape = await exporter.scrape()
     assert scrape.value("browsertrix_crawl_pages_done", crawl="a") == 1, "what is known stays"
     assert (await exporter.get("/readyz"))[0] == 200
@@ -198,7 +197,7 @@ async def test_one_forbidden_namespace_leaves_the_other_served(
     await exporter.until_ready()
 
 
-async def test_whole_lives_sped_up_are_followed_to_their_end(
+async def test_whole_scenarios_sped_up_are_followed_to_their_end(
     server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path
 ) -> None:
     browsertrix = Browsertrix(
@@ -278,16 +277,15 @@ async def test_a_restart_goes_on_counting_where_the_last_one_stopped(
         cluster.create(crawljob(crawl=crawl, status={"state": "running"}))
     first = await start(kubeconfig, "--history.path", ledger, "--history.retention", "3650d")
     await first.until_ready()
-    cluster.patch("crawlers", "crawljob-before", {"status": over}, status=True)
+    patch_status(cluster, "before", **over)
     await first.until(
         lambda scrape: scrape.value("browsertrix_crawls_finished_total", **ended) == 1
     )
     first.process.kill()
     await first.process.wait()
-    cluster.patch("crawlers", "crawljob-meanwhile", {"status": over}, status=True)
+    patch_status(cluster, "meanwhile", **over)
     for crawl in ("before", "meanwhile"):
-        cluster.delete("crawlers", f"crawljob-{crawl}")
-        cluster.patch("crawlers", f"crawljob-{crawl}", {"metadata": {"finalizers": None}})
+        delete_crawl(cluster, crawl)
     second = await start(kubeconfig, "--history.path", ledger, "--history.retention", "3650d")
     await second.until_ready()
     scrape = await second.scrape()

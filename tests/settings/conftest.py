@@ -1,10 +1,6 @@
-from collections.abc import Callable
-
 import pytest
 
-from support.command_line import read
-
-Complaint = Callable[..., str]
+from support.command_line import Complaint, read
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from exporter.commands.documentation import EXAMPLE
 from exporter.settings import Address, Settings, SettingsError
 from exporter.settings.config_file import LARGEST, given_by_file
-from support.command_line import read
+from support.command_line import Complaint, read
 
-Complaint = Callable[..., str]
 Write = Callable[[str | bytes], str]
 
 

@@ -1,7 +1,6 @@
 """Flags and variables: what they accept, which wins, and how they are refused."""
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,7 @@ from exporter.app import notifier_settings
 from exporter.commands.documentation import configuration_page
 from exporter.settings import GROUPS, Address, Settings, add_options, options_of
 from exporter.settings.values import duration, namespace
-from support.command_line import read
-
-Complaint = Callable[..., str]
+from support.command_line import Complaint, read
 
 
 def test_defaults() -> None:

@@ -1,12 +1,12 @@
 """One way to write objects to the simulator and to a real API server."""
 
 import asyncio
-import contextlib
 from pathlib import Path
 from typing import Any, Protocol
 
 from exporter.simulator import ApiServer
 from exporter.simulator.apiserver.served_resource import PODS
+from support.crawl_writes import delete_crawl, patch_status
 from tools.kube_apiserver import GROUP_PATH, KubeApiserver
 
 
@@ -45,14 +45,10 @@ class Simulated:
         return self.server.cluster.create(value)
 
     async def patch_status(self, namespace: str, crawl: str, **status: Any) -> None:
-        merge = {"status": status}
-        self.server.cluster.patch(namespace, f"crawljob-{crawl}", merge, status=True)
+        patch_status(self.server.cluster, crawl, namespace=namespace, **status)
 
     async def delete(self, namespace: str, crawl: str) -> None:
-        name = f"crawljob-{crawl}"
-        self.server.cluster.delete(namespace, name)
-        with contextlib.suppress(Exception):
-            self.server.cluster.patch(namespace, name, {"metadata": {"finalizers": None}})
+        delete_crawl(self.server.cluster, crawl, namespace=namespace)
 
     async def patch_pod_status(self, namespace: str, name: str, **status: Any) -> None:
         merge = {"status": status}

@@ -7,6 +7,7 @@ from playwright.async_api import Browser, Page, expect
 
 from exporter.app import Exporter
 from exporter.simulator import Cluster
+from support.crawl_writes import patch_status
 from support.factories import crawljob
 from support.waiting import WAIT_TIMEOUT, until
 
@@ -34,7 +35,7 @@ class BrowsedSite:
             self.cluster.create(crawljob(crawl=crawl, **parts))
 
     def patch(self, crawl: str, **status: Any) -> None:
-        self.cluster.patch("crawlers", f"crawljob-{crawl}", {"status": status}, status=True)
+        patch_status(self.cluster, crawl, **status)
 
     async def open(self, path: str = "/", **context: Any) -> Page:
         """A new window, whose clock a test can move on."""

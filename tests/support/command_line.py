@@ -1,5 +1,7 @@
 """Options as `serve` reads them, without a process."""
 
+from collections.abc import Callable
+
 from exporter.commands.checks import check
 from exporter.settings import (
     GROUPS,
@@ -12,6 +14,8 @@ from exporter.settings import (
 )
 
 PREFIX = "BROWSERTRIX_EXPORTER_"
+Complaint = Callable[..., str]
+"""What is said of options that are refused; takes what ``read`` takes."""
 
 
 def read(*flags: str, **environment: str) -> Settings:
