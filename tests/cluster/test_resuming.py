@@ -164,7 +164,7 @@ def many(cluster: Cluster) -> Callable[[], list[tuple[str, str]]]:
     def change() -> list[tuple[str, str]]:
         states = ["paused", "running"] * 250 + ["complete"]
         for state in states:
-            patch_status(cluster, "a", state=state, extra="x" * 20_000)
+            patch_status(cluster, "a", state=state, extra="x" * 80_000)
         return [("a", state) for state in states]
 
     return change
