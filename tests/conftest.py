@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, settings
 
 from exporter.simulator import ApiServer
 from support.api_servers import Api, Real, Simulated
-from support.tools import Edition
+from support.tools import Edition, require_kube_apiserver
+from tools.kube_apiserver import KubeApiserver
 
 _SAID: Final = "said"
 
@@ -31,8 +32,9 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    with Real.started(tmp_path_factory.mktemp("apiserver")) as real:
-        yield real
+    """One for all tests of a worker; those that stop it start one of their own."""
+    with KubeApiserver.started(tmp_path_factory.mktemp("apiserver") / "data") as server:
+        yield Real(server)
 
 
 @pytest.fixture(scope="session", params=list(Edition))
@@ -47,8 +49,7 @@ def anywhere(request: pytest.FixtureRequest) -> Real | None:
     """Where a test runs: None stands for the simulator."""
     if request.param == "simulator":
         return None
-    if not Real.installed():
-        pytest.skip("KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver")
+    require_kube_apiserver()
     real: Real = request.getfixturevalue("real_server")
     return real
 

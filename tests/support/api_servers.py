@@ -1,24 +1,18 @@
 """One way to write objects to the simulator and to a real API server."""
 
-import asyncio
 import contextlib
-import os
-import socket
-import subprocess
-from collections.abc import Iterator
+import ssl
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import aiohttp
-import yaml
 
 from exporter.resources.identity import GROUP
 from exporter.simulator import ApiServer
 from exporter.simulator.apiserver.served_resource import PODS
+from tools.kube_apiserver import KubeApiserver
 
 GROUP_PATH = f"/apis/{GROUP}/v1"
-CRD = Path(__file__).with_name("crd.yaml")
-TOKEN = "admin-token-of-these-tests"  # noqa: S105 - of a server that exists for a test
 
 
 class Api(Protocol):
@@ -74,82 +68,16 @@ class Simulated:
 
 
 class Real:
-    """etcd and kube-apiserver, started as controller-runtime's envtest starts them."""
+    """A real kube-apiserver and its etcd (``tools.kube_apiserver``)."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._namespaces = {"default"}
-
-    @staticmethod
-    def installed() -> bool:
-        folder = os.environ.get("KUBEBUILDER_ASSETS")
-        return bool(folder) and all(
-            os.access(Path(folder or "", name), os.X_OK) for name in ("etcd", "kube-apiserver")
-        )
-
-    @classmethod
-    @contextlib.contextmanager
-    def started(cls, folder: Path) -> Iterator[Self]:
-        """Start both in a folder of their own, with the CRD installed, for as long as needed."""
-        assets = Path(os.environ["KUBEBUILDER_ASSETS"])
-        client, peer, secure = _free_ports(3)
-        tokens, key = folder / "tokens.csv", folder / "sa.key"
-        tokens.write_text(f"{TOKEN},admin,admin,system:masters\n")
-        subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
-        etcd_url = f"http://127.0.0.1:{client}"
-        commands = (
-            [
-                str(assets / "etcd"),
-                f"--data-dir={folder / 'etcd'}",
-                f"--listen-client-urls={etcd_url}",
-                f"--advertise-client-urls={etcd_url}",
-                f"--listen-peer-urls=http://127.0.0.1:{peer}",
-                "--unsafe-no-fsync",
-            ],
-            [
-                str(assets / "kube-apiserver"),
-                f"--etcd-servers={etcd_url}",
-                f"--cert-dir={folder / 'certificates'}",
-                "--bind-address=127.0.0.1",
-                f"--secure-port={secure}",
-                f"--token-auth-file={tokens}",
-                "--authorization-mode=RBAC",
-                "--service-account-issuer=https://localhost",
-                f"--service-account-key-file={key}",
-                f"--service-account-signing-key-file={key}",
-                "--service-cluster-ip-range=10.0.0.0/24",
-                "--disable-admission-plugins=ServiceAccount",
-            ],
-        )
-        with contextlib.ExitStack() as stack:
-            for command in commands:
-                log = stack.enter_context((folder / f"{Path(command[0]).name}.log").open("wb"))
-                process = subprocess.Popen(command, stdout=log, stderr=log)
-                stack.callback(process.wait, 30)
-                stack.callback(process.terminate)
-            real = cls(f"https://127.0.0.1:{secure}")
-            asyncio.run(real._install())
-            yield real
-
-    async def _install(self) -> None:
-        async with asyncio.timeout(90):
-            await self._until_ok("/readyz")
-            definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-            definition = yaml.safe_load(CRD.read_text())
-            await self._request("POST", definitions, definition)
-            await self._until_ok(f"{GROUP_PATH}/crawljobs")
+    def __init__(self, server: KubeApiserver) -> None:
+        self.server = server
+        self.url = server.url
+        self._namespaces = {"default", "crawlers"}
+        self._context = ssl.create_default_context(cafile=server.ca_file)
 
     def kubeconfig(self, path: Path) -> Path:
-        config = {
-            "clusters": [
-                {"name": "c", "cluster": {"server": self.url, "insecure-skip-tls-verify": True}}
-            ],
-            "users": [{"name": "u", "user": {"token": TOKEN}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "x",
-        }
-        path.write_text(yaml.safe_dump(config))
-        return path
+        return self.server.write_kubeconfig(path)
 
     async def clear(self) -> None:
         """Delete what the test before has left."""
@@ -195,29 +123,13 @@ class Real:
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
         await self._request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}", options)
 
-    async def _until_ok(self, path: str) -> None:
-        while True:
-            with contextlib.suppress(aiohttp.ClientError, AssertionError):
-                await self._request("GET", path)
-                return
-            await asyncio.sleep(0.1)
-
     async def _request(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"Authorization": f"Bearer {TOKEN}"}
+        headers = {"Authorization": f"Bearer {self.server.token()}"}
         if method == "PATCH":
             headers["Content-Type"] = "application/merge-patch+json"
-        # Its certificate is its own, made at its start.
         async with (
             aiohttp.ClientSession(self.url, headers=headers) as session,
-            session.request(method, path, json=body, ssl=False) as response,
+            session.request(method, path, json=body, ssl=self._context) as response,
         ):
             assert response.status < 300, await response.text()
-            return yaml.safe_load(await response.text())
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for found in sockets:
-            found.bind(("127.0.0.1", 0))
-        return [found.getsockname()[1] for found in sockets]
+            return await response.json()
