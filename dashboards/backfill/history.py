@@ -25,7 +25,7 @@ from exporter.resources.crawljob import CrawlJob, parse_json
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.resources.identity import CRAWLJOB_PREFIX
 from exporter.simulator import Browsertrix, Cluster
-from exporter.simulator.event_log import WatchEvent
+from exporter.simulator.apiserver.event_log import WatchEvent
 
 PAUSE_LIMIT: Final = 2.5 * 3600.0
 """Seconds; short enough for pauses to expire within ``HOURS``."""

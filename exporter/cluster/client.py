@@ -20,6 +20,7 @@ from kubernetes.aio.client.rest import RESTClientObject
 from yarl import URL
 
 from exporter import __version__
+from exporter.cluster.coalescing import ReadCoalescing
 from exporter.cluster.credentials import ConfigError, CredentialSource, find_source, tls_identity
 from exporter.cluster.wire import Status, read_status
 from exporter.resources.decoding import InvalidObjectError, decode
@@ -54,6 +55,8 @@ class Response:
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        connection = response.connection  # None where all of it has come already
+        self._coalescing = ReadCoalescing(connection and connection.transport)
 
     async def read(self) -> bytes:
         """Return the whole body; raises RequestError."""
@@ -65,9 +68,12 @@ class Response:
     async def read_chunk(self) -> bytes:
         """Return what has arrived next, empty at the end; raises RequestError."""
         try:
-            return await self._response.content.readany()
+            chunk = await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
             raise _failure(error) from error
+        if self._response.connection is not None:  # or else it is another request's by now
+            self._coalescing.after_read()
+        return chunk
 
 
 Get = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Response]]

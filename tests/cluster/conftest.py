@@ -1,7 +1,8 @@
 """API servers to talk to, and reflectors that follow them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,10 @@ from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.cluster import Cluster
+from exporter.simulator import ApiServer, Cluster
+from support.certificates import certificate
 from support.change_recorder import Recorder
-
-Opened = Callable[[Path | CredentialSource], Awaitable[ApiClient]]
-Follow = Callable[..., tuple[Reflector[CrawlJob], Recorder]]
-Run = Callable[[Reflector[Any]], None]
+from support.following import Follow, Opened, Run
 
 
 @pytest.fixture
@@ -31,6 +29,15 @@ def cluster() -> Cluster:
 async def server(cluster: Cluster) -> AsyncIterator[ApiServer]:
     """A simulated API server whose bookmarks come quickly."""
     async with ApiServer(cluster, bookmark_every=0.05) as server:
+        yield server
+
+
+@pytest.fixture
+async def tls_server(cluster: Cluster, tmp_path: Path) -> AsyncIterator[ApiServer]:
+    cert, key = certificate(tmp_path, "server")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    async with ApiServer(cluster, ssl_context=context, tokens={"one"}) as server:
         yield server
 
 

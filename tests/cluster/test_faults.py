@@ -11,7 +11,6 @@ from typing import Literal
 
 import pytest
 
-from cluster.conftest import Follow
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.phase import Phase
@@ -19,10 +18,11 @@ from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.cluster import Cluster
-from support.change_recorder import Recorder, until
+from exporter.simulator import ApiServer, Cluster
+from support.change_recorder import Recorder
 from support.factories import crawljob
+from support.following import Follow
+from support.waiting import until
 
 
 def create(cluster: Cluster, *crawls: str) -> None:
@@ -293,7 +293,7 @@ async def test_an_invalid_line_costs_itself_and_is_logged_once_a_stream(
     reflector, recorder = follow()
     await watching(server, recorder)
     for _ in range(3):
-        server.faults.garbage()
+        server.faults.invalid_line()
     set_state(cluster, "a", "complete")
     await until(lambda: recorder.state("a") == "complete")
     assert reflector.stats.invalid_lines == 3

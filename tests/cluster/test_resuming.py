@@ -6,18 +6,18 @@ from typing import Any, Literal
 
 import pytest
 
-from cluster.conftest import Follow, Opened
 from exporter.cluster import replay
 from exporter.cluster.changes import Change, ResumePoint
 from exporter.cluster.client import ApiClient
 from exporter.cluster.phase import Phase
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import identity
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.cluster import Cluster
+from exporter.simulator import ApiServer, Cluster
 from support.api_servers import Api
-from support.change_recorder import Recorder, until
+from support.change_recorder import Recorder
 from support.factories import crawljob
+from support.following import Follow, Opened
+from support.waiting import until
 
 
 @pytest.fixture

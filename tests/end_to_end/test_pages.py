@@ -35,7 +35,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from alerts import ALERTS
 from alerts.rule import Severity
-from end_to_end.conftest import Process, Start
 from exporter.commands.demo.configurations import (
     ROUTES,
     RULES,
@@ -46,9 +45,10 @@ from exporter.commands.demo.configurations import (
 from exporter.commands.demo.programs import free_port
 from exporter.commands.demo.receiver import Notification, receiver
 from exporter.simulator import ApiServer, Browsertrix, Cluster
-from exporter.simulator.ground_truth import Ended, GroundTruth
-from exporter.simulator.scenarios import SCENARIOS
+from exporter.simulator.browsertrix.ground_truth import Ended, GroundTruth
+from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from support.alertmanager import alertmanager
+from support.exporter_process import Process, Start
 from support.prometheus import Prometheus, prometheus
 from support.tools import ROOT, Edition
 
@@ -196,7 +196,7 @@ async def live(browsertrix: Browsertrix, rng: random.Random, all_began: asyncio.
 
 async def live_out(browsertrix: Browsertrix) -> None:
     async with asyncio.timeout(PATIENCE):
-        while browsertrix.live:
+        while browsertrix.active:
             await asyncio.sleep(0.05)
 
 

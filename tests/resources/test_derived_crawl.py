@@ -181,7 +181,7 @@ def test_the_last_write_of_anything_but_the_status_is_when_the_spec_changed(
 ) -> None:
     job = read(metadata={"managedFields": entries})
 
-    assert derived.spec_changed_at(job) == timestamp
+    assert job.metadata.spec_changed_at == timestamp
     assert job.problems == ()
 
 
@@ -192,7 +192,7 @@ def test_the_last_write_of_anything_but_the_status_is_when_the_spec_changed(
 def test_malformed_managed_fields_cost_themselves_alone(entries: Any) -> None:
     job = read(metadata={"managedFields": entries})
 
-    assert derived.spec_changed_at(job) is None
+    assert job.metadata.spec_changed_at is None
     assert [problem.field for problem in job.problems] == ["metadata.managedFields"]
     assert job.spec.oid == OID
 

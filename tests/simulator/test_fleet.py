@@ -8,7 +8,7 @@ from exporter.resources.crawljob import derived
 from exporter.resources.crawljob.pods import pods_of
 from exporter.resources.identity import crawl_id
 from exporter.simulator import Cluster
-from exporter.simulator.fleet import fleet
+from exporter.simulator.browsertrix.fleet import fleet
 from support.api_client import NOW
 
 

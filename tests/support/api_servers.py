@@ -13,8 +13,8 @@ import aiohttp
 import yaml
 
 from exporter.resources.identity import GROUP
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.served_resource import PODS
+from exporter.simulator import ApiServer
+from exporter.simulator.apiserver.served_resource import PODS
 
 GROUP_PATH = f"/apis/{GROUP}/v1"
 CRD = Path(__file__).with_name("crd.yaml")
