@@ -44,7 +44,9 @@ def edition(request: pytest.FixtureRequest) -> Edition:
     return found
 
 
-@pytest.fixture(params=["simulator", "real"])
+@pytest.fixture(
+    params=["simulator", pytest.param("real", marks=pytest.mark.slow("the first starts etcd"))]
+)
 def anywhere(request: pytest.FixtureRequest) -> Real | None:
     """Where a test runs: None stands for the simulator."""
     if request.param == "simulator":
@@ -61,6 +63,12 @@ async def api(anywhere: Real | None, server: ApiServer) -> Api:
         return Simulated(server)
     await anywhere.clear()
     return anywhere
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if (slow := item.get_closest_marker("slow")) is not None:
+            item.add_marker(pytest.mark.timeout(slow.kwargs.get("timeout", 300)))
 
 
 @pytest.fixture

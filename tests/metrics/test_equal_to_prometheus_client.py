@@ -21,6 +21,8 @@ from support.reference_exposition import NOW, fast, fleet_of, reference
 from support.strategies import crawljobs, mutated_crawljobs
 from support.tools import Edition
 
+pytestmark = pytest.mark.slow("a thousand examples")
+
 FAMILIES = [family for family in catalog() if family.group not in {Group.EXPORTER, Group.HISTORY}]
 
 HOSTILE = [

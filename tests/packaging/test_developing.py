@@ -13,13 +13,13 @@ import pytest
 
 from support.tools import ROOT, require_tool
 
+pytestmark = pytest.mark.slow("a copy is tested in processes of its own")
+
 GUIDE = ROOT / "docs" / "developing.md"
 _BLOCK = re.compile(
     r"^```(?:python|yaml|markdown) (\S+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _FILE = re.compile(r"^- (`.*)$", re.MULTILINE)
-
-pytestmark = pytest.mark.timeout(300)  # a copy is tested in processes of its own
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from support.tools import ROOT, require_built
+from support.waiting import PROCESS_TIMEOUT
 
 MODULES: Final = sorted(path.parent for path in (ROOT / "tools").glob("*/go.mod"))
 PROGRAMS: Final = (
@@ -273,7 +274,7 @@ def said_by(name: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PROCESS_TIMEOUT,
     )
     return run.stdout + run.stderr
 

@@ -11,6 +11,7 @@ import pytest
 
 from exporter.settings import Address
 from exporter.web import ListenError, listen
+from support.waiting import WAIT_TIMEOUT
 
 
 def can_bind(family: socket.AddressFamily, host: str) -> bool:
@@ -37,7 +38,7 @@ def opened(*texts: str) -> Iterator[list[socket.socket]]:
 
 
 def assert_reachable(host: str, port: int) -> None:
-    socket.create_connection((host, port), timeout=10).close()
+    socket.create_connection((host, port), timeout=WAIT_TIMEOUT).close()
 
 
 @pytest.mark.parametrize(
