@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from exporter.simulator import ApiServer
 from support.api_servers import Api, Real, Simulated
@@ -12,8 +12,20 @@ from support.tools import Edition
 
 _SAID: Final = "said"
 
-# No example is timed: machines are noisy. All else is as Hypothesis has it, here or under CI.
-settings.register_profile("untimed", settings(), deadline=None)
+# The one profile. No example is timed, and neither is drawing it: machines are noisy. A mutated
+# CrawlJob may be large, so examples that are too large are dropped. A fixture that a property uses
+# is made once for all of its examples, which such a test expects. All else is as Hypothesis has
+# it, here or under CI.
+settings.register_profile(
+    "untimed",
+    settings(),
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
 settings.load_profile("untimed")
 
 

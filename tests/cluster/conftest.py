@@ -1,10 +1,8 @@
 """API servers to talk to, and reflectors that follow them."""
 
 import asyncio
-import shutil
 import ssl
-import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +15,9 @@ from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
 from exporter.simulator import ApiServer, Cluster
+from support.certificates import certificate
 from support.change_recorder import Recorder
-
-Opened = Callable[[Path | CredentialSource], Awaitable[ApiClient]]
-Follow = Callable[..., tuple[Reflector[CrawlJob], Recorder]]
-Run = Callable[[Reflector[Any]], None]
-
-
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    key, cert = folder / f"{name}.key", folder / f"{name}.crt"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-keyout", str(key), "-out", str(cert), "-subj", f"/CN={name}"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return key, cert
-
-
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
+from support.following import Follow, Opened, Run
 
 
 @pytest.fixture
@@ -55,7 +34,7 @@ async def server(cluster: Cluster) -> AsyncIterator[ApiServer]:
 
 @pytest.fixture
 async def tls_server(cluster: Cluster, tmp_path: Path) -> AsyncIterator[ApiServer]:
-    key, cert = certificate(tmp_path, "server")
+    cert, key = certificate(tmp_path, "server")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)
     async with ApiServer(cluster, ssl_context=context, tokens={"one"}) as server:

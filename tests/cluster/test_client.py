@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from cluster.conftest import Follow, Opened, certificate, needs_openssl
-from cluster.test_credentials import config, plugin, write
 from exporter import __version__
 from exporter.cluster.client import REASONS, ApiClient, RequestError
 from exporter.cluster.credentials import ConfigError, InCluster, Kubeconfig
 from exporter.simulator import ApiServer, Cluster
-from support.change_recorder import until
+from support.certificates import certificate, needs_openssl
 from support.factories import crawljob
+from support.following import Follow, Opened
+from support.kubeconfigs import config, plugin, write
+from support.waiting import until
 
 LIST = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"
 
@@ -205,7 +206,7 @@ async def test_nothing_is_logged_of_the_token(
 async def test_an_unknown_certificate_is_a_tls_failure(
     tls_server: ApiServer, opened: Opened, tmp_path: Path
 ) -> None:
-    _, other = certificate(tmp_path, "other")
+    other, _ = certificate(tmp_path, "other")
     path = tls_server.write_kubeconfig(tmp_path / "k", "one", authority=other)
     connection = await opened(path)
     error = await failure(connection)
@@ -232,7 +233,7 @@ async def test_a_pod_follows_the_rotation_of_its_token_and_its_authority(
     write(folder / "token", "two\n")
     await get(connection)
 
-    _, other = certificate(tmp_path, "other")
+    other, _ = certificate(tmp_path, "other")
     shutil.copy(other, folder / "ca.crt")
     assert (await failure(connection)).reason == "tls"
     shutil.copy(tmp_path / "server.crt", folder / "ca.crt")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.conftest import Opened
 from exporter.cluster import coalescing
 from exporter.cluster.client import RequestError, Response
 from exporter.simulator import ApiServer, Cluster
 from support.factories import crawljob
+from support.following import Opened
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SO_RCVLOWAT is set on Linux alone")
 

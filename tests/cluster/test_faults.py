@@ -11,7 +11,6 @@ from typing import Literal
 
 import pytest
 
-from cluster.conftest import Follow
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.phase import Phase
@@ -20,8 +19,10 @@ from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
 from exporter.simulator import ApiServer, Cluster
-from support.change_recorder import Recorder, until
+from support.change_recorder import Recorder
 from support.factories import crawljob
+from support.following import Follow
+from support.waiting import until
 
 
 def create(cluster: Cluster, *crawls: str) -> None:

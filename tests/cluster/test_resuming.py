@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import pytest
 
-from cluster.conftest import Follow, Opened
 from exporter.cluster import replay
 from exporter.cluster.changes import Change, ResumePoint
 from exporter.cluster.client import ApiClient
@@ -15,8 +14,10 @@ from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import identity
 from exporter.simulator import ApiServer, Cluster
 from support.api_servers import Api
-from support.change_recorder import Recorder, until
+from support.change_recorder import Recorder
 from support.factories import crawljob
+from support.following import Follow, Opened
+from support.waiting import until
 
 
 @pytest.fixture

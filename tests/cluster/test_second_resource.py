@@ -8,7 +8,6 @@ import pytest
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from cluster.conftest import Follow, Opened, Run
 from exporter.cluster.changes import ResumePoint
 from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
@@ -25,8 +24,10 @@ from exporter.runtime.backoff import Backoff
 from exporter.simulator import ApiServer
 from exporter.sources import Source
 from support.api_servers import Api
-from support.change_recorder import ChangeRecorder, until
+from support.change_recorder import ChangeRecorder
 from support.factories import crawljob, to_wire
+from support.following import Follow, Opened, Run
+from support.waiting import until
 
 # -- the declaration
 

@@ -35,7 +35,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from alerts import ALERTS
 from alerts.rule import Severity
-from end_to_end.conftest import Process, Start
 from exporter.commands.demo.configurations import (
     ROUTES,
     RULES,
@@ -49,6 +48,7 @@ from exporter.simulator import ApiServer, Browsertrix, Cluster
 from exporter.simulator.browsertrix.ground_truth import Ended, GroundTruth
 from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from support.alertmanager import alertmanager
+from support.exporter_process import Process, Start
 from support.prometheus import Prometheus, prometheus
 from support.tools import ROOT, Edition
 

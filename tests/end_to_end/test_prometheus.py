@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.conftest import Start
 from exporter.commands.demo.configurations import prometheus_config
 from exporter.simulator import ApiServer, Cluster
+from support.exporter_process import Start
 from support.factories import GIB, crawler_pod, crawljob
 from support.prometheus import prometheus
 from support.tools import Edition

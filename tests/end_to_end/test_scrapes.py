@@ -11,8 +11,8 @@ import pytest
 from aiohttp import ClientSession, web
 from multidict import CIMultiDictProxy
 
-from end_to_end.conftest import Process, Start
 from exporter.simulator import ApiServer, Cluster
+from support.exporter_process import Process, Start
 from support.factories import crawler_pod, crawljob
 from support.prometheus import Prometheus, prometheus
 from support.tools import Edition

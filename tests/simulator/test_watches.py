@@ -6,7 +6,8 @@ import aiohttp
 import pytest
 
 from exporter.simulator import ApiServer, Cluster
-from support.api_client import Client, job, jobs, until
+from support.api_client import Client, job, jobs
+from support.waiting import until
 
 
 async def test_a_watch_sends_events_after_its_version_in_order(

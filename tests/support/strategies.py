@@ -1,24 +1,15 @@
 """Hypothesis strategies: CrawlJobs as Browsertrix writes them, and as it never should.
 
-All yield the decoded object; ``factories.to_wire`` renders it as the API server would. Importing
-this module also settles how hypothesis runs here: no deadlines, since machines differ.
+All yield the decoded object; ``factories.to_wire`` renders it as the API server would.
 """
 
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
 from support.factories import ABSENT, crawler_pod, crawljob, redis_pod, replaced
-
-settings.register_profile(
-    "browsertrix-exporter",
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-settings.load_profile("browsertrix-exporter")
 
 _BYTES: Final = st.integers(0, 2**45)
 _COUNTS: Final = st.integers(0, 10**6)

@@ -16,7 +16,6 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from end_to_end.conftest import Start, cluster, server, start
 from exporter.commands.demo.configurations import (
     ROUTES,
     RULES,
@@ -28,13 +27,12 @@ from exporter.commands.demo.programs import free_port
 from exporter.commands.demo.receiver import Notification, receiver
 from exporter.simulator import ApiServer, Cluster
 from exporter.simulator.apiserver.encoding import stamp
-from support.alert_receiver import until
 from support.alertmanager import alertmanager
+from support.exporter_process import Start
 from support.factories import NAMESPACE, crawler_pod, crawljob
 from support.prometheus import prometheus
 from support.tools import Edition
-
-__all__ = ["cluster", "server", "start"]  # fixtures
+from support.waiting import until
 
 PAUSE_EXPIRED: Final = "BrowsertrixCrawlPauseExpired"
 SIZE_LIMIT: Final = "BrowsertrixCrawlSizeLimitReached"
