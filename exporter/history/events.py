@@ -2,7 +2,7 @@
 
 ``comparison`` emits events, ``tallies`` counts them, the ledger logs them. ``at`` is the timestamp
 on the wire (of the exit, the pause, the end) where there is one, and the time of noticing where
-there is none; seconds since 1970.
+there is none; seconds since 1970. Long, as all kinds of event are declared here.
 """
 
 from collections.abc import Sequence

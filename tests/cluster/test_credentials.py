@@ -1,4 +1,7 @@
-"""Where the API server is and who we are to it."""
+"""Where the API server is and who we are to it.
+
+Long, for a kubeconfig has many forms; one test each.
+"""
 
 import base64
 import json
