@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from benchmarks import blocking, changes, processes, remembering, scraping, viewing
+from benchmarks import blocking, processes, remembering, scraping, viewing
 from exporter.metrics.catalog import CATALOG, Group
 
 _ROUNDS = 3
@@ -37,7 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--crawls", type=int, default=10_000, help="(default: %(default)s)")
     crawls: int = parser.parse_args().crawls
-    figures = [_change(), _remembered_change(), _recall(), *_viewing(crawls)]
+    figures = [_recall(), *_viewing(crawls)]
     with processes.simulator(0) as (_, nobody), processes.exporter(nobody) as empty:
         empty.wait_until_ready()
         scraping.get(empty.port, "/metrics", gzip=True)
@@ -65,21 +65,6 @@ def main() -> int:
             )
     _print(figures)
     return 0 if all(figure.met for figure in figures) else 1
-
-
-def _change() -> Figure:
-    seconds = changes.cost_of_a_change()
-    return Figure("CPU of one change", "< 0.30 ms", f"{seconds * 1e3:.3f} ms", seconds < 0.3e-3)
-
-
-def _remembered_change() -> Figure:
-    seconds = changes.cost_with_the_ledger()
-    return Figure(
-        "CPU of one change, with the ledger",
-        "< 0.35 ms",
-        f"{seconds * 1e3:.3f} ms",
-        seconds < 0.35e-3,
-    )
 
 
 def _recall() -> Figure:

@@ -23,7 +23,7 @@ from exporter.metrics.catalog.family import Sample
 from exporter.resources.crawljob import derived, parse_value
 from exporter.resources.crawljob.pods import pods_of
 from exporter.resources.identity import crawl_id, org_id
-from exporter.simulator.fleet import fleet
+from exporter.simulator.browsertrix.fleet import fleet
 
 
 class Crawls(Collector):

@@ -16,7 +16,7 @@ from exporter.history.ledger import Ledger
 from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.garbage_collection import keep_collections_short
-from exporter.simulator.fleet import fleet
+from exporter.simulator.browsertrix.fleet import fleet
 from exporter.web import Health, View
 from exporter.web.status.page import StatusPage
 from exporter.web.status.query import Query

@@ -1,18 +1,31 @@
-"""What tests of several rooms share: API servers to run on, and a word to say at the end."""
+"""What tests of several packages share: API servers to run on, and a line to print at the end."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from exporter.simulator import ApiServer
 from support.api_servers import Api, Real, Simulated
+from support.tools import Edition
 
 _SAID: Final = "said"
 
-# No example is timed: machines are noisy. All else is as Hypothesis has it, here or under CI.
-settings.register_profile("untimed", settings(), deadline=None)
+# The one profile. No example is timed, and neither is drawing it: machines are noisy. A mutated
+# CrawlJob may be large, so examples that are too large are dropped. A fixture that a property uses
+# is made once for all of its examples, which such a test expects. All else is as Hypothesis has
+# it, here or under CI.
+settings.register_profile(
+    "untimed",
+    settings(),
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
 settings.load_profile("untimed")
 
 
@@ -20,6 +33,13 @@ settings.load_profile("untimed")
 def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
     with Real.started(tmp_path_factory.mktemp("apiserver")) as real:
         yield real
+
+
+@pytest.fixture(scope="session", params=list(Edition))
+def edition(request: pytest.FixtureRequest) -> Edition:
+    """Each edition of Prometheus and Alertmanager: what needs them has to work with both."""
+    found: Edition = request.param
+    return found
 
 
 @pytest.fixture(params=["simulator", "real"])
@@ -35,7 +55,7 @@ def anywhere(request: pytest.FixtureRequest) -> Real | None:
 
 @pytest.fixture
 async def api(anywhere: Real | None, server: ApiServer) -> Api:
-    """An API server with the CRD and no CrawlJobs: the simulator, or a real one."""
+    """An API server with the CRD, no CrawlJobs and no pods: the simulator, or a real one."""
     if anywhere is None:
         return Simulated(server)
     await anywhere.clear()

@@ -2,7 +2,8 @@
 
 Started as controller-runtime's envtest starts them: no kubelet, no controllers, data in a folder
 of its own, TLS with a certificate authority of its own. Both can be stopped and started again on
-the same ports with the same data, as when a control plane is upgraded.
+the same ports with the same data, as when a control plane is upgraded. A tenth of this file are
+their flags.
 Source: Kubernetes, "kube-apiserver" reference; kubebuilder, "Configuring envtest".
 """
 
@@ -22,53 +23,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from tools.certificates import make_certificates
+from tools.crawljob_crd import CRAWLJOB_CRD
+
 ROOT: Final = Path(__file__).resolve().parents[1]
 BUILT: Final = ROOT / ".tools" / "real" / "bin"
 """Where ``make real-tools`` puts programs."""
 START_TIMEOUT: Final = 180.0
 """Seconds for a program to be ready, however slow the machine."""
 GROUP_PATH: Final = "/apis/btrix.cloud/v1"
-
-CRAWLJOB_CRD: Final[dict[str, Any]] = {
-    "apiVersion": "apiextensions.k8s.io/v1",
-    "kind": "CustomResourceDefinition",
-    "metadata": {"name": "crawljobs.btrix.cloud"},
-    "spec": {
-        "group": "btrix.cloud",
-        "scope": "Namespaced",
-        "names": {
-            "kind": "CrawlJob",
-            "plural": "crawljobs",
-            "singular": "crawljob",
-            "shortNames": ["cjs"],
-        },
-        "versions": [
-            {
-                "name": "v1",
-                "served": True,
-                "storage": True,
-                "subresources": {
-                    "status": {},
-                    "scale": {
-                        "specReplicasPath": ".spec.scale",
-                        "statusReplicasPath": ".status.scale",
-                    },
-                },
-                "schema": {
-                    "openAPIV3Schema": {
-                        "type": "object",
-                        "x-kubernetes-preserve-unknown-fields": True,
-                        "properties": {
-                            part: {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-                            for part in ("spec", "status")
-                        },
-                    }
-                },
-            }
-        ],
-    },
-}
-"""The least definition that behaves as Browsertrix's own: an open schema, two subresources."""
 
 
 class NotInstalledError(Exception):
@@ -133,7 +96,7 @@ class KubeApiserver:
             arguments,
             environment or {},
         )
-        server._make_certificates()
+        make_certificates(folder)
         try:
             server.start_etcd()
             server.start_apiserver()
@@ -337,38 +300,6 @@ class KubeApiserver:
         if self._context is None:
             self._context = ssl.create_default_context(cafile=self.ca_file)
         return self._context
-
-    def _make_certificates(self) -> None:
-        def openssl(*arguments: str) -> None:
-            subprocess.run(
-                ["openssl", *arguments], cwd=self.folder, check=True, capture_output=True
-            )
-
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.folder / "server.ext").write_text(
-            "basicConstraints=critical,CA:FALSE\n"
-            "keyUsage=critical,digitalSignature,keyEncipherment\n"
-            "extendedKeyUsage=serverAuth\n"
-            "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
-            "authorityKeyIdentifier=keyid\n",
-            encoding="utf-8",
-        )
-        new_key = ("-newkey", "rsa:2048", "-nodes")
-        openssl(
-            *("req", "-x509", *new_key, "-days", "3650", "-subj", "/CN=test authority"),
-            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
-            *("-keyout", "ca.key", "-out", "ca.crt"),
-        )
-        openssl(
-            *("req", *new_key, "-subj", "/CN=kube-apiserver"),
-            *("-keyout", "server.key", "-out", "server.csr"),
-        )
-        openssl(
-            *("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key"),
-            *("-CAcreateserial", "-days", "3650", "-extfile", "server.ext", "-out", "server.crt"),
-        )
-        openssl("genrsa", "-out", "sa.key", "2048")
-        openssl("rsa", "-in", "sa.key", "-pubout", "-out", "sa.pub")
 
 
 def _free_ports(count: int) -> list[int]:

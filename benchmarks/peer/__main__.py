@@ -22,7 +22,7 @@ from isal import isal_zlib
 
 from benchmarks.peer.custom_resource_state import PREFIX, configuration
 from benchmarks.peer.measurement import Figures, Measured, churn, fill, measure
-from tools.kube_apiserver import BUILT, KubeApiserver
+from tools.kube_apiserver import BUILT, KubeApiserver, NotInstalledError, assets
 
 _ENVIRONMENT: Final = {"GOGC": "400", "GOMEMLIMIT": "6GiB"}
 """Of the API server: its garbage collector should not be what is measured."""
@@ -66,6 +66,18 @@ def main() -> int:
     parser.add_argument("--only", choices=("exporter", "high-rate"), help="measure no peer")
     parser.add_argument("--python", default=sys.executable, help="that the exporter runs on")
     given = parser.parse_args()
+    try:
+        assets()
+    except NotInstalledError as missing:
+        print(f"the comparison with kube-state-metrics is left out: {missing}")
+        return 0
+    if given.only is None and not (BUILT / "kube-state-metrics").exists():
+        print("kube-state-metrics is not built; `make real-tools` builds it")
+        return 0
+    return _measure(given)
+
+
+def _measure(given: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(

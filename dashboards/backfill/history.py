@@ -25,7 +25,7 @@ from exporter.resources.crawljob import CrawlJob, parse_json
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.resources.identity import CRAWLJOB_PREFIX
 from exporter.simulator import Browsertrix, Cluster
-from exporter.simulator.cluster import WatchEvent
+from exporter.simulator.apiserver.event_log import WatchEvent
 
 PAUSE_LIMIT: Final = 2.5 * 3600.0
 """Seconds; short enough for pauses to expire within ``HOURS``."""
@@ -88,7 +88,7 @@ class _Exporter:
             self._crawls.on_synced("", str(self._version))
             stats.lists, stats.last_list = 1, now
         stats.events["BOOKMARK"] += 1
-        stats.objects, stats.last_sync = len(self._cluster), now - 12
+        stats.objects, stats.last_sync = self._cluster.count(), now - 12
         if now % 300 < SCRAPE_INTERVAL:
             stats.watches += 1
             stats.reconnects["ended"] += 1

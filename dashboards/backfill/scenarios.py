@@ -4,57 +4,57 @@ from collections.abc import Callable
 from typing import Final
 
 from exporter.simulator import Browsertrix
-from exporter.simulator.crawl import Crawl
-from exporter.simulator.scenarios import Scenario
-from exporter.simulator.stages import Life, begin, end, pause, resume, run
+from exporter.simulator.browsertrix.crawl import Crawl
+from exporter.simulator.browsertrix.scenarios import Scenario
+from exporter.simulator.browsertrix.stages import Steps, begin, end, pause, resume, run
 
 HOURS: Final = 6
 _HOUR: Final = 3600.0
 
 
-def _showcase(crawl: Crawl) -> Life:
+def _showcase(crawl: Crawl) -> Steps:
     """All that the dashboard of one crawl can show; it still runs when the history ends."""
     yield from begin(crawl)
     yield from run(crawl, 0.12)
     pod = crawl.pod(0)
     for share in (0.6, 0.75, 0.88, 0.97, 1.06):
-        crawl.growth.pressure[pod] = share
+        crawl.progress.memory_ratio[pod] = share
         crawl.sync()
         yield 120
     crawl.exit(pod, 137)
     yield 5
-    crawl.come_back(pod, backoff=True)
+    crawl.restart(pod, backoff=True)
     yield 90
-    crawl.growth.pressure.pop(pod)
-    crawl.come_back(pod)
+    crawl.progress.memory_ratio.pop(pod)
+    crawl.restart(pod)
     yield crawl.traits.work * 0.15
     for share in (0.5, 0.7, 0.85):
-        crawl.growth.pressure[pod] = share
+        crawl.progress.memory_ratio[pod] = share
         crawl.sync()
         yield 180
-    crawl.want_memory(pod, 1.5)
+    crawl.request_memory(pod, 1.5)
     yield 600
-    crawl.get_memory(pod)
+    crawl.grant_memory(pod)
     yield crawl.traits.work * 0.05
     yield from pause(crawl)
     yield 0.75 * _HOUR
-    crawl.ask_resume()
+    crawl.request_resume()
     yield 180
     yield from resume(crawl)
-    crawl.ask_scale(crawl.wanted + 1)
+    crawl.request_scale(crawl.wanted + 1)
     yield 30
     crawl.scale_to(crawl.wanted)
     yield crawl.traits.work * 0.1
     evicted = crawl.pod(1)
     crawl.exit(evicted, 137, evicted=True)
     yield 240
-    crawl.come_back(evicted)
+    crawl.restart(evicted)
     yield crawl.traits.work * 0.2
     for share in (0.6, 0.8, 0.93):
-        crawl.growth.pressure[pod] = share
+        crawl.progress.memory_ratio[pod] = share
         crawl.sync()
         yield 240
-    crawl.want_memory(pod, 1.5)
+    crawl.request_memory(pod, 1.5)
     yield crawl.traits.work
     yield from end(crawl)
 

@@ -1,1 +1,1 @@
-"""Where CrawlJobs come from: the API server (list and watch), or manifests in files."""
+"""The Kubernetes API: list and watch of any resource, credentials, and manifests from files."""

@@ -1,7 +1,7 @@
 """Requests to the API server, with credentials that are always fresh.
 
-Everything that can go wrong with a request ends as a ``RequestError`` whose ``reason`` is one of a
-few words, fit for a label, and whose text says what to do. Configuration, authentication, TLS and
+Everything that can go wrong with a request ends as a ``RequestError`` whose ``reason`` is one of
+``REASONS``, fit for a label, and whose text says what to do. Configuration, authentication, TLS and
 the session are the official client's; a watch must not end by its total timeout of five minutes,
 so timeouts are ours.
 """
@@ -20,7 +20,8 @@ from kubernetes.aio.client.rest import RESTClientObject
 from yarl import URL
 
 from exporter import __version__
-from exporter.cluster.credentials import ConfigError, Source, find_source, tls_identity
+from exporter.cluster.coalescing import ReadCoalescing
+from exporter.cluster.credentials import ConfigError, CredentialSource, find_source, tls_identity
 from exporter.cluster.wire import Status, read_status
 from exporter.resources.decoding import InvalidObjectError, decode
 from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
@@ -54,6 +55,8 @@ class Response:
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        connection = response.connection  # None where all of it has come already
+        self._coalescing = ReadCoalescing(connection and connection.transport)
 
     async def read(self) -> bytes:
         """Return the whole body; raises RequestError."""
@@ -65,9 +68,12 @@ class Response:
     async def read_chunk(self) -> bytes:
         """Return what has arrived next, empty at the end; raises RequestError."""
         try:
-            return await self._response.content.readany()
+            chunk = await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
             raise _failure(error) from error
+        if self._response.connection is not None:  # or else it is another request's by now
+            self._coalescing.after_read()
+        return chunk
 
 
 Get = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Response]]
@@ -77,7 +83,7 @@ Get = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Response]]
 class ApiClient:
     """One API server. Make it with ``open``; several watches may share it."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: CredentialSource) -> None:
         self._source = source
         self._configuration: Configuration | None = None
         self._session: _Session | None = None
@@ -215,7 +221,7 @@ class _Session:
             await self._close_if_done()
 
     async def retire(self) -> None:
-        """Close it, as soon as nobody uses it any more: a watch need not be cut for this."""
+        """Close it, once its last use has ended: a watch need not be cut for this."""
         self._retired = True
         await self._close_if_done()
 

@@ -24,7 +24,7 @@ from kubernetes.aio.config.incluster_config import (
 )
 from kubernetes.aio.config.kube_config import ConfigNode, KubeConfigLoader, KubeConfigMerger
 
-from exporter.cluster.exec_plugin import ask
+from exporter.cluster.exec_plugin import run
 from exporter.runtime.files import FileFingerprint, changed, fingerprints
 
 _PROVIDER_CHECK: Final = 60.0
@@ -35,7 +35,7 @@ class ConfigError(Exception):
     """There is no way to the API server; one readable line that names the file and the context."""
 
 
-class Source(Protocol):
+class CredentialSource(Protocol):
     """One place that credentials come from."""
 
     async def load(self) -> Configuration:
@@ -47,7 +47,7 @@ class Source(Protocol):
 
 def find_source(
     kubeconfig: Path | None, context: str | None, environ: Mapping[str, str] = os.environ
-) -> Source:
+) -> CredentialSource:
     """Choose as kubectl does: the file given, KUBECONFIG, ~/.kube/config, else the pod's own.
 
     Raises ConfigError where none of them exists.
@@ -99,7 +99,7 @@ class Kubeconfig:
         except OSError as error:
             raise ConfigError(f"{self._where}: {_os_error(error)}") from error
         except (TypeError, AttributeError, LookupError, ValueError) as error:
-            # The client's loader trips over whatever has the wrong shape; its words show values.
+            # The client's loader trips over whatever has the wrong shape; its messages show values.
             raise ConfigError(f"{self._where}: this is no valid kubeconfig") from error
 
     async def _load(self) -> Configuration:
@@ -168,7 +168,7 @@ class Kubeconfig:
 
     async def _ask(self, plugin: ConfigNode, user: ConfigNode) -> None:
         """Run the exec plugin, and put what it says where the loader looks for it."""
-        credential = await ask(plugin)
+        credential = await run(plugin)
         self._renew_at = credential.renew_at
         if credential.token:
             user.value["token"] = credential.token

@@ -1,7 +1,7 @@
 """Credentials from a program: what a kubeconfig names under ``exec``.
 
 The client reads the configuration and knows the protocol; the process is ours, for the client's
-own call cannot be ended: a plugin that hangs, or asks a question nobody reads, would stay behind
+own call cannot be ended: a plugin that hangs, or waits for an answer to a prompt, would stay behind
 at every try.
 Source: Kubernetes, "client-go credential plugins" (client.authentication.k8s.io).
 """
@@ -35,7 +35,7 @@ class Credential:
     """When to ask again, in seconds since 1970; infinite where the plugin does not say."""
 
     @classmethod
-    def read(cls, reply: Any, asked: float) -> Self:
+    def read(cls, reply: Any, started: float) -> Self:
         """Read an ExecCredential; raises ConfigException."""
         status = reply.get("status") if isinstance(reply, dict) else None
         if not isinstance(status, dict):
@@ -47,28 +47,28 @@ class Credential:
         renew_at = float("inf")
         if expires := status.get("expirationTimestamp"):
             try:
-                life = max(0.0, parse_rfc3339(expires).timestamp() - asked)
+                life = max(0.0, parse_rfc3339(expires).timestamp() - started)
             except (ValueError, TypeError, AttributeError) as error:
                 raise ConfigException("its expirationTimestamp is no moment") from error
-            renew_at = asked + life - min(_MARGIN, life / 5)
+            renew_at = started + life - min(_MARGIN, life / 5)
         return cls(token, certificate, key, renew_at)
 
 
 _FIELDS: Final = ("token", "clientCertificateData", "clientKeyData")
 
 
-async def ask(config: ConfigNode) -> Credential:
+async def run(config: ConfigNode) -> Credential:
     """Run the plugin; raises ConfigException with a line that names it."""
     provider = ExecProvider(config)
     about: Any = {"interactive": False}
     info = {"apiVersion": provider.api_version, "kind": "ExecCredential", "spec": about}
     command = str(provider.args[0])
-    asked = time.time()
+    started = time.time()
     try:
         output = await _run(
             provider.args, provider.env | {"KUBERNETES_EXEC_INFO": json.dumps(info)}
         )
-        return Credential.read(json.loads(output), asked)
+        return Credential.read(json.loads(output), started)
     except FileNotFoundError as error:
         raise ConfigException(f"the credential plugin {command} is not installed") from error
     except OSError as error:

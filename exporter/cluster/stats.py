@@ -12,13 +12,13 @@ RECONNECTS: Final = (*REQUEST_REASONS, "ended", "error_event", "rewound")
 """Why a watch was left: every key of ``Stats.reconnects``. ``ended``, by the server, is normal."""
 
 
-def _zeros(words: tuple[str, ...]) -> dict[str, int]:
-    return dict.fromkeys(words, 0)
+def _zeros(reasons: tuple[str, ...]) -> dict[str, int]:
+    return dict.fromkeys(reasons, 0)
 
 
 @dataclass(slots=True)
 class Stats:
-    """Counts since the start; moments in seconds since 1970, None before the first."""
+    """Counts since the start; timestamps in seconds since 1970, None before the first."""
 
     lists: int = 0
     """Lists that were completed."""

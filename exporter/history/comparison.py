@@ -212,7 +212,7 @@ def _resumed_at(paused_at: float, job: CrawlJob, now: float) -> float:
 
     The time of noticing stands where it noted nothing, or a time that is still to come.
     """
-    changed_at = derived.spec_changed_at(job)
+    changed_at = job.metadata.spec_changed_at
     if changed_at is None or changed_at > now + _CLOCK_SKEW:
         changed_at = now
     return max(paused_at, changed_at)

@@ -10,7 +10,8 @@ When the disk is full or read-only, the exporter continues from memory alone, an
 written follows when it can be; a damaged or missing file is replaced and written in full.
 
 Whoever shows or sends what the ledger has, reads it through ``Ledger`` and is called through
-``LedgerListener``; the state and its file are this package's own.
+``LedgerListener``; the state and its file are this package's own. One class, long for its many
+small questions.
 """
 
 import time

@@ -4,6 +4,7 @@ Browsertrix never prunes ``podStatus``, and a status that steps back shows older
 every exit is known by its identity and every level (evicted) by its rise.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from exporter.crawls import Crawl
@@ -16,7 +17,7 @@ from exporter.history.events import (
     RestartDue,
 )
 from exporter.resources.crawljob import PodInfo, derived
-from exporter.resources.crawljob.pods import Pod, pods_of
+from exporter.resources.crawljob.pods import Pod, pending_resize, pods_of
 
 _OOM_EXIT_CODE: Final = 137
 
@@ -44,11 +45,22 @@ def compare_pods(baseline: Baseline, crawl: Crawl, now: float, events: list[Craw
 
 def _has_news(known: PodBaseline | None, info: PodInfo) -> bool:
     """A cheap test before the comparison: in most changes of a crawl, no pod has an event."""
-    if info.evicted or info.new_memory or info.new_cpu:
+    if info.evicted:
         return True
+    resize = pending_resize(info)
     if known is None:
-        return info.exit_time is not None or bool(info.reason) or info.exit_code is not None
-    return known.evicted or info.exit_time is None or info.exit_time not in known.exits
+        return (
+            resize is not None
+            or info.exit_time is not None
+            or bool(info.reason)
+            or info.exit_code is not None
+        )
+    return (
+        known.evicted
+        or info.exit_time is None
+        or info.exit_time not in known.exits
+        or (resize is not None and _restart_identity(*resize) not in known.restarts)
+    )
 
 
 def _compare_eviction(known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent]) -> None:
@@ -101,11 +113,16 @@ def _compare_exit(
 
 def _compare_restart(known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent]) -> None:
     """One for each new target; other reasons are emitted with the eviction and the request."""
-    reason = pod.restart_reason
-    if reason not in ("newMemory", "newCpu"):
+    resize = pending_resize(pod.info) if pod.exists else None
+    if resize is None:
         return
-    target = pod.info.new_memory if reason == "newMemory" else pod.info.new_cpu
-    identity = f"{reason} {target}"
+    identity = _restart_identity(*resize)
     if identity not in known.restarts:
         known.remember_restart(identity)
-        events.append(RestartDue(now, pod.name, reason))
+        events.append(RestartDue(now, pod.name, resize[0]))
+
+
+@lru_cache(maxsize=1024)
+def _restart_identity(reason: str, target: float) -> str:
+    """Remembered: pods have one of a few sizes, and each text is held by many baselines."""
+    return f"{reason} {target}"

@@ -36,6 +36,10 @@ _LOG: Final = (
 _PRUNE_LOG: Final = (  # from its beginning, and not all at once, which could take long
     "DELETE FROM events WHERE noticed < ? AND id IN (SELECT id FROM events ORDER BY id LIMIT 2000)"
 )
+_BASELINE: Final = (  # in its place, for most keep their length: REPLACE takes four times as long
+    "INSERT INTO baselines VALUES (?, ?)"
+    " ON CONFLICT (uid) DO UPDATE SET baseline = excluded.baseline"
+)
 _CLUSTER: Final = "cluster"
 _DROPPED: Final = "dropped"
 
@@ -186,7 +190,7 @@ def _baselines(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
     known = [(uid, state.baselines[uid].pack()) for uid in uids if uid in state.baselines]
     forgotten = [(uid,) for uid in uids if uid not in state.baselines]
     if known:
-        yield "INSERT OR REPLACE INTO baselines VALUES (?, ?)", known
+        yield _BASELINE, known
     if forgotten:
         yield "DELETE FROM baselines WHERE uid = ?", forgotten
 

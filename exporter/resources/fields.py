@@ -15,23 +15,23 @@ from kubernetes.utils import parse_quantity
 from pydantic import AfterValidator, Field, StringConstraints
 
 LONGEST_TEXT = 1024
-"""Characters. Longer than any id, image or state; a label value of half a megabyte helps nobody."""
+"""Characters. Longer than any id, image or state; no label value needs more."""
 
 LARGEST_COUNT = 2**63 - 1
 
 
-def _epoch(moment: datetime) -> float:
-    """Seconds since 1970; Browsertrix writes UTC, so a moment without an offset is UTC."""
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    seconds = moment.timestamp()
+def _epoch(time: datetime) -> float:
+    """Seconds since 1970; Browsertrix writes UTC, so a time without an offset is UTC."""
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    seconds = time.timestamp()
     if seconds < 0:
         raise ValueError("expected a moment after 1970")
     return seconds
 
 
 def read_timestamp(text: str) -> float | None:
-    """Seconds since 1970; None where the text is no moment."""
+    """Seconds since 1970; None where the text is no timestamp."""
     try:
         return _epoch(datetime.fromisoformat(text))
     except (ValueError, OverflowError):

@@ -31,7 +31,7 @@ class Identified(Protocol):
 
     @property
     def name(self) -> str:
-        """Unique in its namespace for as long as the object lives."""
+        """Unique in its namespace for as long as the object exists."""
 
     @property
     def uid(self) -> str | None:

@@ -1,13 +1,14 @@
 """A small Browsertrix on Kubernetes, over real HTTP: the demo and the tests run on it.
 
-``Cluster`` keeps CrawlJobs with their versions and history, ``ApiServer`` serves them as the
-Kubernetes API does and fails as a test orders, ``Browsertrix`` lets crawls live on a cluster and
-keeps ground_truth of what happened to them.
+``apiserver`` keeps objects with their versions and history (``Cluster``), serves them as the
+Kubernetes API does (``ApiServer``) and fails as a test orders (``Faults``); ``browsertrix`` runs
+crawls on such a cluster and keeps the ground truth of what happened to them. It knows nothing of
+the exporter, which talks to it over HTTP alone.
 """
 
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.browsertrix import Browsertrix
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.faults import Faults
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.faults import Faults
+from exporter.simulator.apiserver.server import ApiServer
+from exporter.simulator.browsertrix.browsertrix import Browsertrix
 
 __all__ = ["ApiServer", "Browsertrix", "Cluster", "Faults"]

@@ -10,10 +10,10 @@ import signal
 import sys
 from pathlib import Path
 
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.browsertrix import Browsertrix
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.fleet import fleet
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.server import ApiServer
+from exporter.simulator.browsertrix.browsertrix import Browsertrix
+from exporter.simulator.browsertrix.fleet import fleet
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -26,8 +26,13 @@ def _arguments() -> argparse.ArgumentParser:
     add("--port", type=int, default=0, help="port to listen on (default: a free one)")
     add("--token", action="append", help="bearer token to accept; repeatable (default: anybody)")
     add("--kubeconfig", type=Path, help="write a kubeconfig for it here")
-    add("--seed", type=int, default=0, help="what happens (default: %(default)s)")
-    add("--speed", type=float, default=1.0, help="how fast lives pass (default: %(default)s)")
+    add("--seed", type=int, default=0, help="of all random choices (default: %(default)s)")
+    add(
+        "--speed",
+        type=float,
+        default=1.0,
+        help="times real time (default: %(default)s)",
+    )
     add("--crawls", type=int, default=20, help="crawls at a time (default: %(default)s)")
     add("--static", action="store_true", help="CrawlJobs that do not change")
     add("--stale-writes", action="store_true", help="let the status step back now and then")
@@ -39,7 +44,7 @@ def _arguments() -> argparse.ArgumentParser:
 async def _main(arguments: argparse.Namespace) -> None:
     cluster = Cluster(history=arguments.history, seed=arguments.seed)
     ended = asyncio.Event()
-    living = None
+    simulation = None
     if arguments.static:
         for value in fleet(arguments.crawls, arguments.seed):
             cluster.create(value)
@@ -52,8 +57,8 @@ async def _main(arguments: argparse.Namespace) -> None:
             pause_limit=arguments.pause_limit,
             stale_writes=arguments.stale_writes,
         )
-        living = asyncio.create_task(browsertrix.run())
-        living.add_done_callback(lambda _: ended.set())  # it only ends by a fault
+        simulation = asyncio.create_task(browsertrix.run())
+        simulation.add_done_callback(lambda _: ended.set())  # it only ends by a fault
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     tokens = set(arguments.token) if arguments.token else None
@@ -66,10 +71,10 @@ async def _main(arguments: argparse.Namespace) -> None:
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()
         await ended.wait()
-    if living is not None:
-        living.cancel()
+    if simulation is not None:
+        simulation.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await living
+            await simulation
 
 
 if __name__ == "__main__":

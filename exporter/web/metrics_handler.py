@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 from isal import isal_zlib
 
 from exporter.metrics import Format
-from exporter.web.negotiation import choose_encoding, choose_format
+from exporter.web.negotiation import choose_encoding, choose_media_type
 
 logger = logging.getLogger(__name__)
 
@@ -113,10 +113,10 @@ class MetricsHandler:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """GET and HEAD, in the negotiated format; ``name[]`` selects families and samples."""
         # As for every header whose value is a list, several lines are one (RFC 9110, 5.3).
-        form = choose_format(",".join(request.headers.getall(hdrs.ACCEPT, ())))
+        media_type = choose_media_type(",".join(request.headers.getall(hdrs.ACCEPT, ())))
         encoding = choose_encoding(",".join(request.headers.getall(hdrs.ACCEPT_ENCODING, ())))
         headers: dict[str, str] = {
-            hdrs.CONTENT_TYPE: form.content_type,
+            hdrs.CONTENT_TYPE: media_type.content_type,
             hdrs.VARY: "Accept, Accept-Encoding",
         }
         if encoding != "identity":
@@ -127,7 +127,7 @@ class MetricsHandler:
             return self._refuse()
         self._running += 1
         try:
-            return await self._answer(request, form, headers)
+            return await self._answer(request, media_type.form, headers)
         finally:
             self._running -= 1
             self._refusing = self._refusing and self._running > 0

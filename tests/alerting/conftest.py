@@ -1,9 +1,8 @@
 import pytest
 
-from history.conftest import closed
-from support.crawl_history import Watch
+from support.crawl_history import Watch, closed_ledgers
 
-__all__ = ["closed"]
+__all__ = ["closed_ledgers"]
 
 
 @pytest.fixture

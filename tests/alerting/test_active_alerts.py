@@ -1,7 +1,7 @@
 """Which ends of crawls are active alerts, from when and until when."""
 
 from exporter.alerting.active_alerts import ActiveAlerts, Key
-from exporter.simulator.cluster import stamp
+from exporter.simulator.apiserver.encoding import stamp
 from support.active_alerts import CRAWL, PAUSE_EXPIRED, SIZE_LIMIT, VANISHED, active, ended
 from support.crawl_history import NOW, Watch
 

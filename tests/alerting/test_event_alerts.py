@@ -20,7 +20,7 @@ from exporter.alerting.template import Links, expand
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
 from support.promtool import committed_groups
-from support.tools import require_tool
+from support.tools import Edition
 
 ODD = {
     "namespace": "crawlers",
@@ -123,7 +123,7 @@ def test_every_event_rule_of_the_committed_file_is_an_event_alert() -> None:
     assert events == [event.name for event in EVENT_ALERTS]
 
 
-def test_prometheus_makes_the_same_alert_of_the_rule(tmp_path: Path) -> None:
+def test_prometheus_makes_the_same_alert_of_the_rule(edition: Edition, tmp_path: Path) -> None:
     """promtool expands the committed rules' texts, for odd labels; ours must be equal."""
     rules = {
         rule["alert"]: rule
@@ -167,7 +167,7 @@ def test_prometheus_makes_the_same_alert_of_the_rule(tmp_path: Path) -> None:
     (tmp_path / "test.yaml").write_text(yaml.safe_dump(test), encoding="utf-8")
 
     ran = subprocess.run(
-        [require_tool("promtool"), "test", "rules", "test.yaml"],
+        [edition.require("promtool"), "test", "rules", "test.yaml"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

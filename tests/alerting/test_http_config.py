@@ -2,10 +2,7 @@
 
 import base64
 import logging
-import os
-import shutil
 import ssl
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +12,7 @@ from exporter.alerting.client import AlertmanagerClient
 from exporter.alerting.http_config import Credentials, HTTPClientConfig, HTTPClientConfigError
 from exporter.runtime.http_errors import RequestError
 from support.alert_receiver import Receiver
-
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
+from support.certificates import certificate, needs_openssl
 
 
 def write(path: Path, text: str) -> Path:
@@ -114,21 +110,8 @@ def test_what_is_no_certificate_is_named(tmp_path: Path) -> None:
 # TLS ------------------------------------------------------------------------------------------
 
 
-def certificate(folder: Path, name: str, *, encrypted: bool = False) -> tuple[Path, Path]:
-    """One that vouches for itself; certificate and key."""
-    paths = folder / f"{name}.crt", folder / f"{name}.key"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-days", "2"),
-            *(("-passout", "pass:secret") if encrypted else ("-nodes",)),
-            *("-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"),
-            *("-keyout", str(paths[1]), "-out", str(paths[0])),
-        ],
-        check=True,
-        capture_output=True,
-        env=os.environ | {"LC_ALL": "C"},
-    )
-    return paths
+def certificate_of(folder: Path, name: str) -> tuple[Path, Path]:
+    return certificate(folder, name, host=f"DNS:{name}")
 
 
 def server_tls(files: tuple[Path, Path], clients: Path | None = None) -> ssl.SSLContext:
@@ -142,7 +125,7 @@ def server_tls(files: tuple[Path, Path], clients: Path | None = None) -> ssl.SSL
 
 @needs_openssl
 async def test_a_server_is_verified_by_the_ca_and_the_name(tmp_path: Path) -> None:
-    server = certificate(tmp_path, "alertmanager")
+    server = certificate_of(tmp_path, "alertmanager")
     async with Receiver(tls=server_tls(server)) as receiver:
         await post(
             receiver, Credentials(HTTPClientConfig(ca_file=server[0], server_name="alertmanager"))
@@ -161,7 +144,7 @@ async def test_a_server_is_verified_by_the_ca_and_the_name(tmp_path: Path) -> No
 
 @needs_openssl
 async def test_a_client_certificate_is_shown_and_rotated(tmp_path: Path) -> None:
-    server, one, two = (certificate(tmp_path, name) for name in ("server", "one", "two"))
+    server, one, two = (certificate_of(tmp_path, name) for name in ("server", "one", "two"))
     cert, key = (write(tmp_path / f"client{path.suffix}", path.read_text()) for path in one)
     credentials = Credentials(
         HTTPClientConfig(ca_file=server[0], server_name="server", cert_file=cert, key_file=key)
@@ -178,7 +161,7 @@ async def test_a_client_certificate_is_shown_and_rotated(tmp_path: Path) -> None
 
 @needs_openssl
 async def test_without_a_client_certificate_the_connection_is_refused(tmp_path: Path) -> None:
-    server, client = (certificate(tmp_path, name) for name in ("server", "client"))
+    server, client = (certificate_of(tmp_path, name) for name in ("server", "client"))
     http_config = HTTPClientConfig(ca_file=server[0], server_name="server")
     async with Receiver(tls=server_tls(server, clients=client[0])) as receiver:
         with pytest.raises(RequestError) as raised:

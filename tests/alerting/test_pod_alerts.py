@@ -1,7 +1,7 @@
 """Which evictions and exits of pods are active alerts, from when and until when."""
 
 from exporter.alerting.active_alerts import ActiveAlerts
-from exporter.simulator.cluster import stamp
+from exporter.simulator.apiserver.encoding import stamp
 from support.active_alerts import EVICTED, OOM_KILLED, OUT_OF_SPACE, POD, active, pods
 from support.crawl_history import NOW, Watch
 from support.factories import CRAWL_ID, redis_pod

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from exporter.alerting.active_alerts import ActiveAlerts
-from exporter.simulator.cluster import stamp
+from exporter.simulator.apiserver.encoding import stamp
 from support.active_alerts import (
     CRAWL,
     EVICTED,

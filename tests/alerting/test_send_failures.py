@@ -5,10 +5,11 @@ from itertools import chain
 
 import pytest
 
-from support.alert_receiver import Receiver, until
+from support.alert_receiver import Receiver
 from support.alert_sender import OFTEN, Sender, crawls
 from support.crawl_history import NOW
 from support.factories import NAMESPACE, OID
+from support.waiting import until
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 404, 401, 302])

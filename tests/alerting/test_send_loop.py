@@ -3,11 +3,12 @@
 import asyncio
 
 from exporter.alerting.send_loop import LARGEST_BATCH
-from exporter.simulator.cluster import stamp
-from support.alert_receiver import Receiver, until
+from exporter.simulator.apiserver.encoding import stamp
+from support.alert_receiver import Receiver
 from support.alert_sender import OFTEN, Sender, crawls
 from support.crawl_history import NOW, Watch
 from support.factories import NAMESPACE, OID
+from support.waiting import until
 
 
 async def test_an_alert_is_posted_as_the_api_takes_it() -> None:

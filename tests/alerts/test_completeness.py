@@ -13,7 +13,7 @@ from alerts.rule import AlertingRule, RecordingRule
 from exporter.alerting.template import Links
 from support.promql import METRICS, QueryError, result_labels
 from support.promtool import committed_groups
-from support.tools import ROOT, require_tool
+from support.tools import ROOT, Edition
 
 RULES: Final = [rule for group in GROUPS for rule in group.rules]
 
@@ -140,8 +140,8 @@ def test_the_committed_rules_have_all_labels_and_annotations() -> None:
         assert rule["labels"]["severity"] in ("critical", "warning", "info")
 
 
-def test_promtool_finds_nothing_wrong(tmp_path: Path) -> None:
-    promtool = require_tool("promtool")
+def test_promtool_finds_nothing_wrong(edition: Edition, tmp_path: Path) -> None:
+    promtool = edition.require("promtool")
 
     ran = subprocess.run(
         [promtool, "check", "rules", "--lint=all", "--lint-fatal", _rules_file()],

@@ -1,6 +1,8 @@
 """Queries and rules that documents show: they use only metrics and labels that exist."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +12,7 @@ import yaml
 
 from exporter.resources.identity import CRAWL_LABELS
 from support.promql import METRICS, TARGET, result_labels
-from support.tools import ROOT
+from support.tools import ROOT, Edition
 
 PAGES: Final = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
@@ -53,6 +55,29 @@ def test_the_readme_shows_a_rule_and_samples() -> None:
     assert list(_values(PAGES["README.md"], "expr"))
     assert "\nbrowsertrix_crawls{" in PAGES["README.md"]
     assert list(_values(PAGES[str(Path("docs", "alerts.md"))], "group_by"))
+
+
+def test_the_shown_configuration_of_prometheus_is_one(edition: Edition, tmp_path: Path) -> None:
+    shown = [
+        yaml.safe_load(block)
+        for page in PAGES.values()
+        for block in _blocks(page, "yaml")
+        if re.search(r"^ *(scrape_configs|rule_files):", block, re.MULTILINE)
+    ]
+    assert {part for one in shown for part in one} == {"scrape_configs", "rule_files"}
+    shutil.copy(ROOT / "alerts" / "browsertrix.rules.yaml", tmp_path)
+    for number, config in enumerate(shown):
+        (tmp_path / f"{number}.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    ran = subprocess.run(
+        [edition.require("promtool"), "check", "config", *sorted(tmp_path.glob("*.yml"))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.count("is valid prometheus config file") == len(shown)
 
 
 def _blocks(text: str, language: str) -> list[str]:

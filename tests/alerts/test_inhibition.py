@@ -12,6 +12,7 @@ from alerts import ALERTS
 from exporter.resources.identity import CRAWL_LABELS
 from support.alertmanager import alertmanager
 from support.amtool import config
+from support.tools import Edition
 
 CRAWL: Final = dict(zip(CRAWL_LABELS, ("crawlers", "org-1", "manual-1"), strict=True))
 OTHER: Final = CRAWL | {"crawl": "manual-2"}
@@ -29,7 +30,7 @@ ENDS: Final = {
 
 
 @pytest.fixture(scope="module")
-def alerts_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def alerts_url(edition: Edition, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Alertmanager with the routes and inhibition of the example, and no receivers."""
     loaded = config()
     part = {
@@ -37,7 +38,7 @@ def alerts_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "inhibit_rules": loaded["inhibit_rules"],
         "receivers": [{"name": receiver["name"]} for receiver in loaded["receivers"]],
     }
-    with alertmanager(part, tmp_path_factory.mktemp("alertmanager")) as url:
+    with alertmanager(edition, part, tmp_path_factory.mktemp("alertmanager")) as url:
         yield f"{url}/api/v2/alerts"
 
 

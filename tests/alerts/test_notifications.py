@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from exporter.resources.identity import CRAWL_LABELS
 from support.amtool import TEMPLATES, amtool
+from support.tools import Edition
 
 
 def data(*alerts: dict[str, Any], status: str = "firing") -> dict[str, Any]:
@@ -47,11 +48,16 @@ EVENT: Final = alert_of("manual-1", severity="critical", event="true")
 
 
 def rendered(
-    template: str, content: dict[str, Any], folder: Path, template_type: str = "text"
+    edition: Edition,
+    template: str,
+    content: dict[str, Any],
+    folder: Path,
+    template_type: str = "text",
 ) -> str:
     file = folder / "data.json"
     file.write_text(json.dumps(content), encoding="utf-8")
     return amtool(
+        edition,
         "template",
         "render",
         f"--template.glob={TEMPLATES}/*.tmpl",
@@ -61,7 +67,7 @@ def rendered(
     ).removesuffix("\n")
 
 
-def test_a_title_says_what_and_which(tmp_path: Path) -> None:
+def test_a_title_says_what_and_which(edition: Edition, tmp_path: Path) -> None:
     what = "A crawl was cut short by its size limit"
     condition = alert_of("manual-1", severity="warning")
     another = alert_of("manual-2", severity="warning")
@@ -74,11 +80,11 @@ def test_a_title_says_what_and_which(tmp_path: Path) -> None:
     }
 
     for title, content in titles.items():
-        assert rendered("browsertrix.title", content, tmp_path) == title
+        assert rendered(edition, "browsertrix.title", content, tmp_path) == title
 
 
-def test_a_text_says_when_and_where_to_look(tmp_path: Path) -> None:
-    text = rendered("browsertrix.text", data(EVENT), tmp_path)
+def test_a_text_says_when_and_where_to_look(edition: Edition, tmp_path: Path) -> None:
+    text = rendered(edition, "browsertrix.text", data(EVENT), tmp_path)
 
     assert text.rstrip("\n").splitlines() == [
         "Crawl manual-1 reached its size limit.",
@@ -88,31 +94,31 @@ def test_a_text_says_when_and_where_to_look(tmp_path: Path) -> None:
     ]
 
 
-def test_slack_gets_links_and_a_colour(tmp_path: Path) -> None:
-    assert rendered("browsertrix.slack.color", data(EVENT), tmp_path) == "danger"
-    assert rendered("browsertrix.slack.text", data(EVENT), tmp_path).strip() == (
+def test_slack_gets_links_and_a_colour(edition: Edition, tmp_path: Path) -> None:
+    assert rendered(edition, "browsertrix.slack.color", data(EVENT), tmp_path) == "danger"
+    assert rendered(edition, "browsertrix.slack.text", data(EVENT), tmp_path).strip() == (
         "Crawl manual-1 reached its size limit. "
         "<https://wiki.example.org/BrowsertrixCrawlSizeLimitReached.md|What to do> · "
         "<https://grafana.example.org/d/browsertrix-crawl?var-crawl=manual-1|Dashboard>"
     )
 
 
-def test_mail_is_escaped(tmp_path: Path) -> None:
+def test_mail_is_escaped(edition: Edition, tmp_path: Path) -> None:
     hostile = alert_of("<b>manual</b>", severity="warning")
 
-    html = rendered("browsertrix.mail.html", data(hostile), tmp_path, template_type="html")
+    html = rendered(edition, "browsertrix.mail.html", data(hostile), tmp_path, template_type="html")
 
     assert "Crawl &lt;b&gt;manual&lt;/b&gt; reached its size limit." in html
     assert 'href="https://wiki.example.org/BrowsertrixCrawlSizeLimitReached.md"' in html
 
 
-def test_pagerduty_takes_no_more_than_1024_characters(tmp_path: Path) -> None:
+def test_pagerduty_takes_no_more_than_1024_characters(edition: Edition, tmp_path: Path) -> None:
     long = alert_of("manual-1", severity="critical")
     long["annotations"]["description"] = "x" * 3000
 
-    text = rendered("browsertrix.pagerduty.description", data(long), tmp_path)
+    text = rendered(edition, "browsertrix.pagerduty.description", data(long), tmp_path)
     several = rendered(
-        "browsertrix.pagerduty.description", data(long, alert_of("manual-2")), tmp_path
+        edition, "browsertrix.pagerduty.description", data(long, alert_of("manual-2")), tmp_path
     )
 
     assert text == "x" * 1024

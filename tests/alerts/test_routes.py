@@ -10,6 +10,7 @@ from alerts import ALERTS
 from alerts.rule import AlertingRule, Severity
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 from support.amtool import CONFIG, TEMPLATES, amtool, config
+from support.tools import Edition
 
 
 def receiver_of(alert: AlertingRule) -> str:
@@ -21,15 +22,16 @@ def receiver_of(alert: AlertingRule) -> str:
     return "browsertrix-ticket" if alert.severity is Severity.WARNING else "browsertrix-context"
 
 
-def test_amtool_finds_nothing_wrong() -> None:
-    assert "SUCCESS" in amtool("check-config", str(CONFIG))
+def test_amtool_finds_nothing_wrong(edition: Edition) -> None:
+    assert "SUCCESS" in amtool(edition, "check-config", str(CONFIG))
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_an_alert_is_routed_by_its_severity(alert: AlertingRule) -> None:
+def test_an_alert_is_routed_by_its_severity(edition: Edition, alert: AlertingRule) -> None:
     event = ["event=true"] if alert.event else []
 
     amtool(
+        edition,
         "config",
         "routes",
         "test",
@@ -41,10 +43,10 @@ def test_an_alert_is_routed_by_its_severity(alert: AlertingRule) -> None:
     )
 
 
-def test_alerts_of_other_projects_are_not_routed() -> None:
+def test_alerts_of_other_projects_are_not_routed(edition: Edition) -> None:
     where = ("config", "routes", "test", f"--config.file={CONFIG}")
 
-    assert amtool(*where, "alertname=NodeDown", "severity=critical").strip() == "nobody"
+    assert amtool(edition, *where, "alertname=NodeDown", "severity=critical").strip() == "nobody"
 
 
 def test_event_alerts_are_grouped_by_crawl_and_notify_once_and_never_of_resolved() -> None:

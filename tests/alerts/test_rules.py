@@ -7,22 +7,26 @@ import pytest
 
 from alerts import ALERTS, RECORDS
 from support.promtool import read_case, run_rule_tests
-from support.tools import require_tool
+from support.tools import Edition
 
 CASES: Final = {path.stem: path for path in sorted((Path(__file__).parent / "rules").glob("*"))}
 
 
-def test_every_alert_fires_when_it_should_and_is_quiet_otherwise(tmp_path: Path) -> None:
-    complaints = run_rule_tests({alert: read_case(path) for alert, path in CASES.items()}, tmp_path)
+def test_every_alert_fires_when_it_should_and_is_quiet_otherwise(
+    edition: Edition, tmp_path: Path
+) -> None:
+    cases = {alert: read_case(path) for alert, path in CASES.items()}
+
+    complaints = run_rule_tests(edition, cases, tmp_path)
 
     assert not complaints, f"\n{complaints}"
 
 
-def test_every_recording_rule_says_what_it_should() -> None:
+def test_every_recording_rule_says_what_it_should(edition: Edition) -> None:
     records = Path(__file__).parent / "records.yaml"
 
     ran = subprocess.run(
-        [require_tool("promtool"), "test", "rules", records.name],
+        [edition.require("promtool"), "test", "rules", records.name],
         cwd=records.parent,
         capture_output=True,
         text=True,

@@ -1,14 +1,14 @@
 """What a person sees and does: bars, filters, paging, refreshes that keep one's place."""
 
-import asyncio
 import re
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
-from browser.conftest import Site
+from support.browsed_site import BrowsedSite
 from support.factories import GIB, OID, crawler_pod
+from support.waiting import until
 
 EVERY = 10_000
 """Milliseconds between refreshes."""
@@ -19,7 +19,7 @@ async def ids(page: Page) -> list[str]:
     return found
 
 
-async def test_it_shows_a_crawl_with_its_bars_and_pods(site: Site) -> None:
+async def test_it_shows_a_crawl_with_its_bars_and_pods(site: BrowsedSite) -> None:
     site.create("one", status={"size": 97 * GIB})
     await site.until_seen(1)
     page = await site.open()
@@ -38,7 +38,7 @@ async def test_it_shows_a_crawl_with_its_bars_and_pods(site: Site) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_text_is_readable_in_both_schemes(site: Site, scheme: Any) -> None:
+async def test_text_is_readable_in_both_schemes(site: BrowsedSite, scheme: Any) -> None:
     pods = {"crawl-one-0": crawler_pod(evicted=True, exitCode=137, reason="oom")}
     site.create("one", pods=pods)
     await site.until_seen(1)
@@ -48,14 +48,14 @@ async def test_text_is_readable_in_both_schemes(site: Site, scheme: Any) -> None
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
-async def test_nothing_hangs_over_the_edge(site: Site, width: int) -> None:
+async def test_nothing_hangs_over_the_edge(site: BrowsedSite, width: int) -> None:
     site.create("manual-20250521114400-0123456789ab", status={"state": "x" * 90})
     await site.until_seen(1)
     page = await site.open(viewport={"width": width, "height": 800})
     assert await page.evaluate("document.documentElement.scrollWidth") == width
 
 
-async def test_filters_by_state_text_and_organisation(site: Site) -> None:
+async def test_filters_by_state_text_and_organisation(site: BrowsedSite) -> None:
     site.create("alpha", "beta")
     site.create("gamma", spec={"oid": "other-org"}, status={"state": "waiting_capacity"})
     await site.until_seen(3)
@@ -79,7 +79,7 @@ async def test_filters_by_state_text_and_organisation(site: Site) -> None:
     await expect(page.locator(".crawl h3")).to_have_text(["alpha", "beta"])
 
 
-async def test_pages_through_many(site: Site) -> None:
+async def test_pages_through_many(site: BrowsedSite) -> None:
     names = [f"c{n:02}" for n in range(60)]
     site.create(*names)
     await site.until_seen(60)
@@ -95,7 +95,7 @@ async def test_pages_through_many(site: Site) -> None:
     await expect(page.get_by_text("Page 2 of 3")).to_be_visible()
 
 
-async def test_it_refreshes_itself_and_keeps_its_place(site: Site) -> None:
+async def test_it_refreshes_itself_and_keeps_its_place(site: BrowsedSite) -> None:
     site.create(*(f"c{n}" for n in range(8)))
     await site.until_seen(8)
     page = await site.open("/?sort=crawl")
@@ -116,7 +116,7 @@ async def test_it_refreshes_itself_and_keeps_its_place(site: Site) -> None:
     await expect(page.get_by_label("Text")).to_have_value("half typ")
 
 
-async def test_refreshing_can_be_paused(site: Site) -> None:
+async def test_refreshing_can_be_paused(site: BrowsedSite) -> None:
     site.create("one")
     await site.until_seen(1)
     page = await site.open()
@@ -129,13 +129,17 @@ async def test_refreshing_can_be_paused(site: Site) -> None:
     assert await page.evaluate("1 + 1") == 2
     assert asked == []
     site.patch("one", pagesDone=46)
-    async with asyncio.timeout(30):
-        while "46 of 120" not in await page.locator(".crawl").inner_text():
-            await pause.click()  # each second click goes on, and asks at once
-            await asyncio.sleep(0.1)
+
+    async def shows_it() -> bool:
+        if "46 of 120" in await page.locator(".crawl").inner_text():
+            return True
+        await pause.click()  # each second click goes on, and asks at once
+        return False
+
+    await until(shows_it, every=0.1)
 
 
-async def test_it_warns_when_the_exporter_does_not_answer(site: Site) -> None:
+async def test_it_warns_when_the_exporter_does_not_answer(site: BrowsedSite) -> None:
     site.create("one")
     await site.until_seen(1)
     page = await site.open()
@@ -150,7 +154,7 @@ async def test_it_warns_when_the_exporter_does_not_answer(site: Site) -> None:
     site.errors.clear()  # the browser logs each request that failed
 
 
-async def test_it_works_without_scripts(site: Site) -> None:
+async def test_it_works_without_scripts(site: BrowsedSite) -> None:
     site.create("one", "two")
     await site.until_seen(2)
     page = await site.open(java_script_enabled=False)
@@ -160,7 +164,7 @@ async def test_it_works_without_scripts(site: Site) -> None:
     await expect(page.get_by_role("button", name="Pause refresh")).to_be_hidden()
 
 
-async def test_hostile_text_does_nothing(site: Site) -> None:
+async def test_hostile_text_does_nothing(site: BrowsedSite) -> None:
     hostile = "<script>alert(1)</script><img src=x onerror=alert(2)>"
     site.create(
         hostile,

@@ -1,25 +1,23 @@
 """API servers to talk to, and reflectors that follow them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import ssl
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from exporter.cluster.client import ApiClient
-from exporter.cluster.credentials import Kubeconfig, Source
+from exporter.cluster.credentials import CredentialSource, Kubeconfig
 from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.cluster import Cluster
+from exporter.simulator import ApiServer, Cluster
+from support.certificates import certificate
 from support.change_recorder import Recorder
-
-Opened = Callable[[Path | Source], Awaitable[ApiClient]]
-Follow = Callable[..., tuple[Reflector[CrawlJob], Recorder]]
-Run = Callable[[Reflector[Any]], None]
+from support.following import Follow, Opened, Run
 
 
 @pytest.fixture
@@ -35,11 +33,20 @@ async def server(cluster: Cluster) -> AsyncIterator[ApiServer]:
 
 
 @pytest.fixture
+async def tls_server(cluster: Cluster, tmp_path: Path) -> AsyncIterator[ApiServer]:
+    cert, key = certificate(tmp_path, "server")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+    async with ApiServer(cluster, ssl_context=context, tokens={"one"}) as server:
+        yield server
+
+
+@pytest.fixture
 async def opened() -> AsyncIterator[Opened]:
     """Open connections that are closed after what uses them has ended."""
     connections: list[ApiClient] = []
 
-    async def open_one(found: Path | Source) -> ApiClient:
+    async def open_one(found: Path | CredentialSource) -> ApiClient:
         source = Kubeconfig([found], None) if isinstance(found, Path) else found
         connection = ApiClient(source)
         connections.append(connection)

@@ -3,22 +3,19 @@
 import json
 import logging
 import shutil
-import ssl
-import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from cluster.conftest import Follow, Opened
-from cluster.test_credentials import config, plugin, write
 from exporter import __version__
 from exporter.cluster.client import REASONS, ApiClient, RequestError
 from exporter.cluster.credentials import ConfigError, InCluster, Kubeconfig
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.cluster import Cluster
-from support.change_recorder import until
+from exporter.simulator import ApiServer, Cluster
+from support.certificates import certificate, needs_openssl
 from support.factories import crawljob
+from support.following import Follow, Opened
+from support.kubeconfigs import config, plugin, write
+from support.waiting import until
 
 LIST = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"
 
@@ -205,37 +202,11 @@ async def test_nothing_is_logged_of_the_token(
 # -- TLS
 
 
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    key, cert = folder / f"{name}.key", folder / f"{name}.crt"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-keyout", str(key), "-out", str(cert), "-subj", f"/CN={name}"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return key, cert
-
-
-needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
-
-
-@pytest.fixture
-async def tls_server(cluster: Cluster, tmp_path: Path) -> AsyncIterator[ApiServer]:
-    key, cert = certificate(tmp_path, "server")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert, key)
-    async with ApiServer(cluster, ssl_context=context, tokens={"one"}) as server:
-        yield server
-
-
 @needs_openssl
 async def test_an_unknown_certificate_is_a_tls_failure(
     tls_server: ApiServer, opened: Opened, tmp_path: Path
 ) -> None:
-    _, other = certificate(tmp_path, "other")
+    other, _ = certificate(tmp_path, "other")
     path = tls_server.write_kubeconfig(tmp_path / "k", "one", authority=other)
     connection = await opened(path)
     error = await failure(connection)
@@ -262,7 +233,7 @@ async def test_a_pod_follows_the_rotation_of_its_token_and_its_authority(
     write(folder / "token", "two\n")
     await get(connection)
 
-    _, other = certificate(tmp_path, "other")
+    other, _ = certificate(tmp_path, "other")
     shutil.copy(other, folder / "ca.crt")
     assert (await failure(connection)).reason == "tls"
     shutil.copy(tmp_path / "server.crt", folder / "ca.crt")

@@ -11,17 +11,18 @@ from typing import Literal
 
 import pytest
 
-from cluster.conftest import Follow
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
+from exporter.cluster.phase import Phase
 from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.cluster import Cluster
-from support.change_recorder import Recorder, until
+from exporter.simulator import ApiServer, Cluster
+from support.change_recorder import Recorder
 from support.factories import crawljob
+from support.following import Follow
+from support.waiting import until
 
 
 def create(cluster: Cluster, *crawls: str) -> None:
@@ -292,7 +293,7 @@ async def test_an_invalid_line_costs_itself_and_is_logged_once_a_stream(
     reflector, recorder = follow()
     await watching(server, recorder)
     for _ in range(3):
-        server.faults.garbage()
+        server.faults.invalid_line()
     set_state(cluster, "a", "complete")
     await until(lambda: recorder.state("a") == "complete")
     assert reflector.stats.invalid_lines == 3
@@ -337,6 +338,26 @@ async def test_a_reply_that_is_no_list_does_not_empty_the_cache(
     await until(lambda: reflector.stats.list_failures["not_json"] == 3)
     await until(lambda: len(recorder.syncs) == 2)
     assert recorder.deleted == []
+
+
+async def test_a_relist_that_fails_leaves_the_scope_synced(
+    cluster: Cluster, server: ApiServer, follow: Follow
+) -> None:
+    create(cluster, "a")
+    reflector, recorder = follow()
+    phases = [reflector.phase]
+    await watching(server, recorder)
+    phases.append(reflector.phase)
+    server.forbidden.add("crawlers")
+    server.faults.expire_streams()
+    await until(lambda: reflector.stats.list_failures["forbidden"])
+    phases.append(reflector.phase)
+    assert reflector.synced
+    server.forbidden.clear()
+    await until(lambda: len(recorder.syncs) == 2)
+    phases.append(reflector.phase)
+    assert phases == [Phase.LISTING, Phase.WATCHING, Phase.RELISTING, Phase.WATCHING]
+    assert recorder.names == ["a"]
 
 
 async def test_an_error_event_is_logged_and_the_watch_resumed(

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from cluster.conftest import Follow, Opened
 from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
 from support.api_servers import Api
-from support.change_recorder import until
 from support.factories import crawljob
+from support.following import Follow, Opened
+from support.waiting import until
 
 
 @pytest.fixture

@@ -6,17 +6,18 @@ from typing import Any, Literal
 
 import pytest
 
-from cluster.conftest import Follow, Opened
 from exporter.cluster import replay
 from exporter.cluster.changes import Change, ResumePoint
 from exporter.cluster.client import ApiClient
+from exporter.cluster.phase import Phase
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import identity
-from exporter.simulator.apiserver import ApiServer
-from exporter.simulator.cluster import Cluster
+from exporter.simulator import ApiServer, Cluster
 from support.api_servers import Api
-from support.change_recorder import Recorder, until
+from support.change_recorder import Recorder
 from support.factories import crawljob
+from support.following import Follow, Opened
+from support.waiting import until
 
 
 @pytest.fixture
@@ -366,25 +367,26 @@ async def test_a_list_restarted_halfway_emits_nothing_twice(
 
 
 @pytest.fixture
-async def silent(
+async def quiet(
     cluster: Cluster, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[ApiServer, ApiClient]]:
     """An API server that sends no bookmark, and short timeouts."""
     monkeypatch.setattr(replay, "IDLE_TIMEOUT", 0.3)
     monkeypatch.setattr(replay, "CONNECT_TIMEOUT", 0.6)
     async with ApiServer(cluster, bookmark_every=600) as server:
-        yield server, await opened(server.write_kubeconfig(tmp_path / "silent"))
+        yield server, await opened(server.write_kubeconfig(tmp_path / "quiet"))
 
 
 async def test_a_replay_without_events_or_bookmarks_ends_at_the_idle_timeout(
-    cluster: Cluster, silent: tuple[ApiServer, ApiClient], follow: Follow
+    cluster: Cluster, quiet: tuple[ApiServer, ApiClient], follow: Follow
 ) -> None:
     cluster.create(crawljob(crawl="a"))
     resume = ResumePoint(str(cluster.resource_version), frozenset({"elsewhere"}))
     cluster.advance(5)
-    reflector, recorder = follow(through=silent[1], resume=resume)
+    reflector, recorder = follow(through=quiet[1], resume=resume)
     await until(lambda: reflector.stats.watches)
     assert not recorder.syncs
+    assert reflector.phase is Phase.REPLAYING
     assert reflector.last_error == "what happened meanwhile is being replayed"
     await until(lambda: recorder.syncs and reflector.stats.watches == 2)
     assert emitted(recorder) == [("a", "running")]
@@ -394,14 +396,14 @@ async def test_a_replay_without_events_or_bookmarks_ends_at_the_idle_timeout(
     await until(lambda: recorder.names == ["a", "b"])
 
 
-@pytest.mark.parametrize("fault", ["forbidden", "silent"])
+@pytest.mark.parametrize("fault", ["forbidden", "stalled"])
 async def test_a_replay_without_a_watch_ends_at_the_connect_timeout(
-    cluster: Cluster, silent: tuple[ApiServer, ApiClient], follow: Follow, fault: str
+    cluster: Cluster, quiet: tuple[ApiServer, ApiClient], follow: Follow, fault: str
 ) -> None:
     cluster.create(crawljob(crawl="a"))
     resume = ResumePoint(str(cluster.resource_version), frozenset({"uid-crawlers-a"}))
     cluster.create(crawljob(crawl="b"))
-    server, through = silent
+    server, through = quiet
     if fault == "forbidden":
         server.faults.refuse(403, 10_000, only="watch")
     else:

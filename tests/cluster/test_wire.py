@@ -114,14 +114,14 @@ def test_an_object_that_cannot_be_read_keeps_what_is_known_of_it() -> None:
     assert found.event_type == "DELETED"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(any_json())
 def test_no_json_makes_reading_an_event_fail(value: Any) -> None:
     DECODER.read_event(to_wire({"type": "ADDED", "object": value}))
     DECODER.read_event(to_wire(value))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(mutated_crawljobs())
 def test_a_mutated_crawljob_is_an_event_all_the_same(value: dict[str, Any]) -> None:
     event = DECODER.read_event(to_wire({"type": "MODIFIED", "object": value}))
@@ -129,7 +129,7 @@ def test_a_mutated_crawljob_is_an_event_all_the_same(value: dict[str, Any]) -> N
     assert event.object.metadata.name == value["metadata"]["name"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(crawljobs())
 def test_the_fast_way_and_the_slow_way_read_the_same(value: dict[str, Any]) -> None:
     fast = DECODER.read_page(to_wire({"metadata": {"resourceVersion": "1"}, "items": [value]}))

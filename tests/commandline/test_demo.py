@@ -18,11 +18,11 @@ import aiohttp
 import pytest
 
 from exporter.commands.demo import programs
-from support.tools import ROOT, require_tool
+from support.tools import ROOT, Edition
 
 TIMEOUT: Final = 60.0
 """Seconds."""
-_URL: Final = re.compile(r"^    (curl|Prometheus|Alertmanager) +(http://\S+)$", re.MULTILINE)
+_URL: Final = re.compile(r"^    (curl|Prometheus|Alertmanager) +(http://\S+)", re.MULTILINE)
 
 
 class Demo:
@@ -112,18 +112,26 @@ def _alone() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def monitored() -> str:
-    """A PATH on which Prometheus and Alertmanager are."""
-    folders = {str(require_tool(name).parent) for name in ("prometheus", "alertmanager")}
+def path_with(edition: Edition) -> str:
+    """A PATH on which this Prometheus and this Alertmanager are found first."""
+    folders = {str(edition.require(name).parent) for name in ("prometheus", "alertmanager")}
     return os.pathsep.join([*folders, os.environ["PATH"]])
 
 
+@pytest.fixture
+def monitored() -> str:
+    """A PATH on which Prometheus and Alertmanager are."""
+    return path_with(Edition.DEBIAN)
+
+
 @pytest.mark.timeout(240)
-async def test_alerts_fire_and_somebody_is_notified(monitored: str, tmp_path: Path) -> None:
+async def test_alerts_fire_and_somebody_is_notified(edition: Edition, tmp_path: Path) -> None:
     flags = ("--speed", "900", "--web.telemetry-path", "/elsewhere")
-    async with demo(tmp_path, *flags, path=monitored, cwd=tmp_path) as running:
+    async with demo(tmp_path, *flags, path=path_with(edition), cwd=tmp_path) as running:
         urls = await running.urls()
+        for name in ("Prometheus", "Alertmanager"):
+            version = programs.version(edition.require(name.lower()))
+            assert f"{urls[name]}  ({version})\n" in running.said
         assert urls["curl"].endswith("/elsewhere")
         await running.get(urls["curl"], containing="browsertrix_exporter_build_info")
         targets = await running.get_until(
@@ -173,7 +181,7 @@ async def test_without_them_it_says_how_to_get_them_and_serves(tmp_path: Path) -
 
 async def test_prometheus_alone_shows_alerts_and_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "prometheus").symlink_to(require_tool("prometheus"))
+    (tmp_path / "bin" / "prometheus").symlink_to(Edition.DEBIAN.require("prometheus"))
     (tmp_path / "demo").mkdir()
     async with demo(tmp_path / "demo", path=str(tmp_path / "bin"), cwd=tmp_path) as running:
         urls = await running.urls()
@@ -218,6 +226,23 @@ def test_what_make_tools_fetched_is_found_after_what_is_on_path(
     assert programs.find("alertmanager", tmp_path) == fetched
     installed = install(tmp_path / "bin", "alertmanager")
     assert programs.find("alertmanager", tmp_path) == installed
+
+
+@pytest.mark.parametrize(
+    ("script", "version"),
+    [
+        ("echo 'prometheus, version 2.42.0+ds (branch: debian/sid)'", "2.42.0+ds"),
+        ("echo 'alertmanager, version 0.35.0 (branch: )' >&2", "0.35.0"),
+        ("echo none", ""),
+    ],
+)
+def test_the_version_is_what_a_program_says(tmp_path: Path, script: str, version: str) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+    assert programs.version(program) == version
+    assert programs.version(tmp_path / "missing") == ""
 
 
 async def test_a_wanted_port_is_taken_only_if_it_is_free() -> None:

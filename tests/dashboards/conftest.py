@@ -8,7 +8,7 @@ import pytest
 
 from dashboards.backfill import Prometheus, backfilled_prometheus
 from dashboards.render import DASHBOARDS, FOLDER
-from support.tools import require_tool
+from support.tools import Edition
 
 Dashboard = dict[str, Any]
 
@@ -31,8 +31,8 @@ def dashboards() -> dict[str, Dashboard]:
 
 
 @pytest.fixture(scope="session")
-def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def prometheus(edition: Edition, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """One that was backfilled with hours of simulated crawls."""
-    programs = {name: require_tool(name) for name in ("prometheus", "promtool")}
+    programs = {name: edition.require(name) for name in ("prometheus", "promtool")}
     with backfilled_prometheus(tmp_path_factory.mktemp("backfill"), **programs) as running:
         yield running

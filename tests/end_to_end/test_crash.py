@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.conftest import PATIENCE, Process, Scrape, Start
 from exporter.history.events import COUNTERS
 from exporter.history.reading import events, finished_crawls
 from exporter.simulator import ApiServer, Browsertrix, Cluster
-from exporter.simulator.ground_truth import GroundTruth
-from history.test_ground_truth import expected_counts
+from exporter.simulator.browsertrix.ground_truth import GroundTruth
+from support.exporter_process import PROCESS_TIMEOUT, Process, Scrape, Start
+from support.ground_truth import expected_counts
+from support.waiting import until
 
 KILLS = 100
 CRAWLS = 12
@@ -38,7 +39,7 @@ class Mortal:
             )
             assert process.stderr is not None
             # From before its first list to well into its watch.
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PROCESS_TIMEOUT):
                 while b"msg=listening" not in (line := await process.stderr.readline()):
                     assert line, self._log.read_text()
                     log.write(line)
@@ -75,7 +76,7 @@ def endings(ground_truth: GroundTruth) -> set[tuple[str, str, str, str, str, flo
     }
 
 
-@pytest.mark.timeout(540)
+@pytest.mark.timeout(900)  # a hundred starts, and crawls that live for minutes
 async def test_a_hundred_kills_lose_nothing_and_double_nothing(
     server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path
 ) -> None:
@@ -101,9 +102,7 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
     survivor: Process = await start(kubeconfig, "--history.path", str(ledger))
     await survivor.until_ready()
     browsertrix.crawls = 0
-    async with asyncio.timeout(120):
-        while browsertrix.live:
-            await asyncio.sleep(0.1)
+    await until(lambda: not browsertrix.active, every=0.1, within=2 * PROCESS_TIMEOUT)
     living.cancel()
     ground_truth = browsertrix.ground_truth
     assert len(ground_truth.finished) >= 200, "hundreds of crawls"
@@ -121,14 +120,14 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
         == len(ground_truth.finished) + len(ground_truth.vanished)
     )
     assert {one for one in recorded if one[3] != "unknown"} == endings(ground_truth)
-    told = Counter(one.uid for one in events(ledger) if one.kind == "finished")
-    assert set(told) == set(ground_truth.finished)
-    assert set(told.values()) == {1}, "each end was told once"
-    for namespace, oid, crawl, state, stop_reason, moment in endings(ground_truth):
+    emitted = Counter(one.uid for one in events(ledger) if one.kind == "finished")
+    assert set(emitted) == set(ground_truth.finished)
+    assert set(emitted.values()) == {1}, "each end was emitted once"
+    for namespace, oid, crawl, state, stop_reason, timestamp in endings(ground_truth):
         assert (
             scrape.value(
                 "browsertrix_crawl_finished_timestamp_seconds",
                 namespace=namespace, oid=oid, crawl=crawl, state=state, stop_reason=stop_reason,
             )
-            == moment
+            == timestamp
         )  # fmt: skip

@@ -35,7 +35,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from alerts import ALERTS
 from alerts.rule import Severity
-from end_to_end.conftest import Process, Start
 from exporter.commands.demo.configurations import (
     ROUTES,
     RULES,
@@ -46,11 +45,12 @@ from exporter.commands.demo.configurations import (
 from exporter.commands.demo.programs import free_port
 from exporter.commands.demo.receiver import Notification, receiver
 from exporter.simulator import ApiServer, Browsertrix, Cluster
-from exporter.simulator.ground_truth import Ended, GroundTruth
-from exporter.simulator.scenarios import SCENARIOS
+from exporter.simulator.browsertrix.ground_truth import Ended, GroundTruth
+from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from support.alertmanager import alertmanager
+from support.exporter_process import Process, Start
 from support.prometheus import Prometheus, prometheus
-from support.tools import ROOT, require_tool
+from support.tools import ROOT, Edition
 
 PATIENCE: Final = 60.0
 """Seconds."""
@@ -196,13 +196,13 @@ async def live(browsertrix: Browsertrix, rng: random.Random, all_began: asyncio.
 
 async def live_out(browsertrix: Browsertrix) -> None:
     async with asyncio.timeout(PATIENCE):
-        while browsertrix.live:
+        while browsertrix.active:
             await asyncio.sleep(0.05)
 
 
 async def gone(cluster: Cluster, ended: Ended) -> None:
     async with asyncio.timeout(PATIENCE):
-        while (ended.namespace, f"crawljob-{ended.crawl}") in cluster:
+        while cluster.exists(ended.namespace, f"crawljob-{ended.crawl}"):
             await asyncio.sleep(0.01)
 
 
@@ -229,10 +229,10 @@ async def have_trouble(ends: Ends, cluster: Cluster, pair: tuple[Replica, Replic
 
 @asynccontextmanager
 async def watched(
-    configuration: dict[str, Any], folder: Path, port: int, targets: int
+    edition: Edition, configuration: dict[str, Any], folder: Path, port: int, targets: int
 ) -> AsyncIterator[Prometheus]:
     """One life of Prometheus, from its first look at the pair; no rule may fail in it."""
-    async with prometheus(configuration, folder, _RESEND, port=port) as prom:
+    async with prometheus(edition, configuration, folder, _RESEND, port=port) as prom:
         await prom.until("count(up)", targets)
         yield prom
         failures = {
@@ -276,9 +276,11 @@ async def test_each_crawl_that_ends_badly_is_told_exactly_once_and_no_other(
     cluster: Cluster,
     start: Start,
     say: Callable[[str], None],
+    *,
+    edition: Edition,
     tmp_path: Path,
 ) -> None:
-    require_tool("prometheus")
+    edition.require("prometheus")
     rng = random.Random(4)
     browsertrix = Browsertrix(
         cluster, seed=4, speed=600, pause_limit=4, stale_writes=True, sync_every=60
@@ -297,7 +299,7 @@ async def test_each_crawl_that_ends_badly_is_told_exactly_once_and_no_other(
         )
         (ours,) = routes["route"]["routes"]
         ours["group_interval"] = "1s"
-        sender = stack.enter_context(alertmanager(routes, tmp_path))
+        sender = stack.enter_context(alertmanager(edition, routes, tmp_path))
         watching = prometheus_config(
             [replica.url for replica in pair],
             f"{EVERY}s",
@@ -315,11 +317,11 @@ async def test_each_crawl_that_ends_badly_is_told_exactly_once_and_no_other(
         beginning = asyncio.create_task(live(browsertrix, rng, all_began))
         for task in (running, beginning):
             stack.callback(task.cancel)
-        async with watched(watching, tmp_path, port, len(pair)):
+        async with watched(edition, watching, tmp_path, port, len(pair)):
             await have_trouble(ends, cluster, pair)
         for how in (TOO_LARGE, PAUSED_OUT):  # while nobody watches the exporters
             await gone(cluster, await ends.next(how))
-        async with watched(watching, tmp_path, port, len(pair)) as prom:
+        async with watched(edition, watching, tmp_path, port, len(pair)) as prom:
             await gone(cluster, await ends.next(PAUSED_OUT, pair[0].kill))
             await pair[0].start_again()
             for replica in pair:

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from end_to_end.conftest import Process, Scrape, Start
 from exporter.cluster.changes import Change
 from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import CATALOG, Exposition, Format, HistoryCollector, SeriesStore
 from exporter.resources.crawljob import parse_value
 from exporter.simulator import ApiServer, Browsertrix, Cluster
-from exporter.simulator.faults import GoneForm
+from exporter.simulator.apiserver.faults import GoneForm
 from support.api_servers import Api
+from support.exporter_process import Process, Scrape, Start
 from support.factories import crawljob
 
 
@@ -118,7 +118,7 @@ async def test_cuts_stalls_and_compaction_lose_double_and_delay_nothing(
         lambda: faults.refuse(500, 1, only="list"),
         lambda: faults.duplicate(20),
         lambda: faults.resend(30),
-        faults.garbage,
+        faults.invalid_line,
         lambda: faults.error_event(500),
     ]
     for trouble in troubles:
@@ -293,6 +293,8 @@ async def test_a_restart_goes_on_counting_where_the_last_one_stopped(
     assert scrape.value("browsertrix_crawls_finished_total", **ended) == 2
     assert scrape.value("browsertrix_crawls_vanished_total") == 0
     for crawl in ("before", "meanwhile"):
-        moment = scrape.value("browsertrix_crawl_finished_timestamp_seconds", crawl=crawl, **ended)
-        assert moment == 1767225600
+        finished = scrape.value(
+            "browsertrix_crawl_finished_timestamp_seconds", crawl=crawl, **ended
+        )
+        assert finished == 1767225600
     assert not scrape.of("browsertrix_crawl_state")

@@ -1,11 +1,12 @@
 """The ledgers that a test of history opens are closed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.crawl_history import Watch, kill
+from support.crawl_history import Watch, closed_ledgers
+
+__all__ = ["closed_ledgers"]
 
 
 @pytest.fixture
@@ -18,11 +19,3 @@ def path(tmp_path: Path) -> Path:
 def watch(path: Path) -> Watch:
     """A watch with a ledger on disk."""
     return Watch(path)
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    """Close the ledgers a test has opened, as a kill would."""
-    yield
-    while Watch.opened:
-        kill(Watch.opened.pop())

@@ -7,7 +7,6 @@ disk, and more.
 
 import random
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,22 @@ from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.reading import events
 from exporter.history.recorder import HistoryRecorder
-from exporter.history.tallies import Key
 from exporter.resources.crawljob import parse_json
-from exporter.simulator.browsertrix import Browsertrix
-from exporter.simulator.cluster import Cluster
-from exporter.simulator.ground_truth import GroundTruth
-from exporter.simulator.scenarios import SCENARIOS
+from exporter.simulator import Cluster
+from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from exporter.sources import CRAWLJOBS
 from support import counters
 from support.crawl_history import Clock, kill
 from support.factories import NAMESPACE
-
-START = 1_750_000_000.0
+from support.ground_truth import (
+    counted,
+    ended,
+    expected_counts,
+    installation,
+    paused,
+    remembered,
+    run,
+)
 
 
 class Exporter:
@@ -70,86 +73,6 @@ class Exporter:
     def kill(self) -> None:
         """End at once: what is not on disk is lost."""
         kill(self.ledger)
-
-
-def run(
-    browsertrix: Browsertrix, clock: Clock, between: Callable[[], None], limit: int = 10**9
-) -> None:
-    """Let scenarios run, event by event, until nothing is left to happen."""
-    browsertrix.step(clock.now)
-    while browsertrix.next_due is not None and limit:
-        clock.now = browsertrix.next_due
-        browsertrix.step(clock.now)
-        between()
-        limit -= 1
-
-
-def counted(ledger: Ledger) -> dict[Key, float]:
-    ours = (
-        counters.FINISHED,
-        counters.STATES_ENTERED,
-        counters.POD_EXITS,
-        counters.POD_EVICTIONS,
-        counters.POD_OOM_KILLS,
-        counters.POD_RESTARTS,
-        counters.PAUSES,
-        counters.RESUMES,
-        counters.VANISHED,
-    )
-    totals = ledger.tallies.totals
-    return {key: value for key, value in totals.items() if value and key[0] in ours}
-
-
-def expected_counts(ground_truth: GroundTruth) -> dict[Key, float]:
-    expected: Counter[Key] = Counter()
-    for one in ground_truth.finished.values():
-        expected[counters.FINISHED, (one.namespace, one.state, one.stop_reason)] += 1
-    for namespace, _, _ in ground_truth.vanished.values():
-        expected[counters.VANISHED, (namespace,)] += 1
-    for family, by_labels in (
-        (counters.STATES_ENTERED, ground_truth.states),
-        (counters.POD_EXITS, ground_truth.exits),
-        (counters.POD_RESTARTS, ground_truth.restarts),
-    ):
-        expected.update({(family, labels): amount for labels, amount in by_labels.items()})
-    for family, rest, by_namespace in (
-        (counters.POD_EVICTIONS, ("crawler",), ground_truth.evictions),
-        (counters.POD_OOM_KILLS, ("crawler",), ground_truth.oom_kills),
-        (counters.PAUSES, (), ground_truth.pauses),
-        (counters.RESUMES, (), ground_truth.resumes),
-    ):
-        expected.update({(family, (name, *rest)): n for name, n in by_namespace.items()})
-    return dict(expected)
-
-
-def remembered(ledger: Ledger) -> dict[str, tuple[str, ...]]:
-    return {
-        uid: (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, str(one.finished))
-        for uid, one in ledger.finished_crawls.items()
-        if one.state != "unknown"
-    }
-
-
-def paused(ledger: Ledger) -> dict[str, float]:
-    finished = ledger.finished_crawls.values()
-    return {one.uid: one.paused_seconds for one in finished if one.paused_seconds}
-
-
-def ended(ground_truth: GroundTruth) -> dict[str, tuple[str, ...]]:
-    return {
-        uid: (e.namespace, e.oid, e.crawl, e.state, e.stop_reason, str(float(e.finished)))
-        for uid, e in ground_truth.finished.items()
-    }
-
-
-def installation(seed: int) -> tuple[Clock, Cluster, Browsertrix]:
-    clock = Clock(START)
-    cluster = Cluster(clock=clock, seed=seed)
-    return (
-        clock,
-        cluster,
-        Browsertrix(cluster, seed=seed, clock=clock, stale_writes=True, speed=20, pause_limit=600),
-    )
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

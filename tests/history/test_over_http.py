@@ -7,14 +7,18 @@ from pathlib import Path
 from exporter.cluster.client import ApiClient
 from exporter.cluster.credentials import Kubeconfig
 from exporter.cluster.reflector import Reflector
+from exporter.cluster.replay import CONNECT_TIMEOUT, IDLE_TIMEOUT
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.runtime.backoff import Backoff
-from exporter.simulator.apiserver import ApiServer
+from exporter.simulator import ApiServer
 from exporter.sources import CRAWLJOBS
-from history.test_ground_truth import (
+from support import counters
+from support.crawl_history import Clock, kill
+from support.factories import NAMESPACE
+from support.ground_truth import (
     counted,
     ended,
     expected_counts,
@@ -23,9 +27,7 @@ from history.test_ground_truth import (
     remembered,
     run,
 )
-from support import counters
-from support.crawl_history import Clock, kill
-from support.factories import NAMESPACE
+from support.waiting import until
 
 
 class Exporter:
@@ -55,13 +57,17 @@ class Exporter:
     async def caught_up(self) -> None:
         """Wait until everything was handled."""
         cluster = self._server.cluster
-        async with asyncio.timeout(30):
-            while (
-                not self.reflector.synced
-                or (point := self.ledger.resume_point(CRAWLJOBS.name, NAMESPACE)) is None
-                or int(point.resource_version) < cluster.resource_version
-            ):
-                await asyncio.sleep(0.005)
+
+        def handled() -> bool:
+            point = self.ledger.resume_point(CRAWLJOBS.name, NAMESPACE)
+            return (
+                self.reflector.synced
+                and point is not None
+                and int(point.resource_version) >= cluster.resource_version
+            )
+
+        # It is synced after a replay, which may last until the product gives it up.
+        await until(handled, within=3 * (CONNECT_TIMEOUT + IDLE_TIMEOUT))
 
     async def stop(self, *, killed: bool) -> None:
         """End; when ``killed`` what is not on disk is lost."""
@@ -86,7 +92,7 @@ async def test_streams_cut_and_events_sent_again_change_no_count(tmp_path: Path)
             lambda: server.faults.cut("mid-line"),
             lambda: server.faults.resend(40),
             lambda: server.faults.duplicate(5),
-            server.faults.garbage,
+            server.faults.invalid_line,
         )
         await exporter.caught_up()  # what happened before the first list is not counted by anybody
         browsertrix.step(clock.now)

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from exporter.cluster.changes import Change
 from exporter.crawls import Crawl
@@ -174,10 +174,7 @@ async def test_batches_are_written_by_themselves(
     assert baseline.pages == 99
 
 
-@settings(
-    max_examples=40,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=40)
 @given(tree=mutated_crawljobs())
 def test_whatever_an_object_holds_it_is_counted_once_and_kept(
     tmp_path: Path, tree: dict[str, object]

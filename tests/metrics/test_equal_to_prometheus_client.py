@@ -19,7 +19,7 @@ from exporter.resources.crawljob import InvalidObjectError, parse_json
 from support.factories import ABSENT, CRAWL_ID, CREATED, crawler_pod, crawljob, to_wire
 from support.reference_exposition import NOW, fast, fleet_of, reference
 from support.strategies import crawljobs, mutated_crawljobs
-from support.tools import require_tool
+from support.tools import Edition
 
 FAMILIES = [family for family in catalog() if family.group not in {Group.EXPORTER, Group.HISTORY}]
 
@@ -121,19 +121,23 @@ def test_hostile_label_values_are_escaped_and_come_back_whole(text: str, form: F
 
 @given(st.lists(crawljobs() | mutated_crawljobs(), min_size=6, max_size=6))
 @settings(max_examples=12)
-def test_promtool_reads_what_is_made_of_any_crawljobs(wires: list[dict[str, Any]]) -> None:
-    promtool_is_silent(fast(FAMILIES, distinct(wires), NOW, Format.TEXT))
+def test_promtool_reads_what_is_made_of_any_crawljobs(
+    edition: Edition, wires: list[dict[str, Any]]
+) -> None:
+    promtool_is_silent(edition, fast(FAMILIES, distinct(wires), NOW, Format.TEXT))
 
 
-def test_promtool_finds_nothing_to_say_of_a_whole_exposition() -> None:
-    promtool_is_silent(fast(FAMILIES, [read(full())], NOW, Format.TEXT))
-    promtool_is_silent(fast(FAMILIES, [], NOW, Format.TEXT))
+def test_promtool_finds_nothing_to_say_of_a_whole_exposition(edition: Edition) -> None:
+    promtool_is_silent(edition, fast(FAMILIES, [read(full())], NOW, Format.TEXT))
+    promtool_is_silent(edition, fast(FAMILIES, [], NOW, Format.TEXT))
 
 
-def promtool_is_silent(exposition: bytes) -> None:
-    promtool = require_tool("promtool")
+def promtool_is_silent(edition: Edition, exposition: bytes) -> None:
     done = subprocess.run(
-        [promtool, "check", "metrics"], check=False, input=exposition, capture_output=True
+        [edition.require("promtool"), "check", "metrics"],
+        check=False,
+        input=exposition,
+        capture_output=True,
     )
     assert (done.stdout, done.stderr, done.returncode) == (b"", b"", 0)
 

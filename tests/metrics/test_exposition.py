@@ -14,7 +14,7 @@ from exporter.history.ledger import Ledger
 from exporter.metrics import CATALOG, Exposition, Format, HistoryCollector, SeriesStore, catalog
 from exporter.metrics.catalog import Kind
 from support.served_metrics import ServedMetrics, watch
-from support.tools import require_tool
+from support.tools import Edition
 
 FORMATS = pytest.mark.parametrize("form", Format)
 
@@ -41,12 +41,11 @@ def test_everything_in_the_catalog_is_served_and_nothing_else(form: Format) -> N
     assert served == declared
 
 
-def test_promtool_has_nothing_to_say() -> None:
+def test_promtool_has_nothing_to_say(edition: Edition) -> None:
     exporter = ServedMetrics(watch("crawlers"), watch(""))
     exporter.self_metrics.on_scrape(0.1, 5, Format.TEXT)
-    promtool = require_tool("promtool")
     done = subprocess.run(
-        [promtool, "check", "metrics"],
+        [edition.require("promtool"), "check", "metrics"],
         check=False,
         input=exporter.text().encode(),
         capture_output=True,

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from support.tools import ROOT
+from support.tools import ROOT, require_built
 
 MODULES: Final = sorted(path.parent for path in (ROOT / "tools").glob("*/go.mod"))
 PROGRAMS: Final = (
@@ -266,19 +266,9 @@ def pinned(folder: str, module: str) -> str:
     return found[1]
 
 
-def built(name: str) -> Path:
-    program = ROOT / ".tools" / "real" / "bin" / name
-    if not program.exists():
-        reason = f"{name} is not built; `make real-tools` builds it where Go is"
-        if os.environ.get("CI") and shutil.which("go"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return program
-
-
 def said_by(name: str, *arguments: str) -> str:
     run = subprocess.run(
-        [built(name), *arguments],
+        [require_built(name), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -76,8 +76,8 @@ def check(job: CrawlJob) -> None:
     org_id(job)
     derived.is_qa(job)
     derived.forced_restart_pending(job)
-    for _, word in derived.unknown_values(job):
-        assert word
+    for _, value in derived.unknown_values(job):
+        assert value
     for pod in pods_of(job):
         assert pod.role in get_args(Role)
         assert (pod.index is not None) == (pod.role == "crawler")

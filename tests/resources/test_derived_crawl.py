@@ -45,18 +45,18 @@ def test_a_qa_run_is_known_by_its_source_or_label(source: Any, role: Any, qa: bo
     assert derived.is_qa(read(spec={"qaSourceCrawlId": source}, labels={"role": role})) is qa
 
 
-@pytest.mark.parametrize("word", sorted(states.ENDED))
-def test_a_crawl_has_ended_in_every_final_state(word: str) -> None:
-    assert derived.has_ended(read(status={"state": word}))
+@pytest.mark.parametrize("state", sorted(states.ENDED))
+def test_a_crawl_has_ended_in_every_final_state(state: str) -> None:
+    assert derived.has_ended(read(status={"state": state}))
 
 
 def test_a_crawl_has_ended_once_it_has_a_finish_timestamp() -> None:
-    assert derived.has_ended(read(status={"state": "a newer word", "finished": UPDATED}))
+    assert derived.has_ended(read(status={"state": "a newer state", "finished": UPDATED}))
 
 
-@pytest.mark.parametrize("word", sorted(set(states.KNOWN_STATES) - states.ENDED))
-def test_a_crawl_has_not_ended_in_any_other_state(word: str) -> None:
-    assert not derived.has_ended(read(status={"state": word}))
+@pytest.mark.parametrize("state", sorted(set(states.KNOWN_STATES) - states.ENDED))
+def test_a_crawl_has_not_ended_in_any_other_state(state: str) -> None:
+    assert not derived.has_ended(read(status={"state": state}))
 
 
 DELETED = {"deletionTimestamp": UPDATED}
@@ -126,9 +126,9 @@ def test_a_crawl_without_status_is_in_no_transition() -> None:
     assert derived.transition(parse_json(to_wire(wire))) is None
 
 
-@pytest.mark.parametrize("word", ["running", "waiting_capacity", "paused", "a newer word"])
-def test_a_pause_expires_seven_days_after_it_was_asked_for_whatever_the_state(word: str) -> None:
-    job = read(spec=PAUSE, status={"state": word})
+@pytest.mark.parametrize("state", ["running", "waiting_capacity", "paused", "a newer state"])
+def test_a_pause_expires_seven_days_after_it_was_asked_for_whatever_the_state(state: str) -> None:
+    job = read(spec=PAUSE, status={"state": state})
 
     assert derived.paused_since(job) == UPDATED_EPOCH
     assert derived.pause_expires(job) == UPDATED_EPOCH + 7 * 86400
@@ -154,7 +154,7 @@ def test_the_pause_of_an_ended_crawl_is_over(status: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entries", "moment"),
+    ("entries", "timestamp"),
     [
         (ABSENT, None),
         (None, None),
@@ -177,11 +177,11 @@ def test_the_pause_of_an_ended_crawl_is_over(status: dict[str, Any]) -> None:
     ],
 )
 def test_the_last_write_of_anything_but_the_status_is_when_the_spec_changed(
-    entries: Any, moment: float | None
+    entries: Any, timestamp: float | None
 ) -> None:
     job = read(metadata={"managedFields": entries})
 
-    assert derived.spec_changed_at(job) == moment
+    assert job.metadata.spec_changed_at == timestamp
     assert job.problems == ()
 
 
@@ -192,7 +192,7 @@ def test_the_last_write_of_anything_but_the_status_is_when_the_spec_changed(
 def test_malformed_managed_fields_cost_themselves_alone(entries: Any) -> None:
     job = read(metadata={"managedFields": entries})
 
-    assert derived.spec_changed_at(job) is None
+    assert job.metadata.spec_changed_at is None
     assert [problem.field for problem in job.problems] == ["metadata.managedFields"]
     assert job.spec.oid == OID
 

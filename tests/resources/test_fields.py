@@ -61,9 +61,9 @@ def test_timestamps_are_read_as_seconds(text: str | None, seconds: float | None)
     ],
 )
 def test_what_is_no_timestamp_is_a_problem(value: Any, reason: str) -> None:
-    moment, [found] = read_status("finished", value)
+    timestamp, [found] = read_status("finished", value)
 
-    assert moment is None
+    assert timestamp is None
     assert reason in found
 
 

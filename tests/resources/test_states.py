@@ -1,4 +1,4 @@
-"""Every word Browsertrix has for where a crawl stands is known and grouped once."""
+"""Every state and reason that Browsertrix writes is known and grouped once."""
 
 from itertools import combinations
 
@@ -31,7 +31,7 @@ STOP_REASONS = (
 
 
 @pytest.mark.parametrize(
-    ("group", "words"),
+    ("group", "values"),
     [
         (states.RUNNING, RUNNING),
         (states.WAITING, WAITING),
@@ -42,8 +42,8 @@ STOP_REASONS = (
         (states.KNOWN_STOP_REASONS, STOP_REASONS),
     ],
 )
-def test_every_state_is_in_its_group(group: frozenset[str], words: str) -> None:
-    assert sorted(group) == sorted(words.split())
+def test_every_state_is_in_its_group(group: frozenset[str], values: str) -> None:
+    assert sorted(group) == sorted(values.split())
 
 
 def test_every_state_is_known_and_in_one_group() -> None:
@@ -66,11 +66,13 @@ def test_size_and_time_limit_are_stop_reasons_and_never_states() -> None:
     assert {"size-limit", "time-limit"}.isdisjoint(states.KNOWN_STATES)
 
 
-@pytest.mark.parametrize("word", states.KNOWN_STATES)
-def test_known_states_and_reasons_are_no_unknown_values(word: str) -> None:
-    job = parse_json(to_wire(crawljob(status={"state": word, "stopReason": "paused_org_readonly"})))
+@pytest.mark.parametrize("value", states.KNOWN_STATES)
+def test_known_states_and_reasons_are_no_unknown_values(value: str) -> None:
+    job = parse_json(
+        to_wire(crawljob(status={"state": value, "stopReason": "paused_org_readonly"}))
+    )
 
-    assert derived.state(job) == word
+    assert derived.state(job) == value
     assert list(derived.unknown_values(job)) == []
 
 
@@ -94,21 +96,21 @@ def test_values_of_newer_releases_are_kept_and_reported() -> None:
     ]
 
 
-@pytest.mark.parametrize("word", [None, "", 7])
-def test_a_state_that_is_null_empty_or_unreadable_is_unknown(word: object) -> None:
-    job = parse_json(to_wire(crawljob(status={"state": word})))
+@pytest.mark.parametrize("value", [None, "", 7])
+def test_a_state_that_is_null_empty_or_unreadable_is_unknown(value: object) -> None:
+    job = parse_json(to_wire(crawljob(status={"state": value})))
 
     assert derived.state(job) == "unknown"
     assert list(derived.unknown_values(job)) == []
 
 
 @pytest.mark.parametrize(
-    ("word", "paused"),
-    [(word, True) for word in PAUSED.split()]
+    ("value", "paused"),
+    [(value, True) for value in PAUSED.split()]
     + [("paused_newer_reason", True), ("running", False), ("stopped_pause_expired", False)],
 )
-def test_paused_states_are_known_by_their_beginning(word: str, paused: bool) -> None:
-    assert derived.is_paused_state(word) is paused
+def test_paused_states_are_known_by_their_beginning(value: str, paused: bool) -> None:
+    assert derived.is_paused_state(value) is paused
 
 
 def test_exit_codes_say_what_they_mean() -> None:

@@ -1,7 +1,6 @@
-"""Who may ask, what is installed, and what a client finds out first."""
+"""Authorisation, discovery, TLS, and what a server without the definition answers."""
 
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import yaml
 
 from exporter.simulator import ApiServer, Cluster
 from support.api_client import ROOT, Client, job, jobs
+from support.certificates import certificate, needs_openssl
 
 
 async def test_tokens_are_needed_and_can_change_while_it_runs(
@@ -73,29 +73,19 @@ async def test_a_kubeconfig_leads_to_it(server: ApiServer, tmp_path: Path) -> No
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@needs_openssl
 async def test_it_speaks_tls(cluster: Cluster, client: Client, tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = subprocess.run(  # noqa: ASYNC221 - once, and nothing else runs
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
-            *("-keyout", key, "-out", certificate, "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        capture_output=True,
-        check=False,
-    )
-    if made.returncode:
-        pytest.skip("openssl makes the certificate, and is not installed")
+    authority, key = certificate(tmp_path, "server")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(authority, key)
     async with ApiServer(cluster, ssl_context=context) as server:
         assert server.url.startswith("https://")
-        trusting = ssl.create_default_context(cafile=str(certificate))
+        trusting = ssl.create_default_context(cafile=str(authority))
         async with client.session.get(f"{server.url}/livez", ssl=trusting) as response:
             assert await response.text() == "ok"
-        path = server.write_kubeconfig(tmp_path / "config", authority=certificate)
+        path = server.write_kubeconfig(tmp_path / "config", authority=authority)
         cluster_entry = yaml.safe_load(path.read_text())["clusters"][0]["cluster"]
-        assert cluster_entry["certificate-authority"] == str(certificate)
+        assert cluster_entry["certificate-authority"] == str(authority)
 
 
 async def test_a_taken_port_is_an_error_and_leaves_nothing_behind(

@@ -1,4 +1,4 @@
-"""Many lives together: seeded, kept at a number, and with a status that steps back."""
+"""Many scenarios together: seeded, kept at a number, and with stale writes."""
 
 import asyncio
 import contextlib
@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from exporter.simulator import Browsertrix, Cluster
-from exporter.simulator.scenarios import SCENARIOS
-from exporter.simulator.stale import stale
+from exporter.simulator.browsertrix.scenarios import SCENARIOS
+from exporter.simulator.browsertrix.status_writer import stale_status
 from support.api_client import NOW
 
 POPULATION = {"crawls": 12, "speed": 10.0, "pause_limit": 200.0, "sync_every": 120.0}
 
 
-def _lived(stride: float, until: float = 12_000, **options: Any) -> tuple[Cluster, Browsertrix]:
-    """A population that lived for a while, its time cut into strides."""
+def _population(stride: float, until: float = 12000, **options: Any) -> tuple[Cluster, Browsertrix]:
+    """A population after a while, its time cut into strides."""
     now = NOW
     cluster = Cluster(clock=lambda: now, seed=options.get("seed", 0))
     browsertrix = Browsertrix(cluster, clock=lambda: now, **{**POPULATION, **options})
@@ -28,17 +28,17 @@ def _lived(stride: float, until: float = 12_000, **options: Any) -> tuple[Cluste
 
 
 def test_a_seed_decides_everything_however_time_is_cut() -> None:
-    one, first = _lived(1)
-    other, second = _lived(400)
+    one, first = _population(1)
+    other, second = _population(400)
     assert [event.after.data for event in one.recent(10**6)] == [
         event.after.data for event in other.recent(10**6)
     ]
     assert first.ground_truth == second.ground_truth
-    third = _lived(1, seed=2)[1]
+    third = _population(1, seed=2)[1]
     assert third.ground_truth.finished.keys() != first.ground_truth.finished.keys()
 
 
-def test_the_number_of_crawls_is_kept_until_they_shall_live_out() -> None:
+def test_the_number_of_crawls_is_kept_until_no_more_are_wanted() -> None:
     now = NOW
     cluster = Cluster(clock=lambda: now)
     browsertrix = Browsertrix(
@@ -54,23 +54,23 @@ def test_the_number_of_crawls_is_kept_until_they_shall_live_out() -> None:
     for _ in range(200):
         now += 60
         browsertrix.step()
-        sizes[len(browsertrix.live)] += 1
+        sizes[len(browsertrix.active)] += 1
     assert max(sizes) == 5
     assert sizes[5] > 120
     browsertrix.crawls = 0
     while (due := browsertrix.next_due) is not None:
         now = due
         browsertrix.step()
-    assert browsertrix.live == {}
-    assert len(cluster) == 0
+    assert browsertrix.active == {}
+    assert cluster.count() == 0
     ended = browsertrix.ground_truth.finished.values()
     assert {end.namespace for end in ended} == {"a", "b"}
     assert len({end.oid for end in ended}) == 2
 
 
-def test_the_account_is_what_the_wire_told() -> None:
+def test_the_ground_truth_is_what_the_events_show() -> None:
     """A recorder as simple as can be, of a status that never steps back, counts the same."""
-    cluster, browsertrix = _lived(100)
+    cluster, browsertrix = _population(100)
     states: Counter[tuple[str, str]] = Counter()
     exits: set[tuple[str, str, str]] = set()
     evictions = pauses = resumes = 0
@@ -103,11 +103,11 @@ def test_the_account_is_what_the_wire_told() -> None:
     } == finished
 
 
-def test_a_status_that_steps_back_changes_the_wire_but_not_the_account() -> None:
-    steady, plain = _lived(100)
-    wavering, stepping = _lived(100, stale_writes=True)
+def test_a_stale_write_changes_the_events_but_not_the_ground_truth() -> None:
+    steady, plain = _population(100)
+    wavering, stepping = _population(100, stale_writes=True)
     assert len(wavering.recent(10**6)) > len(steady.recent(10**6))
-    assert stepping.ground_truth.finished  # the random numbers differ, so the accounts may
+    assert stepping.ground_truth.finished  # the random numbers differ, so the ground truths may
     falls = reasons_lost = 0
     for event in wavering.recent(10**6):
         if event.before is None:
@@ -143,7 +143,7 @@ def test_a_stale_status_keeps_state_and_evictions() -> None:
             "b": {"evicted": False, "exitTime": "t3"},
         },
     }
-    assert stale(before, now) == {
+    assert stale_status(before, now) == {
         "state": "complete",
         "finished": "t9",
         "size": 1,
@@ -155,29 +155,29 @@ def test_a_stale_status_keeps_state_and_evictions() -> None:
     assert now["stopReason"] == "size-limit"
 
 
-def test_an_unknown_kind_is_named_with_those_there_are() -> None:
+def test_an_unknown_scenario_is_named_with_those_there_are() -> None:
     browsertrix = Browsertrix(Cluster())
-    with pytest.raises(ValueError, match=r"no kind of life is called flies; .*completes"):
+    with pytest.raises(ValueError, match=r"no scenario is called flies; .*completes"):
         browsertrix.start("flies")
     assert browsertrix.next_due is None
 
 
-def test_common_lives_are_commoner() -> None:
-    browsertrix = _lived(100)[1]
+def test_common_scenarios_are_commoner() -> None:
+    browsertrix = _population(100)[1]
     states = Counter(end.state for end in browsertrix.ground_truth.finished.values())
     assert states["complete"] > sum(states.values()) / 3
     assert len(states) > 4
-    assert all(kind.weight > 0 for kind in SCENARIOS.values())
+    assert all(scenario.weight > 0 for scenario in SCENARIOS.values())
 
 
-async def test_it_lives_in_real_time_and_makes_up_for_what_was_missed() -> None:
+async def test_it_runs_in_real_time_and_makes_up_for_what_was_missed() -> None:
     cluster = Cluster()
     browsertrix = Browsertrix(cluster, speed=3000, clock=time.time)
     crawl = browsertrix.start("completes", work=600.0)
     await asyncio.sleep(0)
     running = asyncio.create_task(browsertrix.run())
     async with asyncio.timeout(20):
-        while browsertrix.live:
+        while browsertrix.active:
             await asyncio.sleep(0.01)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):

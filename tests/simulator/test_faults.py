@@ -1,4 +1,4 @@
-"""What a test orders to go wrong does, as often as ordered and no more."""
+"""Faults come as often as a test orders them and no more."""
 
 import asyncio
 
@@ -68,7 +68,7 @@ async def test_a_reset_is_one(cluster: Cluster, server: ApiServer, client: Clien
             await watch.line()
 
 
-async def test_a_stall_is_silent_until_released(cluster: Cluster, client: Client) -> None:
+async def test_a_stall_sends_nothing_until_released(cluster: Cluster, client: Client) -> None:
     async with ApiServer(cluster, bookmark_every=0.02) as server:
         quick = Client(client.session, server.url)
         async with quick.watch(
@@ -95,11 +95,11 @@ async def test_lists_can_stall_too(server: ApiServer, client: Client) -> None:
     assert (await asked)[0] == 200
 
 
-async def test_garbage_comes_as_a_line_and_the_stream_goes_on(
+async def test_an_invalid_line_does_not_end_the_stream(
     cluster: Cluster, server: ApiServer, client: Client
 ) -> None:
     async with client.watch(resourceVersion=cluster.resource_version) as watch:
-        server.faults.garbage()
+        server.faults.invalid_line()
         assert b"<garbage>" in await watch.line()
         cluster.create(job("a"))
         assert await watch.events(1) == [("ADDED", "a")]

@@ -8,7 +8,7 @@ from exporter.resources.crawljob import derived
 from exporter.resources.crawljob.pods import pods_of
 from exporter.resources.identity import crawl_id
 from exporter.simulator import Cluster
-from exporter.simulator.fleet import fleet
+from exporter.simulator.browsertrix.fleet import fleet
 from support.api_client import NOW
 
 
@@ -38,6 +38,6 @@ def test_a_cluster_takes_a_fleet_with_its_statuses() -> None:
     cluster = Cluster()
     for value in fleet(10, namespace="elsewhere"):
         cluster.create(value)
-    assert len(cluster) == 10
+    assert cluster.count() == 10
     assert all(value["status"]["podStatus"] for value in cluster.objects())
     assert all(value["metadata"]["namespace"] == "elsewhere" for value in cluster.objects())

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from exporter.simulator import ApiServer, Cluster
-from exporter.simulator.cluster import stamp
+from exporter.simulator.apiserver.encoding import stamp
 from support.api_client import NOW, Client, job, jobs
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from exporter.simulator import Cluster
-from exporter.simulator.errors import ApiError
-from exporter.simulator.updates import merge_patch
+from exporter.simulator.apiserver.errors import ApiError
+from exporter.simulator.apiserver.updates import merge_patch
 from support.api_client import NOW, Client, job, jobs
 
 
@@ -103,7 +103,7 @@ async def test_who_wrote_what_and_when_is_noted(cluster: Cluster, client: Client
         "crawlers", "a", {"status": {"state": "running", "podStatus": {"p": {}}}}, status=True
     )
     cluster.patch("crawlers", "a", {"metadata": {"finalizers": ["one"]}}, manager="metacontroller")
-    cluster.patch("crawlers", "a", {"spec": {"pausedAt": ""}}, moment=NOW + 90)
+    cluster.patch("crawlers", "a", {"spec": {"pausedAt": ""}}, timestamp=NOW + 90)
     _, made = await client.ask("PATCH", jobs(name="a"), {"spec": {"scale": 9}}, fieldManager="me")
     noted = made["metadata"]["managedFields"]
     assert {(one["operation"], one["fieldsType"]) for one in noted} == {("Update", "FieldsV1")}
@@ -134,11 +134,11 @@ async def test_who_wrote_what_and_when_is_noted(cluster: Cluster, client: Client
     ]
 
 
-def test_each_writer_has_one_entry_with_its_last_moment(cluster: Cluster) -> None:
-    cluster.create(job("a"), moment=NOW)
+def test_each_writer_has_one_entry_with_its_last_time(cluster: Cluster) -> None:
+    cluster.create(job("a"), timestamp=NOW)
     for second in (1, 2):
-        cluster.patch("crawlers", "a", {"spec": {f"s{second}": 1}}, moment=NOW + second)
-        cluster.patch("crawlers", "a", {"status": {"n": second}}, status=True, moment=NOW + 10)
+        cluster.patch("crawlers", "a", {"spec": {f"s{second}": 1}}, timestamp=NOW + second)
+        cluster.patch("crawlers", "a", {"status": {"n": second}}, status=True, timestamp=NOW + 10)
     backend, operator = cluster.get("crawlers", "a")["metadata"]["managedFields"]
     if backend.get("subresource"):
         backend, operator = operator, backend
@@ -173,9 +173,9 @@ async def test_delete_waits_for_finalizers(cluster: Cluster, client: Client) -> 
     await client.ask("DELETE", jobs(name="a"))  # again changes nothing
     cluster.patch("crawlers", "a", {"status": {"state": "canceled"}}, status=True)
     await client.ask("PATCH", jobs(name="a"), {"metadata": {"finalizers": ["two"]}})
-    assert ("crawlers", "a") in cluster
+    assert cluster.exists("crawlers", "a")
     await client.ask("PATCH", jobs(name="a"), {"metadata": {"finalizers": []}})
-    assert ("crawlers", "a") not in cluster
+    assert not cluster.exists("crawlers", "a")
     async with client.watch(resourceVersion=version) as watch:
         events = [await watch.event() for _ in range(4)]
     assert [kind for kind, _ in events] == ["MODIFIED", "MODIFIED", "MODIFIED", "DELETED"]
@@ -196,7 +196,7 @@ async def test_a_name_used_again_has_another_uid(cluster: Cluster) -> None:
     assert cluster.create(job("a"))["metadata"]["uid"] != first["metadata"]["uid"]
 
 
-async def test_other_kinds_of_patch_and_other_methods_are_refused(
+async def test_other_types_of_patch_and_other_methods_are_refused(
     cluster: Cluster, client: Client
 ) -> None:
     cluster.create(job("a"))
@@ -213,7 +213,7 @@ def test_a_copy_is_a_copy(cluster: Cluster) -> None:
     cluster.get("crawlers", "a")["spec"]["scale"] = 99
     assert cluster.get("crawlers", "a")["spec"]["scale"] == 1
     assert [value["spec"]["scale"] for value in cluster.objects()] == [1]
-    assert len(cluster) == 1
+    assert cluster.count() == 1
     with pytest.raises(ApiError, match="not found"):
         cluster.get("crawlers", "b")
 

@@ -13,7 +13,7 @@ from support.api_client import Client
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_it_prints_where_it_listens_and_ends_when_told(
+async def test_it_prints_where_it_listens_and_ends_at_a_signal(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     kubeconfig = tmp_path / "config"
@@ -41,7 +41,7 @@ async def test_it_prints_where_it_listens_and_ends_when_told(
     assert (process.returncode, errors) == (0, b"")
 
 
-async def test_its_crawls_live() -> None:
+async def test_its_crawls_change() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "exporter.simulator", "--speed", "2000", "--crawls", "3", "--seed", "4"),

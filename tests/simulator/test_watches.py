@@ -6,10 +6,11 @@ import aiohttp
 import pytest
 
 from exporter.simulator import ApiServer, Cluster
-from support.api_client import Client, job, jobs, until
+from support.api_client import Client, job, jobs
+from support.waiting import until
 
 
-async def test_a_watch_tells_what_happens_after_its_version_in_order(
+async def test_a_watch_sends_events_after_its_version_in_order(
     cluster: Cluster, client: Client
 ) -> None:
     cluster.create(job("old"))
@@ -26,7 +27,7 @@ async def test_a_watch_tells_what_happens_after_its_version_in_order(
             versions.append(int(value["metadata"]["resourceVersion"]))
         assert kinds == ["ADDED", "MODIFIED", "DELETED"]
         assert versions == [version + 1, version + 2, version + 3]
-        assert value["status"] == {"state": "running"}  # its last words
+        assert value["status"] == {"state": "running"}  # its final state
         assert await watch.is_silent()
 
 
@@ -39,7 +40,7 @@ async def test_a_line_is_one_compact_object(cluster: Cluster, client: Client) ->
 
 
 @pytest.mark.parametrize("query", [{}, {"resourceVersion": 0}])
-async def test_a_watch_without_a_version_first_tells_what_is_there(
+async def test_a_watch_without_a_version_first_sends_what_is_there(
     query: dict[str, Any], cluster: Cluster, client: Client
 ) -> None:
     for number in range(450):
@@ -52,7 +53,7 @@ async def test_a_watch_without_a_version_first_tells_what_is_there(
         assert await watch.events(1) == [("DELETED", "j000")]
 
 
-async def test_a_watch_of_one_namespace_does_not_hear_of_others(
+async def test_a_watch_of_one_namespace_gets_no_events_of_others(
     cluster: Cluster, client: Client
 ) -> None:
     version = cluster.resource_version

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from exporter.alerting.active_alerts import ActiveAlerts, Key
-from exporter.simulator.cluster import stamp
+from exporter.simulator.apiserver.encoding import stamp
 from support.crawl_history import NOW
 from support.factories import CRAWL_ID, NAMESPACE, OID, crawler_pod
 

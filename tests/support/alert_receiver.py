@@ -9,9 +9,6 @@ from typing import Any, Self
 
 from aiohttp import web
 
-TIMEOUT = 20.0
-"""Seconds a condition may take to come true on a busy machine."""
-
 
 @dataclass
 class Receiver:
@@ -63,9 +60,3 @@ class Receiver:
             if any(self.refuses(alert) for alert in alerts):
                 return web.json_response("invalid label set", status=400)
         return web.Response(status=self.status, text=self.body, headers=self.headers)
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(TIMEOUT):
-        while not condition():
-            await asyncio.sleep(0.005)

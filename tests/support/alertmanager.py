@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from exporter.commands.demo import programs
-from support.tools import require_tool
+from support.tools import Edition
 
 _TIMEOUT: Final = 15.0
 """Seconds for it to get ready."""
 
 
 @contextmanager
-def alertmanager(config: dict[str, Any], folder: Path, *, port: int = 0) -> Iterator[str]:
+def alertmanager(
+    edition: Edition, config: dict[str, Any], folder: Path, *, port: int = 0
+) -> Iterator[str]:
     """Run one until the end of the block; gives its URL once it is ready. Port 0 takes a free one.
 
     It writes to ``folder``; silences and the log of notifications found there are loaded.
     """
-    program = programs.alertmanager(require_tool("alertmanager"), folder, config, port=port)
+    program = programs.alertmanager(edition.require("alertmanager"), folder, config, port=port)
     with (
         program.log.open("wb") as output,
         subprocess.Popen(

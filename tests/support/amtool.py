@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import yaml
 
-from support.tools import ROOT, require_tool
+from support.tools import ROOT, Edition
 
 CONFIG: Final = ROOT / "alerts" / "alertmanager.yml"
 TEMPLATES: Final = ROOT / "alerts" / "templates"
@@ -18,10 +18,10 @@ def config() -> dict[str, Any]:
     return loaded
 
 
-def amtool(*arguments: str) -> str:
+def amtool(edition: Edition, *arguments: str) -> str:
     """Run it; returns stdout, and fails the test with all output where it exits with an error."""
     ran = subprocess.run(
-        [require_tool("amtool"), *arguments], capture_output=True, text=True, check=False
+        [edition.require("amtool"), *arguments], capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+
+from support.waiting import WAIT_TIMEOUT
 
 ROOT = "/apis/btrix.cloud/v1"
 NOW = 1_747_828_800.0  # 2025-05-21T12:00:00Z
@@ -20,7 +22,7 @@ class Watch:
 
     async def line(self) -> bytes:
         """The next line as it came; empty at the end. Raises ClientError where it broke off."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_TIMEOUT):
             return await self._response.content.readline()
 
     async def event(self) -> tuple[str, dict[str, Any]]:
@@ -37,7 +39,7 @@ class Watch:
         """What comes until the end, and how it broke off if it did."""
         found = b""
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(WAIT_TIMEOUT):
                 while chunk := await self._response.content.readany():
                     found += chunk
         except aiohttp.ClientError as error:
@@ -110,10 +112,3 @@ def job(name: str, namespace: str = "crawlers", **labels: str) -> dict[str, Any]
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {"id": name, "scale": 1},
     }
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait, at most five seconds, for what another task or process brings about."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)

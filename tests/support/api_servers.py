@@ -1,4 +1,4 @@
-"""One way to write CrawlJobs to the simulator and to a real API server."""
+"""One way to write objects to the simulator and to a real API server."""
 
 import asyncio
 import contextlib
@@ -12,11 +12,13 @@ from typing import Any, Protocol, Self
 import aiohttp
 import yaml
 
-from exporter.simulator.apiserver import ApiServer
+from exporter.resources.identity import GROUP
+from exporter.simulator import ApiServer
+from exporter.simulator.apiserver.served_resource import PODS
 
-GROUP_PATH = "/apis/btrix.cloud/v1"
+GROUP_PATH = f"/apis/{GROUP}/v1"
 CRD = Path(__file__).with_name("crd.yaml")
-TOKEN = "admin-token-of-these-tests"  # noqa: S105 - of a server that lives for a test
+TOKEN = "admin-token-of-these-tests"  # noqa: S105 - of a server that exists for a test
 
 
 class Api(Protocol):
@@ -26,13 +28,19 @@ class Api(Protocol):
         """Write a kubeconfig for it."""
 
     async def create(self, value: dict[str, Any]) -> dict[str, Any]:
-        """Create one CrawlJob with its status; returns it as stored."""
+        """Create one object, of whichever resource, with its status; returns it as stored."""
 
     async def patch_status(self, namespace: str, crawl: str, **status: Any) -> None:
         """Merge into the status of one CrawlJob."""
 
     async def delete(self, namespace: str, crawl: str) -> None:
         """Delete one CrawlJob, finalizers and all."""
+
+    async def patch_pod_status(self, namespace: str, name: str, **status: Any) -> None:
+        """Merge into the status of one pod."""
+
+    async def delete_pod(self, namespace: str, name: str) -> None:
+        """Delete one pod."""
 
 
 class Simulated:
@@ -56,6 +64,13 @@ class Simulated:
         self.server.cluster.delete(namespace, name)
         with contextlib.suppress(Exception):
             self.server.cluster.patch(namespace, name, {"metadata": {"finalizers": None}})
+
+    async def patch_pod_status(self, namespace: str, name: str, **status: Any) -> None:
+        merge = {"status": status}
+        self.server.cluster.patch(namespace, name, merge, status=True, resource=PODS)
+
+    async def delete_pod(self, namespace: str, name: str) -> None:
+        self.server.cluster.delete(namespace, name, resource=PODS)
 
 
 class Real:
@@ -142,6 +157,9 @@ class Real:
         for item in listed["items"]:
             meta = item["metadata"]
             await self.delete(meta["namespace"], meta["name"].removeprefix("crawljob-"))
+        listed = await self._request("GET", "/api/v1/pods")
+        for item in listed["items"]:
+            await self.delete_pod(item["metadata"]["namespace"], item["metadata"]["name"])
 
     async def create(self, value: dict[str, Any]) -> dict[str, Any]:
         namespace, name = value["metadata"]["namespace"], value["metadata"]["name"]
@@ -151,7 +169,9 @@ class Real:
             self._namespaces.add(namespace)
         given = ("resourceVersion", "uid", "creationTimestamp", "generation")
         meta = {key: item for key, item in value["metadata"].items() if key not in given}
-        path = f"{GROUP_PATH}/namespaces/{namespace}/crawljobs"
+        version, plural = value["apiVersion"], f"{value['kind'].lower()}s"
+        root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        path = f"{root}/namespaces/{namespace}/{plural}"
         made: dict[str, Any] = await self._request("POST", path, value | {"metadata": meta})
         if "status" in value:
             made["status"] = value["status"]
@@ -166,6 +186,14 @@ class Real:
         path = f"{GROUP_PATH}/namespaces/{namespace}/crawljobs/crawljob-{crawl}"
         await self._request("PATCH", path, {"metadata": {"finalizers": None}})
         await self._request("DELETE", path)
+
+    async def patch_pod_status(self, namespace: str, name: str, **status: Any) -> None:
+        path = f"/api/v1/namespaces/{namespace}/pods/{name}/status"
+        await self._request("PATCH", path, {"status": status})
+
+    async def delete_pod(self, namespace: str, name: str) -> None:
+        options = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
+        await self._request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}", options)
 
     async def _until_ok(self, path: str) -> None:
         while True:

@@ -1,24 +1,12 @@
-"""A handler that remembers, and a way to wait for what must come."""
+"""A handler that remembers what a reflector emitted."""
 
-import asyncio
-from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from exporter.cluster.changes import Change
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import Key, KubernetesObject, key_of
 
-TIMEOUT = 10.0
-"""Seconds until a test gives up; nothing that works takes nearly as long."""
-
 T = TypeVar("T", bound=KubernetesObject)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition; TimeoutError says that it did not come."""
-    async with asyncio.timeout(TIMEOUT):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 class ChangeRecorder(Generic[T]):

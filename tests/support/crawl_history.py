@@ -1,10 +1,12 @@
 """A crawl's changes, one by one: compared with a baseline, or recorded in a ledger."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar, Final
+
+import pytest
 
 from exporter.cluster.changes import Change, ResumePoint
 from exporter.crawls import Crawl
@@ -57,7 +59,7 @@ class Watch:
     """A recorder and its ledger, fed with changes; it can be killed and started again."""
 
     opened: ClassVar[list[Ledger]] = []
-    """Closed after each test."""
+    """By all of them; ``closed_ledgers`` closes them after each test."""
 
     def __init__(
         self,
@@ -119,6 +121,14 @@ def sql(path: Path, statement: str) -> list[Any]:
     """What another program does to the file, or reads of it."""
     with closing(sqlite3.connect(path, isolation_level=None)) as file:
         return file.execute(statement).fetchall()
+
+
+@pytest.fixture(autouse=True)
+def closed_ledgers() -> Iterator[None]:
+    """Close the ledgers that a test has opened, as a kill would, where a conftest imports this."""
+    yield
+    while Watch.opened:
+        kill(Watch.opened.pop())
 
 
 def kill(ledger: Ledger) -> None:

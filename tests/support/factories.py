@@ -1,6 +1,6 @@
 """CrawlJobs as the API server sends them, as small as a full one can be.
 
-Every call makes a new tree, so a test may change what it gets. Moments are the wire's own text;
+Every call makes a new tree, so a test may change what it gets. Timestamps are the wire's own text;
 the fixed ones below are what tests compare with.
 """
 
@@ -159,7 +159,7 @@ def replaced(job: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str
 def to_wire(value: Any) -> bytes:
     """Write JSON compactly as the API server does: UTF-8, one line.
 
-    Also what it never would: NaN and Infinity as bare words, and lone surrogates as escapes.
+    Also what it never would: NaN and Infinity as bare names, and lone surrogates as escapes.
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:

@@ -10,7 +10,7 @@ import aiohttp
 
 from exporter.commands.demo import programs
 from exporter.commands.demo.programs import Program
-from support.tools import require_tool
+from support.tools import Edition
 
 TIMEOUT: Final = 30.0
 """Seconds a condition may take to become true on a busy machine."""
@@ -59,10 +59,10 @@ class Prometheus:
 
 @contextlib.asynccontextmanager
 async def prometheus(
-    configuration: dict[str, Any], folder: Path, *flags: str, port: int = 0
+    edition: Edition, configuration: dict[str, Any], folder: Path, *flags: str, port: int = 0
 ) -> AsyncIterator[Prometheus]:
     """Run one until the end of the block; data of an earlier one in ``folder`` is loaded."""
-    executable = require_tool("prometheus")
+    executable = edition.require("prometheus")
     program = programs.prometheus(executable, folder, configuration, *flags, port=port)
     async with programs.running(program) as process, aiohttp.ClientSession() as session:
         async with asyncio.timeout(TIMEOUT):

@@ -19,7 +19,7 @@ from typing import Any, Final
 import yaml
 
 from exporter.resources.identity import POD_LABELS
-from support.tools import ROOT, require_tool
+from support.tools import ROOT, Edition
 
 RULES: Final = ROOT / "alerts" / "browsertrix.rules.yaml"
 
@@ -138,9 +138,9 @@ def _expected(case: dict[str, Any], test: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def run_rule_tests(cases: dict[str, dict[str, Any]], folder: Path) -> str:
+def run_rule_tests(edition: Edition, cases: dict[str, dict[str, Any]], folder: Path) -> str:
     """Run them all, one process a core; returns promtool's failures, empty when all passed."""
-    promtool = require_tool("promtool")
+    promtool = edition.require("promtool")
     for alert, case in cases.items():
         for name, content in (
             (f"{alert}.rules.yaml", rules_of(alert)),

@@ -1,39 +1,30 @@
-"""Hypothesis strategies: CrawlJobs as Browsertrix writes them, and as nobody should.
+"""Hypothesis strategies: CrawlJobs as Browsertrix writes them, and as it never should.
 
-All yield the decoded object; ``factories.to_wire`` renders it as the API server would. Importing
-this module also settles how hypothesis runs here: no deadlines, since machines differ.
+All yield the decoded object; ``factories.to_wire`` renders it as the API server would.
 """
 
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
 from support.factories import ABSENT, crawler_pod, crawljob, redis_pod, replaced
 
-settings.register_profile(
-    "browsertrix-exporter",
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-settings.load_profile("browsertrix-exporter")
-
 _BYTES: Final = st.integers(0, 2**45)
 _COUNTS: Final = st.integers(0, 10**6)
 _IDS: Final = st.text("0123456789abcdef", min_size=12, max_size=12)
-_NEWER_WORDS: Final = st.sampled_from(["paused_newer_reason", "some-newer-word"])
+_NEWER_VALUES: Final = st.sampled_from(["paused_newer_reason", "some-newer-value"])
 
 _YEAR_2024: Final = 1_704_067_200
 _YEAR_2030: Final = 1_893_456_000
 
 
 @st.composite
-def moments(draw: st.DrawFn) -> str:
-    """Moments in the forms that Browsertrix and Kubernetes have written."""
-    moment = datetime.fromtimestamp(draw(st.integers(_YEAR_2024, _YEAR_2030)), UTC)
-    return moment.strftime(
+def timestamps(draw: st.DrawFn) -> str:
+    """Timestamps in the forms that Browsertrix and Kubernetes have written."""
+    time = datetime.fromtimestamp(draw(st.integers(_YEAR_2024, _YEAR_2030)), UTC)
+    return time.strftime(
         draw(
             st.sampled_from(
                 ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.250000+00:00", "%Y-%m-%dT%H:%M:%S"]
@@ -56,7 +47,7 @@ def _make_pod_fields() -> st.SearchStrategy[dict[str, Any]]:
             "newMemory": _BYTES,
             "newCpu": st.integers(0, 64),
             "newStorage": st.sampled_from(["13Gi", "500Mi"]),
-            "exitTime": moments(),
+            "exitTime": timestamps(),
             "exitCode": st.sampled_from([0, 1, 3, 10, 11, 137, 255]),
             "reason": st.sampled_from(["done", "oom", "interrupt: 11"]),
             "signalAtMem": _BYTES,
@@ -70,7 +61,7 @@ def _make_pod_fields() -> st.SearchStrategy[dict[str, Any]]:
 
 def _make_status_fields() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
-        {"state": st.sampled_from(KNOWN_STATES) | _NEWER_WORDS},
+        {"state": st.sampled_from(KNOWN_STATES) | _NEWER_VALUES},
         optional={
             "pagesFound": _COUNTS,
             "pagesDone": _COUNTS,
@@ -80,17 +71,17 @@ def _make_status_fields() -> st.SearchStrategy[dict[str, Any]]:
             "desiredScale": st.integers(0, 4),
             "filesAdded": _COUNTS,
             "filesAddedSize": _BYTES,
-            "finished": moments(),
+            "finished": timestamps(),
             "stopping": st.booleans(),
-            "stopReason": st.sampled_from(KNOWN_STOP_REASONS) | _NEWER_WORDS,
+            "stopReason": st.sampled_from(KNOWN_STOP_REASONS) | _NEWER_VALUES,
             "initRedis": st.booleans(),
-            "lastActiveTime": _or_empty(moments()),
-            "restartTime": moments(),
+            "lastActiveTime": _or_empty(timestamps()),
+            "restartTime": timestamps(),
             "canceled": st.booleans(),
             "crawlExecTime": _COUNTS,
             "elapsedCrawlTime": _COUNTS,
-            "lastUpdatedTime": _or_empty(moments()),
-            "rateLimitedAtTime": _or_empty(moments()),
+            "lastUpdatedTime": _or_empty(timestamps()),
+            "rateLimitedAtTime": _or_empty(timestamps()),
             "lastCrawlPodExitCode": st.sampled_from([0, 1, 10, 137]),
         },
     )
@@ -104,9 +95,9 @@ def _make_spec_fields() -> st.SearchStrategy[dict[str, Any]]:
             "maxCrawlSize": st.just(0) | _BYTES,
             "timeout": st.integers(0, 10**6),
             "manual": st.sampled_from([0, 1, "0", "1"]),
-            "pausedAt": _or_empty(moments()),
+            "pausedAt": _or_empty(timestamps()),
             "stopping": st.just(True),
-            "restartTime": moments(),
+            "restartTime": timestamps(),
             "qaSourceCrawlId": st.sampled_from(["", "manual-20250101000000-0123456789ab"]),
             "warcPrefix": st.text(max_size=20),
             "proxyId": st.none() | st.text(max_size=8),
@@ -118,12 +109,12 @@ def _make_spec_fields() -> st.SearchStrategy[dict[str, Any]]:
 _POD_FIELDS: Final = _make_pod_fields()
 _STATUS_FIELDS: Final = _make_status_fields()
 _SPEC_FIELDS: Final = _make_spec_fields()
-_DELETION: Final = st.fixed_dictionaries({}, optional={"deletionTimestamp": moments()})
+_DELETION: Final = st.fixed_dictionaries({}, optional={"deletionTimestamp": timestamps()})
 
 
 @st.composite
 def crawljobs(draw: st.DrawFn) -> dict[str, Any]:
-    """CrawlJobs that Browsertrix could have written: all states, pauses, pods present and gone."""
+    """CrawlJobs that Browsertrix could have written: all states, pauses, pods there and deleted."""
     crawl = draw(st.sampled_from(["manual-20250521114400-", "qa-20250521114400-", "sched-"]))
     crawl += draw(_IDS)
     pods = {

@@ -22,6 +22,7 @@ from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.settings import Address
 from exporter.web import Health, View, WebServer, WebSettings
 from support.factories import UPDATED_EPOCH
+from support.waiting import WAIT_TIMEOUT
 
 
 @dataclass
@@ -110,7 +111,7 @@ class Site:
         reader, writer = await self.connect()
         try:
             writer.write(request)
-            return await asyncio.wait_for(reader.read(-1), 20)
+            return await asyncio.wait_for(reader.read(-1), WAIT_TIMEOUT)
         finally:
             writer.close()
 
@@ -148,7 +149,7 @@ async def serve() -> AsyncIterator[Serve]:
         site.session = aiohttp.ClientSession(
             auto_decompress=False,
             skip_auto_headers=["Accept", "Accept-Encoding"],
-            timeout=aiohttp.ClientTimeout(20),
+            timeout=aiohttp.ClientTimeout(WAIT_TIMEOUT),
         )
         sites.append(site)
         return site
@@ -157,18 +158,6 @@ async def serve() -> AsyncIterator[Serve]:
     for site in sites:
         await site.session.close()
         await site.server.stop()
-
-
-@pytest.fixture
-def eventually() -> Callable[[Callable[[], object]], Awaitable[None]]:
-    """Wait until a condition holds; the test fails if it does not within seconds."""
-
-    async def wait(condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(20):
-            while not condition():
-                await asyncio.sleep(0.005)
-
-    return wait
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ from typing import Any, Self
 import pytest
 
 from exporter.web import metrics_handler
+from support.waiting import WAIT_TIMEOUT, until
 
 Serve = Callable[..., Awaitable[Any]]
-Eventually = Callable[[Callable[[], object]], Awaitable[None]]
 
 MEGABYTE = b"x" * (1024 * 1024 - 1) + b"\n"
 GET = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -42,7 +42,7 @@ class SlowClient:
 
     async def read(self) -> bytes:
         parts = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_TIMEOUT):
             with contextlib.suppress(ConnectionResetError):
                 while part := await asyncio.get_running_loop().sock_recv(self._socket, 2**20):
                     parts.append(part)
@@ -63,13 +63,11 @@ async def test_concurrent_scrapes_are_each_whole(serve: Serve) -> None:
     assert len({await one("gzip"), *await asyncio.gather(*(one("gzip") for _ in range(10)))}) == 1
 
 
-async def test_a_slow_client_blocks_nobody_and_costs_no_more_than_its_buffer(
-    serve: Serve, eventually: Eventually
-) -> None:
+async def test_a_slow_client_blocks_nobody_and_costs_no_more_than_its_buffer(serve: Serve) -> None:
     site = await serve(*[MEGABYTE] * 100)
     async with SlowClient(site) as slow:
-        await eventually(lambda: site.exposition.made > 0)
-        async with asyncio.timeout(20):
+        await until(lambda: site.exposition.made > 0)
+        async with asyncio.timeout(WAIT_TIMEOUT):
             async with site.get("/livez") as response:
                 assert response.status == 200
             async with site.get() as response:
@@ -80,43 +78,42 @@ async def test_a_slow_client_blocks_nobody_and_costs_no_more_than_its_buffer(
         body = await slow.read()
         assert body.count(b"\n") > 100
         assert body.endswith(b"\r\n0\r\n\r\n")
-    await eventually(lambda: len(site.on_scrape) == 2)
+    await until(lambda: len(site.on_scrape) == 2)
 
 
 async def test_a_client_that_takes_nothing_is_disconnected(
     serve: Serve,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    eventually: Eventually,
 ) -> None:
     site = await serve(*[MEGABYTE] * 100)
     monkeypatch.setattr(site.server._metrics, "_write_timeout", 0.05)
     async with SlowClient(site) as slow:
-        await eventually(lambda: "too slowly" in caplog.text)
+        await until(lambda: "too slowly" in caplog.text)
         assert not (await slow.read()).endswith(b"\r\n0\r\n\r\n")
     assert site.on_scrape == []
     assert site.server._metrics._running == 0
 
 
 async def test_a_client_that_leaves_is_no_error(
-    serve: Serve, caplog: pytest.LogCaptureFixture, eventually: Eventually
+    serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     site = await serve(*[MEGABYTE] * 100)
     async with SlowClient(site) as slow:
-        await eventually(lambda: site.exposition.made > 2)
+        await until(lambda: site.exposition.made > 2)
         slow.leave()
-        await eventually(lambda: site.server._metrics._running == 0)
+        await until(lambda: site.server._metrics._running == 0)
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert site.on_scrape == []
     assert site.exposition.made < 100
 
 
 async def test_more_scrapes_than_the_limit_are_refused(
-    serve: Serve, caplog: pytest.LogCaptureFixture, eventually: Eventually
+    serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     site = await serve(*[MEGABYTE] * 100, max_scrapes=2)
     async with SlowClient(site) as first, SlowClient(site):
-        await eventually(lambda: len(site.exposition.asked) == 2)
+        await until(lambda: len(site.exposition.asked) == 2)
         for _ in range(2):
             async with site.get() as response:
                 assert response.status == 503
@@ -126,7 +123,7 @@ async def test_more_scrapes_than_the_limit_are_refused(
         async with site.get("/livez") as response:
             assert response.status == 200
         first.leave()
-        await eventually(lambda: site.server._metrics._running == 1)
+        await until(lambda: site.server._metrics._running == 1)
         async with site.get() as response:
             assert response.status == 200
     (refusal,) = (record for record in caplog.records if "too many scrapes" in record.getMessage())

@@ -10,9 +10,9 @@ import pytest
 
 from exporter.settings import Address
 from exporter.web import ListenError, server
+from support.waiting import WAIT_TIMEOUT, until
 
 Serve = Callable[..., Awaitable[Any]]
-Eventually = Callable[[Callable[[], object]], Awaitable[None]]
 
 MEGABYTE = b"x" * (1024 * 1024 - 1) + b"\n"
 GET = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -32,24 +32,22 @@ async def test_it_does_not_start_on_a_port_in_use(serve: Serve) -> None:
         await serve(listen=[Address("127.0.0.1", 0), site.address])
 
 
-async def test_a_scrape_in_flight_finishes_and_nothing_new_begins(
-    serve: Serve, eventually: Eventually
-) -> None:
+async def test_a_scrape_in_flight_finishes_and_nothing_new_begins(serve: Serve) -> None:
     site = await serve(*[MEGABYTE] * 100, grace=60.0)
     address = site.address
     reader, writer = await site.connect()
     writer.write(GET)
-    await eventually(lambda: site.exposition.made > 0)
+    await until(lambda: site.exposition.made > 0)
     stopping = asyncio.create_task(site.server.stop())
     with contextlib.suppress(OSError):
         # In the backlog a connection may still be taken, but never answered.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_TIMEOUT):
             while True:
                 _, late = await asyncio.open_connection(address.host, address.port)
                 late.close()
     assert not stopping.done()
-    body = await asyncio.wait_for(reader.read(-1), 20)
-    await asyncio.wait_for(stopping, 20)
+    body = await asyncio.wait_for(reader.read(-1), WAIT_TIMEOUT)
+    await asyncio.wait_for(stopping, WAIT_TIMEOUT)
     assert body.count(b"\n") > 100
     assert body.endswith(b"\r\n0\r\n\r\n")
     assert len(site.on_scrape) == 1
@@ -61,25 +59,25 @@ async def test_an_idle_connection_does_not_delay_the_end(serve: Serve) -> None:
     site = await serve(grace=1000.0)
     reader, writer = await site.connect()
     writer.write(GET)
-    assert await asyncio.wait_for(reader.readuntil(b"up 1\n"), 20)
+    assert await asyncio.wait_for(reader.readuntil(b"up 1\n"), WAIT_TIMEOUT)
     _, silent = await site.connect()
-    await asyncio.wait_for(site.server.stop(), 20)
-    assert await asyncio.wait_for(reader.read(-1), 20) == b""
+    await asyncio.wait_for(site.server.stop(), WAIT_TIMEOUT)
+    assert await asyncio.wait_for(reader.read(-1), WAIT_TIMEOUT) == b""
     writer.close()
     silent.close()
 
 
-async def test_a_client_that_takes_longer_than_the_grace_is_cut_off(
-    serve: Serve, eventually: Eventually
-) -> None:
+async def test_a_client_that_takes_longer_than_the_grace_is_cut_off(serve: Serve) -> None:
     site = await serve(*[MEGABYTE] * 100, grace=0.1)
     reader, writer = await site.connect()
     writer.write(GET)
-    await eventually(lambda: site.exposition.made > 0)
-    await asyncio.wait_for(site.server.stop(), 20)
+    await until(lambda: site.exposition.made > 0)
+    await asyncio.wait_for(site.server.stop(), WAIT_TIMEOUT)
     assert site.on_scrape == []
     with contextlib.suppress(ConnectionError):
-        assert not (await asyncio.wait_for(reader.read(-1), 20)).endswith(b"\r\n0\r\n\r\n")
+        assert not (await asyncio.wait_for(reader.read(-1), WAIT_TIMEOUT)).endswith(
+            b"\r\n0\r\n\r\n"
+        )
     writer.close()
 
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.history.baseline import Baseline
@@ -237,7 +237,7 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
     assert "49" not in Elements(hostile).text.replace(HOSTILE, "")
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(text=st.text(min_size=1, max_size=60))
 async def test_any_text_is_only_text(serve: Serve, text: str) -> None:
     site = await serve(status_page=True)

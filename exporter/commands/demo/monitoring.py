@@ -42,14 +42,16 @@ async def monitoring(folder: Path, target: str, path: str) -> AsyncIterator[str]
         yield f"Prometheus is not installed here, so no alerts are to be seen;\n{_HINT}\n"
         return
     port = programs.free_port(_PROMETHEUS_PORT)
-    said = f"Alerts, as they fire:\n    Prometheus    http://127.0.0.1:{port}\n"
+    which = await _version(server)
+    said = f"Alerts, as they fire:\n    Prometheus    http://127.0.0.1:{port}{which}\n"
     sender = programs.find("alertmanager", Path())
     alerts_port = programs.free_port(_ALERTMANAGER_PORT)
     if sender is None:
         said += f"Alertmanager is not installed here, so nobody is notified;\n{_HINT}\n"
     else:
+        which = await _version(sender)
         said += (
-            f"    Alertmanager  http://127.0.0.1:{alerts_port}\n"
+            f"    Alertmanager  http://127.0.0.1:{alerts_port}{which}\n"
             "Its notifications are logged here, in lines with msg=notified.\n"
         )
 
@@ -77,6 +79,12 @@ async def monitoring(folder: Path, target: str, path: str) -> AsyncIterator[str]
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def _version(executable: Path) -> str:
+    """The program's version, to be appended to what is said of it."""
+    found = await asyncio.to_thread(programs.version, executable)
+    return f"  ({found})" if found else ""
 
 
 async def _listening(url: str) -> None:

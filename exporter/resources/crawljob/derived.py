@@ -16,7 +16,6 @@ from exporter.resources.crawljob.states import (
     PAUSED,
     UNKNOWN_STATE,
 )
-from exporter.resources.fields import read_timestamp
 from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 
 Transition = Literal["pausing", "resuming", "stopping", "canceling"]
@@ -67,17 +66,6 @@ def paused_since(job: CrawlJob) -> float | None:
     Browsertrix counts the pause limit from here, whatever the state (``sync_crawls``).
     """
     return None if has_ended(job) else job.spec.paused_at
-
-
-def spec_changed_at(job: CrawlJob) -> float | None:
-    """When somebody last wrote anything but the status; None where the object does not say.
-
-    The API server notes the time, in whole seconds, of each writer's last change (Kubernetes:
-    "Server-Side Apply", ``managedFields``), so all who see this version know the same time.
-    """
-    entries = job.metadata.managed_fields or ()
-    times = (read_timestamp(entry.time) for entry in entries if not entry.subresource)
-    return max((time for time in times if time is not None), default=None)
 
 
 def pause_expires(job: CrawlJob, pause_limit: float = DEFAULT_PAUSE_LIMIT) -> float | None:

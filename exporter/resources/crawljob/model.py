@@ -10,27 +10,22 @@ Source of names and meanings: Browsertrix, ``backend/btrixcloud/operator/models.
 from dataclasses import field
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from exporter.resources.crawljob.states import STATE_BEFORE_FIRST_STATUS
 from exporter.resources.fields import Count, ExitCode, Flag, Quantity, Seconds, Text, Timestamp
+from exporter.resources.managed_fields import SpecChangedAt
 from exporter.resources.metadata import WIRE, ObjectMeta, ObjectName
 from exporter.resources.parsing import Problem
-
-ShortText = Annotated[str, StringConstraints(max_length=64)]
 
 MOST_PODS = 1000
 """Entries of ``podStatus``. A crawl has a dozen; each costs some twenty series at every scrape."""
 
 
-MOST_WRITERS = 100
-"""Entries of ``managedFields``. The API server keeps ten, and one for each that applies."""
-
-
 @dataclass(config=WIRE, slots=True, kw_only=True)
 class Labels:
-    """The labels Browsertrix puts on a CrawlJob, without the user's id (nobody's business here)."""
+    """The labels Browsertrix puts on a CrawlJob, without the user's id, which is private."""
 
     crawl: Text = None
     role: Text = None
@@ -40,21 +35,11 @@ class Labels:
 
 
 @dataclass(config=WIRE, slots=True, kw_only=True)
-class ManagedFields:
-    """When one writer last changed the fields it owns; which those are is not read."""
-
-    subresource: ShortText = ""
-    """``status`` where the status was written; empty for all the rest of the object."""
-    time: ShortText = ""
-    """As on the wire: each event has a few of these, and hardly ever is one asked for."""
-
-
-@dataclass(config=WIRE, slots=True, kw_only=True)
 class Metadata(ObjectMeta):
-    """Who the object is, and who wrote it when."""
+    """Who the object is, and when anything but its status was last written."""
 
     labels: Labels = field(default_factory=Labels)
-    managed_fields: Annotated[list[ManagedFields], Field(max_length=MOST_WRITERS)] | None = None
+    spec_changed_at: SpecChangedAt = Field(default=None, alias="managedFields")
 
 
 @dataclass(config=WIRE, slots=True, kw_only=True)

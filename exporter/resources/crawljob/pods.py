@@ -53,14 +53,20 @@ class Pod:
         """Why Browsertrix will restart the pod (``PodInfo.should_restart_pod``, same order)."""
         if not self.exists:
             return None
-        info = self.info
-        if info.new_memory and info.new_memory != info.allocated.memory:
-            return "newMemory"
-        if info.new_cpu and info.new_cpu != info.allocated.cpu:
-            return "newCpu"
-        if info.evicted:
+        if resize := pending_resize(self.info):
+            return resize[0]
+        if self.info.evicted:
             return "evicted"
         return "forced" if self.forced else None
+
+
+def pending_resize(info: PodInfo) -> tuple[Literal["newMemory", "newCpu"], float] | None:
+    """What of the pod is to be resized by its next restart, and to what: bytes, or cores."""
+    if info.new_memory and info.new_memory != info.allocated.memory:
+        return "newMemory", info.new_memory
+    if info.new_cpu and info.new_cpu != info.allocated.cpu:
+        return "newCpu", info.new_cpu
+    return None
 
 
 def pods_of(job: CrawlJob) -> Iterator[Pod]:

@@ -1,7 +1,7 @@
-"""The words Browsertrix uses for where a crawl stands and why it stopped.
+"""The values Browsertrix writes for where a crawl stands and why it stopped.
 
-Both are open sets: a newer Browsertrix may bring words of its own, and they are passed on, never
-dropped. What is known here is grouped, so that zeros can be served for states nobody is in.
+Both are open sets: a newer Browsertrix may bring new ones, and they are passed on, never
+dropped. What is known here is grouped, so that zeros can be served for states that no crawl is in.
 Source: Browsertrix 1.10 to 1.24 (``backend/btrixcloud/models.py``, ``operator/models.py``).
 """
 
@@ -67,7 +67,7 @@ STATE_BEFORE_FIRST_STATUS: Final = "starting"
 """What Browsertrix itself reads where a status has no state yet (its ``CrawlStatus`` default)."""
 
 UNKNOWN_STATE: Final = "unknown"
-"""Ours: a state that could not be read, and the end of a crawl nobody saw ending."""
+"""Ours: a state that could not be read, and the end of a crawl that was not observed."""
 
 KNOWN_EXIT_REASONS: Final = ("done", "oom", "interrupt")
 KNOWN_RESTART_REASONS: Final = ("newMemory", "newCpu", "evicted", "forced")

@@ -1,0 +1,81 @@
+"""What a client asks an API server before it asks for objects: versions, groups, resources."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from exporter.simulator.apiserver.served_resource import ServedResource
+
+_VERSION: Final[dict[str, Any]] = {
+    "major": "1",
+    "minor": "33",
+    "gitVersion": "v1.33.0-simulated",
+    "gitCommit": "",
+    "gitTreeState": "clean",
+    "buildDate": "2025-01-01T00:00:00Z",
+    "goVersion": "",
+    "compiler": "",
+    "platform": "linux/amd64",
+}
+
+_CORE: Final[dict[str, Any]] = {
+    "kind": "APIVersions",
+    "versions": ["v1"],
+    "serverAddressByClientCIDRs": [],
+}
+
+
+def documents(resources: Iterable[ServedResource]) -> dict[str, dict[str, Any]]:
+    """The discovery documents of these resources, by path."""
+    by_root: dict[str, list[ServedResource]] = {"/api/v1": []}
+    for resource in resources:
+        by_root.setdefault(resource.root, []).append(resource)
+    lists = {root: _resource_list(root, served) for root, served in by_root.items()}
+    groups = {
+        served[0].group: _group(served[0].group, served[0].version)
+        for served in by_root.values()
+        if served and served[0].group
+    }
+    return {
+        "/version": _VERSION,
+        "/api": _CORE,
+        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": list(groups.values())},
+        **{
+            f"/apis/{name}": {"kind": "APIGroup", "apiVersion": "v1", **group}
+            for name, group in groups.items()
+        },
+        **lists,
+    }
+
+
+def _group(name: str, version: str) -> dict[str, Any]:
+    served = {"groupVersion": f"{name}/{version}", "version": version}
+    return {"name": name, "versions": [served], "preferredVersion": served}
+
+
+def _resource_list(root: str, resources: list[ServedResource]) -> dict[str, Any]:
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": root.removeprefix("/apis/").removeprefix("/api/"),
+        "resources": [entry for resource in resources for entry in _entries(resource)],
+    }
+
+
+def _entries(resource: ServedResource) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": resource.plural,
+            "singularName": resource.singular,
+            "namespaced": True,
+            "kind": resource.kind,
+            "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
+            "shortNames": list(resource.short_names),
+        },
+        {
+            "name": f"{resource.plural}/status",
+            "singularName": "",
+            "namespaced": True,
+            "kind": resource.kind,
+            "verbs": ["get", "patch", "update"],
+        },
+    ]

@@ -1,0 +1,65 @@
+"""One page of a list: ready objects joined, and the token for the next page.
+
+As the Kubernetes API concepts describe it ("Retrieving large results sets in chunks"): all pages
+of a list show the version of the first; when that is compacted, the token expires (410).
+"""
+
+import base64
+import binascii
+import bisect
+import json
+
+from exporter.simulator.apiserver import errors
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.encoding import serialise
+from exporter.simulator.apiserver.selectors import Selection
+from exporter.simulator.apiserver.storage import Key, Snapshot
+
+_INCONSISTENT = -1
+"""In place of a version: go on with what is there now."""
+
+
+def page(cluster: Cluster, selection: Selection, limit: int, token: str) -> bytes:
+    """A list as JSON. Raises ApiError: 400 for a token that is none, 410 for an expired one."""
+    snapshot, after = cluster.snapshot(selection.resource), None
+    if token:
+        version, after = _decoded(token)
+        if version != _INCONSISTENT:
+            found = cluster.snapshot_at(version, selection.resource)
+            if found is None:
+                raise errors.continue_expired(_encoded(_INCONSISTENT, after))
+            snapshot = found
+    return _page(snapshot, selection, limit, after)
+
+
+def _page(snapshot: Snapshot, selection: Selection, limit: int, after: Key | None) -> bytes:
+    objects = snapshot.within(selection.namespace)
+    if after is not None:
+        objects = objects[bisect.bisect_right(objects, after, key=lambda item: item.key) :]
+    if selection.selects:
+        objects = [stored for stored in objects if stored in selection]
+    chosen = objects[:limit] if limit else objects
+    metadata: dict[str, object] = {"resourceVersion": str(snapshot.version)}
+    if len(chosen) < len(objects):
+        metadata["continue"] = _encoded(snapshot.version, chosen[-1].key)
+        if not selection.selects:  # with a selector the real server does not know it either
+            metadata["remainingItemCount"] = len(objects) - len(chosen)
+    resource = selection.resource
+    kind = f"{resource.kind}List"
+    head = serialise({"apiVersion": resource.api_version, "kind": kind, "metadata": metadata})
+    items = b",".join([stored.list_item() for stored in chosen])
+    return b'%b,"items":[%b]}\n' % (head[:-1], items)
+
+
+def _encoded(version: int, after: Key) -> str:
+    text = {"v": "meta.k8s.io/v1", "rv": version, "start": "\0".join(after)}
+    return base64.urlsafe_b64encode(serialise(text)).decode().rstrip("=")
+
+
+def _decoded(token: str) -> tuple[int, Key]:
+    try:
+        text = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        namespace, name = text["start"].split("\0")
+        return int(text["rv"]), (namespace, name)
+    except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
+        raise errors.bad_request("continue key is not valid") from None

@@ -1,0 +1,242 @@
+"""An API server over real HTTP, for CrawlJobs and whatever else ``served_resource`` declares.
+
+It does what clients of the real one rely on, and refuses with the same ``Status``; faults can be
+ordered (``faults``). Namespaces need not exist. It runs in the caller's event loop, on 127.0.0.1
+by default, and stopped and started again keeps its port.
+"""
+
+import ssl
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from aiohttp import web
+
+from exporter.simulator.apiserver import discovery, errors, kubeconfig
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.encoding import serialise
+from exporter.simulator.apiserver.errors import ApiError
+from exporter.simulator.apiserver.faults import Faults, Verb
+from exporter.simulator.apiserver.resource_handler import ResourceHandler, json_response, verb_of
+from exporter.simulator.apiserver.served_resource import CRAWLJOBS, ServedResource
+
+_LARGEST_BODY: Final = 64 * 1024 * 1024
+_REMEMBERED_REQUESTS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it came in, refused ones included; ``time`` is ``time.monotonic()``'s."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    time: float
+    verb: Verb
+    resource: ServedResource | None
+    """None where it is about no object: discovery, health, version."""
+    headers: dict[str, str]
+
+
+class ApiServer:
+    """Serves one Cluster.
+
+    ``tokens`` are the bearer tokens accepted (None: everybody), ``forbidden`` the namespaces in
+    which nothing is allowed (an empty one stands for the cluster scope), ``installed`` whether
+    the CrawlJob definition is there; all three may be changed while it runs. ``bookmark_every``
+    is in seconds, as is ``watch_timeout``, for watches that name no timeout of their own.
+    """
+
+    def __init__(  # each a property of a server  # noqa: PLR0913
+        self,
+        cluster: Cluster,
+        *,
+        tokens: set[str] | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+        bookmark_every: float = 60.0,
+        watch_timeout: float | None = None,
+    ) -> None:
+        self.cluster = cluster
+        self.tokens = tokens
+        self.forbidden: set[str] = set()
+        self.installed = True
+        self.requests: deque[Request] = deque(maxlen=_REMEMBERED_REQUESTS)
+        self.faults = Faults(cluster)
+        self._bookmark_every = bookmark_every
+        self._watch_timeout = watch_timeout
+        self._host = host
+        self._port = port
+        self._ssl_context = ssl_context
+        self._runner: web.AppRunner | None = None
+
+    # Running
+
+    async def start(self) -> None:
+        """Listen. Raises OSError where the port is taken."""
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            handler_cancellation=True,  # a watch whose client left ends at once
+            shutdown_timeout=1.0,
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl_context)
+        try:
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._port = runner.addresses[0][1]
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """End the open watches and stop listening."""
+        self.faults.release()
+        self.faults.cut()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        scheme = "https" if self._ssl_context else "http"
+        return f"{scheme}://{self._host}:{self._port}"
+
+    @property
+    def streams(self) -> int:
+        """How many watches are open."""
+        return len(self.faults.streams)
+
+    def count(self, verb: Verb, resource: ServedResource | None = None) -> int:
+        """How many requests with this verb came in, for one resource if it is given."""
+        return sum(
+            request.verb == verb and resource in {None, request.resource}
+            for request in self.requests
+        )
+
+    def write_kubeconfig(
+        self, path: Path, token: str | None = None, *, authority: Path | None = None
+    ) -> Path:
+        """Write a kubeconfig for it; ``authority`` is the CA certificate that a client trusts."""
+        return kubeconfig.write(path, self.url, token, authority)
+
+    # Answering
+
+    def _application(self) -> web.Application:
+        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[self._gate])
+        for path, document in discovery.documents(self.cluster.resources).items():
+            for spelling in (path, f"{path}/"):  # generated clients ask with the slash
+                app.router.add_get(spelling, _always(serialise(document)))
+        for path in ("/livez", "/readyz", "/healthz"):
+            app.router.add_get(path, _always(b"ok", "text/plain"))
+        for resource in self.cluster.resources:
+            self._add_routes(app.router, resource)
+        return app
+
+    def _add_routes(self, router: web.UrlDispatcher, resource: ServedResource) -> None:
+        handler = ResourceHandler(
+            resource,
+            self.cluster,
+            self.faults,
+            bookmark_every=self._bookmark_every,
+            watch_timeout=self._watch_timeout,
+        )
+        many = f"{resource.root}/namespaces/{{namespace}}/{resource.plural}"
+        one = f"{many}/{{name}}"
+        router.add_get(f"{resource.root}/{resource.plural}", handler.collection)
+        router.add_get(many, handler.collection)
+        router.add_post(many, handler.create)
+        router.add_delete(one, handler.delete)
+        for path in (one, f"{one}/status"):
+            router.add_get(path, handler.read)
+            router.add_put(path, handler.replace)
+            router.add_patch(path, handler.patch)
+
+    @web.middleware
+    async def _gate(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        """Note the request, authorise it, apply faults, and answer refusals as a ``Status``."""
+        resource = self._resource_at(request.path)
+        verb = verb_of(request, resource)
+        self.requests.append(
+            Request(
+                request.method,
+                request.path,
+                dict(request.query),
+                time.monotonic(),
+                verb,
+                resource,
+                dict(request.headers),
+            )
+        )
+        try:
+            self._authorise(request, resource, verb)
+            if resource is not None:
+                ordered = await self._ordered(verb, resource)
+                if ordered is not None:
+                    return ordered
+            return await handler(request)
+        except ApiError as refused:
+            return json_response(refused.body(), refused.code)
+        except web.HTTPNotFound:
+            return web.Response(status=404, text="404 page not found\n")
+        except web.HTTPMethodNotAllowed as refused:
+            wrong = ApiError(405, "the server does not allow this method on the requested resource")
+            return json_response(wrong.body(), refused.status)
+
+    def _resource_at(self, path: str) -> ServedResource | None:
+        for resource in self.cluster.resources:
+            if path.startswith(f"{resource.root}/"):
+                first, *rest = path.removeprefix(f"{resource.root}/").split("/")
+                if resource.plural == (rest[1] if first == "namespaces" and rest[1:] else first):
+                    return resource
+        return None
+
+    def _authorise(self, request: web.Request, resource: ServedResource | None, verb: Verb) -> None:
+        if self.tokens is not None:
+            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            if scheme != "Bearer" or token not in self.tokens:
+                raise errors.unauthorized()
+        if resource is not None:
+            namespace = request.match_info.get("namespace", "")
+            if namespace in self.forbidden:
+                raise errors.forbidden(resource, verb, namespace)
+        if not self.installed and request.path.startswith(f"/apis/{CRAWLJOBS.group}"):
+            raise web.HTTPNotFound
+
+    async def _ordered(self, verb: Verb, resource: ServedResource) -> web.Response | None:
+        """The answer that a test ordered instead, if any; first waits while the verb is stalled."""
+        if verb != "watch":  # a stalled watch has headers already: the stream sees to it
+            await self.faults.pass_stall(verb)
+        refusal = self.faults.refusal(verb, resource)
+        if refusal is None:
+            return None
+        response = web.Response(
+            status=refusal.code, body=refusal.body, content_type=refusal.content_type
+        )
+        if refusal.retry_after is not None:
+            response.headers["Retry-After"] = refusal.retry_after
+        return response
+
+
+def _always(body: bytes, content_type: str = "application/json") -> Any:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=content_type)
+
+    return answer

@@ -1,0 +1,177 @@
+"""Schedules the scenarios of many crawls on one cluster.
+
+Seeded: the same seed gives the same crawls, events and ground truth, however time is cut into
+steps. Durations of scenarios are simulated seconds, which pass ``speed`` times as fast as real
+ones; the timestamps written are real, so that a recorder's clock agrees with them.
+"""
+
+import asyncio
+import heapq
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.browsertrix.crawl import Crawl, Installation
+from exporter.simulator.browsertrix.crawljob_manifest import Traits
+from exporter.simulator.browsertrix.ground_truth import GroundTruth
+from exporter.simulator.browsertrix.scenarios import SCENARIOS, Scenario
+from exporter.simulator.browsertrix.seeded_random import random_uuid, seeded
+from exporter.simulator.browsertrix.stages import Steps
+
+_DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
+_LONGEST_STRIDE: Final = 0.1
+"""Real seconds that are made up for at once after the process was suspended."""
+
+
+class Browsertrix:
+    """Crawls in one or several namespaces, started on demand or kept at a number.
+
+    ``crawls`` is how many are active at a time (may be changed; 0 starts no more by itself).
+    ``pause_limit`` is in real seconds, by default seven simulated days. ``resize`` is Browsertrix'
+    auto-resize: without it nobody measures memory and CPU. ``stale_writes`` lets the status step
+    back now and then. ``sync_every`` is in simulated seconds: the operator's interval.
+    """
+
+    def __init__(  # each a property of an installation  # noqa: PLR0913
+        self,
+        cluster: Cluster,
+        *,
+        seed: int = 0,
+        speed: float = 1.0,
+        crawls: int = 0,
+        clock: Callable[[], float] = time.time,
+        pause_limit: float | None = None,
+        resize: bool = True,
+        stale_writes: bool = False,
+        namespaces: tuple[str, ...] = ("crawlers",),
+        organisations: int = 3,
+        sync_every: float = 10.0,
+    ) -> None:
+        self.ground_truth = GroundTruth()
+        self.crawls = crawls
+        self.active: dict[str, Crawl] = {}
+        """Crawls whose scenario has not ended, by uid."""
+        self._installation = Installation(
+            cluster,
+            self.ground_truth,
+            speed,
+            _DEFAULT_PAUSE_LIMIT / speed if pause_limit is None else pause_limit,
+            resize,
+            stale_writes,
+        )
+        self._clock = clock
+        self._seed = seed
+        self._sync_every = sync_every
+        self._namespaces = namespaces
+        rng = seeded(seed, "organisations")
+        self._organisations = [random_uuid(rng) for _ in range(organisations)]
+        self._now = clock()
+        self._started = 0
+        self._arrivals = 0
+        self._expected = 0
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._entries = 0
+
+    @property
+    def pause_limit(self) -> float:
+        """Real seconds after which a paused crawl is stopped."""
+        return self._installation.pause_limit
+
+    @property
+    def next_due(self) -> float | None:
+        """When (real seconds since 1970) the next step is due; None when none is planned."""
+        return self._agenda[0][0] if self._agenda else None
+
+    def start(self, scenario: str | Scenario, **overrides: Any) -> Crawl:
+        """Start a crawl with this scenario now; overrides are fields of ``Traits``.
+
+        Raises ValueError for a name that no scenario has.
+        """
+        if isinstance(scenario, str):
+            if scenario not in SCENARIOS:
+                raise ValueError(
+                    f"no scenario is called {scenario}; there are: {', '.join(SCENARIOS)}"
+                )
+            scenario = SCENARIOS[scenario]
+        self._now = max(self._now, self._clock())
+        return self._start(scenario, overrides)
+
+    def step(self, now: float | None = None) -> None:
+        """Run everything that is due until ``now``, by default the clock's."""
+        until = self._clock() if now is None else now
+        self._keep_number()
+        while self._agenda and self._agenda[0][0] <= until:
+            self._now, _, callback = heapq.heappop(self._agenda)
+            callback()
+            self._keep_number()
+        self._now = max(self._now, until)
+
+    async def run(self) -> None:
+        """Step in real time, until cancelled."""
+        while True:
+            now = self._clock()
+            behind = now - self._now > _LONGEST_STRIDE
+            self.step(self._now + _LONGEST_STRIDE if behind else now)
+            due = self.next_due
+            wait = _LONGEST_STRIDE if due is None else due - self._clock()
+            await asyncio.sleep(0 if behind else min(max(wait, 0.001), _LONGEST_STRIDE))
+
+    def _keep_number(self) -> None:
+        """See to it that as many crawls are active, or are about to be, as shall be."""
+        while len(self.active) + self._expected < self.crawls:
+            self._expected += 1
+            self._arrivals += 1
+            delay = seeded(self._seed, "arrival", self._arrivals).uniform(0, 60)
+            self._after(delay, self._arrive)
+
+    def _arrive(self) -> None:
+        self._expected -= 1
+        if len(self.active) < self.crawls:
+            rng = seeded(self._seed, "kind", self._started)
+            weights = [scenario.weight for scenario in SCENARIOS.values()]
+            self._start(rng.choices(list(SCENARIOS.values()), weights)[0], {})
+
+    def _start(self, scenario: Scenario, overrides: dict[str, Any]) -> Crawl:
+        rng = seeded(self._seed, "crawl", self._started)
+        self._started += 1
+        pods = rng.choices((1, 2, 3, 4), (3, 4, 2, 1))[0]
+        work = rng.uniform(600, 5400)
+        chosen: dict[str, Any] = {
+            "namespace": rng.choice(self._namespaces),
+            "oid": rng.choice(self._organisations),
+            "cid": random_uuid(rng),
+            "userid": random_uuid(rng),
+            "origin": rng.choice(("manual", "sched")),
+            "pods": pods,
+            "work": work,
+            "pages": int(work * pods * rng.uniform(0.1, 0.5)),
+            "page_size": rng.randrange(200_000, 3_000_000),
+        }
+        traits = Traits(**{**chosen, **scenario.traits, **overrides})
+        crawl = Crawl(self._installation, traits, rng, self._now)
+        self.active[crawl.uid] = crawl
+        self._next_step(crawl, scenario.script(crawl))
+        self._after(self._sync_every, lambda: self._sync(crawl))
+        return crawl
+
+    def _next_step(self, crawl: Crawl, steps: Steps) -> None:
+        crawl.now = self._now
+        wait = next(steps, None)
+        if wait is None:
+            del self.active[crawl.uid]
+        else:
+            self._after(wait, lambda: self._next_step(crawl, steps))
+
+    def _sync(self, crawl: Crawl) -> None:
+        if crawl.is_over:
+            return
+        crawl.now = self._now
+        if crawl.pods:  # without any there is nothing that could have changed
+            crawl.sync()
+        self._after(self._sync_every, lambda: self._sync(crawl))
+
+    def _after(self, simulated: float, callback: Callable[[], None]) -> None:
+        self._entries += 1  # so that two at the same time run in the order they were planned
+        due = self._now + simulated / self._installation.speed
+        heapq.heappush(self._agenda, (due, self._entries, callback))

@@ -1,0 +1,58 @@
+"""What happened, as a perfect recorder of the watch events would count it.
+
+Counted by the code that lets it happen, not by watching, so that tests can compare a recorder.
+Only what reached a status counts: pods that exit while their CrawlJob is deleted never do.
+A pod exits once per ``exitTime``, whole seconds, however often that is seen.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of one crawl."""
+
+    namespace: str
+    oid: str
+    crawl: str
+    state: str
+    stop_reason: str
+    """Empty where it ended by itself. What was decided, even if a stale write has removed it."""
+    finished: int
+    """Seconds since 1970."""
+
+
+@dataclass(slots=True)
+class GroundTruth:
+    """Counts by namespace (and what follows it in a tuple)."""
+
+    finished: dict[str, Ended] = field(default_factory=dict)
+    """By uid."""
+    vanished: dict[str, tuple[str, str, str]] = field(default_factory=dict)
+    """Deleted without ever finishing: (namespace, oid, crawl) by uid."""
+    states: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(namespace, state), each time it was entered; without a status it is ``starting``."""
+    evictions: Counter[str] = field(default_factory=Counter)
+    exits: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """(namespace, role, reason): done, oom, interrupt, evicted."""
+    oom_kills: Counter[str] = field(default_factory=Counter)
+    """Evicted pods not among them, though their status says ``oom`` as well."""
+    restarts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(namespace, reason): newMemory, evicted."""
+    pauses: Counter[str] = field(default_factory=Counter)
+    """``spec.pausedAt`` set."""
+    resumes: Counter[str] = field(default_factory=Counter)
+    """``spec.pausedAt`` cleared."""
+    paused_seconds: Counter[str] = field(default_factory=Counter)
+    """By uid: whole seconds from ``pausedAt`` until cleared or finished, over all its pauses."""
+    _exits_seen: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def exited(self, namespace: str, uid: str, pod: str, exit_time: str, reason: str) -> None:
+        """A crawler pod's exit reached a status."""
+        if (uid, pod, exit_time) in self._exits_seen:
+            return
+        self._exits_seen.add((uid, pod, exit_time))
+        self.exits[namespace, "crawler", reason] += 1
+        if reason == "oom":
+            self.oom_kills[namespace] += 1

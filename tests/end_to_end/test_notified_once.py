@@ -1,0 +1,237 @@
+"""With a real Alertmanager: whichever way an event comes, and however often, it notifies once.
+
+The cluster is the simulator's, the rest is real: the exporter as a process, Alertmanager with the
+committed routes (but ``group_wait: 0s`` for events, and a ``group_interval`` of a second, so that
+what would notify twice notifies twice within the test), Prometheus with the committed rules.
+"""
+
+import asyncio
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import pytest
+
+from exporter.commands.demo.configurations import (
+    ROUTES,
+    RULES,
+    alertmanager_config,
+    prometheus_config,
+    shipped,
+)
+from exporter.commands.demo.programs import free_port
+from exporter.commands.demo.receiver import Notification, receiver
+from exporter.simulator import ApiServer, Cluster
+from exporter.simulator.apiserver.encoding import stamp
+from support.alertmanager import alertmanager
+from support.exporter_process import Start
+from support.factories import NAMESPACE, crawler_pod, crawljob
+from support.prometheus import prometheus
+from support.tools import Edition
+from support.waiting import until
+
+PAUSE_EXPIRED: Final = "BrowsertrixCrawlPauseExpired"
+SIZE_LIMIT: Final = "BrowsertrixCrawlSizeLimitReached"
+EVICTED: Final = "BrowsertrixPodEvicted"
+OUT_OF_SPACE: Final = "BrowsertrixPodOutOfSpace"
+FAILED: Final = "BrowsertrixCrawlFailed"
+
+_EVALUATIONS: Final = (
+    'min(count_over_time(ALERTS{event="true",alertname!~".*Failed"}[1h])) >= bool 5'
+)
+
+
+class Inbox:
+    """What the webhook received: how often each alert of each crawl, and when first."""
+
+    def __init__(self) -> None:
+        self.notified: Counter[tuple[str, str]] = Counter()
+        self.at: dict[tuple[str, str], float] = {}
+
+    def take(self, notification: Notification) -> None:
+        assert notification.firing
+        what = notification.labels["alertname"], notification.labels["crawl"]
+        self.notified[what] += 1
+        self.at.setdefault(what, time.time())
+
+    async def first(self, alert: str, crawl: str) -> float:
+        """Wait for the first notification of it; its time in seconds since 1970."""
+        await until(lambda: (alert, crawl) in self.at)
+        return self.at[alert, crawl]
+
+
+def routes(url: str) -> dict[str, Any]:
+    configuration = alertmanager_config(shipped(ROUTES), url)
+    events = configuration["route"]["routes"][0]["routes"][0]
+    assert events["matchers"] == ['event="true"']
+    events["group_wait"] = "0s"
+    events["group_interval"] = "1s"
+    return configuration
+
+
+def begin(cluster: Cluster, *crawls: str) -> None:
+    for crawl in crawls:
+        cluster.create(crawljob(crawl=crawl, pods={f"crawl-{crawl}-0": crawler_pod()}))
+
+
+def write(cluster: Cluster, crawl: str, **status: Any) -> None:
+    cluster.patch(NAMESPACE, f"crawljob-{crawl}", {"status": status}, status=True)
+
+
+def finish(cluster: Cluster, crawl: str, state: str, **status: Any) -> None:
+    write(cluster, crawl, state=state, finished=stamp(time.time()), **status)
+
+
+def delete(cluster: Cluster, crawl: str) -> None:
+    name = f"crawljob-{crawl}"
+    cluster.delete(NAMESPACE, name)
+    cluster.patch(NAMESPACE, name, {"metadata": {"finalizers": None}})
+
+
+async def alerts_in(url: str) -> list[dict[str, Any]]:
+    """All event alerts that Alertmanager has."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/api/v2/alerts", params={"filter": 'event="true"'}) as response,
+    ):
+        found: list[dict[str, Any]] = await response.json()
+        return found
+
+
+def by_identity(alerts: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    found = {(one["labels"]["alertname"], one["labels"]["crawl"]): one for one in alerts}
+    assert len(found) == len(alerts), "an alert of the rule has other labels than the posted one"
+    return found
+
+
+@pytest.mark.timeout(180)
+async def test_rule_and_exporter_together_notify_once(
+    server: ApiServer,
+    cluster: Cluster,
+    start: Start,
+    say: Callable[[str], None],
+    *,
+    edition: Edition,
+    tmp_path: Path,
+) -> None:
+    edition.require("prometheus")
+    inbox = Inbox()
+    quick = [f"quick-{n}" for n in range(20)]
+    begin(cluster, "paused", "large", "evicted", "full", "last", *quick)
+    async with receiver(inbox.take) as webhook:
+        with alertmanager(edition, routes(webhook), tmp_path) as url:
+            exporter = await start(
+                server.write_kubeconfig(tmp_path / "kubeconfig"),
+                *("--alertmanager.url", url, "--alertmanager.label", "region=here"),
+                *("--history.path", str(tmp_path / "history.db")),
+            )
+            await exporter.until_ready()
+
+            finish(cluster, "paused", "stopped_pause_expired", stopReason="stopped_pause_expired")
+            finish(cluster, "large", "complete", stopReason="size-limit")
+            full = {"exitTime": stamp(time.time()), "exitCode": 3, "reason": "interrupt: 3"}
+            write(cluster, "full", podStatus={"crawl-full-0": crawler_pod(**full)})
+            write(cluster, "evicted", podStatus={"crawl-evicted-0": crawler_pod(evicted=True)})
+            expected = {
+                (PAUSE_EXPIRED, "paused"),
+                (SIZE_LIMIT, "large"),
+                (OUT_OF_SPACE, "full"),
+                (EVICTED, "evicted"),
+            }
+            await until(lambda: expected <= set(inbox.notified))
+            posted = by_identity(await alerts_in(url))
+            assert set(posted) == expected
+
+            watching = prometheus_config(
+                [exporter.url], "1s", rules=shipped(RULES), alertmanager=url
+            )
+            watching["global"]["external_labels"] = {"region": "here"}
+            async with prometheus(
+                edition, watching, tmp_path, "--rules.alert.resend-delay=1s"
+            ) as prom:
+                found: dict[tuple[str, str], dict[str, Any]] = {}
+                async with asyncio.timeout(60):
+                    while not all(one.get("generatorURL") for one in found.values()) or not found:
+                        await asyncio.sleep(0.2)
+                        found = by_identity(await alerts_in(url))
+                firing = await prom.query('ALERTS{event="true"}')
+                assert len(firing) == len(expected)
+
+                # Both ways go on meanwhile: a group may notify again every second.
+                waits = []
+                for crawl in quick:
+                    begun = time.time()
+                    finish(cluster, crawl, "failed")
+                    waits.append(await inbox.first(FAILED, crawl) - begun)
+                await prom.until(_EVALUATIONS, 1)
+                finish(cluster, "last", "failed")
+                await inbox.first(FAILED, "last")
+
+    everything = expected | {(FAILED, crawl) for crawl in (*quick, "last")}
+    assert inbox.notified == dict.fromkeys(everything, 1)
+    for what in expected:
+        assert found[what]["labels"] == posted[what]["labels"]
+        assert found[what]["annotations"] == posted[what]["annotations"]
+        assert found[what]["startsAt"] == posted[what]["startsAt"]
+        assert found[what]["endsAt"] >= posted[what]["endsAt"]
+        assert found[what]["labels"]["region"] == "here"
+    say(
+        "Pages without Prometheus: from a crawl's end to the webhook median "
+        f"{statistics.median(waits) * 1000:.0f} ms, at most {max(waits) * 1000:.0f} ms"
+    )
+    assert min(waits) < 1.0
+
+
+@pytest.mark.timeout(180)
+async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
+    server: ApiServer, cluster: Cluster, start: Start, edition: Edition, tmp_path: Path
+) -> None:
+    inbox = Inbox()
+    begin(cluster, "paused", "large", "good", "later", "last")
+    kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
+    port = free_port()
+    flags = (
+        *("--alertmanager.url", f"http://127.0.0.1:{port}"),
+        *("--history.path", str(tmp_path / "history.db")),
+    )
+    exporter = await start(kubeconfig, *flags)
+    await exporter.until_ready()
+
+    finish(cluster, "paused", "stopped_pause_expired")
+    finish(cluster, "large", "complete", stopReason="size-limit")
+    finish(cluster, "good", "complete")
+    await exporter.until(
+        lambda scrape: (
+            scrape.value("browsertrix_exporter_alertmanager_pending_alerts") == 2
+            and scrape.value("browsertrix_exporter_alertmanager_failing") == 1
+        )
+    )
+    for crawl in ("paused", "large", "good"):
+        delete(cluster, crawl)
+    await exporter.until(lambda scrape: not scrape.of("browsertrix_crawl_info", crawl="paused"))
+    exporter.process.kill()
+    await exporter.process.wait()
+    finish(cluster, "later", "stopped_pause_expired")  # while no exporter watches
+
+    expected = {(PAUSE_EXPIRED, "paused"), (SIZE_LIMIT, "large"), (PAUSE_EXPIRED, "later")}
+    async with receiver(inbox.take) as webhook:
+        exporter = await start(kubeconfig, *flags)
+        await exporter.until_ready()
+        with alertmanager(edition, routes(webhook), tmp_path, port=port):
+            await until(lambda: expected <= set(inbox.notified))
+        # Alertmanager forgets all alerts when it is restarted, but not whom it has notified.
+        with alertmanager(edition, routes(webhook), tmp_path, port=port) as url:
+            exporter.process.terminate()
+            assert await exporter.process.wait() == 0
+            exporter = await start(kubeconfig, *flags)
+            async with asyncio.timeout(60):
+                while set(by_identity(await alerts_in(url))) != expected:
+                    await asyncio.sleep(0.1)
+            finish(cluster, "last", "failed")
+            await inbox.first(FAILED, "last")
+
+    assert inbox.notified == dict.fromkeys(expected | {(FAILED, "last")}, 1)
