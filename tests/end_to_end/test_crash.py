@@ -17,7 +17,7 @@ from support.exporter_process import Process, Scrape, Start
 from support.ground_truth import expected_counts
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("a hundred processes are started and killed", timeout=900)
+pytestmark = pytest.mark.slow("a hundred processes are started and killed", timeout=1800)
 
 KILLS = 100
 CRAWLS = 12

@@ -23,7 +23,7 @@ def can_bind(family: socket.AddressFamily, host: str) -> bool:
 
 
 needs_ipv6 = pytest.mark.skipif(
-    not can_bind(socket.AF_INET6, "::1"), reason="this machine has no IPv6"
+    not can_bind(socket.AF_INET6, "::1"), reason="::1 cannot be bound: this machine has no IPv6"
 )
 
 
