@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, settings
 
 from exporter.simulator import ApiServer
 from support.api_servers import Api, Real, Simulated
-from support.tools import Edition
-from tools.kube_apiserver import KubeApiserver, NotInstalledError, assets
+from support.tools import Edition, require_kube_apiserver
+from tools.kube_apiserver import KubeApiserver
 
 _SAID: Final = "said"
 
@@ -32,7 +32,8 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    with KubeApiserver.started(tmp_path_factory.mktemp("apiserver")) as server:
+    """One for all tests of a worker; those that stop it start one of their own."""
+    with KubeApiserver.started(tmp_path_factory.mktemp("apiserver") / "data") as server:
         yield Real(server)
 
 
@@ -50,10 +51,7 @@ def anywhere(request: pytest.FixtureRequest) -> Real | None:
     """Where a test runs: None stands for the simulator."""
     if request.param == "simulator":
         return None
-    try:
-        assets()
-    except NotInstalledError as error:
-        pytest.skip(str(error))
+    require_kube_apiserver()
     real: Real = request.getfixturevalue("real_server")
     return real
 

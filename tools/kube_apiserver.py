@@ -38,6 +38,16 @@ class NotInstalledError(Exception):
     """etcd or kube-apiserver is not there; the text says how to get them."""
 
 
+class RefusedError(Exception):
+    """The API server answered a request with an error."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        super().__init__(f"{status}: {body}")
+        self.status = status
+        self.body = body
+        """The Status object."""
+
+
 def assets() -> Path:
     """The folder with etcd and kube-apiserver: ``$KUBEBUILDER_ASSETS``, else what is built here.
 
@@ -183,7 +193,7 @@ class KubeApiserver:
         content_type: str = "application/json",
         user: str = "admin",
     ) -> Any:
-        """Send one request and decode its JSON. Raises urllib.error.HTTPError for a refusal."""
+        """Send one request and decode its JSON. Raises RefusedError."""
         return self._send(
             f"{self.url}{path}",
             method,
@@ -232,8 +242,7 @@ class KubeApiserver:
         while True:
             try:
                 self.request("GET", f"{GROUP_PATH}/crawljobs?limit=1")
-            except urllib.error.HTTPError as refusal:
-                refusal.close()
+            except RefusedError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
@@ -273,7 +282,7 @@ class KubeApiserver:
                     return
             except OSError as error:  # HTTPError and URLError are OSErrors
                 if isinstance(error, urllib.error.HTTPError):
-                    error.close()  # it is the response
+                    error.close()
                 if time.monotonic() > deadline:
                     text = f"{program} is not ready: {self._end_of_log(program)}"
                     raise TimeoutError(text) from None
@@ -296,8 +305,12 @@ class KubeApiserver:
             url, data=data, method=method, headers={"Content-Type": content_type, **(headers or {})}
         )
         context = self._tls() if url.startswith("https") else None
-        with urllib.request.urlopen(request, timeout=60, context=context) as response:
-            return json.load(response)
+        try:
+            with urllib.request.urlopen(request, timeout=60, context=context) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:  # it holds the connection open
+                raise RefusedError(error.code, json.load(error)) from None
 
     def _tls(self) -> ssl.SSLContext:
         if self._context is None:

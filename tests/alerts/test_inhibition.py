@@ -55,12 +55,12 @@ def inhibited(alerts_url: str, *alerts: dict[str, str]) -> list[bool]:
     last = CRAWL | {"namespace": f"last-{mark}", "mark": mark}
     inhibited_one = named("BrowsertrixCrawlPauseExpiresInAnHour", last)
     posted = [*namespaced, named("BrowsertrixCrawlPauseExpired", last), inhibited_one]
-    request = urllib.request.Request(  # noqa: S310 - our own address
+    request = urllib.request.Request(
         alerts_url,
         json.dumps([{"labels": labels} for labels in posted]).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=WAIT_TIMEOUT):  # noqa: S310
+    with urllib.request.urlopen(request, timeout=WAIT_TIMEOUT):
         pass
     deadline = time.monotonic() + WAIT_TIMEOUT
     while not _inhibitions(alerts_url, mark)[_as_key(inhibited_one)]:
@@ -75,7 +75,7 @@ def _as_key(labels: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _inhibitions(alerts_url: str, mark: str) -> dict[tuple[tuple[str, str], ...], bool]:
-    with urllib.request.urlopen(f"{alerts_url}?filter=mark={mark}", timeout=WAIT_TIMEOUT) as reply:  # noqa: S310
+    with urllib.request.urlopen(f"{alerts_url}?filter=mark={mark}", timeout=WAIT_TIMEOUT) as reply:
         return {
             _as_key(alert["labels"]): bool(alert["status"]["inhibitedBy"])
             for alert in json.load(reply)

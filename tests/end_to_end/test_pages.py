@@ -10,8 +10,9 @@ committed, with a webhook for every receiver. Only ``group_interval`` is shorter
 minutes: what notifies twice does so within the test. And Prometheus sends an alert that no
 Alertmanager received again after 15 s, not 60: in its first seconds it knows none.
 
-Meanwhile exporters are killed (one, the other, both) at the time at which a crawl ends, or just
-after it, and both stay down until it is deleted; and Prometheus is restarted while crawls end.
+The file is long because it is one story. Meanwhile exporters are killed (one, the other, both) at
+the time at which a crawl ends, or just after it, and both stay down until it is deleted; and
+Prometheus is restarted while crawls end.
 
 The simulator's ground truth says what ought to notify. Conditions that have to last for minutes
 (``for``) do not come true in so short a time: those may not notify. What happens to pods notifies

@@ -138,7 +138,7 @@ async def test_every_protocol_gets_all_samples_and_a_content_type_that_prometheu
             for protocols, option in product(ANSWERS, OPTIONS)
         }
         config = {
-            "global": {"scrape_interval": "1s"},
+            "global": {"scrape_interval": "3s"},
             "scrape_configs": [
                 job(name, address, *protocols, **OPTIONS[option])
                 for name, (protocols, option) in jobs.items()
@@ -167,7 +167,7 @@ async def test_a_fallback_protocol_is_not_needed_and_does_no_harm(
             job(f"{wanted}-{other}", address, wanted, fallback_scrape_protocol=other)
             for wanted, other in product(others, others)
         ]
-        config = {"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}
+        config = {"global": {"scrape_interval": "3s"}, "scrape_configs": jobs}
         async with prometheus(Edition.NEWEST, config, tmp_path) as prom:
             await until_all_get_the_same(prom, len(jobs))
 
@@ -177,7 +177,7 @@ async def test_prometheus_asks_for_openmetrics_by_itself(
 ) -> None:
     async with recorder(exporter.url) as (address, scraped):
         config = {
-            "global": {"scrape_interval": "1s"},
+            "global": {"scrape_interval": "3s"},
             "scrape_configs": [job("one", address), job("two", address)],
         }
         async with prometheus(edition, config, tmp_path) as prom:

@@ -17,6 +17,7 @@ from exporter.metrics import CATALOG, Exposition, Format, HistoryCollector, Seri
 from exporter.resources.crawljob import parse_value
 from exporter.simulator import ApiServer, Browsertrix, Cluster
 from exporter.simulator.apiserver.faults import GoneForm
+from exporter.web.server import GRACE
 from support.api_servers import Api
 from support.crawl_writes import delete_crawl, patch_status
 from support.exporter_process import Process, Scrape, Start
@@ -244,7 +245,7 @@ async def test_sigterm_ends_it_quickly_and_cleanly(
     exporter = await start(server.write_kubeconfig(tmp_path / "kubeconfig"))
     await exporter.until_ready()
     exporter.process.terminate()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(GRACE - 1):  # no scrape is under way, so nothing is waited for
         assert await exporter.process.wait() == 0
 
 

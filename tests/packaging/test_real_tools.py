@@ -1,4 +1,7 @@
-"""``make real-tools``: what it does, tried with a Go that only pretends, and what it has built."""
+"""``make real-tools``: what it does, tried with a Go that only pretends, and what it has built.
+
+Long by the Go that pretends, which is a script in here.
+"""
 
 import os
 import re

@@ -4,10 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import Any, Protocol
 
+from exporter.resources.identity import GROUP
 from exporter.simulator import ApiServer
 from exporter.simulator.apiserver.served_resource import PODS
 from support.crawl_writes import delete_crawl, patch_status
-from tools.kube_apiserver import GROUP_PATH, KubeApiserver
+from tools.kube_apiserver import KubeApiserver
+
+GROUP_PATH = f"/apis/{GROUP}/v1"
 
 
 class Api(Protocol):
@@ -59,14 +62,15 @@ class Simulated:
 
 
 class Real:
-    """A real API server, with what a test before may have left in it."""
+    """A real kube-apiserver and its etcd (``tools.kube_apiserver``)."""
 
     def __init__(self, server: KubeApiserver) -> None:
-        self._server = server
+        self.server = server
+        self.url = server.url
         self._namespaces = {"default", "crawlers"}
 
     def kubeconfig(self, path: Path) -> Path:
-        return self._server.write_kubeconfig(path)
+        return self.server.write_kubeconfig(path)
 
     async def clear(self) -> None:
         """Delete what the test before has left."""
@@ -113,7 +117,9 @@ class Real:
         await self._request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}", options)
 
     async def _request(self, method: str, path: str, body: Any = None) -> Any:
-        kind = "merge-patch+json" if method == "PATCH" else "json"
+        """In a thread: a TLS connection that is closed outlives its event loop by a moment."""
+        patch = "application/merge-patch+json"
+        content_type = patch if method == "PATCH" else "application/json"
         return await asyncio.to_thread(
-            self._server.request, method, path, body, content_type=f"application/{kind}"
+            self.server.request, method, path, body, content_type=content_type
         )
