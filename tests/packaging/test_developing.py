@@ -107,7 +107,7 @@ def test_a_metric_is_added_as_the_guide_says(copy: Path) -> None:
     change = read("Add a metric")
     apply(change, copy)
     assert touched(copy) == change.files
-    assert "browsertrix_crawl_uploaded_ratio" in (copy / "docs" / "metrics.md").read_text()
+    assert "browsertrix_crawl_ttl_seconds" in (copy / "docs" / "metrics.md").read_text()
     _tests_pass(copy, "tests/metrics")
 
 
