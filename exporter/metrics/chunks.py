@@ -1,7 +1,8 @@
 """One family's samples as a scrape gets them: name, label set and value, joined a chunk at a time.
 
-No line is kept. To join each of three parts takes half as long again as joining ready lines would
-(a fifth of a scrape), and the lines would be two thirds of all memory.
+No line is kept: ready ones would be two thirds of all memory, and be joined hardly faster (75 ms
+against 77 for 188 MB). That holds as long as label sets lie in memory one after the other, as they
+do for rows that were added one after the other, and all tables share them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any, Final
 from exporter.metrics.catalog.family import CrawlFamily, PodFamily
 from exporter.metrics.labels import own_labels
 from exporter.metrics.lines import number
-from exporter.metrics.table import Column
+from exporter.metrics.table import Cell, Column
 
 _CHUNK: Final = 256 * 1024
 """Bytes, about. Small enough for the processor's cache, large enough to make calls rare."""
@@ -24,7 +25,7 @@ def chunks(family: CrawlFamily | PodFamily, column: Column, now: float) -> Itera
     timed = isinstance(family, CrawlFamily) and family.since is not None
     for label_sets, cells in column:
         if lines:
-            yield from joined_lines(cells)
+            yield from joined_lines([line for line in cells if isinstance(line, bytes)])
         elif chunk := _joined(name, label_sets, _at(now, cells) if timed else cells):
             yield chunk
 
@@ -35,20 +36,20 @@ def joined_lines(lines: Sequence[bytes]) -> Iterator[bytes]:
     average = sum(map(len, first)) / (len(first) or 1)
     rows = max(64, int(_CHUNK / (average or 1)))
     for start in range(0, len(lines), rows):
-        if chunk := b"".join(lines[start : start + rows]):
-            yield chunk
+        yield b"".join(lines[start : start + rows])
 
 
-def _at(now: float, cells: Sequence[Any]) -> list[bytes]:
+def _at(now: float, cells: Sequence[Cell]) -> Sequence[Cell]:
     """Write the values that depend on the clock: the seconds since, but never less than 0."""
-    return [cell if isinstance(cell, bytes) else number(max(0.0, now - cell)) for cell in cells]
+    return [number(max(0.0, now - cell)) if isinstance(cell, float) else cell for cell in cells]
 
 
-def _joined(name: bytes, label_sets: Sequence[bytes], values: Sequence[bytes]) -> bytes:
-    if not all(values):
-        label_sets = list(compress(label_sets, values))
-        values = list(filter(None, values))
+def _joined(name: bytes, label_sets: Sequence[bytes], values: Sequence[Any]) -> bytes:
     parts = [name] * (3 * len(values))
     parts[1::3] = label_sets
     parts[2::3] = values
-    return b"".join(parts)
+    try:
+        return b"".join(parts)
+    except TypeError:  # at the first absent one: cheaper than to look for it in all columns
+        present = [value is not None for value in values]
+        return _joined(name, list(compress(label_sets, present)), list(compress(values, present)))

@@ -51,7 +51,7 @@ class CrawlTables:
         identity = _identity(crawl)
         pods = list(pods_of(crawl.job))
         if (
-            identity != _identity(before)
+            org_id(crawl.job) != org_id(before.job)
             or list(crawl.job.status.pod_status) != list(before.job.status.pod_status)
             or [pod.exists for pod in pods] != [row is not None for row in rows.existing_pods]
         ):

@@ -1,8 +1,8 @@
 """All series as text, in either format: what a scrape gets.
 
-Headers and label sets are made once, values at each change, so a scrape only joins. It is given in
-chunks of moderate size, each a fraction of a millisecond's work or a few, and all of one snapshot:
-that is taken when the scrape begins, not when the last chunk is sent.
+Headers and label sets are made once; a scrape writes the values that have changed since the last,
+and joins. It is given in chunks of moderate size, each a fraction of a millisecond's work or a few,
+and all of one snapshot: that is taken when the scrape begins, not when the last chunk is sent.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -25,21 +25,21 @@ def _escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def number(value: float | None) -> bytes:
-    """Write a value and the end of its line; nothing for None, the value of no sample."""
+def number(value: float) -> bytes:
+    """Write a value and the end of its line."""
     return _NUMBERS[value]
 
 
-def changed_number(value: float | None) -> bytes:
+def changed_number(value: float) -> bytes:
     """Write a value that was another before.
 
-    Most of these (bytes used, seconds run) never come again, and remembering them would take twice
-    as long as writing them does.
+    Most of these (bytes used, seconds run) never come again, and to remember them would take as
+    long as to write them.
     """
     return _NUMBERS.get(value) or _written(value)
 
 
-class _Numbers(dict[float | None, bytes]):
+class _Numbers(dict[float, bytes]):
     """Numbers as they end a line, remembered: most come up again and again, and are held once.
 
     Negative zero is written as zero: to a dict they are the same.
@@ -47,17 +47,15 @@ class _Numbers(dict[float | None, bytes]):
 
     _MOST: Final = 20_000
 
-    def __missing__(self, value: float | None) -> bytes:
+    def __missing__(self, value: float) -> bytes:
         if len(self) >= self._MOST:
             self.clear()
         written = self[value] = _written(value)
         return written
 
 
-def _written(value: float | None) -> bytes:
+def _written(value: float) -> bytes:
     """Write a number as ``floatToGoString`` does; nearly all are written faster here."""
-    if value is None:
-        return ABSENT
     if _LOWEST <= value < 1e6:
         return b"%a\n" % (value + 0.0)
     if value < 1e15 and value == (whole := int(value)):
@@ -68,8 +66,6 @@ def _written(value: float | None) -> bytes:
     return f"{text}\n".encode()
 
 
-ABSENT: Final = b""
-"""In place of a value: there is no sample."""
 _NUMBERS: Final = _Numbers()
 _LOWEST: Final = -sys.float_info.max
 _EXPONENTS: Final = [f"e+{digits - 1:02d}\n" for digits in range(17)]

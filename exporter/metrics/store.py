@@ -1,4 +1,4 @@
-"""The series of all crawls: taken over when they change, ready when they are scraped.
+"""The series of all crawls: what each says is put down when it changes, and written when scraped.
 
 A scope's content is served from its first complete list on; until then nothing of it is, so that
 an alert never sees a fleet half there.
@@ -69,7 +69,7 @@ class SeriesStore:
         """Nothing to do: what is served are objects, not how far the watch has come."""
 
     def snapshot(self, names: frozenset[str] | None = None) -> Snapshot:
-        """Return the series of synced scopes as they are now; copies columns, not text.
+        """Return the series of synced scopes as they are now; copies nothing.
 
         ``names`` selects families or samples, None is all of them.
         """

@@ -19,13 +19,17 @@ from typing import Any, Final, Generic, TypeVar
 
 from exporter.metrics.catalog.family import CrawlFamily, Field, PodFamily
 from exporter.metrics.labels import Identity, LineWriter, own_labels
-from exporter.metrics.lines import ABSENT, changed_number, number
+from exporter.metrics.lines import changed_number, number
 
 _F = TypeVar("_F", CrawlFamily, PodFamily)
 _Samples = tuple[Any, ...]
 
-_ROWS: Final = 1024
-"""Of a block: a scrape joins one family's samples of it at a time, about 200 KB."""
+Cell = bytes | float | None
+"""A value as it ends a line, or a whole line where the family has labels of its own; where the
+value depends on the clock, the timestamp from which its seconds are counted; None for no sample."""
+
+_ROWS: Final = 1536
+"""Of a block: a scrape joins one family's samples of it at a time, about 300 KB."""
 
 
 @dataclass(slots=True)
@@ -33,9 +37,8 @@ class Block:
     """Some rows."""
 
     label_sets: list[bytes]
-    columns: list[list[Any]]
-    """Cells, for each family: values as they end a line, whole lines where the family has labels of
-    its own, or the timestamps from which seconds are counted at the scrape."""
+    columns: list[list[Cell]]
+    """For each family."""
     samples: list[_Samples]
     """Of each row, what all cells but the lines say."""
     unwritten: dict[int, _Samples] = field(default_factory=dict)
@@ -60,7 +63,7 @@ class Column:
     """Bring the cells of a block up to its samples."""
     lease: _Lease
 
-    def __iter__(self) -> Iterator[tuple[list[bytes], list[Any]]]:
+    def __iter__(self) -> Iterator[tuple[list[bytes], list[Cell]]]:
         """Each block's label sets, and beside them the cells."""
         for block in self.blocks:
             self.write(block)
@@ -81,7 +84,10 @@ class Table(Generic[_F]):
         self._families = (*fields, *others, *lines)
         self._read_fields = Field.reader([f.value for f in fields if isinstance(f.value, Field)])
         self._readers = [_reader(family) for family in others]
-        self._writers = [_writer(family) for family in (*fields, *others)]
+        self._writers = [_writer(family, number) for family in (*fields, *others)]
+        self._writers_of_changes = [
+            _writer(family, changed_number) for family in (*fields, *others)
+        ]
         self._places = range(len(self._writers))
         self._line_readers: list[Callable[[Any], Any]] = [family.value for family in lines]
         self._line_writers = [LineWriter(family) for family in lines]
@@ -101,7 +107,7 @@ class Table(Generic[_F]):
         block.label_sets[at] = labels
         block.samples[at] = samples = self._read(item)
         for column, write, sample in zip(block.columns, self._writers, samples, strict=False):
-            column[at] = write(sample, number)
+            column[at] = None if sample is None else write(sample)
         self._write_lines(row, item, identity)
         return row
 
@@ -119,7 +125,7 @@ class Table(Generic[_F]):
         block.samples[at] = self._line_samples[row] = ()
         block.unwritten.pop(at, None)
         for column in block.columns:
-            column[at] = ABSENT
+            column[at] = None
         self._free.append(row)
 
     def columns(self, wanted: Callable[[_F], bool]) -> Iterator[tuple[str, Column]]:
@@ -141,10 +147,12 @@ class Table(Generic[_F]):
         return (*self._read_fields(item), *[read(item) for read in self._readers])
 
     def _write(self, block: Block) -> None:
+        columns, writers = block.columns, self._writers_of_changes
         for at, before in block.unwritten.items():
             samples = block.samples[at]
             for place in compress(self._places, map(ne, samples, before)):
-                block.columns[place][at] = self._writers[place](samples[place], changed_number)
+                sample = samples[place]
+                columns[place][at] = None if sample is None else writers[place](sample)
         block.unwritten.clear()
 
     def _write_lines(self, row: int, item: Any, identity: Identity) -> None:
@@ -153,7 +161,7 @@ class Table(Generic[_F]):
             block, at = self._writable(row)
             columns = block.columns[len(self._writers) :]
             for column, writer, sample in zip(columns, self._line_writers, samples, strict=True):
-                column[at] = ABSENT if sample is None else writer.line(identity, sample)
+                column[at] = None if sample is None else writer.line(identity, sample)
         self._line_samples[row] = samples  # in any case: it shares its texts with the item
 
     def _appended(self) -> int:
@@ -165,7 +173,7 @@ class Table(Generic[_F]):
         block.label_sets.append(b"")
         block.samples.append(())
         for column in block.columns:
-            column.append(ABSENT)
+            column.append(None)
         return row
 
     def _writable(self, row: int) -> tuple[Block, int]:
@@ -199,10 +207,12 @@ def _reader(family: CrawlFamily | PodFamily) -> Callable[[Any], Any]:
     return read
 
 
-def _writer(family: CrawlFamily | PodFamily) -> Callable[[Any, Callable[[Any], bytes]], Any]:
-    """Make what writes a sample's cell, given what writes its number."""
+def _writer(
+    family: CrawlFamily | PodFamily, write: Callable[[float], bytes]
+) -> Callable[[Any], Cell]:
+    """Make what writes the cell of a sample that is there; ``write`` writes numbers."""
     if isinstance(family.value, Field) and family.value.zero_is_unknown:
-        return lambda sample, write: write(sample) if sample else ABSENT
+        return lambda sample: write(sample) if sample else None
     if isinstance(family, CrawlFamily) and family.since is not None:
-        return lambda sample, write: sample[0] if isinstance(sample, tuple) else write(sample)
-    return lambda sample, write: write(sample)
+        return lambda sample: float(*sample) if isinstance(sample, tuple) else write(sample)
+    return write

@@ -8,6 +8,7 @@ from exporter.cluster.changes import Change
 from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore, catalog, selected
+from exporter.metrics.snapshot import Snapshot
 from exporter.resources.crawljob import parse_json
 from exporter.resources.crawljob.states import KNOWN_STATES
 from support.factories import CREATED, UPDATED_EPOCH, crawler_pod, crawljob, redis_pod, to_wire
@@ -196,6 +197,26 @@ def test_a_value_that_changes_during_scrapes_is_served_by_those_that_begin_later
             assert b" 2.0\n" in b"".join(first)
     for pages, chunks in scrapes:
         assert f" {pages}.0\n".encode() in b"".join(chunks)
+
+
+def test_series_are_copied_by_a_change_only_while_a_scrape_lasts() -> None:
+    store = SeriesStore(FAMILIES)
+    store.on_synced("", "1")
+    held = crawl()
+    store.on_change(Change("", None, held))
+
+    def cells(snapshot: Snapshot) -> Any:
+        ((_, found),) = snapshot.columns["browsertrix_crawl_state"][0]
+        return found
+
+    snapshot = store.snapshot()
+    first = cells(snapshot)
+    store.on_change(Change("", held, held))
+    second = cells(store.snapshot())
+    assert second is not first
+    del snapshot
+    store.on_change(Change("", held, held))
+    assert cells(store.snapshot()) is second
 
 
 def test_the_pause_grows_with_the_clock_and_never_below_zero() -> None:
