@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from exporter.simulator import ApiServer
-from support.api_servers import Api, Real, Simulated
+from support.api_servers import Api, Real, Simulated, require_real
 from support.tools import Edition
 
 _SAID: Final = "said"
@@ -31,6 +31,8 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
+    """A real API server, one for each of xdist's workers; about five seconds to start."""
+    require_real()
     with Real.started(tmp_path_factory.mktemp("apiserver")) as real:
         yield real
 
@@ -47,8 +49,6 @@ def anywhere(request: pytest.FixtureRequest) -> Real | None:
     """Where a test runs: None stands for the simulator."""
     if request.param == "simulator":
         return None
-    if not Real.installed():
-        pytest.skip("KUBEBUILDER_ASSETS names no folder with etcd and kube-apiserver")
     real: Real = request.getfixturevalue("real_server")
     return real
 

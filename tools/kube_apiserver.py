@@ -218,6 +218,12 @@ class KubeApiserver:
         path.chmod(0o600)
         return path
 
+    def tls(self) -> ssl.SSLContext:
+        """What trusts its certificate."""
+        if self._context is None:
+            self._context = ssl.create_default_context(cafile=self.ca_file)
+        return self._context
+
     @property
     def _etcd_url(self) -> str:
         return f"http://127.0.0.1:{self.etcd_port}"
@@ -268,7 +274,7 @@ class KubeApiserver:
                 raise RuntimeError(f"{program} ended: {self._end_of_log(program)}")
             try:
                 request = urllib.request.Request(url, headers=headers)
-                with urllib.request.urlopen(request, timeout=10, context=self._tls()):
+                with urllib.request.urlopen(request, timeout=10, context=self.tls()):
                     return
             except OSError:  # HTTPError and URLError are OSErrors
                 if time.monotonic() > deadline:
@@ -292,14 +298,9 @@ class KubeApiserver:
         request = urllib.request.Request(
             url, data=data, method=method, headers={"Content-Type": content_type, **(headers or {})}
         )
-        context = self._tls() if url.startswith("https") else None
+        context = self.tls() if url.startswith("https") else None
         with urllib.request.urlopen(request, timeout=60, context=context) as response:
             return json.load(response)
-
-    def _tls(self) -> ssl.SSLContext:
-        if self._context is None:
-            self._context = ssl.create_default_context(cafile=self.ca_file)
-        return self._context
 
 
 def _free_ports(count: int) -> list[int]:

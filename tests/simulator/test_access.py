@@ -16,6 +16,12 @@ async def test_tokens_are_needed_and_can_change_while_it_runs(
 ) -> None:
     server.tokens = {"first"}
     status, answer = await client.list()
+    assert (status, answer["kind"], answer["reason"]) == (403, "Status", "Forbidden")
+    assert 'User "system:anonymous" cannot list' in answer["message"]
+    assert (await client.ask("GET", "/apis"))[0] == 403
+    assert (await client.ask("GET", "/readyz"))[0] == 200
+    client.token = "second"  # noqa: S105 - a test's
+    status, answer = await client.list()
     assert (status, answer["kind"], answer["reason"]) == (401, "Status", "Unauthorized")
     client.token = "first"  # noqa: S105 - a test's
     assert (await client.list())[0] == 200

@@ -22,7 +22,10 @@ async def test_a_list_has_every_object_of_its_namespace_sorted_and_a_version(
     assert status == 200
     assert answer["kind"] == "CrawlJobList"
     assert answer["apiVersion"] == "btrix.cloud/v1"
-    assert answer["metadata"] == {"resourceVersion": str(cluster.resource_version)}
+    assert answer["metadata"] == {
+        "resourceVersion": str(cluster.resource_version),
+        "continue": "",
+    }
     assert _names(answer) == ["a", "b"]
     _, everywhere = await client.list("")
     assert _names(everywhere) == ["a", "b", "c"]

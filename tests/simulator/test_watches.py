@@ -1,5 +1,6 @@
 """Watches, as the Kubernetes API concepts describe them."""
 
+import time
 from typing import Any
 
 import aiohttp
@@ -104,9 +105,11 @@ async def test_bookmarks_carry_a_version_alone_and_come_when_asked_for(cluster: 
 async def test_a_watch_ends_after_its_timeout_with_a_last_bookmark(
     cluster: Cluster, client: Client
 ) -> None:
-    query: dict[str, Any] = {"resourceVersion": cluster.resource_version, "timeoutSeconds": 1}
+    query: dict[str, Any] = {"resourceVersion": cluster.resource_version, "timeoutSeconds": 3}
     async with client.watch(**query, allowWatchBookmarks="true") as watch:
+        began = time.monotonic()
         assert (await watch.event())[0] == "BOOKMARK"
+        assert time.monotonic() - began < 2  # two seconds before the end, so that it arrives
         assert await watch.line() == b""
     async with ApiServer(cluster, watch_timeout=0.05) as server:
         impatient = Client(client.session, server.url)
