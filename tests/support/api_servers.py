@@ -179,8 +179,7 @@ class Real:
         await self.deny()
         listed = await self._request("GET", f"{GROUP_PATH}/crawljobs")
         for item in listed["items"]:
-            meta = item["metadata"]
-            await self.delete(meta["namespace"], meta["name"].removeprefix("crawljob-"))
+            await self._delete(item["metadata"]["namespace"], item["metadata"]["name"])
         listed = await self._request("GET", "/api/v1/pods")
         for item in listed["items"]:
             await self.delete_pod(item["metadata"]["namespace"], item["metadata"]["name"])
@@ -225,9 +224,13 @@ class Real:
         await self._request("PATCH", path, {"status": status})
 
     async def delete(self, namespace: str, crawl: str) -> None:
-        path = _path(namespace, crawl)
-        await self._request("PATCH", path, {"metadata": {"finalizers": None}})
-        await self._request("DELETE", path)
+        await self._delete(namespace, f"crawljob-{crawl}")
+
+    async def _delete(self, namespace: str, name: str) -> None:
+        path = f"{GROUP_PATH}/namespaces/{namespace}/crawljobs/{name}"
+        stored = await self._request("PATCH", path, {"metadata": {"finalizers": None}})
+        if "deletionTimestamp" not in stored["metadata"]:  # else it was deleted by that
+            await self._request("DELETE", path)
 
     async def patch_pod_status(self, namespace: str, name: str, **status: Any) -> None:
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/status"

@@ -76,7 +76,8 @@ def aggregated(resources: Iterable[ServedResource]) -> dict[str, dict[str, Any]]
 
 
 def _aggregated_resource(resource: ServedResource) -> dict[str, Any]:
-    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    version = resource.version if resource.group else ""
+    kind = {"group": resource.group, "version": version, "kind": resource.kind}
     entry, status = _entries(resource)
     return {
         "resource": resource.plural,

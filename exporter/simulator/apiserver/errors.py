@@ -78,16 +78,23 @@ def unauthorized() -> ApiError:
     return ApiError(401, "Unauthorized")
 
 
-def forbidden(
-    user: str, verb: str, resource: ServedResource, namespace: str, name: str
+def forbidden(  # noqa: PLR0913 - what the Status says
+    user: str,
+    verb: str,
+    resource: ServedResource,
+    namespace: str,
+    *,
+    name: str = "",
+    sub: str = "",
 ) -> ApiError:
     """RBAC grants too little; an empty namespace stands for the cluster scope."""
     where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
     what = resource.qualified(resource.plural) + (f' "{name}"' if name else "")
+    plural = f"{resource.plural}/{sub}" if sub else resource.plural
     return ApiError(
         403,
         f'{what} is forbidden: User "{user}" cannot {verb} '
-        f'resource "{resource.plural}" in API group "{resource.group}" {where}',
+        f'resource "{plural}" in API group "{resource.group}" {where}',
         details=_details(resource, name) if name else resource.details,
     )
 

@@ -46,15 +46,18 @@ def _page(snapshot: Snapshot, selection: Selection, limit: int, after: Key | Non
     objects = snapshot.within(selection.namespace)
     if after is not None:
         objects = objects[bisect.bisect_right(objects, after, key=lambda item: item.key) :]
+    chosen = objects
     if selection.selects:
-        objects = [stored for stored in objects if stored in selection]
-    chosen = objects[:limit] if limit else objects
+        chosen = [stored for stored in objects if stored in selection]
+    if limit:
+        chosen = chosen[:limit]
     metadata: dict[str, object] = {"resourceVersion": str(snapshot.version)}
     if selection.resource.group:  # of a custom resource it is always there
         metadata["continue"] = ""
-    if len(chosen) < len(objects):
+    # With a selector neither this server nor the real one looks whether more of them match.
+    if limit and len(chosen) == limit and chosen[-1] is not objects[-1]:
         metadata["continue"] = _encoded(snapshot.version, chosen[-1].key)
-        if not selection.selects:  # with a selector the real server does not know it either
+        if not selection.selects:
             metadata["remainingItemCount"] = len(objects) - len(chosen)
     resource = selection.resource
     kind = f"{resource.kind}List"

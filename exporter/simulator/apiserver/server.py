@@ -152,10 +152,10 @@ class ApiServer:
         app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[self._gate])
         aggregated = discovery.aggregated(self.cluster.resources)
         for path, document in discovery.documents(self.cluster.resources).items():
-            for spelling in (path, f"{path}/"):  # generated clients ask with the slash
-                app.router.add_get(spelling, _document(document, aggregated.get(path)))
+            app.router.add_get(path, _document(document, aggregated.get(path)))
+            app.router.add_get(f"{path}/", _document(document))  # as generated clients ask
         for path in ("/livez", "/readyz", "/healthz"):
-            app.router.add_get(path, _always(b"ok", "text/plain"))
+            app.router.add_get(path, _ok)
         for resource in self.cluster.resources:
             self._add_routes(app.router, resource)
         return app
@@ -212,10 +212,9 @@ class ApiServer:
                 response.headers["Retry-After"] = str(wait)
             return response
         except web.HTTPNotFound:
-            return web.Response(status=404, text="404 page not found\n")
+            return _no_such_path()
         except web.HTTPMethodNotAllowed:
-            wrong = _wrong_method(request, resource, verb)
-            return json_response(wrong.body(), wrong.code)
+            return _wrong_method(request.path, resource, verb)
 
     def _resource_at(self, path: str) -> ServedResource | None:
         for resource in self.cluster.resources:
@@ -237,7 +236,8 @@ class ApiServer:
             namespace = request.match_info.get("namespace", "")
             if anonymous or namespace in self.forbidden:
                 name = request.match_info.get("name", "")
-                raise errors.forbidden(user, verb, resource, namespace, name)
+                sub = "status" if request.path.endswith("/status") else ""
+                raise errors.forbidden(user, verb, resource, namespace, name=name, sub=sub)
         elif anonymous and request.path.rstrip("/") not in _PUBLIC:
             raise errors.forbidden_path(user, request.path)
         accepted = request.headers.get("Accept", "*/*")
@@ -261,14 +261,11 @@ class ApiServer:
         return response
 
 
-def _always(body: bytes, content_type: str = "application/json") -> Any:
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=body, content_type=content_type)
-
-    return answer
+def _always(body: bytes, async def _ok(_: web.Request) -> web.Response:
+    return web.Response(text="ok")
 
 
-def _document(document: Any, aggregated: Any) -> Any:
+def _document(document: Any, aggregated: Any = None) -> Any:
     async def answer(request: web.Request) -> web.Response:
         if aggregated is not None and discovery.AGGREGATED in request.headers.get("Accept", ""):
             return web.Response(
@@ -279,9 +276,17 @@ def _document(document: Any, aggregated: Any) -> Any:
     return answer
 
 
-def _wrong_method(request: web.Request, resource: ServedResource | None, verb: Verb) -> ApiError:
-    if resource is None or not resource.group:
-        return errors.not_allowed()
-    if "name" not in request.match_info and verb in {"update", "patch"}:
-        return errors.bad_request("name must be provided")
-    return errors.not_allowed(resource, verb)
+def _no_such_path() -> web.Response:
+    return web.Response(status=404, text="404 page not found\n")
+
+
+def _wrong_method(path: str, resource: ServedResource | None, verb: Verb) -> web.Response:
+    """The answer to a method that a path does not have; custom resources have answers of theirs."""
+    wrong = errors.not_allowed()
+    if resource is not None and resource.group:
+        if path == f"{resource.root}/{resource.plural}":
+            return _no_such_path()
+        wrong = errors.not_allowed(resource, verb)
+        if path.endswith(f"/{resource.plural}") and verb in {"update", "patch"}:
+            wrong = errors.bad_request("name must be provided")
+    return json_response(wrong.body(), wrong.code)

@@ -93,7 +93,7 @@ def read_patch(resource: ServedResource, body: bytes) -> Object:
     try:
         value = json.loads(body)
     except ValueError:
-        raise errors.bad_request("error decoding patch: the body is no JSON") from None
+        raise errors.bad_request("invalid JSON patch") from None
     if not isinstance(value, dict):
         raise errors.bad_request(
             "error decoding patch: json: cannot unmarshal array into Go value of type"
