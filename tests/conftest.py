@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from exporter.simulator import ApiServer
-from support.api_servers import Api, Real, Simulated, require_real
-from support.tools import Edition
+from support.api_servers import Api, Real, Simulated
+from support.tools import Edition, require_kube_apiserver
+from tools.kube_apiserver import KubeApiserver
 
 _SAID: Final = "said"
 
@@ -31,10 +32,18 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    """A real API server, one for each of xdist's workers; about five seconds to start."""
-    require_real()
-    with Real.started(tmp_path_factory.mktemp("apiserver")) as real:
-        yield real
+    """One for all tests of a worker; those that stop it start one of their own.
+
+    A list's pages come from etcd, so a compaction expires its continue token at once: the watch
+    cache has snapshots of its own since 1.34, and looks for compactions once a minute.
+    """
+    require_kube_apiserver()
+    with KubeApiserver.started(
+        tmp_path_factory.mktemp("apiserver") / "data",
+        users={"simulated": ()},  # whom the simulator names where it forbids something
+        arguments=["--feature-gates=ListFromCacheSnapshot=false"],
+    ) as server:
+        yield Real(server)
 
 
 @pytest.fixture(scope="session", params=list(Edition))
@@ -44,7 +53,9 @@ def edition(request: pytest.FixtureRequest) -> Edition:
     return found
 
 
-@pytest.fixture(params=["simulator", "real"])
+@pytest.fixture(
+    params=["simulator", pytest.param("real", marks=pytest.mark.slow("the first starts etcd"))]
+)
 def anywhere(request: pytest.FixtureRequest) -> Real | None:
     """Where a test runs: None stands for the simulator."""
     if request.param == "simulator":
@@ -60,6 +71,12 @@ async def api(anywhere: Real | None, server: ApiServer) -> Api:
         return Simulated(server)
     await anywhere.clear()
     return anywhere
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if (slow := item.get_closest_marker("slow")) is not None:
+            item.add_marker(pytest.mark.timeout(slow.kwargs.get("timeout", 300)))
 
 
 @pytest.fixture

@@ -38,6 +38,16 @@ class NotInstalledError(Exception):
     """etcd or kube-apiserver is not there; the text says how to get them."""
 
 
+class RefusedError(Exception):
+    """The API server answered a request with an error."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        super().__init__(f"{status}: {body}")
+        self.status = status
+        self.body = body
+        """The Status object."""
+
+
 def assets() -> Path:
     """The folder with etcd and kube-apiserver: ``$KUBEBUILDER_ASSETS``, else what is built here.
 
@@ -183,7 +193,7 @@ class KubeApiserver:
         content_type: str = "application/json",
         user: str = "admin",
     ) -> Any:
-        """Send one request and decode its JSON. Raises urllib.error.HTTPError for a refusal."""
+        """Send one request and decode its JSON. Raises RefusedError."""
         return self._send(
             f"{self.url}{path}",
             method,
@@ -218,12 +228,6 @@ class KubeApiserver:
         path.chmod(0o600)
         return path
 
-    def tls(self) -> ssl.SSLContext:
-        """What trusts its certificate."""
-        if self._context is None:
-            self._context = ssl.create_default_context(cafile=self.ca_file)
-        return self._context
-
     @property
     def _etcd_url(self) -> str:
         return f"http://127.0.0.1:{self.etcd_port}"
@@ -238,7 +242,7 @@ class KubeApiserver:
         while True:
             try:
                 self.request("GET", f"{GROUP_PATH}/crawljobs?limit=1")
-            except urllib.error.HTTPError:
+            except RefusedError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
@@ -274,9 +278,11 @@ class KubeApiserver:
                 raise RuntimeError(f"{program} ended: {self._end_of_log(program)}")
             try:
                 request = urllib.request.Request(url, headers=headers)
-                with urllib.request.urlopen(request, timeout=10, context=self.tls()):
+                with urllib.request.urlopen(request, timeout=10, context=self._tls()):
                     return
-            except OSError:  # HTTPError and URLError are OSErrors
+            except OSError as error:  # HTTPError and URLError are OSErrors
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()
                 if time.monotonic() > deadline:
                     text = f"{program} is not ready: {self._end_of_log(program)}"
                     raise TimeoutError(text) from None
@@ -298,9 +304,18 @@ class KubeApiserver:
         request = urllib.request.Request(
             url, data=data, method=method, headers={"Content-Type": content_type, **(headers or {})}
         )
-        context = self.tls() if url.startswith("https") else None
-        with urllib.request.urlopen(request, timeout=60, context=context) as response:
-            return json.load(response)
+        context = self._tls() if url.startswith("https") else None
+        try:
+            with urllib.request.urlopen(request, timeout=60, context=context) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:  # it holds the connection open
+                raise RefusedError(error.code, json.load(error)) from None
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._context is None:
+            self._context = ssl.create_default_context(cafile=self.ca_file)
+        return self._context
 
 
 def _free_ports(count: int) -> list[int]:

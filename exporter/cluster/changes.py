@@ -6,14 +6,13 @@ one change costs a fraction of a millisecond, and the source yields to the loop 
 """
 
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 T_contra = TypeVar("T_contra", contravariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Change(Generic[T_co]):
+class Change(NamedTuple, Generic[T_co]):
     """One object became known, changed, or was deleted."""
 
     scope: str

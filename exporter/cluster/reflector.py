@@ -7,6 +7,8 @@ relisted, and compared with what is held, so that nothing is lost and no change 
 Whatever goes wrong, the content last known stays. After a restart what happened meanwhile can be
 emitted first (``replay``).
 Source: Kubernetes API concepts, "Efficient detection of changes"; the limits are client-go's.
+
+One class, which hands each step to ``lister``, ``watcher``, ``health`` and ``replay``.
 """
 
 import asyncio

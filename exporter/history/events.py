@@ -2,13 +2,14 @@
 
 ``comparison`` emits events, ``tallies`` counts them, the ledger logs them. ``at`` is the timestamp
 on the wire (of the exit, the pause, the end) where there is one, and the time of noticing where
-there is none; seconds since 1970.
+there is none; seconds since 1970. Long, as all kinds of event are declared here.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
+from exporter.history.baseline import Baseline
 from exporter.history.label_values import ROLES, known_endings, label_value, outcome
 from exporter.history.measures import DURATION, GROWTH, PAUSE_LENGTH, WAIT, Measure
 from exporter.history.records import LoggedEvent
@@ -43,6 +44,19 @@ class CrawlEvent:
         A class's ``__slots__`` are the fields it adds, so ``at`` is not among them.
         """
         return {name: getattr(self, name) for name in self.__slots__}
+
+    def logged(self, baseline: Baseline, noticed: float) -> LoggedEvent:
+        """What is logged of it, noticed at this time (seconds since 1970)."""
+        return LoggedEvent(
+            noticed,
+            self.at,
+            baseline.uid,
+            baseline.namespace,
+            baseline.oid,
+            baseline.crawl,
+            self.kind,
+            self.detail(),
+        )
 
 
 @dataclass(frozen=True, slots=True)

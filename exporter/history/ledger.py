@@ -177,8 +177,9 @@ class Ledger:
         state.tallies.add(baseline, difference)
         now = self._clock()
         if difference.events:
-            self._pending.note(baseline, difference.events, now)
-            state.note(baseline, difference.events, now)
+            logged = [event.logged(baseline, now) for event in difference.events]
+            self._pending.note(logged)
+            state.recent.extend(logged)
             for listener in self.listeners:
                 listener.on_events(baseline, difference.events)
         if difference.ending_changed or baseline.deleted:

@@ -42,9 +42,8 @@ class FinishedCrawl(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedEvent:
-    """An event as it was logged. Timestamps in seconds since 1970."""
+class LoggedEvent(NamedTuple):
+    """An event as it was logged: a row of the file's table. Timestamps in seconds since 1970."""
 
     noticed: float
     at: float

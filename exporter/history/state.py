@@ -12,7 +12,6 @@ from pydantic_core import to_json
 from exporter.history.baseline import Baseline
 from exporter.history.database import Database, Statement
 from exporter.history.errors import DatabaseError
-from exporter.history.events import CrawlEvent
 from exporter.history.measures import BUCKETS
 from exporter.history.reading import FINISHED_CRAWLS, latest_events
 from exporter.history.records import FinishedCrawl, LoggedEvent
@@ -62,13 +61,6 @@ class LedgerState:
     recent: deque[LoggedEvent] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
     """The latest events, the last one noticed at the end."""
 
-    def note(self, baseline: Baseline, events: Iterable[CrawlEvent], noticed: float) -> None:
-        """Keep events, noticed at this time, to be shown."""
-        who = (baseline.uid, baseline.namespace, baseline.oid, baseline.crawl)
-        self.recent.extend(
-            LoggedEvent(noticed, event.at, *who, event.kind, event.detail()) for event in events
-        )
-
 
 @dataclass(slots=True)
 class PendingWrites:
@@ -76,17 +68,15 @@ class PendingWrites:
 
     baselines: set[str] = field(default_factory=set)
     finished: set[str] = field(default_factory=set)
-    log: list[tuple[float, tuple[str, str, str, str], CrawlEvent]] = field(default_factory=list)
-    """When each was noticed, of which crawl, and what; rows are made only when they are written."""
+    log: list[LoggedEvent] = field(default_factory=list)
     rest: bool = False
     """Whether resource versions, cluster or the number of dropped crawls changed."""
     prune: float | None = None
     """Events noticed before are too old for the log."""
 
-    def note(self, baseline: Baseline, events: Iterable[CrawlEvent], noticed: float) -> None:
-        """Keep events, noticed at this time, for the log."""
-        who = (baseline.uid, baseline.namespace, baseline.oid, baseline.crawl)
-        self.log += [(noticed, who, event) for event in events]
+    def note(self, events: Iterable[LoggedEvent]) -> None:
+        """Keep events for the log."""
+        self.log += events
         del self.log[:-LONGEST_LOG]
 
     def clear(self) -> None:
@@ -160,13 +150,7 @@ def load(database: Database) -> LedgerState:
 
 def _log(pending: PendingWrites) -> Iterator[Statement]:
     if pending.log:
-        yield (
-            _LOG,
-            [
-                (noticed, what.at, *who, what.kind, _encode(what.detail()))
-                for noticed, who, what in pending.log
-            ],
-        )
+        yield _LOG, [(*event[:-1], _encode(event.detail)) for event in pending.log]
     if pending.prune is not None:
         yield _PRUNE_LOG, [(pending.prune,)]
 

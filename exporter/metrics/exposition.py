@@ -1,8 +1,8 @@
 """All series as text, in either format: what a scrape gets.
 
-Headers are made once, sample lines at each change, so a scrape only joins. It is given in chunks
-of moderate size, each a fraction of a millisecond's work or a few, and all of one snapshot: that is
-taken when the scrape begins, not when the last chunk is sent.
+Headers and label sets are made once, values at each change, so a scrape only joins. It is given in
+chunks of moderate size, each a fraction of a millisecond's work or a few, and all of one snapshot:
+that is taken when the scrape begins, not when the last chunk is sent.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,15 +13,14 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
-from exporter.metrics.catalog import CrawlFamily, Family, FleetFamily, Group
+from exporter.metrics.catalog import CrawlFamily, Family, FleetFamily, Group, PodFamily
+from exporter.metrics.chunks import chunks, joined_lines
 from exporter.metrics.history_collector import HistoryCollector
-from exporter.metrics.lines import line, number
+from exporter.metrics.lines import line
 from exporter.metrics.selection import is_named
 from exporter.metrics.snapshot import Snapshot
 from exporter.metrics.store import SeriesStore
 
-_CHUNK: Final = 384 * 1024
-"""Bytes, about. Small enough for the processor's cache, large enough to make calls rare."""
 _EOF: Final = b"# EOF\n"
 
 
@@ -91,7 +90,7 @@ class Exposition:
             for family in self._families
             if family.group is Group.HISTORY and is_named(family, names)
         )
-        return self._chunks(form, names, now, self._store.snapshot(), history, self_metrics)
+        return self._chunks(form, names, now, self._store.snapshot(names), history, self_metrics)
 
     def _chunks(  # noqa: PLR0913, PLR0917 - the parts of one scrape
         self,
@@ -108,17 +107,14 @@ class Exposition:
                     line(family, labels, value) for labels, value in family.samples(snapshot.fleet)
                 ]
                 yield self._headers[family.name, form] + b"".join(lines)
-        clock = 0
-        for family, column in zip(snapshot.families, snapshot.columns, strict=True):
-            ticks = isinstance(family, CrawlFamily) and family.since is not None
-            place, clock = clock, clock + ticks
-            if not is_named(family, names):
-                continue
-            yield self._headers[family.name, form]
-            yield from _joined(_timed(column, snapshot.since[place], now) if ticks else column)
-        for name, column in history.items():
+        for family in self._families:
+            if isinstance(family, (CrawlFamily, PodFamily)) and is_named(family, names):
+                yield self._headers[family.name, form]
+                for column in snapshot.columns.get(family.name, ()):
+                    yield from chunks(family, column, now)
+        for name, sample_lines in history.items():
             yield self._headers[name, form]
-            yield from _joined(column)
+            yield from joined_lines(sample_lines)
         if self_metrics:
             yield self_metrics
         if form is Format.OPENMETRICS:
@@ -134,22 +130,3 @@ class Exposition:
                 served.samples = [s for s in metric.samples if s.name in family.sample_names]
                 metrics.append(served)
         return _text(metrics, form)
-
-
-def _timed(column: Iterable[bytes], since: Iterable[float | None], now: float) -> tuple[bytes, ...]:
-    """Write the values that depend on the clock: the seconds since, but never less than 0."""
-    return tuple(
-        fragment if start is None else fragment + number(max(0.0, now - start))
-        for fragment, start in zip(column, since, strict=True)
-    )
-
-
-def _joined(column: tuple[bytes, ...]) -> Iterator[bytes]:
-    """Join a family's fragments into chunks of about the size wanted, judged by a first few."""
-    sample = column[:64]
-    average = sum(map(len, sample)) / (len(sample) or 1)
-    rows = max(64, int(_CHUNK / (average or 1)))
-    for start in range(0, len(column), rows):
-        chunk = b"".join(column[start : start + rows])
-        if chunk:
-            yield chunk

@@ -4,56 +4,55 @@ On the wire labels are sorted by name, as prometheus_client sorts them: those of
 ``crawl``, ``namespace``, ``oid`` and ``pod``, and a family's own come before, between or after.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from exporter.metrics.catalog.family import CrawlFamily, PodFamily
-from exporter.metrics.lines import label
+from exporter.metrics.lines import label, number
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
-CrawlIdentity = tuple[str, str, str, list[tuple[str, bool]]]
-"""Namespace, organisation, crawl; and of each pod its name and whether it exists."""
+Identity = tuple[str, ...]
+"""The values of the labels that identify a crawl (``CRAWL_LABELS``) or a pod (``POD_LABELS``)."""
 
 
-@dataclass(slots=True)
-class LabelSet:
-    """The labels of one crawl or pod."""
-
-    text: bytes
-    """All of them in braces, and the space: what stands between a name and a value."""
-    crawl: str
-    """The first of them alone: a family's own labels may be sorted between it and the rest."""
-    rest: str
+def label_set(identity: Identity) -> bytes:
+    """All labels in braces, and the space: what stands between a name and a value."""
+    first, rest = _around_own(identity)
+    return f"{{{first},{rest}}} ".encode()
 
 
-@dataclass(slots=True)
-class CrawlLabels:
-    """The label sets of a crawl and of its pods."""
-
-    identity: CrawlIdentity
-    """What they were made of: as long as it is the same, so are they."""
-    crawl: LabelSet
-    pods: list[LabelSet]
-    """Of all pods in their order, deleted ones included."""
-    existing: list[LabelSet]
-    """Of those that exist."""
-
-
-def crawl_labels(identity: CrawlIdentity) -> CrawlLabels:
-    """Write the labels of a crawl and its pods."""
-    namespace, oid, crawl, pods = identity
-    first = label("crawl", crawl)
+def _around_own(identity: Identity) -> tuple[str, str]:
+    """The labels as text: the first of them, and the rest; own ones may be sorted between."""
+    namespace, oid, crawl, *pod = identity
     rest = f"{label('namespace', namespace)},{label('oid', oid)}"
-    of_pods = [_label_set(first, f"{rest},{label('pod', name)}") for name, _ in pods]
-    existing = [label_set for label_set, (_, exists) in zip(of_pods, pods, strict=True) if exists]
-    return CrawlLabels(identity, _label_set(first, rest), of_pods, existing)
+    if pod:
+        rest = f"{rest},{label('pod', *pod)}"
+    return label("crawl", crawl), rest
 
 
-def _label_set(first: str, rest: str) -> LabelSet:
-    return LabelSet(f"{{{first},{rest}}} ".encode(), first, rest)
+def own_labels(family: CrawlFamily | PodFamily) -> tuple[str, ...]:
+    """The names of the family's labels beyond the identity's."""
+    identity = CRAWL_LABELS if isinstance(family, CrawlFamily) else POD_LABELS
+    return family.labels[len(identity) :]
 
 
-class OwnLabels(dict[tuple[str | int | None, ...], tuple[str, str, str]]):
+class LineWriter:
+    """Writes the lines of a family that has labels of its own."""
+
+    def __init__(self, family: CrawlFamily | PodFamily) -> None:
+        """Raises ValueError where its own labels cannot be put around the identity's."""
+        self._name = family.name
+        self._own = _OwnLabels(family)
+
+    def line(self, identity: Identity, sample: Any) -> bytes:
+        """Write one; ``sample`` is a value and the values of the own labels."""
+        value, *own = sample
+        before, between, after = self._own[tuple(own)]
+        first, rest = _around_own(identity)
+        labels = f"{self._name}{{{before}{first}{between}{rest}{after}}} "
+        return labels.encode() + number(value)
+
+
+class _OwnLabels(dict[tuple[str | int | None, ...], tuple[str, str, str]]):
     """The labels of a family beyond the identity's, as text, by their values.
 
     The text has three parts: what stands before the label ``crawl``, between it and the rest, and
@@ -63,10 +62,9 @@ class OwnLabels(dict[tuple[str | int | None, ...], tuple[str, str, str]]):
     _MOST: Final = 2_000
 
     def __init__(self, family: CrawlFamily | PodFamily) -> None:
-        """Raises ValueError where the family's own labels cannot be put around the identity's."""
         super().__init__()
-        identity = CRAWL_LABELS if isinstance(family, CrawlFamily) else POD_LABELS
-        own = family.labels[len(identity) :]
+        own = own_labels(family)
+        identity = family.labels[: -len(own)]
         amid = [name for name in own if "namespace" < name < max(identity)]
         if list(own) != sorted(own) or amid:
             raise ValueError(

@@ -25,41 +25,51 @@ def _escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def number(value: float) -> bytes:
-    """Write a value and the end of its line."""
-    return NUMBERS[value]
+def number(value: float | None) -> bytes:
+    """Write a value and the end of its line; nothing for None, the value of no sample."""
+    return _NUMBERS[value]
 
 
-class _Numbers(dict[float, bytes]):
-    """Numbers as they end a line, remembered: most come up again and again.
+def changed_number(value: float | None) -> bytes:
+    """Write a value that was another before.
+
+    Most of these (bytes used, seconds run) never come again, and remembering them would take twice
+    as long as writing them does.
+    """
+    return _NUMBERS.get(value) or _written(value)
+
+
+class _Numbers(dict[float | None, bytes]):
+    """Numbers as they end a line, remembered: most come up again and again, and are held once.
 
     Negative zero is written as zero: to a dict they are the same.
     """
 
     _MOST: Final = 20_000
 
-    def __missing__(self, value: float) -> bytes:
+    def __missing__(self, value: float | None) -> bytes:
         if len(self) >= self._MOST:
             self.clear()
-        written = self[value] = f"{_written(value)}\n".encode()
+        written = self[value] = _written(value)
         return written
 
 
-def _written(value: float) -> str:
+def _written(value: float | None) -> bytes:
     """Write a number as ``floatToGoString`` does; nearly all are written faster here."""
+    if value is None:
+        return ABSENT
     if _LOWEST <= value < 1e6:
-        return repr(value + 0.0)
+        return b"%a\n" % (value + 0.0)
     if value < 1e15 and value == (whole := int(value)):
         digits = str(whole)
-        mantissa = f"{digits[0]}.{digits[1:]}"
-        if digits[-1] == "0":
-            mantissa = mantissa.rstrip("0.")
-        return f"{mantissa}{_EXPONENTS[len(digits)]}"
+        mantissa = f"{digits[0]}.{digits[1:]}".rstrip("0.")
+        return f"{mantissa}{_EXPONENTS[len(digits)]}".encode()
     text: str = floatToGoString(value)  # type: ignore[no-untyped-call]
-    return text
+    return f"{text}\n".encode()
 
 
-NUMBERS: Final = _Numbers()
-"""What ``number`` looks up, for where even the call counts."""
+ABSENT: Final = b""
+"""In place of a value: there is no sample."""
+_NUMBERS: Final = _Numbers()
 _LOWEST: Final = -sys.float_info.max
-_EXPONENTS: Final = [f"e+{digits - 1:02d}" for digits in range(17)]
+_EXPONENTS: Final = [f"e+{digits - 1:02d}\n" for digits in range(17)]

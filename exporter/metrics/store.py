@@ -1,9 +1,10 @@
-"""The series of all crawls: rendered when they change, ready when they are scraped.
+"""The series of all crawls: taken over when they change, ready when they are scraped.
 
 A scope's content is served from its first complete list on; until then nothing of it is, so that
 an alert never sees a fleet half there.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,9 +12,10 @@ from exporter.cluster.changes import Change
 from exporter.crawls import Crawl
 from exporter.metrics.catalog import Family
 from exporter.metrics.counts import Counts, fleet
-from exporter.metrics.renderer import Rendered, Renderer
+from exporter.metrics.crawl_tables import CrawlRows, CrawlTables
+from exporter.metrics.selection import is_named
 from exporter.metrics.snapshot import Snapshot
-from exporter.metrics.table import Table, concatenated
+from exporter.metrics.table import Column
 from exporter.resources.crawljob import derived
 from exporter.resources.identity import CRAWLJOB_PREFIX, Key, key_of
 
@@ -23,66 +25,40 @@ class _Entry:
     """One crawl in the store."""
 
     scope: str
+    crawl: Crawl
     state: str
     malformed: bool
-    rendered: Rendered
-    row: int | None = None
-    """In its scope's table, unless it is hidden."""
+    rows: CrawlRows | None = None
+    """In its scope's tables, unless it is hidden."""
     hidden: bool = False
     """Whether another object's series have the very same labels; see ``_twin``."""
-
-    def counts_as(self, other: "_Entry") -> bool:
-        """Whether replacing one by the other leaves all counts as they are."""
-        return (
-            self.state == other.state
-            and self.malformed == other.malformed
-            and self.scope == other.scope
-        )
 
 
 class SeriesStore:
     """Handles the changes of crawls; the exposition takes its snapshots from here."""
 
     def __init__(self, families: Iterable[Family]) -> None:
-        self._renderer = Renderer(families)
+        self._families = tuple(families)
         self._entries: dict[Key, _Entry] = {}
         self._counts: dict[str, Counts] = {}
         """Of each scope, as the tables: it is served, or not, as a whole."""
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[str, CrawlTables] = {}
         self._synced: set[str] = set()
 
     def on_change(self, change: Change[Crawl], /) -> None:
-        """Render one crawl anew, or drop it when it was deleted."""
+        """Serve one crawl as it is now, or no longer when it was deleted."""
         crawl = change.before if change.after is None else change.after
         if crawl is None:
             return
         key = key_of(crawl.job)
-        before = self._entries.get(key)
+        entry = self._entries.get(key)
         if change.deleted:
-            if before is not None:
-                self._drop(key, before)
-            return
-        entry = _Entry(
-            change.scope,
-            derived.state(crawl.job),
-            bool(crawl.job.problems),
-            self._renderer.render(crawl, None if before is None else before.rendered),
-        )
-        if before is None or not entry.counts_as(before):
-            if before is not None:
-                self._count(key, before, -1)
-            self._count(key, entry, 1)
-        if before is None:
-            self._hide(key, entry)
+            if entry is not None:
+                self._drop(key, entry)
+        elif entry is None:
+            self._add(key, change.scope, crawl)
         else:
-            entry.hidden = before.hidden
-        self._entries[key] = entry
-        if before is not None and before.row is not None and before.scope == entry.scope:
-            self._table(entry).replace(before, entry)
-        else:
-            if before is not None:
-                self._conceal(before)
-            self._show(entry)
+            self._update(key, entry, change.scope, crawl)
 
     def on_synced(self, scope: str, resource_version: str) -> None:  # noqa: ARG002 - the protocol's
         """Serve the scope's content from now on."""
@@ -92,22 +68,45 @@ class SeriesStore:
     def on_bookmark(self, scope: str, resource_version: str) -> None:
         """Nothing to do: what is served are objects, not how far the watch has come."""
 
-    def snapshot(self) -> Snapshot:
-        """Return all series of synced scopes as they are now; copies columns, not text."""
-        tables = [table for scope, table in self._tables.items() if scope in self._synced]
-        families = self._renderer.families
-        return Snapshot(
-            families,
-            concatenated((table.columns for table in tables), len(families)),
-            concatenated((table.since for table in tables), self._renderer.clocks),
-            fleet(self._counts[scope] for scope in self._synced),
-        )
+    def snapshot(self, names: frozenset[str] | None = None) -> Snapshot:
+        """Return the series of synced scopes as they are now; copies columns, not text.
+
+        ``names`` selects families or samples, None is all of them.
+        """
+        columns: defaultdict[str, list[Column]] = defaultdict(list)
+        for scope, tables in self._tables.items():
+            if scope in self._synced:
+                for name, column in tables.columns(lambda family: is_named(family, names)):
+                    columns[name].append(column)
+        return Snapshot(columns, fleet(self._counts[scope] for scope in self._synced))
 
     def _count(self, key: Key, entry: _Entry, by: int) -> None:
         counts = self._counts.get(entry.scope)
         if counts is None:
             counts = self._counts[entry.scope] = Counts(entry.scope)
         counts.add(key[0], entry.state, malformed=entry.malformed, by=by)
+
+    def _add(self, key: Key, scope: str, crawl: Crawl) -> None:
+        job = crawl.job
+        entry = _Entry(scope, crawl, derived.state(job), bool(job.problems))
+        self._entries[key] = entry
+        self._count(key, entry, 1)
+        self._hide(key, entry)
+        self._show(entry)
+
+    def _update(self, key: Key, entry: _Entry, scope: str, crawl: Crawl) -> None:
+        before, entry.crawl = entry.crawl, crawl
+        state, malformed = derived.state(crawl.job), bool(crawl.job.problems)
+        if (scope, state, malformed) != (entry.scope, entry.state, entry.malformed):
+            self._count(key, entry, -1)
+            if scope != entry.scope:
+                self._conceal(entry)
+            entry.scope, entry.state, entry.malformed = scope, state, malformed
+            self._count(key, entry, 1)
+        if entry.rows is None:
+            self._show(entry)
+        else:
+            entry.rows = self._tables[scope].update(entry.rows, before, crawl)
 
     def _drop(self, key: Key, entry: _Entry) -> None:
         del self._entries[key]
@@ -128,19 +127,16 @@ class SeriesStore:
                 self._conceal(twin)
 
     def _show(self, entry: _Entry) -> None:
-        if entry.row is None and not entry.hidden:
-            self._table(entry).add(entry)
+        if entry.rows is None and not entry.hidden:
+            tables = self._tables.get(entry.scope)
+            if tables is None:
+                tables = self._tables[entry.scope] = CrawlTables(self._families)
+            entry.rows = tables.add(entry.crawl)
 
     def _conceal(self, entry: _Entry) -> None:
-        if entry.row is not None:
-            self._table(entry).remove(entry)
-
-    def _table(self, entry: _Entry) -> Table:
-        table = self._tables.get(entry.scope)
-        if table is None:
-            families, clocks = len(self._renderer.families), self._renderer.clocks
-            table = self._tables[entry.scope] = Table(families, clocks)
-        return table
+        if entry.rows is not None:
+            self._tables[entry.scope].remove(entry.rows)
+            entry.rows = None
 
 
 def _twin(key: Key) -> Key:

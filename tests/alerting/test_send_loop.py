@@ -2,13 +2,15 @@
 
 import asyncio
 
+import pytest
+
 from exporter.alerting.send_loop import LARGEST_BATCH
 from exporter.simulator.apiserver.encoding import stamp
 from support.alert_receiver import Receiver
 from support.alert_sender import OFTEN, Sender, crawls
 from support.crawl_history import NOW, Watch
 from support.factories import NAMESPACE, OID
-from support.waiting import until
+from support.waiting import WAIT_TIMEOUT, until
 
 
 async def test_an_alert_is_posted_as_the_api_takes_it() -> None:
@@ -83,6 +85,7 @@ async def test_what_was_active_before_the_start_is_sent_at_once() -> None:
     assert crawls(receiver.posts) == [["a"]]
 
 
+@pytest.mark.slow("ten thousand ends are recorded")
 async def test_ten_thousand_ends_at_once_are_sent_in_batches() -> None:
     async with Receiver() as receiver:
         sender = Sender(receiver.url)
@@ -142,7 +145,7 @@ async def test_a_drain_waits_until_the_queue_is_sent() -> None:
             await until(lambda: receiver.posts)
             for number in range(3 * LARGEST_BATCH):
                 sender.finish(f"c{number}")
-            await sender.send_loop.drain(20.0)
+            await sender.send_loop.drain(WAIT_TIMEOUT)
 
     assert len(receiver.taken) == 3 * LARGEST_BATCH
 
@@ -154,5 +157,5 @@ async def test_a_drain_does_not_wait_for_an_alertmanager_that_is_down() -> None:
     async with sender.running():
         sender.finish("a")
         await until(lambda: sender.send_loop.failing)
-        async with asyncio.timeout(10.0):
+        async with asyncio.timeout(WAIT_TIMEOUT):
             await sender.send_loop.drain(600.0)

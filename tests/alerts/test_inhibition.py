@@ -11,8 +11,11 @@ import pytest
 from alerts import ALERTS
 from exporter.resources.identity import CRAWL_LABELS
 from support.alertmanager import alertmanager
-from support.amtool import config
+from support.amtool import shipped_config
 from support.tools import Edition
+from support.waiting import WAIT_TIMEOUT
+
+pytestmark = pytest.mark.slow("the first waits for Alertmanager")
 
 CRAWL: Final = dict(zip(CRAWL_LABELS, ("crawlers", "org-1", "manual-1"), strict=True))
 OTHER: Final = CRAWL | {"crawl": "manual-2"}
@@ -32,7 +35,7 @@ ENDS: Final = {
 @pytest.fixture(scope="module")
 def alerts_url(edition: Edition, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Alertmanager with the routes and inhibition of the example, and no receivers."""
-    loaded = config()
+    loaded = shipped_config()
     part = {
         "route": loaded["route"],
         "inhibit_rules": loaded["inhibit_rules"],
@@ -52,14 +55,14 @@ def inhibited(alerts_url: str, *alerts: dict[str, str]) -> list[bool]:
     last = CRAWL | {"namespace": f"last-{mark}", "mark": mark}
     inhibited_one = named("BrowsertrixCrawlPauseExpiresInAnHour", last)
     posted = [*namespaced, named("BrowsertrixCrawlPauseExpired", last), inhibited_one]
-    request = urllib.request.Request(  # noqa: S310 - our own address
+    request = urllib.request.Request(
         alerts_url,
         json.dumps([{"labels": labels} for labels in posted]).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=5):  # noqa: S310
+    with urllib.request.urlopen(request, timeout=WAIT_TIMEOUT):
         pass
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + WAIT_TIMEOUT
     while not _inhibitions(alerts_url, mark)[_as_key(inhibited_one)]:
         assert time.monotonic() < deadline, "the pair that is sure to be inhibited is not"
         time.sleep(0.02)
@@ -72,7 +75,7 @@ def _as_key(labels: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 
 def _inhibitions(alerts_url: str, mark: str) -> dict[tuple[tuple[str, str], ...], bool]:
-    with urllib.request.urlopen(f"{alerts_url}?filter=mark={mark}", timeout=5) as reply:  # noqa: S310
+    with urllib.request.urlopen(f"{alerts_url}?filter=mark={mark}", timeout=WAIT_TIMEOUT) as reply:
         return {
             _as_key(alert["labels"]): bool(alert["status"]["inhibitedBy"])
             for alert in json.load(reply)

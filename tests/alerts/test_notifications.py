@@ -4,9 +4,13 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from exporter.resources.identity import CRAWL_LABELS
 from support.amtool import TEMPLATES, amtool
 from support.tools import Edition
+
+pytestmark = pytest.mark.slow("each amtool is a process")
 
 
 def data(*alerts: dict[str, Any], status: str = "firing") -> dict[str, Any]:

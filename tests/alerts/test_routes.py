@@ -9,8 +9,10 @@ import pytest
 from alerts import ALERTS
 from alerts.rule import AlertingRule, Severity
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
-from support.amtool import CONFIG, TEMPLATES, amtool, config
+from support.amtool import CONFIG, TEMPLATES, amtool, shipped_config
 from support.tools import Edition
+
+pytestmark = pytest.mark.slow("each amtool is a process")
 
 
 def receiver_of(alert: AlertingRule) -> str:
@@ -50,7 +52,7 @@ def test_alerts_of_other_projects_are_not_routed(edition: Edition) -> None:
 
 
 def test_event_alerts_are_grouped_by_crawl_and_notify_once_and_never_of_resolved() -> None:
-    loaded = config()
+    loaded = shipped_config()
     events = loaded["route"]["routes"][0]["routes"][0]
     receivers = [events["receiver"], *(route["receiver"] for route in events["routes"])]
 
@@ -73,7 +75,9 @@ def test_secrets_are_files() -> None:
             for part in node:
                 yield from keys(part)
 
-    secret = {key for key in keys(config()) if re.search(r"password|token|_key|api_url", key)}
+    secret = {
+        key for key in keys(shipped_config()) if re.search(r"password|token|_key|api_url", key)
+    }
 
     assert secret
     assert all(key.endswith("_file") for key in secret)
@@ -92,7 +96,7 @@ def test_every_template_named_is_there() -> None:
 
 def test_inhibition_compares_only_labels_that_alerts_have() -> None:
     """Alertmanager takes a label that both lack for an equal one: a misspelt one inhibits all."""
-    equal = {label for rule in config()["inhibit_rules"] for label in rule.get("equal", ())}
+    equal = {label for rule in shipped_config()["inhibit_rules"] for label in rule.get("equal", ())}
 
     assert set(CRAWL_LABELS) < equal
     assert equal <= {*POD_LABELS, "scope"}

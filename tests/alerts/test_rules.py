@@ -9,6 +9,8 @@ from alerts import ALERTS, RECORDS
 from support.promtool import read_case, run_rule_tests
 from support.tools import Edition
 
+pytestmark = pytest.mark.slow("promtool tests every alert")
+
 CASES: Final = {path.stem: path for path in sorted((Path(__file__).parent / "rules").glob("*"))}
 
 

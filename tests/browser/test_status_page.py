@@ -10,6 +10,8 @@ from support.browsed_site import BrowsedSite
 from support.factories import GIB, OID, crawler_pod
 from support.waiting import until
 
+pytestmark = pytest.mark.slow("each test starts a browser")
+
 EVERY = 10_000
 """Milliseconds between refreshes."""
 

@@ -218,7 +218,7 @@ async def test_an_unknown_certificate_is_a_tls_failure(
 async def test_a_pod_follows_the_rotation_of_its_token_and_its_authority(
     tls_server: ApiServer, opened: Opened, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "ground_truth"
+    folder = tmp_path / "service_account"
     folder.mkdir()
     write(folder / "token", "one\n")
     shutil.copy(tmp_path / "server.crt", folder / "ca.crt")

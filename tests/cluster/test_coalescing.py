@@ -1,7 +1,6 @@
 """Events that come close together are read together; none waits for longer than the pause."""
 
 import asyncio
-import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -13,6 +12,7 @@ import pytest
 from exporter.cluster import coalescing
 from exporter.cluster.client import RequestError, Response
 from exporter.simulator import ApiServer, Cluster
+from support.certificates import needs_openssl
 from support.factories import crawljob
 from support.following import Opened
 
@@ -21,11 +21,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SO_RCVLOWAT is 
 LIST = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"
 
 
-@pytest.fixture(params=["http", "https"])
+@pytest.fixture(params=["http", pytest.param("https", marks=needs_openssl)])
 def either(request: pytest.FixtureRequest) -> ApiServer:
     """An API server with TLS, or without, as kubectl proxy is one."""
-    if request.param == "https" and shutil.which("openssl") is None:
-        pytest.skip("openssl is missing")
     name = "server" if request.param == "http" else "tls_server"
     found: ApiServer = request.getfixturevalue(name)
     return found

@@ -1,4 +1,7 @@
-"""Where the API server is and who we are to it."""
+"""Where the API server is and who we are to it.
+
+Long, for a kubeconfig has many forms; one test each.
+"""
 
 import base64
 import json
@@ -232,42 +235,44 @@ async def test_an_oidc_token_is_looked_at_every_minute(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def ground_truth(tmp_path: Path) -> InCluster:
+def service_account(tmp_path: Path) -> InCluster:
     environ = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
     write(tmp_path / "token", f"{TOKEN}\n")
     write(tmp_path / "ca.crt", "CERTIFICATE")
     return InCluster(str(tmp_path / "token"), str(tmp_path / "ca.crt"), environ)
 
 
-async def test_a_pod_uses_its_service_account(ground_truth: InCluster, tmp_path: Path) -> None:
-    configuration = await ground_truth.load()
+async def test_a_pod_uses_its_service_account(service_account: InCluster, tmp_path: Path) -> None:
+    configuration = await service_account.load()
     assert configuration.host == "https://[fd00::1]:443"
     assert configuration.ssl_ca_cert == str(tmp_path / "ca.crt")
-    assert await token(ground_truth) == f"bearer {TOKEN}"
+    assert await token(service_account) == f"bearer {TOKEN}"
 
 
-async def test_a_rotated_service_account_is_stale(ground_truth: InCluster, tmp_path: Path) -> None:
-    await ground_truth.load()
-    assert not ground_truth.stale()
+async def test_a_rotated_service_account_is_stale(
+    service_account: InCluster, tmp_path: Path
+) -> None:
+    await service_account.load()
+    assert not service_account.stale()
     os.replace(write(tmp_path / "new", "another"), tmp_path / "token")  # noqa: PTH105 - as kubelet
-    assert ground_truth.stale()
-    assert await token(ground_truth) == "bearer another"
-    assert not ground_truth.stale()
+    assert service_account.stale()
+    assert await token(service_account) == "bearer another"
+    assert not service_account.stale()
 
 
 async def test_an_empty_token_stays_stale_until_there_is_one(
-    ground_truth: InCluster, tmp_path: Path
+    service_account: InCluster, tmp_path: Path
 ) -> None:
-    await ground_truth.load()
+    await service_account.load()
     write(tmp_path / "token", "")
     with pytest.raises(ConfigError, match="service account of this pod: Token file exists but"):
-        await ground_truth.load()
-    assert ground_truth.stale()
+        await service_account.load()
+    assert service_account.stale()
 
 
 async def test_a_pod_without_its_service_account_is_an_error(
-    ground_truth: InCluster, tmp_path: Path
+    service_account: InCluster, tmp_path: Path
 ) -> None:
     (tmp_path / "token").unlink()
     with pytest.raises(ConfigError, match="service account of this pod: Service token file does"):
-        await ground_truth.load()
+        await service_account.load()

@@ -1,4 +1,7 @@
-"""What a reflector does when the API server, or the way to it, fails."""
+"""What a reflector does when the API server, or the way to it, fails.
+
+Long, for there are many ways to fail, and what follows from each is read best beside the others.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,7 @@
-"""A restarted reflector replays what happened while it was down, in order, and then is synced."""
+"""A restarted reflector replays what happened while it was down, in order, and then is synced.
+
+Long, as each of the ways that a replay can end has its own story.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path

@@ -12,6 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import __version__
 from support.factories import crawljob
+from support.waiting import PROCESS_TIMEOUT
+
+pytestmark = pytest.mark.slow("each command is a process")
 
 COMMAND = (sys.executable, "-m", "exporter")
 
@@ -24,7 +27,7 @@ def run(*arguments: str, stdin: str = "", **environment: str) -> subprocess.Comp
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PROCESS_TIMEOUT,
     )
 
 

@@ -19,9 +19,10 @@ import pytest
 
 from exporter.commands.demo import programs
 from support.tools import ROOT, Edition
+from support.waiting import PROCESS_TIMEOUT, until
 
-TIMEOUT: Final = 60.0
-"""Seconds."""
+pytestmark = pytest.mark.slow("each demo is up to three processes, and one test waits for an alert")
+
 _URL: Final = re.compile(r"^    (curl|Prometheus|Alertmanager) +(http://\S+)", re.MULTILINE)
 
 
@@ -37,7 +38,7 @@ class Demo:
         """Read what it says until that is enough; all that was said until then."""
         assert self.process.stderr is not None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TIMEOUT):
+            async with asyncio.timeout(PROCESS_TIMEOUT):
                 while not condition(self.said):
                     line = await self.process.stderr.readline()
                     assert line, self.said
@@ -51,26 +52,29 @@ class Demo:
 
     async def get(self, url: str, containing: str = "") -> str:
         """What is there; it may not be ready at once, and have that in it only later."""
-        async with asyncio.timeout(TIMEOUT):
-            while True:
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with self._session.get(url) as response:
-                        text = await response.text()
-                        if response.status == 200 and containing in text:
-                            return text
-                await asyncio.sleep(0.1)
+
+        async def there() -> str | None:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with self._session.get(url) as response:
+                    text = await response.text()
+                    if response.status == 200 and containing in text:
+                        return text
+            return None
+
+        return await until(there, every=0.1, within=PROCESS_TIMEOUT, otherwise=lambda: self.said)
 
     async def get_until(self, url: str, condition: Callable[[Any], Any]) -> Any:
         """What is there in JSON, as soon as it is as wanted."""
-        async with asyncio.timeout(TIMEOUT):
-            while not (found := condition(json.loads(await self.get(url)))):
-                await asyncio.sleep(0.2)
-        return found
+
+        async def found() -> Any:
+            return condition(json.loads(await self.get(url)))
+
+        return await until(found, every=0.2, within=PROCESS_TIMEOUT, otherwise=lambda: self.said)
 
     async def end(self, number: signal.Signals = signal.SIGINT) -> None:
         self.process.send_signal(number)
         assert self.process.stderr is not None
-        async with asyncio.timeout(TIMEOUT):
+        async with asyncio.timeout(PROCESS_TIMEOUT):
             self.said += (await self.process.stderr.read()).decode()
             assert await self.process.wait() == 0, self.said
         assert "Traceback" not in self.said
@@ -124,7 +128,6 @@ def monitored() -> str:
     return path_with(Edition.DEBIAN)
 
 
-@pytest.mark.timeout(240)
 async def test_alerts_fire_and_somebody_is_notified(edition: Edition, tmp_path: Path) -> None:
     flags = ("--speed", "900", "--web.telemetry-path", "/elsewhere")
     async with demo(tmp_path, *flags, path=path_with(edition), cwd=tmp_path) as running:

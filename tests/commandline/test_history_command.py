@@ -14,6 +14,9 @@ from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.resources.crawljob import parse_json
 from support.factories import crawljob, to_wire
+from support.waiting import PROCESS_TIMEOUT
+
+pytestmark = pytest.mark.slow("each command is a process")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -22,7 +25,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PROCESS_TIMEOUT,
     )
 
 

@@ -18,9 +18,9 @@ from dashboards.queries import (
     variable_queries,
 )
 
-Dashboard = dict[str, Any]
+pytestmark = pytest.mark.slow("the first test waits for the backfill")
 
-pytestmark = pytest.mark.timeout(240)  # the first test waits for the backfill
+Dashboard = dict[str, Any]
 
 
 def _run(prometheus: Prometheus, query: DashboardQuery, crawl: str) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ _DOCS = ROOT / "docs"
 
 
 @pytest.mark.parametrize("uid", ["browsertrix-crawl", "browsertrix-pods"])
-@pytest.mark.timeout(240)
+@pytest.mark.slow("the first test waits for the backfill")
 def test_a_dashboard_is_drawn_as_it_is_laid_out(
     dashboards: dict[str, dict[str, Any]], prometheus: Prometheus, tmp_path: Path, uid: str
 ) -> None:

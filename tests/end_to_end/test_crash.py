@@ -13,9 +13,11 @@ from exporter.history.events import COUNTERS
 from exporter.history.reading import events, finished_crawls
 from exporter.simulator import ApiServer, Browsertrix, Cluster
 from exporter.simulator.browsertrix.ground_truth import GroundTruth
-from support.exporter_process import PROCESS_TIMEOUT, Process, Scrape, Start
+from support.exporter_process import Process, Scrape, Start
 from support.ground_truth import expected_counts
-from support.waiting import until
+from support.waiting import PROCESS_TIMEOUT, until
+
+pytestmark = pytest.mark.slow("a hundred processes are started and killed", timeout=1800)
 
 KILLS = 100
 CRAWLS = 12
@@ -76,7 +78,6 @@ def endings(ground_truth: GroundTruth) -> set[tuple[str, str, str, str, str, flo
     }
 
 
-@pytest.mark.timeout(900)  # a hundred starts, and crawls that live for minutes
 async def test_a_hundred_kills_lose_nothing_and_double_nothing(
     server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path
 ) -> None:

@@ -5,7 +5,6 @@ committed routes (but ``group_wait: 0s`` for events, and a ``group_interval`` of
 what would notify twice notifies twice within the test), Prometheus with the committed rules.
 """
 
-import asyncio
 import statistics
 import time
 from collections import Counter
@@ -32,7 +31,9 @@ from support.exporter_process import Start
 from support.factories import NAMESPACE, crawler_pod, crawljob
 from support.prometheus import prometheus
 from support.tools import Edition
-from support.waiting import until
+from support.waiting import PROCESS_TIMEOUT, until
+
+pytestmark = pytest.mark.slow("waits for processes")
 
 PAUSE_EXPIRED: Final = "BrowsertrixCrawlPauseExpired"
 SIZE_LIMIT: Final = "BrowsertrixCrawlSizeLimitReached"
@@ -60,7 +61,7 @@ class Inbox:
 
     async def first(self, alert: str, crawl: str) -> float:
         """Wait for the first notification of it; its time in seconds since 1970."""
-        await until(lambda: (alert, crawl) in self.at)
+        await until(lambda: (alert, crawl) in self.at, within=PROCESS_TIMEOUT)
         return self.at[alert, crawl]
 
 
@@ -108,7 +109,6 @@ def by_identity(alerts: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str,
     return found
 
 
-@pytest.mark.timeout(180)
 async def test_rule_and_exporter_together_notify_once(
     server: ApiServer,
     cluster: Cluster,
@@ -142,7 +142,7 @@ async def test_rule_and_exporter_together_notify_once(
                 (OUT_OF_SPACE, "full"),
                 (EVICTED, "evicted"),
             }
-            await until(lambda: expected <= set(inbox.notified))
+            await until(lambda: expected <= set(inbox.notified), within=PROCESS_TIMEOUT)
             posted = by_identity(await alerts_in(url))
             assert set(posted) == expected
 
@@ -154,10 +154,13 @@ async def test_rule_and_exporter_together_notify_once(
                 edition, watching, tmp_path, "--rules.alert.resend-delay=1s"
             ) as prom:
                 found: dict[tuple[str, str], dict[str, Any]] = {}
-                async with asyncio.timeout(60):
-                    while not all(one.get("generatorURL") for one in found.values()) or not found:
-                        await asyncio.sleep(0.2)
-                        found = by_identity(await alerts_in(url))
+
+                async def all_have_come_both_ways() -> bool:
+                    nonlocal found
+                    found = by_identity(await alerts_in(url))
+                    return bool(found) and all(one.get("generatorURL") for one in found.values())
+
+                await until(all_have_come_both_ways, every=0.2, within=PROCESS_TIMEOUT)
                 firing = await prom.query('ALERTS{event="true"}')
                 assert len(firing) == len(expected)
 
@@ -186,7 +189,6 @@ async def test_rule_and_exporter_together_notify_once(
     assert min(waits) < 1.0
 
 
-@pytest.mark.timeout(180)
 async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
     server: ApiServer, cluster: Cluster, start: Start, edition: Edition, tmp_path: Path
 ) -> None:
@@ -222,15 +224,17 @@ async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
         exporter = await start(kubeconfig, *flags)
         await exporter.until_ready()
         with alertmanager(edition, routes(webhook), tmp_path, port=port):
-            await until(lambda: expected <= set(inbox.notified))
+            await until(lambda: expected <= set(inbox.notified), within=PROCESS_TIMEOUT)
         # Alertmanager forgets all alerts when it is restarted, but not whom it has notified.
         with alertmanager(edition, routes(webhook), tmp_path, port=port) as url:
             exporter.process.terminate()
             assert await exporter.process.wait() == 0
             exporter = await start(kubeconfig, *flags)
-            async with asyncio.timeout(60):
-                while set(by_identity(await alerts_in(url))) != expected:
-                    await asyncio.sleep(0.1)
+
+            async def has_all_again() -> bool:
+                return set(by_identity(await alerts_in(url))) == expected
+
+            await until(has_all_again, every=0.1, within=PROCESS_TIMEOUT)
             finish(cluster, "last", "failed")
             await inbox.first(FAILED, "last")
 

@@ -11,8 +11,9 @@ from support.factories import GIB, crawler_pod, crawljob
 from support.prometheus import prometheus
 from support.tools import Edition
 
+pytestmark = pytest.mark.slow("waits for processes")
 
-@pytest.mark.timeout(180)
+
 async def test_a_real_prometheus_gets_what_the_cluster_says(
     server: ApiServer, cluster: Cluster, start: Start, edition: Edition, tmp_path: Path
 ) -> None:

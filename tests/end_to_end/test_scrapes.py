@@ -17,6 +17,8 @@ from support.factories import crawler_pod, crawljob
 from support.prometheus import Prometheus, prometheus
 from support.tools import Edition
 
+pytestmark = pytest.mark.slow("waits for processes")
+
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 TEXT_1: Final = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
 TEXT_1_UTF_8: Final = TEXT_1.replace("underscores", "allow-utf-8")
@@ -126,7 +128,6 @@ async def until_all_get_the_same(prom: Prometheus, jobs: int) -> None:
         assert target["lastError"] == ""
 
 
-@pytest.mark.timeout(180)
 async def test_every_protocol_gets_all_samples_and_a_content_type_that_prometheus_reads(
     exporter: Process, tmp_path: Path
 ) -> None:
@@ -137,7 +138,7 @@ async def test_every_protocol_gets_all_samples_and_a_content_type_that_prometheu
             for protocols, option in product(ANSWERS, OPTIONS)
         }
         config = {
-            "global": {"scrape_interval": "1s"},
+            "global": {"scrape_interval": "3s"},
             "scrape_configs": [
                 job(name, address, *protocols, **OPTIONS[option])
                 for name, (protocols, option) in jobs.items()
@@ -157,7 +158,6 @@ async def test_every_protocol_gets_all_samples_and_a_content_type_that_prometheu
         assert response.get("Content-Encoding") == (None if option == "identity" else "gzip")
 
 
-@pytest.mark.timeout(180)
 async def test_a_fallback_protocol_is_not_needed_and_does_no_harm(
     exporter: Process, tmp_path: Path
 ) -> None:
@@ -167,18 +167,17 @@ async def test_a_fallback_protocol_is_not_needed_and_does_no_harm(
             job(f"{wanted}-{other}", address, wanted, fallback_scrape_protocol=other)
             for wanted, other in product(others, others)
         ]
-        config = {"global": {"scrape_interval": "1s"}, "scrape_configs": jobs}
+        config = {"global": {"scrape_interval": "3s"}, "scrape_configs": jobs}
         async with prometheus(Edition.NEWEST, config, tmp_path) as prom:
             await until_all_get_the_same(prom, len(jobs))
 
 
-@pytest.mark.timeout(180)
 async def test_prometheus_asks_for_openmetrics_by_itself(
     edition: Edition, exporter: Process, tmp_path: Path
 ) -> None:
     async with recorder(exporter.url) as (address, scraped):
         config = {
-            "global": {"scrape_interval": "1s"},
+            "global": {"scrape_interval": "3s"},
             "scrape_configs": [job("one", address), job("two", address)],
         }
         async with prometheus(edition, config, tmp_path) as prom:

@@ -21,6 +21,8 @@ from support.api_servers import Api
 from support.exporter_process import Process, Scrape, Start
 from support.factories import crawljob
 
+pytestmark = pytest.mark.slow("waits for processes")
+
 
 def truth(cluster: Cluster) -> Callable[[Scrape], bool]:
     """What a scrape must show once it has caught up: a snapshot of the cluster's content."""
@@ -72,7 +74,6 @@ class Progress:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.timeout(300)
 async def test_cuts_stalls_and_compaction_lose_double_and_delay_nothing(
     server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path
 ) -> None:

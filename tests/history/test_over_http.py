@@ -4,10 +4,11 @@ import asyncio
 import random
 from pathlib import Path
 
+import pytest
+
 from exporter.cluster.client import ApiClient
 from exporter.cluster.credentials import Kubeconfig
 from exporter.cluster.reflector import Reflector
-from exporter.cluster.replay import CONNECT_TIMEOUT, IDLE_TIMEOUT
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
@@ -20,14 +21,16 @@ from support.crawl_history import Clock, kill
 from support.factories import NAMESPACE
 from support.ground_truth import (
     counted,
-    ended,
     expected_counts,
+    expected_ends,
     installation,
     paused,
     remembered,
     run,
 )
-from support.waiting import until
+from support.waiting import PROCESS_TIMEOUT, until
+
+pytestmark = pytest.mark.slow("thousands of events, and replays that may have to be given up")
 
 
 class Exporter:
@@ -67,7 +70,7 @@ class Exporter:
             )
 
         # It is synced after a replay, which may last until the product gives it up.
-        await until(handled, within=3 * (CONNECT_TIMEOUT + IDLE_TIMEOUT))
+        await until(handled, within=PROCESS_TIMEOUT)
 
     async def stop(self, *, killed: bool) -> None:
         """End; when ``killed`` what is not on disk is lost."""
@@ -109,7 +112,7 @@ async def test_streams_cut_and_events_sent_again_change_no_count(tmp_path: Path)
         await exporter.caught_up()
         await exporter.stop(killed=False)
     assert counted(exporter.ledger) == expected_counts(browsertrix.ground_truth)
-    assert remembered(exporter.ledger) == ended(browsertrix.ground_truth)
+    assert remembered(exporter.ledger) == expected_ends(browsertrix.ground_truth)
 
 
 async def test_what_happened_in_downtimes_is_replayed_and_counted(tmp_path: Path) -> None:
@@ -159,7 +162,7 @@ async def test_what_happened_in_downtimes_is_replayed_and_counted(tmp_path: Path
         await exporter.caught_up()
         await exporter.stop(killed=False)
     assert counted(exporter.ledger) == expected_counts(ground_truth)
-    assert remembered(exporter.ledger) == ended(ground_truth)
+    assert remembered(exporter.ledger) == expected_ends(ground_truth)
     assert paused(exporter.ledger) == dict(+ground_truth.paused_seconds)
     assert all(missed.values()), missed
 

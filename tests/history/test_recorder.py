@@ -19,6 +19,7 @@ from support.counters import (
 from support.crawl_history import NOW, OVER, Watch, kill
 from support.factories import ABSENT, NAMESPACE, UPDATED_EPOCH, crawler_pod, to_wire
 from support.strategies import mutated_crawljobs
+from support.waiting import until
 
 FAILED = {"state": "failed", "finished": "2025-05-21T12:04:00Z"}
 
@@ -155,17 +156,14 @@ def test_versions_that_went_back_hide_nothing(watch: Watch) -> None:
 async def test_batches_are_written_by_themselves(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.history.recorder._WRITE_EVERY", 0.001)
+    monkeypatch.setattr("exporter.history.recorder._WRITE_EVERY", 0.0)
     monkeypatch.setattr("exporter.history.recorder._CHECKPOINT_EVERY", 0.0)
     watch.synced(5)
     watch.change(10)
     watch.change(11, status={"pagesDone": 99})
     task = asyncio.create_task(watch.recorder.run())
     writes = watch.ledger.file_status.writes
-    for _ in range(5000):
-        if watch.ledger.file_status.writes > writes:
-            break
-        await asyncio.sleep(0.001)
+    await until(lambda: watch.ledger.file_status.writes > writes)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

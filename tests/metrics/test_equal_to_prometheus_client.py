@@ -17,9 +17,11 @@ from exporter.metrics.catalog import Group
 from exporter.metrics.lines import number
 from exporter.resources.crawljob import InvalidObjectError, parse_json
 from support.factories import ABSENT, CRAWL_ID, CREATED, crawler_pod, crawljob, to_wire
-from support.reference_exposition import NOW, fast, fleet_of, reference
+from support.reference_exposition import NOW, fast, fleet_of, reference, scrape
 from support.strategies import crawljobs, mutated_crawljobs
 from support.tools import Edition
+
+pytestmark = pytest.mark.slow("a thousand examples")
 
 FAMILIES = [family for family in catalog() if family.group not in {Group.EXPORTER, Group.HISTORY}]
 
@@ -70,9 +72,11 @@ def test_any_crawls_are_rendered_byte_for_byte_as_prometheus_client_does(
         assert parsed == {family.name for family in FAMILIES}
 
 
-@given(st.lists(mutated_crawljobs() | crawljobs(), min_size=2, max_size=4))
+@given(st.lists(mutated_crawljobs() | crawljobs(), min_size=2, max_size=4), st.data())
 @settings(max_examples=60)
-def test_a_crawl_that_changed_is_rendered_as_if_it_were_new(wires: list[dict[str, Any]]) -> None:
+def test_a_crawl_that_changed_is_rendered_as_if_it_were_new(
+    wires: list[dict[str, Any]], data: st.DataObject
+) -> None:
     versions = []
     for crawl in distinct(wires):
         metadata = crawl.job.metadata
@@ -81,14 +85,35 @@ def test_a_crawl_that_changed_is_rendered_as_if_it_were_new(wires: list[dict[str
     if not versions:
         return
     store = SeriesStore(FAMILIES)
+    store.on_synced("", "1")
     for before, after in zip([None, *versions], versions, strict=False):
         store.on_change(Change("", before, after))
-    store.on_synced("", "1")
-    fresh = SeriesStore(FAMILIES)
-    fresh.on_change(Change("", None, versions[-1]))
-    fresh.on_synced("", "1")
-    assert store.snapshot().columns == fresh.snapshot().columns
+        if data.draw(st.booleans(), "a scrape between the changes"):
+            list(scrape(FAMILIES, store))
+    assert b"".join(scrape(FAMILIES, store)) == fast(FAMILIES, versions[-1:], NOW, Format.TEXT)
     assert store.snapshot().fleet == fleet_of(versions[-1:])
+
+
+@given(st.lists(mutated_crawljobs() | crawljobs(), min_size=2, max_size=6))
+@settings(max_examples=60)
+def test_scrapes_under_way_say_what_was_when_they_began(wires: list[dict[str, Any]]) -> None:
+    store = SeriesStore(FAMILIES)
+    store.on_synced("", "1")
+    held: dict[str, Crawl] = {}
+    scrapes = []
+    for number_, crawl in enumerate(distinct(wires)):
+        name = crawl.job.metadata.name = f"crawljob-{number_ % 2}"
+        crawl.job.metadata.namespace = "crawlers"
+        store.on_change(Change("", held.get(name), crawl))
+        held[name] = crawl
+        chunks = scrape(FAMILIES, store)
+        scrapes.append(
+            (next(chunks), chunks, fast(FAMILIES, list(held.values()), NOW, Format.TEXT))
+        )
+    for first, chunks, expected in scrapes[::2]:
+        assert sorted(b"".join([first, *chunks]).splitlines()) == sorted(expected.splitlines())
+    for first, chunks, expected in reversed(scrapes[1::2]):
+        assert sorted(b"".join([first, *chunks]).splitlines()) == sorted(expected.splitlines())
 
 
 @pytest.mark.parametrize("form", Format)

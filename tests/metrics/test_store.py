@@ -10,7 +10,7 @@ from exporter.history.ledger import Ledger
 from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore, catalog, selected
 from exporter.resources.crawljob import parse_json
 from exporter.resources.crawljob.states import KNOWN_STATES
-from support.factories import CREATED, UPDATED_EPOCH, crawler_pod, crawljob, to_wire
+from support.factories import CREATED, UPDATED_EPOCH, crawler_pod, crawljob, redis_pod, to_wire
 
 CREATED_EPOCH = UPDATED_EPOCH - 960
 FAMILIES = selected(
@@ -183,6 +183,21 @@ def test_a_scrape_under_way_is_not_touched_by_changes() -> None:
     assert 'crawl="b"' not in text
 
 
+def test_a_value_that_changes_during_scrapes_is_served_by_those_that_begin_later() -> None:
+    served = Served("browsertrix_crawl_pages_done")
+    served.store.on_synced("crawlers", "1")
+    held = served.put(crawl(status={"pagesDone": 1}))
+    scrapes = []
+    for pages in (2, 3, 4):
+        held = served.put(crawl(status={"pagesDone": pages}), held)
+        scrapes.append((pages, served.exposition.chunks(Format.TEXT, None, 0.0)))
+        if pages == 3:
+            _, first = scrapes.pop(0)
+            assert b" 2.0\n" in b"".join(first)
+    for pages, chunks in scrapes:
+        assert f" {pages}.0\n".encode() in b"".join(chunks)
+
+
 def test_the_pause_grows_with_the_clock_and_never_below_zero() -> None:
     served = Served("browsertrix_crawl_pause_duration_seconds")
     served.store.on_synced("crawlers", "1")
@@ -206,17 +221,95 @@ def test_pods_that_come_and_go_are_rendered_anew() -> None:
     assert ["crawl-a-0" in line for line in served.lines()] == [True]
 
 
-def test_fragments_of_unchanged_samples_are_kept() -> None:
+def test_cells_of_unchanged_samples_are_kept() -> None:
     store = SeriesStore(catalog())
-    store.on_change(Change("", None, crawl()))
     store.on_synced("", "1")
-    before = [fragment for (fragment,) in store.snapshot().columns]
+
+    def cells() -> list[tuple[str, Any]]:
+        return [
+            (name, cell)
+            for name, columns in store.snapshot().columns.items()
+            for column in columns
+            for _, cells in column
+            for cell in cells
+        ]
+
+    store.on_change(Change("", None, crawl()))
+    before = cells()
     store.on_change(Change("", crawl(), crawl(status={"pagesDone": 46})))
-    after = [fragment for (fragment,) in store.snapshot().columns]
-    moved = [new for old, new in zip(before, after, strict=True) if old is not new]
-    assert len(moved) == 1
-    assert moved[0].startswith(b"browsertrix_crawl_pages_done{")
-    assert moved[0].endswith(b" 46.0\n")
+    moved = [
+        (name, new) for (_, old), (name, new) in zip(before, cells(), strict=True) if old is not new
+    ]
+    assert moved == [("browsertrix_crawl_pages_done", b"46.0\n")]
+
+
+def test_a_scrape_gets_the_last_of_several_changes() -> None:
+    served = Served("browsertrix_crawl_pages_done")
+    served.store.on_synced("crawlers", "1")
+    held = served.put(crawl(status={"pagesDone": 1}))
+    for pages in (2, 3):
+        held = served.put(crawl(status={"pagesDone": pages}), held)
+    assert [line.split()[-1] for line in served.lines()] == ["3.0"]
+    held = served.put(crawl(status={"pagesDone": 4}), held)
+    served.put(crawl(status={"pagesDone": 3}), held)
+    assert [line.split()[-1] for line in served.lines()] == ["3.0"]
+
+
+def test_what_a_scrape_of_other_families_left_out_is_served_by_the_next() -> None:
+    served = Served("browsertrix_crawl_pages_*")
+    served.store.on_synced("crawlers", "1")
+    held = served.put(crawl(status={"pagesDone": 1, "pagesFound": 2}))
+    served.put(crawl(status={"pagesDone": 3, "pagesFound": 4}), held)
+    only = frozenset({"browsertrix_crawl_pages_done"})
+    text = b"".join(served.exposition.chunks(Format.TEXT, only, 0.0)).decode()
+    assert text.endswith(" 3.0\n")
+    assert sorted(line.split()[-1] for line in served.lines()) == ["3.0", "4.0"]
+
+
+def test_a_crawl_in_place_of_a_deleted_one_shares_nothing_with_it() -> None:
+    served = Served("browsertrix_crawl_*", "browsertrix_pod_*")
+    served.store.on_synced("crawlers", "1")
+    held = served.put(
+        crawl(
+            spec={"pausedAt": CREATED, "timeout": 60},
+            status={"stopReason": "paused"},
+            pods={"crawl-a-0": crawler_pod(reason="oom", exitCode=137), "redis-a": redis_pod()},
+        )
+    )
+    served.drop(held)
+    assert served.lines() == []
+    served.put(crawl("b", pods={}))
+    fresh = Served("browsertrix_crawl_*", "browsertrix_pod_*")
+    fresh.store.on_synced("crawlers", "1")
+    fresh.put(crawl("b", pods={}))
+    assert served.lines() == fresh.lines()
+
+
+def test_an_organisation_that_changes_is_on_all_series() -> None:
+    served = Served("browsertrix_crawl_*", "browsertrix_pod_*")
+    served.store.on_synced("crawlers", "1")
+    held = served.put(crawl(spec={"oid": "first"}))
+    served.put(crawl(spec={"oid": "second"}), held)
+    assert all('oid="second"' in line for line in served.lines())
+
+
+def test_thousands_of_crawls_are_each_served_once() -> None:
+    served = Served("browsertrix_crawl_pages_done", "browsertrix_crawl_state")
+    served.store.on_synced("crawlers", "1")
+    held = [served.put(crawl(str(n), status={"pagesDone": n})) for n in range(2100)]
+    served.lines()
+    for old in held[::7]:
+        served.drop(old)
+    for n in range(2100, 2200):
+        served.put(crawl(str(n), status={"pagesDone": n}))
+    expected = {n for n in range(2200) if n >= 2100 or n % 7}
+    figures = [line for line in served.lines() if "pages_done" in line]
+    assert len(figures) == len(expected)
+    assert {
+        int(line.partition('crawl="')[2].partition('"')[0]): float(line.split()[-1])
+        for line in figures
+    } == {n: float(n) for n in expected}
+    assert len(served.states()) == len(expected)
 
 
 def test_a_deletion_leaves_the_rows_of_the_others_as_they_are() -> None:

@@ -16,6 +16,8 @@ import pytest
 from exporter import __version__
 from support.tools import ROOT
 
+pytestmark = pytest.mark.slow("archives are built and tested in processes of their own")
+
 PYPROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ASSETS: Final = ("icon.svg", "refresh.js", "status.html", "style.css")
 LOCKS: Final = sorted((ROOT / "requirements").glob("*.lock"))

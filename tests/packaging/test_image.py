@@ -15,6 +15,8 @@ from exporter import __version__
 from exporter.settings.defaults import DEFAULT_PORT
 from support.tools import ROOT
 
+pytestmark = pytest.mark.slow("each health check is a process")
+
 Instruction = tuple[str, str]
 
 

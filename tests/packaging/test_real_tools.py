@@ -1,4 +1,7 @@
-"""``make real-tools``: what it does, tried with a Go that only pretends, and what it has built."""
+"""``make real-tools``: what it does, tried with a Go that only pretends, and what it has built.
+
+Long by the Go that pretends, which is a script in here.
+"""
 
 import os
 import re
@@ -11,6 +14,7 @@ from typing import Final
 import pytest
 
 from support.tools import ROOT, require_built
+from support.waiting import PROCESS_TIMEOUT
 
 MODULES: Final = sorted(path.parent for path in (ROOT / "tools").glob("*/go.mod"))
 PROGRAMS: Final = (
@@ -273,7 +277,7 @@ def said_by(name: str, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PROCESS_TIMEOUT,
     )
     return run.stdout + run.stderr
 

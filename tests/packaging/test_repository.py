@@ -39,7 +39,7 @@ def committed() -> list[str]:
         check=False,
     )
     if listed.returncode:
-        pytest.skip("this is no git checkout, so nothing here is committed")
+        pytest.skip("what is committed is known in a git checkout alone")
     return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 

@@ -9,7 +9,6 @@ import pytest
 from support.tools import ROOT
 
 TESTS = ROOT / "tests"
-PACKAGES = {folder.name for folder in TESTS.iterdir() if folder.is_dir()} - {"support"}
 MODULES = sorted(TESTS.rglob("*.py"))
 
 
@@ -47,9 +46,9 @@ def test_hypothesis_is_set_up_in_one_place(path: Path) -> None:
 
 def test_helpers_have_names_of_their_own() -> None:
     """So that a name in a test stands for one thing, wherever it is read."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, set[str]] = {}
     for path in (TESTS / "support").glob("*.py"):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                found.setdefault(node.name, []).append(path.name)
+                found.setdefault(node.name, set()).add(path.name)
     assert {name: paths for name, paths in found.items() if len(paths) > 1} == {}

@@ -1,4 +1,7 @@
-"""A CrawlJob is read whole; what is absent, null or unreadable is kept distinct."""
+"""A CrawlJob is read whole; what is absent, null or unreadable is kept distinct.
+
+Long for its tables: every field of the wire is in one of them.
+"""
 
 import json
 from datetime import UTC, datetime

@@ -12,6 +12,7 @@ from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from exporter.simulator.browsertrix.status_writer import stale_status
 from support.api_client import NOW
+from support.waiting import until
 
 POPULATION = {"crawls": 12, "speed": 10.0, "pause_limit": 200.0, "sync_every": 120.0}
 
@@ -176,9 +177,7 @@ async def test_it_runs_in_real_time_and_makes_up_for_what_was_missed() -> None:
     crawl = browsertrix.start("completes", work=600.0)
     await asyncio.sleep(0)
     running = asyncio.create_task(browsertrix.run())
-    async with asyncio.timeout(20):
-        while browsertrix.active:
-            await asyncio.sleep(0.01)
+    await until(lambda: not browsertrix.active)
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running

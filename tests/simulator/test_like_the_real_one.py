@@ -9,23 +9,30 @@ of pods.
 """
 
 import asyncio
+import contextlib
 import json
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+import urllib.parse
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
+from http.client import HTTPConnection, HTTPMessage, HTTPSConnection
 from typing import Any, Final
 
-import aiohttp
 import pytest
 
 from exporter.simulator import ApiServer
 from exporter.simulator.apiserver import discovery
 from support.api_client import jobs
-from support.api_servers import USER, Real
+from support.api_servers import Real
+from support.waiting import WAIT_TIMEOUT
 
+USER: Final = "simulated"
+"""Who may do nothing, by the name that the simulator gives to everybody."""
 HEADERS: Final = ("Content-Type", "Retry-After")
 """Those that a client goes by."""
+STARTS_ETCD: Final = pytest.mark.slow("the first starts etcd and kube-apiserver")
 PODS: Final = "/api/v1/namespaces/crawlers/pods"
 MERGE: Final = "application/merge-patch+json"
 
@@ -34,9 +41,7 @@ MERGE: Final = "application/merge-patch+json"
 class Script:
     """Sends requests, and writes down what was answered."""
 
-    session: aiohttp.ClientSession
-    url: str
-    tls: ssl.SSLContext | None
+    connection: Callable[[], HTTPConnection]
     tokens: dict[str, str]
     compact: Callable[[], None]
     answers: list[Any] = field(default_factory=list)
@@ -65,22 +70,28 @@ class Script:
         }
         if token := self.tokens.get(user):
             headers["Authorization"] = f"Bearer {token}"
-        data = body if isinstance(body, str | None) else json.dumps(body)
         params = {name: str(value) for name, value in query.items()}
-        async with self.session.request(
-            method, self.url + path, params=params, data=data, headers=headers, ssl=self.tls or True
-        ) as response:
-            text = await response.text()
-            answer = _decoded(text)
-            self.answers.append(
-                {
-                    "request": f"{method} {path} {self._named(params)} {self._named(body)}",
-                    "status": response.status,
-                    **{name: response.headers.get(name) for name in HEADERS},
-                    "body": self._named(_up_to(upto, answer)),
-                }
-            )
-            return answer
+        target = f"{path}?{urllib.parse.urlencode(params)}" if params else path
+        data = body if isinstance(body, str | None) else json.dumps(body)
+        status, got, text = await asyncio.to_thread(self._send, method, target, data, headers)
+        answer = _decoded(text)
+        self.answers.append(
+            {
+                "request": f"{method} {path} {self._named(params)} {self._named(body)}",
+                "status": status,
+                **{name: got.get(name) for name in HEADERS},
+                "body": self._named(_up_to(upto, answer)),
+            }
+        )
+        return answer
+
+    def _send(
+        self, method: str, target: str, body: str | None, headers: dict[str, str]
+    ) -> tuple[int, HTTPMessage, str]:
+        with contextlib.closing(self.connection()) as connection:
+            connection.request(method, target, body, headers)
+            response = connection.getresponse()
+            return response.status, response.headers, response.read().decode()
 
     async def create(self, name: str, **more: Any) -> Any:
         return await self.ask("POST", jobs(), job(name, **more))
@@ -381,30 +392,28 @@ SCRIPTS: Final = (
 
 
 @pytest.fixture
-async def both(server: ApiServer, real_server: Real) -> AsyncIterator[tuple[Script, Script]]:
+async def both(server: ApiServer, real_server: Real) -> tuple[Script, Script]:
     """What sends requests to the simulator, and what sends them to the real server."""
     await real_server.clear()
     server.tokens = {"token-of-admin", "token-of-user"}
+    port = int(server.url.rpartition(":")[2])
     real = real_server.server
-    async with aiohttp.ClientSession() as session:
-        yield (
-            Script(
-                session,
-                server.url,
-                None,
-                {"admin": "token-of-admin", USER: "token-of-user", "unknown": "x"},
-                server.cluster.compact,
-            ),
-            Script(
-                session,
-                real.url,
-                real.tls(),
-                {"admin": real.token(), USER: real.token(USER), "unknown": "x"},
-                real.compact,
-            ),
-        )
+    tls = ssl.create_default_context(cafile=real.ca_file)
+    return (
+        Script(
+            partial(HTTPConnection, "127.0.0.1", port, timeout=WAIT_TIMEOUT),
+            {"admin": "token-of-admin", USER: "token-of-user", "unknown": "x"},
+            server.cluster.compact,
+        ),
+        Script(
+            partial(HTTPSConnection, "127.0.0.1", real.port, timeout=WAIT_TIMEOUT, context=tls),
+            {"admin": real.token(), USER: real.token(USER), "unknown": "x"},
+            real.compact,
+        ),
+    )
 
 
+@STARTS_ETCD
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.__name__)
 async def test_both_answer_the_same(
     server: ApiServer,
@@ -419,6 +428,7 @@ async def test_both_answer_the_same(
         assert simulation == reality, reality["request"]
 
 
+@STARTS_ETCD
 async def test_both_are_discovered_in_the_same_way(both: tuple[Script, Script]) -> None:
     """Of the groups, resources, subresources and verbs that the simulator has."""
     found = []

@@ -11,6 +11,8 @@ import pytest
 
 from support.api_client import Client
 
+pytestmark = pytest.mark.slow("each simulator is a process")
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_it_prints_where_it_listens_and_ends_at_a_signal(

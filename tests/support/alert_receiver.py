@@ -54,7 +54,7 @@ class Receiver:
         self.seen.append(request)
         alerts = json.loads(await request.read())
         if self.hangs:
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
         if self.status == 200:
             self.posts.append(alerts)
             if any(self.refuses(alert) for alert in alerts):

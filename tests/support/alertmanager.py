@@ -7,13 +7,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from exporter.commands.demo import programs
 from support.tools import Edition
-
-_TIMEOUT: Final = 15.0
-"""Seconds for it to get ready."""
+from support.waiting import PROCESS_TIMEOUT, WAIT_TIMEOUT
 
 
 @contextmanager
@@ -39,11 +37,11 @@ def alertmanager(
 
 
 def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + _TIMEOUT
+    deadline = time.monotonic() + PROCESS_TIMEOUT
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()
         try:
-            with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own address
+            with urllib.request.urlopen(url, timeout=WAIT_TIMEOUT):
                 return
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.05)

@@ -11,7 +11,7 @@ CONFIG: Final = ROOT / "alerts" / "alertmanager.yml"
 TEMPLATES: Final = ROOT / "alerts" / "templates"
 
 
-def config() -> dict[str, Any]:
+def shipped_config() -> dict[str, Any]:
     """The shipped configuration, a new copy for each call."""
     loaded = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     assert isinstance(loaded, dict)

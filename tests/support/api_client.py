@@ -14,7 +14,7 @@ ROOT = "/apis/btrix.cloud/v1"
 NOW = 1_747_828_800.0  # 2025-05-21T12:00:00Z
 
 
-class Watch:
+class WatchStream:
     """The lines of one open watch."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
@@ -89,7 +89,7 @@ class Client:
         return await self.ask("GET", jobs(namespace), **query)
 
     @contextlib.asynccontextmanager
-    async def watch(self, namespace: str = "crawlers", **query: Any) -> AsyncIterator[Watch]:
+    async def watch(self, namespace: str = "crawlers", **query: Any) -> AsyncIterator[WatchStream]:
         """An open watch."""
         async with self.session.get(
             self.url + jobs(namespace),
@@ -97,7 +97,7 @@ class Client:
             headers=self._headers(),
         ) as response:
             assert response.status == 200, await response.text()
-            yield Watch(response)
+            yield WatchStream(response)
 
 
 def jobs(namespace: str = "crawlers", name: str = "", sub: str = "") -> str:

@@ -10,7 +10,7 @@ import pytest
 
 needs_openssl: Final = pytest.mark.skipif(
     shutil.which("openssl") is None,
-    reason="openssl, which makes the certificates, is not installed",
+    reason="openssl is not installed; it makes the certificates",
 )
 
 

@@ -150,4 +150,4 @@ def remember(ledger: Ledger, *records: FinishedCrawl) -> None:
 
 def log(ledger: Ledger, baseline: Baseline, events: Iterable[CrawlEvent], noticed: float) -> None:
     """Put events into the ledger that were noticed at some other time than now."""
-    ledger._state.note(baseline, events, noticed)
+    ledger._state.recent.extend(event.logged(baseline, noticed) for event in events)

@@ -8,19 +8,12 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 
-from exporter.cluster.replay import CONNECT_TIMEOUT, IDLE_TIMEOUT
 from exporter.metrics.catalog import CATALOG, CrawlFamily, Group
-from support.waiting import until
-
-PROCESS_TIMEOUT: Final = 3 * (CONNECT_TIMEOUT + IDLE_TIMEOUT)
-"""Seconds a process may take to start, to get ready, to show something or to end.
-
-It gets ready after a replay, which the product itself gives a third of that before it goes on.
-"""
+from support.waiting import PROCESS_TIMEOUT, until
 
 _OF_CRAWLJOBS = {
     family.name

@@ -80,7 +80,7 @@ def paused(ledger: Ledger) -> dict[str, float]:
     return {one.uid: one.paused_seconds for one in finished if one.paused_seconds}
 
 
-def ended(ground_truth: GroundTruth) -> dict[str, tuple[str, ...]]:
+def expected_ends(ground_truth: GroundTruth) -> dict[str, tuple[str, ...]]:
     return {
         uid: (e.namespace, e.oid, e.crawl, e.state, e.stop_reason, str(float(e.finished)))
         for uid, e in ground_truth.finished.items()

@@ -1,19 +1,16 @@
 """A real Prometheus for the tests, and queries on it."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import aiohttp
 
 from exporter.commands.demo import programs
 from exporter.commands.demo.programs import Program
 from support.tools import Edition
-
-TIMEOUT: Final = 30.0
-"""Seconds a condition may take to become true on a busy machine."""
+from support.waiting import PROCESS_TIMEOUT, until
 
 
 class Prometheus:
@@ -49,12 +46,18 @@ class Prometheus:
 
     async def until(self, expression: str, value: float) -> None:
         result: float | None = None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(TIMEOUT):
-                while (result := await self.one(expression)) != value:
-                    await asyncio.sleep(0.1)
-                return
-        raise AssertionError(f"{expression}: {result}; log:\n{self.log.read_text()[-3000:]}")
+
+        async def has_come_true() -> bool:
+            nonlocal result
+            result = await self.one(expression)
+            return result == value
+
+        await until(
+            has_come_true,
+            every=0.1,
+            within=PROCESS_TIMEOUT,
+            otherwise=lambda: f"{expression}: {result}; log:\n{self.log.read_text()[-3000:]}",
+        )
 
 
 @contextlib.asynccontextmanager
@@ -65,12 +68,13 @@ async def prometheus(
     executable = edition.require("prometheus")
     program = programs.prometheus(executable, folder, configuration, *flags, port=port)
     async with programs.running(program) as process, aiohttp.ClientSession() as session:
-        async with asyncio.timeout(TIMEOUT):
-            while True:
-                assert process.returncode is None, program.log.read_text()
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with session.get(f"{program.url}/-/ready") as response:
-                        if response.status == 200:
-                            break
-                await asyncio.sleep(0.05)
+
+        async def ready() -> bool:
+            assert process.returncode is None, program.log.read_text()
+            with contextlib.suppress(aiohttp.ClientError):
+                async with session.get(f"{program.url}/-/ready") as response:
+                    return response.status == 200
+            return False
+
+        await until(ready, every=0.05, within=PROCESS_TIMEOUT, otherwise=program.log.read_text)
         yield Prometheus(program, session)

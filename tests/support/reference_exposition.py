@@ -3,7 +3,7 @@
 Nothing of the fast path is used: only what the catalog reads of a crawl.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Metric
@@ -45,11 +45,15 @@ def fast(families: Sequence[Family], crawls: Iterable[Crawl], now: float, form: 
     for crawl in crawls:
         store.on_change(Change("", None, crawl))
     store.on_synced("", "1")
-    return b"".join(
-        Exposition(
-            families, store, HistoryCollector(families, Ledger.open()), CollectorRegistry()
-        ).chunks(form, None, now)
-    )
+    return b"".join(scrape(families, store, now, form))
+
+
+def scrape(
+    families: Sequence[Family], store: SeriesStore, now: float = NOW, form: Format = Format.TEXT
+) -> Iterator[bytes]:
+    """The chunks of a scrape that begins now."""
+    history = HistoryCollector(families, Ledger.open())
+    return Exposition(families, store, history, CollectorRegistry()).chunks(form, None, now)
 
 
 def samples(

@@ -13,10 +13,9 @@ from typing import Final
 import pytest
 
 from exporter.commands.demo import programs
+from tools.kube_apiserver import BUILT, NotInstalledError, assets
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-BUILT: Final = ROOT / ".tools" / "real" / "bin"
-"""Where ``make real-tools`` puts what it builds."""
 _OTHER_NAMES: Final = {
     "chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
 }
@@ -57,6 +56,14 @@ def require_built(name: str) -> Path:
         return program
     reason = f"the newest {name} is missing; `make real-tools` builds it (needs Go)"
     return _missing(reason, fail=shutil.which("go") is not None)
+
+
+def require_kube_apiserver() -> None:
+    """Skip the test where etcd and kube-apiserver are missing; like ``require_built`` under CI."""
+    try:
+        assets()
+    except NotInstalledError as missing:
+        _missing(str(missing), fail=shutil.which("go") is not None)
 
 
 def _missing(reason: str, *, fail: bool) -> Path:

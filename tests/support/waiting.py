@@ -6,12 +6,19 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar, overload
 
+from exporter.cluster.replay import CONNECT_TIMEOUT, IDLE_TIMEOUT
+
 T = TypeVar("T")
 
 WAIT_TIMEOUT: Final = 20.0
 """Seconds until a test gives up; nothing that works takes nearly as long.
 
 It is none of the product's limits; where one of those has to pass first, a test gives more.
+"""
+PROCESS_TIMEOUT: Final = 3 * (CONNECT_TIMEOUT + IDLE_TIMEOUT)
+"""Seconds a process may take to start, to get ready, to show something or to end.
+
+An exporter gets ready after a replay, which it gives up itself after a third of that.
 """
 
 

@@ -5,15 +5,13 @@ import contextlib
 import itertools
 import logging
 import socket
-from collections.abc import Awaitable, Callable
-from typing import Any, Self
+from typing import Self
 
 import pytest
 
 from exporter.web import metrics_handler
 from support.waiting import WAIT_TIMEOUT, until
-
-Serve = Callable[..., Awaitable[Any]]
+from support.web_site import Serve, Site
 
 MEGABYTE = b"x" * (1024 * 1024 - 1) + b"\n"
 GET = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -22,7 +20,7 @@ GET = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 class SlowClient:
     """Asks for the metrics, and reads nothing until ``read``."""
 
-    def __init__(self, site: Any) -> None:
+    def __init__(self, site: Site) -> None:
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self._socket.setblocking(False)

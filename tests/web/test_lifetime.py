@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import aiohttp
 import pytest
@@ -11,8 +9,7 @@ import pytest
 from exporter.settings import Address
 from exporter.web import ListenError, server
 from support.waiting import WAIT_TIMEOUT, until
-
-Serve = Callable[..., Awaitable[Any]]
+from support.web_site import Serve
 
 MEGABYTE = b"x" * (1024 * 1024 - 1) + b"\n"
 GET = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -11,6 +11,7 @@ import pytest
 
 from exporter.settings import Address
 from exporter.web import ListenError, listen
+from support.waiting import WAIT_TIMEOUT
 
 
 def can_bind(family: socket.AddressFamily, host: str) -> bool:
@@ -22,7 +23,7 @@ def can_bind(family: socket.AddressFamily, host: str) -> bool:
 
 
 needs_ipv6 = pytest.mark.skipif(
-    not can_bind(socket.AF_INET6, "::1"), reason="this machine has no IPv6"
+    not can_bind(socket.AF_INET6, "::1"), reason="::1 cannot be bound: this machine has no IPv6"
 )
 
 
@@ -37,7 +38,7 @@ def opened(*texts: str) -> Iterator[list[socket.socket]]:
 
 
 def assert_reachable(host: str, port: int) -> None:
-    socket.create_connection((host, port), timeout=10).close()
+    socket.create_connection((host, port), timeout=WAIT_TIMEOUT).close()
 
 
 @pytest.mark.parametrize(

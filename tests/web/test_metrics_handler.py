@@ -2,14 +2,11 @@
 
 import gzip
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from exporter.metrics import Format
-
-Serve = Callable[..., Awaitable[Any]]
+from support.web_site import Serve
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -3,16 +3,13 @@
 import base64
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from exporter import __version__
 from exporter.settings.values import url_path
 from exporter.web import refuse_reserved_path
-
-Serve = Callable[..., Awaitable[Any]]
+from support.web_site import Serve
 
 
 async def test_ready_only_once_it_is(serve: Serve) -> None:

@@ -1,7 +1,5 @@
 """Pages of a list: each item once and in order, and links to the next."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
 from urllib.parse import urlencode
 
 from hypothesis import given
@@ -11,8 +9,7 @@ from exporter.runtime.time_slice import TimeSlice
 from exporter.web.status.pagination import paginate
 from exporter.web.status.query import Query
 from support.factories import crawljob
-
-Serve = Callable[..., Awaitable[Any]]
+from support.web_site import Serve
 
 
 async def test_the_next_links_lead_through_all_of_them_once(serve: Serve) -> None:

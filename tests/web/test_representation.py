@@ -1,6 +1,5 @@
 """The JSON of crawls, finished crawls, events and the exporter: every field, and unknown ones."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -18,8 +17,7 @@ from support.factories import (
     crawljob,
     redis_pod,
 )
-
-Serve = Callable[..., Awaitable[Any]]
+from support.web_site import Serve, Site
 
 
 def finished(n: int, **fields: Any) -> FinishedCrawl:
@@ -37,7 +35,7 @@ def finished(n: int, **fields: Any) -> FinishedCrawl:
     return record._replace(**fields)
 
 
-async def crawl_of(site: Any) -> dict[str, Any]:
+async def crawl_of(site: Site) -> dict[str, Any]:
     (crawl,) = (await site.json("/api/v1/crawls"))["crawls"]
     found: dict[str, Any] = crawl
     return found

@@ -1,19 +1,15 @@
 """The JSON API: its filters, orders and errors, compression, limits."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import pytest
 from aiohttp import hdrs
 from isal import isal_zlib
 
 from exporter.web.status import handlers
 from support.factories import GIB, OID, crawljob
+from support.web_site import Serve, Site
 
-Serve = Callable[..., Awaitable[Any]]
 
-
-def fleet(site: Any) -> None:
+def fleet(site: Site) -> None:
     site.watches.append(other := type(site.watch)(scope="other"))
     site.watch.add(
         crawljob(crawl="one", metadata={"creationTimestamp": "2025-05-21T01:00:00Z"}),
@@ -35,7 +31,7 @@ def fleet(site: Any) -> None:
     )
 
 
-async def ids(site: Any, query: str) -> list[str]:
+async def ids(site: Site, query: str) -> list[str]:
     found = await site.json(f"/api/v1/crawls?{query}")
     assert found["total"] == len(found["crawls"])
     return [crawl["crawl"] for crawl in found["crawls"]]

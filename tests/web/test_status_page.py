@@ -1,7 +1,6 @@
 """The status page as a browser gets it: complete, escaped, under a strict policy."""
 
 import base64
-from collections.abc import Awaitable, Callable
 from html.parser import HTMLParser
 from typing import Any
 
@@ -15,8 +14,7 @@ from exporter.history.records import FinishedCrawl
 from exporter.web.colours import STATES
 from support.crawl_history import log, remember
 from support.factories import CRAWL_ID, OID, UPDATED_EPOCH, crawler_pod, crawljob
-
-Serve = Callable[..., Awaitable[Any]]
+from support.web_site import Serve
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}&amp;"
 
@@ -237,6 +235,7 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
     assert "49" not in Elements(hostile).text.replace(HOSTILE, "")
 
 
+@pytest.mark.slow("forty sites are served")
 @settings(max_examples=40)
 @given(text=st.text(min_size=1, max_size=60))
 async def test_any_text_is_only_text(serve: Serve, text: str) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from exporter.crawls import Crawl
-from exporter.metrics.catalog.family import CrawlFamily
-from exporter.resources.crawljob import derived
+from exporter.metrics.catalog.family import CrawlFamily, Field
 
 
 def _figure(
@@ -22,109 +21,109 @@ FIGURE_FAMILIES: Final = (
         "Seconds of execution summed over all crawler pods: what an organisation's minutes "
         "are billed on.",
         "status.crawlExecTime",
-        lambda crawl: crawl.job.status.crawl_exec_time,
+        Field("job.status.crawl_exec_time"),
         "seconds",
     ),
     _figure(
         "elapsed_seconds",
         "Seconds during which the crawl had at least one pod: what its timeout is compared with.",
         "status.elapsedCrawlTime",
-        lambda crawl: crawl.job.status.elapsed_crawl_time,
+        Field("job.status.elapsed_crawl_time"),
         "seconds",
     ),
     _figure(
         "timeout_seconds",
         "Elapsed seconds at which the crawl will be stopped; absent without a limit.",
         "spec.timeout",
-        lambda crawl: derived.limit(crawl.job.spec.timeout),
+        Field("job.spec.timeout", zero_is_unknown=True),
         "seconds",
     ),
     _figure(
         "pages_found",
         "Pages found so far.",
         "status.pagesFound",
-        lambda crawl: crawl.job.status.pages_found,
+        Field("job.status.pages_found"),
     ),
     _figure(
         "pages_done",
         "Pages crawled so far.",
         "status.pagesDone",
-        lambda crawl: crawl.job.status.pages_done,
+        Field("job.status.pages_done"),
     ),
     _figure(
         "size_bytes",
         "Bytes archived so far, uploaded or not.",
         "status.size",
-        lambda crawl: crawl.job.status.size,
+        Field("job.status.size"),
         "bytes",
     ),
     _figure(
         "size_pending_bytes",
         "Bytes archived and not uploaded yet.",
         "status.sizePending",
-        lambda crawl: crawl.job.status.size_pending,
+        Field("job.status.size_pending"),
         "bytes",
     ),
     _figure(
         "size_limit_bytes",
         "Archived bytes at which the crawl will be stopped; absent without a limit.",
         "spec.maxCrawlSize",
-        lambda crawl: derived.limit(crawl.job.spec.max_crawl_size),
+        Field("job.spec.max_crawl_size", zero_is_unknown=True),
         "bytes",
     ),
     _figure(
         "files_added",
         "Archive files uploaded so far.",
         "status.filesAdded",
-        lambda crawl: crawl.job.status.files_added,
+        Field("job.status.files_added"),
     ),
     _figure(
         "files_added_bytes",
         "Bytes of the archive files uploaded so far.",
         "status.filesAddedSize",
-        lambda crawl: crawl.job.status.files_added_size,
+        Field("job.status.files_added_size"),
         "bytes",
     ),
     _figure(
         "scale",
         "Crawler pods that exist now.",
         "status.scale",
-        lambda crawl: crawl.job.status.scale,
+        Field("job.status.scale"),
     ),
     _figure(
         "desired_scale",
         "Crawler pods that Browsertrix wants (1.17 and later).",
         "status.desiredScale",
-        lambda crawl: crawl.job.status.desired_scale,
+        Field("job.status.desired_scale"),
     ),
     _figure(
         "browser_windows",
         "Browser windows asked for over all pods.",
         "spec.browserWindows",
-        lambda crawl: crawl.job.spec.browser_windows,
+        Field("job.spec.browser_windows"),
     ),
     _figure(
         "last_pod_exit_code",
         "Exit code of the crawler pod that exited last.",
         "status.lastCrawlPodExitCode",
-        lambda crawl: crawl.job.status.last_crawl_pod_exit_code,
+        Field("job.status.last_crawl_pod_exit_code"),
     ),
     _figure(
         "stopping",
         "1 while the crawl is stopping or pausing, and while paused; 0 otherwise.",
         "status.stopping",
-        lambda crawl: crawl.job.status.stopping,
+        Field("job.status.stopping"),
     ),
     _figure(
         "canceled",
         "1 when the crawl was canceled, 0 otherwise.",
         "status.canceled",
-        lambda crawl: crawl.job.status.canceled,
+        Field("job.status.canceled"),
     ),
     _figure(
         "redis_initialized",
         "1 while the crawl's redis is kept up, 0 otherwise.",
         "status.initRedis",
-        lambda crawl: crawl.job.status.init_redis,
+        Field("job.status.init_redis"),
     ),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from exporter.crawls import Crawl
-from exporter.metrics.catalog.family import CrawlFamily
+from exporter.metrics.catalog.family import CrawlFamily, Field
 from exporter.resources.crawljob import CrawlJob, derived
 
 PausedBefore = Callable[[CrawlJob], float]
@@ -29,13 +29,13 @@ def time_families(pause_limit: float, paused_before: PausedBefore) -> tuple[Craw
             "created",
             "When the CrawlJob was created",
             "metadata.creationTimestamp",
-            lambda crawl: crawl.job.metadata.creation_timestamp,
+            Field("job.metadata.creation_timestamp"),
         ),
         _timestamp(
             "deletion",
             "When the CrawlJob's deletion was asked for",
             "metadata.deletionTimestamp",
-            lambda crawl: crawl.job.metadata.deletion_timestamp,
+            Field("job.metadata.deletion_timestamp"),
         ),
         _timestamp(
             "paused",
@@ -53,25 +53,25 @@ def time_families(pause_limit: float, paused_before: PausedBefore) -> tuple[Craw
             "restart",
             "When a restart of the crawl's pods was last asked for",
             "spec.restartTime",
-            lambda crawl: crawl.job.spec.restart_time,
+            Field("job.spec.restart_time"),
         ),
         _timestamp(
             "last_active",
             "When the crawl last did anything",
             "status.lastActiveTime",
-            lambda crawl: crawl.job.status.last_active_time,
+            Field("job.status.last_active_time"),
         ),
         _timestamp(
             "last_updated",
             "When Browsertrix last added up the crawl's times",
             "status.lastUpdatedTime",
-            lambda crawl: crawl.job.status.last_updated_time,
+            Field("job.status.last_updated_time"),
         ),
         _timestamp(
             "rate_limited",
             "Since when the crawled site has limited the crawl's rate",
             "status.rateLimitedAtTime",
-            lambda crawl: crawl.job.status.rate_limited_at_time,
+            Field("job.status.rate_limited_at_time"),
         ),
         CrawlFamily(
             name="browsertrix_crawl_pause_duration_seconds",

@@ -5,9 +5,10 @@ everything else about the present only for pods that exist.
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Final
 
-from exporter.metrics.catalog.family import Kind, PodFamily, Sample, labelled
+from exporter.metrics.catalog.family import Field, Kind, PodFamily, Sample, labelled
 from exporter.resources.crawljob.pods import Pod
 from exporter.resources.identity import POD_LABELS
 
@@ -32,12 +33,21 @@ def _pod(
     )
 
 
-def _ratio(used: float | None, allocated: float | None) -> float | None:
-    """In steps of 0.0001: all seventeen digits would be half of what a change costs to write."""
-    if used is None or not allocated:
-        return None
-    quotient = used / allocated
-    return int(quotient * 10_000 + 0.5) / 10_000 if quotient < 1e9 else quotient
+def _usage(resource: str, *, zero_is_unknown: bool = False) -> Callable[[Pod], float | None]:
+    """Used over allocated, read of a pod that exists.
+
+    In steps of 0.0001: all seventeen digits would be half of what a change costs to write.
+    """
+    read = attrgetter(f"info.used.{resource}", f"info.allocated.{resource}")
+
+    def ratio(pod: Pod) -> float | None:
+        used, allocated = read(pod)
+        if not allocated or used is None or (zero_is_unknown and not used):
+            return None
+        quotient: float = used / allocated
+        return int(quotient * 10_000 + 0.5) / 10_000 if quotient < 1e9 else quotient
+
+    return ratio
 
 
 POD_FAMILIES: Final = (
@@ -54,14 +64,14 @@ POD_FAMILIES: Final = (
         "exit_code",
         "Exit code of the pod's last exit; also of pods that no longer exist.",
         "exitCode",
-        lambda pod: pod.info.exit_code,
+        Field("info.exit_code"),
         of_deleted_pods=True,
     ),
     _pod(
         "exit_timestamp_seconds",
         "When the pod last exited, in seconds since 1970; also of pods that no longer exist.",
         "exitTime",
-        lambda pod: pod.info.exit_time,
+        Field("info.exit_time"),
         "seconds",
         of_deleted_pods=True,
     ),
@@ -77,116 +87,116 @@ POD_FAMILIES: Final = (
         "memory_allocated_bytes",
         "Bytes of memory the pod was given.",
         "allocated.memory",
-        lambda pod: pod.info.allocated.memory,
+        Field("info.allocated.memory"),
         "bytes",
     ),
     _pod(
         "memory_used_bytes",
         "Bytes of memory the pod uses; absent for crawlers unless Browsertrix measures them.",
         "used.memory",
-        lambda pod: pod.used_memory,
+        Field("info.used.memory", zero_is_unknown=True),
         "bytes",
     ),
     _pod(
         "memory_usage_ratio",
         "Memory used over memory allocated.",
         f"{_POD}.used.memory over .allocated.memory",
-        lambda pod: _ratio(pod.used_memory, pod.info.allocated.memory),
+        _usage("memory", zero_is_unknown=True),
         "ratio",
     ),
     _pod(
         "memory_target_bytes",
         "Bytes of memory Browsertrix wants to give the pod.",
         "newMemory",
-        lambda pod: pod.info.new_memory,
+        Field("info.new_memory"),
         "bytes",
     ),
     _pod(
         "memory_signalled_bytes",
         "Bytes of memory at which the crawler was told to wind up before it runs out.",
         "signalAtMem",
-        lambda pod: pod.info.signal_at_mem,
+        Field("info.signal_at_mem"),
         "bytes",
     ),
     _pod(
         "cpu_allocated_cores",
         "CPU cores the pod was given.",
         "allocated.cpu",
-        lambda pod: pod.info.allocated.cpu,
+        Field("info.allocated.cpu"),
         "cores",
     ),
     _pod(
         "cpu_used_cores",
         "CPU cores the pod uses; absent unless Browsertrix measures them.",
         "used.cpu",
-        lambda pod: pod.used_cpu,
+        Field("info.used.cpu", zero_is_unknown=True),
         "cores",
     ),
     _pod(
         "cpu_usage_ratio",
         "CPU used over CPU allocated.",
         f"{_POD}.used.cpu over .allocated.cpu",
-        lambda pod: _ratio(pod.used_cpu, pod.info.allocated.cpu),
+        _usage("cpu", zero_is_unknown=True),
         "ratio",
     ),
     _pod(
         "cpu_target_cores",
         "CPU cores Browsertrix wants to give the pod.",
         "newCpu",
-        lambda pod: pod.info.new_cpu,
+        Field("info.new_cpu"),
         "cores",
     ),
     _pod(
         "storage_allocated_bytes",
         "Bytes of storage the pod was given.",
         "allocated.storage",
-        lambda pod: pod.info.allocated.storage,
+        Field("info.allocated.storage"),
         "bytes",
     ),
     _pod(
         "storage_used_bytes",
         "Of a crawler, archived bytes not uploaded yet; of redis, the bytes of its files.",
         "used.storage",
-        lambda pod: pod.used_storage,
+        Field("info.used.storage"),
         "bytes",
     ),
     _pod(
         "storage_usage_ratio",
         "Storage used over storage allocated.",
         f"{_POD}.used.storage over .allocated.storage",
-        lambda pod: _ratio(pod.used_storage, pod.info.allocated.storage),
+        _usage("storage"),
         "ratio",
     ),
     _pod(
         "storage_target_bytes",
         "Bytes of storage Browsertrix wants to give the pod.",
         "newStorage",
-        lambda pod: pod.info.new_storage,
+        Field("info.new_storage"),
         "bytes",
     ),
     _pod(
         "evicted",
         "1 from the pod's eviction until its replacement is seen, 0 otherwise.",
         "evicted",
-        lambda pod: pod.info.evicted,
+        Field("info.evicted"),
     ),
     _pod(
         "backoff",
         "1 while the pod waits to be restarted after crashes, 0 otherwise.",
         "backoffWait",
-        lambda pod: pod.info.backoff_wait,
+        Field("info.backoff_wait"),
     ),
     _pod(
         "workers",
         "Browser windows of the crawler pod when last seen.",
         "lastWorkers",
-        lambda pod: pod.info.last_workers,
+        Field("info.last_workers"),
     ),
     _pod(
         "pending_bytes",
         "Bytes the pod has archived and not uploaded yet.",
         "sizePending",
-        lambda pod: pod.info.size_pending,
+        Field("info.size_pending"),
         "bytes",
     ),
 )

@@ -261,7 +261,7 @@ class ApiServer:
         return response
 
 
-def _always(body: bytes, async def _ok(_: web.Request) -> web.Response:
+async def _ok(_: web.Request) -> web.Response:
     return web.Response(text="ok")
 
 
