@@ -26,10 +26,17 @@ pytestmark = pytest.mark.timeout(180)  # an API server is started, and started a
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeApiserver]:
-    """One that may be stopped; it has users without any rights, and with the exporter's own."""
+    """One that may be stopped; it has users without any rights, and with the exporter's own.
+
+    When it stops it waits for open watches for as long as a request may take, which is a minute.
+    """
     require_kube_apiserver()
     folder = tmp_path_factory.mktemp("plane") / "data"
-    with KubeApiserver.started(folder, users={"nobody@example.org": (), "reader": ()}) as server:
+    with KubeApiserver.started(
+        folder,
+        users={"nobody@example.org": (), "reader": ()},
+        arguments=["--request-timeout=5s"],
+    ) as server:
         allow(server, "reader")
         yield server
 
