@@ -39,6 +39,9 @@ class Api(Protocol):
     async def delete_pod(self, namespace: str, name: str) -> None:
         """Delete one pod."""
 
+    def expire_lists(self) -> None:
+        """Let lists that are under way find their version forgotten, at once."""
+
 
 class Simulated:
     """The simulator, written to within the process."""
@@ -73,6 +76,10 @@ class Simulated:
     async def delete_pod(self, namespace: str, name: str) -> None:
         self.server.cluster.delete(namespace, name, resource=PODS)
 
+    def expire_lists(self) -> None:
+        self.server.cluster.advance()
+        self.server.cluster.compact()
+
 
 class Real:
     """A real kube-apiserver and its etcd (``tools.kube_apiserver``)."""
@@ -81,6 +88,7 @@ class Real:
         self.server = server
         self.url = server.url
         self._namespaces = {"default", "crawlers"}
+        self._labels = 0
 
     @property
     def port(self) -> int:
@@ -135,6 +143,13 @@ class Real:
     async def delete_pod(self, namespace: str, name: str) -> None:
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
         await self._request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}", options)
+
+    def expire_lists(self) -> None:
+        self._labels += 1
+        path, merge = "/api/v1/namespaces/crawlers", "application/merge-patch+json"
+        labels = {"metadata": {"labels": {"times": str(self._labels)}}}
+        self.server.request("PATCH", path, labels, content_type=merge)
+        self.server.compact()
 
     async def _request(self, method: str, path: str, body: Any = None) -> Any:
         """In a thread: a TLS connection that is closed outlives its event loop by a moment."""

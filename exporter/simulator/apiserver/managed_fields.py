@@ -35,13 +35,14 @@ def note_write(before: Object, after: Object, manager: str, time: str, *, status
     """Note in ``after`` who has changed it at ``time`` (RFC 3339)."""
     subresource = "status" if status else ""
     taken, removed = _status_changes(before, after) if status else _changes(before, after)
-    lost = _union(taken, removed)
+    lost = _union(taken, removed) if removed else taken
     entries: list[dict[str, Any]] = []
     for entry in after["metadata"].get("managedFields", ()):
         fields = entry.get("fieldsV1")
         mine = entry.get("manager") == manager
         if fields and entry.get("subresource", "") == subresource:
-            fields = _without(fields, removed if mine else lost)
+            less = removed if mine else lost
+            fields = _without(fields, less) if less else fields
             if mine and taken:
                 taken = _union(fields or {}, taken)
                 continue

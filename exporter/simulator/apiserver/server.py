@@ -81,16 +81,13 @@ class ApiServer:
 
     # Running
 
-    async def start(self, *, cold: bool = False) -> None:
+    async def start(self) -> None:
         """Listen. Raises OSError where the port is taken.
 
         Started again it is as another API server of the same cluster: watches go on where they
-        were. ``cold`` is as the only one of a cluster: it writes something of its own at its start,
-        and its watch cache begins there, so that every watch from before is too old.
+        were. That of a cluster which has only one begins its watch cache anew, so that watches
+        from before are too old; ``Cluster.compact`` while it is stopped does that.
         """
-        if cold:
-            self.cluster.advance()
-            self.cluster.compact()
         runner = web.AppRunner(
             self._application(),
             access_log=None,
