@@ -3,6 +3,8 @@
 What differs by its nature (uids, versions, times, tokens) is replaced by names, the same for the
 same value. Of a message whose text is that of Go's parsers only the beginning is compared.
 
+It is long because a script per subject, with all of its requests, is read most easily in one place.
+
 Not in the simulator, and therefore in no script: JSON patches and server-side apply, deletion of a
 collection, tables and YAML, the scale subresource, and the schema, defaults and graceful deletion
 of pods.

@@ -150,6 +150,25 @@ def test_each_writer_has_one_entry_with_its_last_time(cluster: Cluster) -> None:
     assert operator["fieldsV1"] == {"f:status": {".": {}, "f:n": {}}}
 
 
+def test_a_field_is_its_last_writers(cluster: Cluster) -> None:
+    def owned() -> dict[str, Any]:
+        noted = cluster.get("crawlers", "a")["metadata"]["managedFields"]
+        return {one["manager"]: (one["fieldsV1"]["f:spec"], one["time"][-3:-1]) for one in noted}
+
+    cluster.create({**job("a"), "spec": {"x": 1, "y": {"z": 1}}}, manager="one", timestamp=NOW)
+    changed = {"x": 2, "y": {"z": 2}}
+    cluster.patch("crawlers", "a", {"spec": changed}, manager="two", timestamp=NOW + 1)
+    assert owned() == {
+        "one": ({".": {}, "f:y": {}}, "00"),
+        "two": ({"f:x": {}, "f:y": {"f:z": {}}}, "01"),
+    }
+    # What is taken away leaves no trace of who took it.
+    cluster.patch("crawlers", "a", {"spec": {"y": None}}, manager="three", timestamp=NOW + 2)
+    assert owned() == {"one": ({}, "00"), "two": ({"f:x": {}}, "01")}
+    cluster.patch("crawlers", "a", {"spec": {"x": None}}, manager="two", timestamp=NOW + 3)
+    assert owned() == {"one": ({}, "00")}
+
+
 async def test_a_write_that_changes_nothing_is_no_event(cluster: Cluster, client: Client) -> None:
     made = cluster.create(job("a"))
     version = cluster.resource_version
