@@ -32,8 +32,17 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
-    """One for all tests of a worker; those that stop it start one of their own."""
-    with KubeApiserver.started(tmp_path_factory.mktemp("apiserver") / "data") as server:
+    """One for all tests of a worker; those that stop it start one of their own.
+
+    A list's pages come from etcd, so a compaction expires its continue token at once: the watch
+    cache has snapshots of its own since 1.34, and looks for compactions once a minute.
+    """
+    require_kube_apiserver()
+    with KubeApiserver.started(
+        tmp_path_factory.mktemp("apiserver") / "data",
+        users={"simulated": ()},  # whom the simulator names where it forbids something
+        arguments=["--feature-gates=ListFromCacheSnapshot=false"],
+    ) as server:
         yield Real(server)
 
 
@@ -51,7 +60,6 @@ def anywhere(request: pytest.FixtureRequest) -> Real | None:
     """Where a test runs: None stands for the simulator."""
     if request.param == "simulator":
         return None
-    require_kube_apiserver()
     real: Real = request.getfixturevalue("real_server")
     return real
 

@@ -26,10 +26,17 @@ pytestmark = pytest.mark.slow("an API server is started, and started again")
 
 @pytest.fixture(scope="module")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeApiserver]:
-    """One that may be stopped; it has users without any rights, and with the exporter's own."""
+    """One that may be stopped; it has users without any rights, and with the exporter's own.
+
+    When it stops it waits for open watches for as long as a request may take, which is a minute.
+    """
     require_kube_apiserver()
     folder = tmp_path_factory.mktemp("plane") / "data"
-    with KubeApiserver.started(folder, users={"nobody@example.org": (), "reader": ()}) as server:
+    with KubeApiserver.started(
+        folder,
+        users={"nobody@example.org": (), "reader": ()},
+        arguments=["--request-timeout=5s"],
+    ) as server:
         allow(server, "reader")
         yield server
 
@@ -178,6 +185,8 @@ async def test_who_is_forbidden_is_in_no_log(
     assert "RBAC must allow list and watch on crawljobs.btrix.cloud" in reflector.last_error
     assert "nobody" not in reflector.last_error + caplog.text
     assert recorder.syncs == []
+    allow(plane, "nobody@example.org")
+    await until(lambda: recorder.syncs)
 
 
 async def test_a_token_that_was_rotated_is_read_again(
@@ -218,3 +227,35 @@ async def test_when_the_spec_was_changed_is_what_server_side_apply_noted(
     await until(lambda: recorder.syncs)
     metadata = recorder.objects["crawlers", "crawljob-a"].metadata
     assert metadata.spec_changed_at == yaml.safe_load(entry["time"]).timestamp()
+
+
+async def test_of_many_writers_the_last_one_of_the_spec_says_when_it_was_changed(
+    plane: KubeApiserver, opened: Opened, follow: Follow, tmp_path: Path
+) -> None:
+    """One that applies what is so already has an entry without a time, first of all."""
+    create(plane, "a")
+
+    def apply(manager: str, sub: str = "", **fields: Any) -> Any:
+        value = {
+            "apiVersion": "btrix.cloud/v1",
+            "kind": "CrawlJob",
+            "metadata": {"name": "crawljob-a", "namespace": "crawlers"},
+            **fields,
+        }
+        path = f"{CRAWLJOBS}/crawljob-a{sub}?fieldManager={manager}&force=true"
+        return plane.request("PATCH", path, value, content_type="application/apply-patch+yaml")
+
+    apply("backend", spec={"pausedAt": "2026-11-26T08:00:00Z"})
+    apply("operator", "/status", status={"state": "paused"})
+    written = apply("other", spec={"pausedAt": "2026-11-26T08:00:00Z"})
+    entries = written["metadata"]["managedFields"]
+    assert "time" not in entries[0]
+    assert {one["manager"] for one in entries} > {"backend", "operator", "other"}
+    client = await opened(plane.write_kubeconfig(tmp_path / "kubeconfig", user="reader"))
+    reflector, recorder = follow(through=client)
+    await until(lambda: recorder.syncs)
+    of_spec = [one for one in entries if not one.get("subresource") and "time" in one]
+    latest = max(yaml.safe_load(one["time"]).timestamp() for one in of_spec)
+    metadata = recorder.objects["crawlers", "crawljob-a"].metadata
+    assert metadata.spec_changed_at == latest
+    assert reflector.problems.kinds == {}

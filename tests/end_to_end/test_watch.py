@@ -5,6 +5,7 @@ import json
 import random
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from support.api_servers import Api
 from support.crawl_writes import delete_crawl, patch_status
 from support.exporter_process import Process, Scrape, Start
 from support.factories import crawljob
+from support.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.slow("waits for processes")
 
@@ -237,6 +239,40 @@ async def test_on_any_api_server_crawls_come_change_and_go(
         lambda scrape: not scrape.of("browsertrix_crawl_state", crawl="a")
     )
     assert scrape.value("browsertrix_crawls", state="starting") == 1
+
+
+async def test_on_any_api_server_a_network_that_fails_loses_no_change(
+    api: Api, start: Start, tmp_path: Path
+) -> None:
+    await api.create(crawljob(crawl="a", status={"state": "running", "pagesDone": 1}))
+    await api.create(crawljob(crawl="goes"))
+    async with TcpProxy.running(api.port) as network:
+        await network.close()
+        exporter = await start(api.kubeconfig(tmp_path / "kubeconfig", port=network.port))
+        assert (await exporter.get("/readyz"))[0] == 503
+        assert (await exporter.get("/livez"))[0] == 200
+        await network.open()
+        await exporter.until_ready()
+        for pages in range(2, 5):
+            network.cut(reset=pages == 3)
+            await api.patch_status("crawlers", "a", pagesDone=pages)
+            await exporter.until(partial(shows, pages=pages))
+        await network.close()
+        await api.patch_status("crawlers", "a", pagesDone=9)
+        await api.delete("crawlers", "goes")
+        scrape = await exporter.scrape()
+        assert shows(scrape, pages=4), "what is known stays"
+        assert (await exporter.get("/readyz"))[0] == 200
+        await network.open()
+        await exporter.until(partial(shows, pages=9))
+        scrape = await exporter.until(
+            lambda scrape: not scrape.of("browsertrix_crawl_state", crawl="goes")
+        )
+    assert scrape.value("browsertrix_exporter_lists_total") == 1
+
+
+def shows(scrape: Scrape, *, pages: int) -> bool:
+    return scrape.value("browsertrix_crawl_pages_done", crawl="a") == pages
 
 
 async def test_sigterm_ends_it_quickly_and_cleanly(

@@ -1,5 +1,6 @@
 """Authorisation, discovery, TLS, and what a server without the definition answers."""
 
+import json
 import ssl
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import yaml
 
 from exporter.simulator import ApiServer, Cluster
+from exporter.simulator.apiserver import discovery
 from support.api_client import ROOT, Client, job, jobs
 from support.certificates import certificate, needs_openssl
 
@@ -15,6 +17,12 @@ async def test_tokens_are_needed_and_can_change_while_it_runs(
     server: ApiServer, client: Client
 ) -> None:
     server.tokens = {"first"}
+    status, answer = await client.list()
+    assert (status, answer["kind"], answer["reason"]) == (403, "Status", "Forbidden")
+    assert 'User "system:anonymous" cannot list' in answer["message"]
+    assert (await client.ask("GET", "/apis"))[0] == 403
+    assert (await client.ask("GET", "/readyz"))[0] == 200
+    client.token = "second"  # noqa: S105 - a test's
     status, answer = await client.list()
     assert (status, answer["kind"], answer["reason"]) == (401, "Status", "Unauthorized")
     client.token = "first"  # noqa: S105 - a test's
@@ -96,3 +104,21 @@ async def test_a_taken_port_is_an_error_and_leaves_nothing_behind(
     with pytest.raises(OSError, match="address already in use"):
         await second.start()
     await second.stop()
+
+
+async def test_discovery_is_one_document_for_who_can_read_it(client: Client) -> None:
+    async with client.session.get(
+        f"{client.url}/apis", headers={"Accept": f"{discovery.AGGREGATED},application/json"}
+    ) as response:
+        assert response.headers["Content-Type"] == discovery.AGGREGATED
+        answer = json.loads(await response.read())
+    (group,) = answer["items"]
+    assert group["metadata"] == {"name": "btrix.cloud"}
+    assert [one["resource"] for one in group["versions"][0]["resources"]] == ["crawljobs"]
+
+
+async def test_only_json_is_served(client: Client) -> None:
+    async with client.session.get(
+        client.url + jobs(), headers={"Accept": "application/yaml"}
+    ) as response:
+        assert (response.status, (await response.json())["reason"]) == (406, "NotAcceptable")

@@ -22,7 +22,10 @@ async def test_a_list_has_every_object_of_its_namespace_sorted_and_a_version(
     assert status == 200
     assert answer["kind"] == "CrawlJobList"
     assert answer["apiVersion"] == "btrix.cloud/v1"
-    assert answer["metadata"] == {"resourceVersion": str(cluster.resource_version)}
+    assert answer["metadata"] == {
+        "resourceVersion": str(cluster.resource_version),
+        "continue": "",
+    }
     assert _names(answer) == ["a", "b"]
     _, everywhere = await client.list("")
     assert _names(everywhere) == ["a", "b", "c"]
@@ -143,3 +146,33 @@ async def test_what_a_test_creates_is_served_as_it_is(cluster: Cluster, client: 
     assert answer["status"] == {"n": 10**400}
     assert answer["metadata"]["creationTimestamp"] == stamp(NOW) == "2025-05-21T12:00:00Z"
     assert json.loads(json.dumps(answer)) == cluster.get("n", "x")
+
+
+async def test_a_list_can_be_of_a_version_until_that_is_compacted(
+    cluster: Cluster, client: Client
+) -> None:
+    cluster.create(job("a"))
+    _, now = await client.list()
+    exactly = {
+        "resourceVersion": now["metadata"]["resourceVersion"],
+        "resourceVersionMatch": "Exact",
+    }
+    cluster.create(job("b"))
+    assert _names((await client.list(**exactly))[1]) == ["a"]
+    cluster.compact()
+    status, answer = await client.list(**exactly)
+    assert (status, answer["reason"]) == (410, "Expired")
+    status, answer = await client.list(resourceVersionMatch="Exact")
+    assert (status, answer["details"]["causes"][0]["field"]) == (422, "resourceVersionMatch")
+
+
+async def test_a_page_of_a_selection_says_there_is_more_where_anything_is_left(
+    cluster: Cluster, client: Client
+) -> None:
+    cluster.create(job("a", role="job"))
+    cluster.create(job("b"))
+    _, page = await client.list(limit=1, labelSelector="role=job")
+    _, rest = await client.list(
+        **{"labelSelector": "role=job", "continue": page["metadata"]["continue"]}
+    )
+    assert rest["items"] == []

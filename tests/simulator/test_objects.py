@@ -33,10 +33,10 @@ async def test_create_assigns_what_is_the_servers_and_drops_the_status(client: C
     [
         (job("taken"), 409, "AlreadyExists"),
         (job("a", "elsewhere"), 400, "BadRequest"),
-        ({"metadata": {}}, 422, "Invalid"),
-        ({"metadata": {"name": "a", "resourceVersion": "1"}}, 400, "BadRequest"),
+        ({**job("a"), "metadata": {}}, 422, "Invalid"),
+        ({**job("a"), "kind": ""}, 400, "BadRequest"),
         ([], 400, "BadRequest"),
-        ({"metadata": 3}, 400, "BadRequest"),
+        ({**job("a"), "metadata": 3}, 400, "BadRequest"),
     ],
 )
 async def test_create_refuses(
@@ -81,10 +81,12 @@ async def test_put_needs_the_current_version(cluster: Cluster, client: Client) -
 
 async def test_what_the_server_set_cannot_be_changed(cluster: Cluster, client: Client) -> None:
     made = cluster.create(job("a"))
+    status, answer = await client.ask("PATCH", jobs(name="a"), {"metadata": {"uid": "x"}})
+    assert (status, answer["details"]["causes"][0]["field"]) == (422, "metadata.uid")
     _, patched = await client.ask(
         "PATCH",
         jobs(name="a"),
-        {"metadata": {"uid": "x", "creationTimestamp": None, "labels": {"role": "job"}}},
+        {"metadata": {"creationTimestamp": None, "generation": 9, "labels": {"role": "job"}}},
     )
     assert patched["metadata"] == {
         **made["metadata"],
@@ -115,7 +117,14 @@ async def test_who_wrote_what_and_when_is_noted(cluster: Cluster, client: Client
             "Python",
             None,
             "2025-05-21T12:00:00Z",
-            {"f:spec": {".": {}, "f:scale": {}, "f:id": {}}, "f:metadata": {"f:labels": {".": {}}}},
+            {"f:spec": {".": {}, "f:id": {}}},
+        ),
+        ("me", None, "2025-05-21T12:01:00Z", {"f:spec": {"f:scale": {}}}),
+        (
+            "metacontroller",
+            None,
+            "2025-05-21T12:01:00Z",
+            {"f:metadata": {"f:finalizers": {".": {}, 'v:"one"': {}}}},
         ),
         (
             "metacontroller",
@@ -123,14 +132,7 @@ async def test_who_wrote_what_and_when_is_noted(cluster: Cluster, client: Client
             "2025-05-21T12:01:00Z",
             {"f:status": {".": {}, "f:state": {}, "f:podStatus": {".": {}, "f:p": {}}}},
         ),
-        (
-            "metacontroller",
-            None,
-            "2025-05-21T12:01:00Z",
-            {"f:metadata": {"f:finalizers": {}}},
-        ),
         ("OpenAPI-Generator", None, "2025-05-21T12:01:30Z", {"f:spec": {"f:pausedAt": {}}}),
-        ("me", None, "2025-05-21T12:01:00Z", {"f:spec": {"f:scale": {}}}),
     ]
 
 
@@ -146,6 +148,25 @@ def test_each_writer_has_one_entry_with_its_last_time(cluster: Cluster) -> None:
     assert backend["fieldsV1"]["f:spec"].keys() == {".", "f:id", "f:scale", "f:s1", "f:s2"}
     assert operator["time"] == "2025-05-21T12:00:10Z"
     assert operator["fieldsV1"] == {"f:status": {".": {}, "f:n": {}}}
+
+
+def test_a_field_is_its_last_writers(cluster: Cluster) -> None:
+    def owned() -> dict[str, Any]:
+        noted = cluster.get("crawlers", "a")["metadata"]["managedFields"]
+        return {one["manager"]: (one["fieldsV1"]["f:spec"], one["time"][-3:-1]) for one in noted}
+
+    cluster.create({**job("a"), "spec": {"x": 1, "y": {"z": 1}}}, manager="one", timestamp=NOW)
+    changed = {"x": 2, "y": {"z": 2}}
+    cluster.patch("crawlers", "a", {"spec": changed}, manager="two", timestamp=NOW + 1)
+    assert owned() == {
+        "one": ({".": {}, "f:y": {}}, "00"),
+        "two": ({"f:x": {}, "f:y": {"f:z": {}}}, "01"),
+    }
+    # What is taken away leaves no trace of who took it.
+    cluster.patch("crawlers", "a", {"spec": {"y": None}}, manager="three", timestamp=NOW + 2)
+    assert owned() == {"one": ({}, "00"), "two": ({"f:x": {}}, "01")}
+    cluster.patch("crawlers", "a", {"spec": {"x": None}}, manager="two", timestamp=NOW + 3)
+    assert owned() == {"one": ({}, "00")}
 
 
 async def test_a_write_that_changes_nothing_is_no_event(cluster: Cluster, client: Client) -> None:

@@ -32,6 +32,8 @@ async def test_it_prints_where_it_listens_and_ends_at_a_signal(
     assert config["clusters"][0]["cluster"]["server"] == url
     async with aiohttp.ClientSession() as session:
         client = Client(session, url)
+        assert (await client.list())[0] == 403  # nobody in particular
+        client.token = "wrong"  # noqa: S105 - a test's
         assert (await client.list())[0] == 401
         client.token = config["users"][0]["user"]["token"]
         _, answer = await client.list()

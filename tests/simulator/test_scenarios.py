@@ -193,7 +193,7 @@ def test_a_deleted_organisations_crawl_is_never_finished() -> None:
     crawl = run.crawl
     assert run.ground_truth.vanished == {crawl.uid: (NS, crawl.traits.oid, crawl.id)}
     held = [bool(value["metadata"].get("finalizers")) for value in run.values]
-    assert sum(before and not after for before, after in pairwise(held)) == 501
+    assert sum(before and not after for before, after in pairwise(held)) == 500
     assert run.events[-1].type == "DELETED"
     few = ScenarioRun("loses_its_organisation", overrides={"flaps": 2})
     assert len(few.events) < len(run.events) - 900

@@ -1,5 +1,6 @@
 """Watches, as the Kubernetes API concepts describe them."""
 
+import time
 from typing import Any
 
 import aiohttp
@@ -104,9 +105,11 @@ async def test_bookmarks_carry_a_version_alone_and_come_when_asked_for(cluster: 
 async def test_a_watch_ends_after_its_timeout_with_a_last_bookmark(
     cluster: Cluster, client: Client
 ) -> None:
-    query: dict[str, Any] = {"resourceVersion": cluster.resource_version, "timeoutSeconds": 1}
+    query: dict[str, Any] = {"resourceVersion": cluster.resource_version, "timeoutSeconds": 3}
     async with client.watch(**query, allowWatchBookmarks="true") as watch:
+        began = time.monotonic()
         assert (await watch.event())[0] == "BOOKMARK"
+        assert time.monotonic() - began < 2  # two seconds before the end, so that it arrives
         assert await watch.line() == b""
     async with ApiServer(cluster, watch_timeout=0.05) as server:
         impatient = Client(client.session, server.url)
@@ -189,3 +192,33 @@ async def test_what_clients_did_can_be_counted(server: ApiServer, client: Client
     assert server.requests[0].query == {"limit": "5"}
     assert server.requests[0].path == jobs()
     assert server.requests[0].time <= server.requests[1].time
+
+
+async def test_the_end_of_what_is_there_is_marked_for_who_wants_bookmarks(
+    cluster: Cluster, client: Client
+) -> None:
+    cluster.create(job("a"))
+    query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+    async with client.watch(**query, allowWatchBookmarks="true") as watch:
+        assert await watch.events(1) == [("ADDED", "a")]
+        kind, value = await watch.event()
+    assert kind == "BOOKMARK"
+    assert value["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    assert value["metadata"]["resourceVersion"] == str(cluster.resource_version)
+
+
+async def test_what_removes_the_last_finalizer_is_not_in_the_deletion(
+    cluster: Cluster, client: Client
+) -> None:
+    value = job("a")
+    value["metadata"]["finalizers"] = ["x/one"]
+    cluster.create(value)
+    cluster.delete("crawlers", "a")
+    version = str(cluster.resource_version)
+    merge = {"metadata": {"finalizers": None}, "spec": {"scale": 9}}
+    _, answer = await client.ask("PATCH", jobs(name="a"), merge)
+    assert (answer["spec"]["scale"], answer["metadata"]["resourceVersion"]) == (9, version)
+    async with client.watch(resourceVersion=version) as watch:
+        kind, last = await watch.event()
+    assert (kind, last["spec"]["scale"]) == ("DELETED", 1)
+    assert last["metadata"]["finalizers"] == ["x/one"]

@@ -109,6 +109,8 @@ def jobs(namespace: str = "crawlers", name: str = "", sub: str = "") -> str:
 def job(name: str, namespace: str = "crawlers", **labels: str) -> dict[str, Any]:
     """A CrawlJob with little in it."""
     return {
+        "apiVersion": "btrix.cloud/v1",
+        "kind": "CrawlJob",
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "spec": {"id": name, "scale": 1},
     }

@@ -1,6 +1,7 @@
 """One way to write objects to the simulator and to a real API server."""
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,8 +17,12 @@ GROUP_PATH = f"/apis/{GROUP}/v1"
 class Api(Protocol):
     """Where a test writes what the reflector is to see."""
 
-    def kubeconfig(self, path: Path) -> Path:
-        """Write a kubeconfig for it."""
+    @property
+    def port(self) -> int:
+        """Where it listens on 127.0.0.1."""
+
+    def kubeconfig(self, path: Path, *, port: int | None = None) -> Path:
+        """Write a kubeconfig for it, or for another ``port`` that leads to it."""
 
     async def create(self, value: dict[str, Any]) -> dict[str, Any]:
         """Create one object, of whichever resource, with its status; returns it as stored."""
@@ -34,6 +39,9 @@ class Api(Protocol):
     async def delete_pod(self, namespace: str, name: str) -> None:
         """Delete one pod."""
 
+    def expire_lists(self) -> None:
+        """Let lists that are under way find their version forgotten, at once."""
+
 
 class Simulated:
     """The simulator, written to within the process."""
@@ -41,8 +49,12 @@ class Simulated:
     def __init__(self, server: ApiServer) -> None:
         self.server = server
 
-    def kubeconfig(self, path: Path) -> Path:
-        return self.server.write_kubeconfig(path)
+    @property
+    def port(self) -> int:
+        return int(self.server.url.rpartition(":")[2])
+
+    def kubeconfig(self, path: Path, *, port: int | None = None) -> Path:
+        return _redirected(self.server.write_kubeconfig(path), port)
 
     async def create(self, value: dict[str, Any]) -> dict[str, Any]:
         return self.server.cluster.create(value)
@@ -60,6 +72,10 @@ class Simulated:
     async def delete_pod(self, namespace: str, name: str) -> None:
         self.server.cluster.delete(namespace, name, resource=PODS)
 
+    def expire_lists(self) -> None:
+        self.server.cluster.advance()
+        self.server.cluster.compact()
+
 
 class Real:
     """A real kube-apiserver and its etcd (``tools.kube_apiserver``)."""
@@ -68,16 +84,20 @@ class Real:
         self.server = server
         self.url = server.url
         self._namespaces = {"default", "crawlers"}
+        self._labels = 0
 
-    def kubeconfig(self, path: Path) -> Path:
-        return self.server.write_kubeconfig(path)
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    def kubeconfig(self, path: Path, *, port: int | None = None) -> Path:
+        return _redirected(self.server.write_kubeconfig(path), port)
 
     async def clear(self) -> None:
         """Delete what the test before has left."""
         listed = await self._request("GET", f"{GROUP_PATH}/crawljobs")
         for item in listed["items"]:
-            meta = item["metadata"]
-            await self.delete(meta["namespace"], meta["name"].removeprefix("crawljob-"))
+            await self._delete(item["metadata"]["namespace"], item["metadata"]["name"])
         listed = await self._request("GET", "/api/v1/pods")
         for item in listed["items"]:
             await self.delete_pod(item["metadata"]["namespace"], item["metadata"]["name"])
@@ -104,9 +124,13 @@ class Real:
         await self._request("PATCH", path, {"status": status})
 
     async def delete(self, namespace: str, crawl: str) -> None:
-        path = f"{GROUP_PATH}/namespaces/{namespace}/crawljobs/crawljob-{crawl}"
-        await self._request("PATCH", path, {"metadata": {"finalizers": None}})
-        await self._request("DELETE", path)
+        await self._delete(namespace, f"crawljob-{crawl}")
+
+    async def _delete(self, namespace: str, name: str) -> None:
+        path = f"{GROUP_PATH}/namespaces/{namespace}/crawljobs/{name}"
+        stored = await self._request("PATCH", path, {"metadata": {"finalizers": None}})
+        if "deletionTimestamp" not in stored["metadata"]:  # else that was the end of it
+            await self._request("DELETE", path)
 
     async def patch_pod_status(self, namespace: str, name: str, **status: Any) -> None:
         path = f"/api/v1/namespaces/{namespace}/pods/{name}/status"
@@ -116,6 +140,13 @@ class Real:
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
         await self._request("DELETE", f"/api/v1/namespaces/{namespace}/pods/{name}", options)
 
+    def expire_lists(self) -> None:
+        self._labels += 1
+        path, merge = "/api/v1/namespaces/crawlers", "application/merge-patch+json"
+        labels = {"metadata": {"labels": {"times": str(self._labels)}}}
+        self.server.request("PATCH", path, labels, content_type=merge)
+        self.server.compact()
+
     async def _request(self, method: str, path: str, body: Any = None) -> Any:
         """In a thread: a TLS connection that is closed outlives its event loop by a moment."""
         patch = "application/merge-patch+json"
@@ -123,3 +154,12 @@ class Real:
         return await asyncio.to_thread(
             self.server.request, method, path, body, content_type=content_type
         )
+
+
+def _redirected(path: Path, port: int | None) -> Path:
+    if port is not None:
+        config = json.loads(path.read_text())
+        cluster = config["clusters"][0]["cluster"]
+        cluster["server"] = f"{cluster['server'].rpartition(':')[0]}:{port}"
+        path.write_text(json.dumps(config))
+    return path

@@ -140,7 +140,13 @@ class Cluster:
         new: Object = {**value, "metadata": metadata}
         name = metadata.get("name")
         if not isinstance(name, str) or not name:
-            raise errors.invalid(resource, "", "metadata.name: Required value: name is required")
+            raise errors.invalid(
+                "metadata.name",
+                "FieldValueRequired",
+                "Required value: name or generateName is required",
+                group=resource.group,
+                kind=resource.kind,
+            )
         key = (str(metadata.setdefault("namespace", "default")), name)
         if self.exists(*key, resource):
             raise errors.already_exists(resource, name)
@@ -241,7 +247,8 @@ class Cluster:
         writer = manager or (resource.status_manager if status else resource.manager)
         note_write(before, after, writer, self._stamp(timestamp), status=status)
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
-            return self._write("DELETED", resource, current.key, after)
+            self._write("DELETED", resource, current.key, before)  # what this changed is lost
+            return after
         return self._write("MODIFIED", resource, current.key, after)
 
     def _write(self, type_: EventType, resource: ServedResource, key: Key, value: Object) -> Object:

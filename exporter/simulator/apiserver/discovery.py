@@ -7,8 +7,8 @@ from exporter.simulator.apiserver.served_resource import ServedResource
 
 _VERSION: Final[dict[str, Any]] = {
     "major": "1",
-    "minor": "33",
-    "gitVersion": "v1.33.0-simulated",
+    "minor": "37",
+    "gitVersion": "v1.37.0-simulated",
     "gitCommit": "",
     "gitTreeState": "clean",
     "buildDate": "2025-01-01T00:00:00Z",
@@ -16,6 +16,9 @@ _VERSION: Final[dict[str, Any]] = {
     "compiler": "",
     "platform": "linux/amd64",
 }
+
+AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+"""What a client accepts that can read aggregated discovery, and the content type it then gets."""
 
 _CORE: Final[dict[str, Any]] = {
     "kind": "APIVersions",
@@ -44,6 +47,48 @@ def documents(resources: Iterable[ServedResource]) -> dict[str, dict[str, Any]]:
             for name, group in groups.items()
         },
         **lists,
+    }
+
+
+def aggregated(resources: Iterable[ServedResource]) -> dict[str, dict[str, Any]]:
+    """The same in one document each for ``/api`` and ``/apis``, as kubectl asks for it."""
+    items: dict[str, dict[str, Any]] = {"/api": {}, "/apis": {}}
+    versions: dict[tuple[str, str], dict[str, Any]] = {}
+    for resource in resources:
+        of = items["/apis" if resource.group else "/api"]
+        metadata = {"name": resource.group} if resource.group else {}
+        group = of.setdefault(resource.group, {"metadata": metadata, "versions": []})
+        version = versions.get((resource.group, resource.version))
+        if version is None:
+            version = {"version": resource.version, "resources": [], "freshness": "Current"}
+            versions[resource.group, resource.version] = version
+            group["versions"].append(version)
+        version["resources"].append(_aggregated_resource(resource))
+    return {
+        path: {
+            "kind": "APIGroupDiscoveryList",
+            "apiVersion": "apidiscovery.k8s.io/v2",
+            "metadata": {},
+            "items": list(groups.values()),
+        }
+        for path, groups in items.items()
+    }
+
+
+def _aggregated_resource(resource: ServedResource) -> dict[str, Any]:
+    version = resource.version if resource.group else ""
+    kind = {"group": resource.group, "version": version, "kind": resource.kind}
+    entry, status = _entries(resource)
+    return {
+        "resource": resource.plural,
+        "responseKind": kind,
+        "scope": "Namespaced",
+        "singularResource": resource.singular,
+        "verbs": entry["verbs"],
+        "shortNames": entry["shortNames"],
+        "subresources": [
+            {"subresource": "status", "responseKind": kind, "verbs": status["verbs"]},
+        ],
     }
 
 

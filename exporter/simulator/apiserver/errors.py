@@ -15,6 +15,7 @@ _REASONS: Final = {
     403: "Forbidden",
     404: "NotFound",
     405: "MethodNotAllowed",
+    406: "NotAcceptable",
     409: "Conflict",
     410: "Expired",
     415: "UnsupportedMediaType",
@@ -24,6 +25,7 @@ _REASONS: Final = {
     503: "ServiceUnavailable",
     504: "Timeout",
 }
+_MEDIA_TYPES: Final = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
 
 
 class ApiError(Exception):
@@ -57,7 +59,7 @@ class ApiError(Exception):
         }
         if self.reason:
             status["reason"] = self.reason
-        if self.details:
+        if self.details is not None:
             status["details"] = self.details
         return {**status, "code": self.code}
 
@@ -76,14 +78,54 @@ def unauthorized() -> ApiError:
     return ApiError(401, "Unauthorized")
 
 
-def forbidden(resource: ServedResource, verb: str, namespace: str) -> ApiError:
+def forbidden(  # noqa: PLR0913 - what the Status says
+    user: str,
+    verb: str,
+    resource: ServedResource,
+    namespace: str,
+    *,
+    name: str = "",
+    sub: str = "",
+) -> ApiError:
     """RBAC grants too little; an empty namespace stands for the cluster scope."""
     where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
+    what = resource.qualified(resource.plural) + (f' "{name}"' if name else "")
+    plural = f"{resource.plural}/{sub}" if sub else resource.plural
     return ApiError(
         403,
-        f'{resource.qualified(resource.plural)} is forbidden: User "simulated" cannot {verb} '
-        f'resource "{resource.plural}" in API group "{resource.group}" {where}',
-        details=resource.details,
+        f'{what} is forbidden: User "{user}" cannot {verb} '
+        f'resource "{plural}" in API group "{resource.group}" {where}',
+        details=_details(resource, name) if name else resource.details,
+    )
+
+
+def forbidden_path(user: str, path: str) -> ApiError:
+    """The same for what is no resource."""
+    return ApiError(403, f'forbidden: User "{user}" cannot get path "{path}"', details={})
+
+
+def not_acceptable() -> ApiError:
+    """No content type that is accepted is known."""
+    return ApiError(406, f"only the following media types are accepted: {_MEDIA_TYPES}")
+
+
+def unknown_format(accepted: str = "") -> ApiError:
+    """The body has a content type that is not known."""
+    return ApiError(
+        415,
+        "the body of the request was in an unknown format - accepted media types include: "
+        f"{accepted or _MEDIA_TYPES}",
+    )
+
+
+def not_allowed(resource: ServedResource | None = None, verb: str = "") -> ApiError:
+    """A method that there is not for a path; of a custom resource it says which."""
+    if resource is None:
+        text = "the server does not allow this method on the requested resource"
+        return ApiError(405, text, details={})
+    kind = resource.qualified(resource.plural)
+    return ApiError(
+        405, f'{verb} is not supported on resources of kind "{kind}"', details=resource.details
     )
 
 
@@ -99,31 +141,57 @@ def already_exists(resource: ServedResource, name: str) -> ApiError:
     return ApiError(409, message, reason="AlreadyExists", details=_details(resource, name))
 
 
-def conflict(resource: ServedResource, name: str, message: str = "") -> ApiError:
-    """The object has another version, or uid, than the request expects."""
-    why = message or (
+def conflict(resource: ServedResource, name: str) -> ApiError:
+    """The object has another version than the update was made for."""
+    return _conflict(
+        resource.plural,
+        resource,
+        name,
         "the object has been modified; please apply your changes to the latest version and try"
-        " again"
+        " again",
     )
+
+
+def precondition_failed(resource: ServedResource, name: str, why: str) -> ApiError:
+    """The object has another version, or uid, than its deletion is bound to."""
+    return _conflict(resource.kind, resource, name, why)
+
+
+def _conflict(kind: str, resource: ServedResource, name: str, why: str) -> ApiError:
     return ApiError(
         409,
-        f'Operation cannot be fulfilled on {resource.qualified(resource.plural)} "{name}": {why}',
-        details=_details(resource, name),
+        f'Operation cannot be fulfilled on {resource.qualified(kind)} "{name}": {why}',
+        details={**_details(resource, name), "kind": kind},
     )
 
 
-def invalid(resource: ServedResource, name: str, message: str) -> ApiError:
-    """The object fails validation."""
+def invalid(  # noqa: PLR0913 - what the Status says
+    field: str, reason: str, why: str, *, group: str, kind: str, name: str = ""
+) -> ApiError:
+    """A field of an object, or of a request's options, fails validation.
+
+    ``reason`` is one of apimachinery's, such as ``FieldValueRequired``.
+    """
+    of = f"{kind}.{group}" if group else kind
+    details = {"name": name, "group": group, "kind": kind}
     return ApiError(
         422,
-        f'{resource.qualified(resource.kind)} "{name}" is invalid: {message}',
-        details=_details(resource, name),
+        f'{of} "{name}" is invalid: {field}: {why}',
+        details={
+            **{key: item for key, item in details.items() if item},
+            "causes": [{"reason": reason, "message": why, "field": field}],
+        },
     )
 
 
 def too_old(version: int, oldest: int) -> ApiError:
     """A watch from a version that was compacted."""
     return ApiError(410, f"too old resource version: {version} ({oldest})")
+
+
+def list_too_old() -> ApiError:
+    """A list at a version that was compacted."""
+    return ApiError(410, "The resourceVersion for the provided list is too old.")
 
 
 def continue_expired(resume: str) -> ApiError:
@@ -143,7 +211,7 @@ def too_new(version: int, current: int) -> ApiError:
     """A list at a version that does not exist yet."""
     return ApiError(
         504,
-        f"Too large resource version: {version}, current: {current}",
+        f"Timeout: Too large resource version: {version}, current: {current}",
         details={
             "causes": [
                 {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}

@@ -19,9 +19,19 @@ _INCONSISTENT = -1
 """In place of a version: go on with what is there now."""
 
 
-def page(cluster: Cluster, selection: Selection, limit: int, token: str) -> bytes:
-    """A list as JSON. Raises ApiError: 400 for a token that is none, 410 for an expired one."""
+def page(
+    cluster: Cluster, selection: Selection, limit: int, token: str, exactly: int | None = None
+) -> bytes:
+    """A list as JSON, at the version ``exactly`` if that is given.
+
+    Raises ApiError: 400 for a token that is none, 410 for one, or a version, that has expired.
+    """
     snapshot, after = cluster.snapshot(selection.resource), None
+    if exactly is not None:
+        past = cluster.snapshot_at(exactly, selection.resource)
+        if past is None:
+            raise errors.list_too_old()
+        snapshot = past
     if token:
         version, after = _decoded(token)
         if version != _INCONSISTENT:
@@ -36,13 +46,18 @@ def _page(snapshot: Snapshot, selection: Selection, limit: int, after: Key | Non
     objects = snapshot.within(selection.namespace)
     if after is not None:
         objects = objects[bisect.bisect_right(objects, after, key=lambda item: item.key) :]
+    chosen = objects
     if selection.selects:
-        objects = [stored for stored in objects if stored in selection]
-    chosen = objects[:limit] if limit else objects
+        chosen = [stored for stored in objects if stored in selection]
+    if limit:
+        chosen = chosen[:limit]
     metadata: dict[str, object] = {"resourceVersion": str(snapshot.version)}
-    if len(chosen) < len(objects):
+    if selection.resource.group:  # of a custom resource it is always there
+        metadata["continue"] = ""
+    # With a selector neither this server nor the real one looks whether more of them match.
+    if limit and len(chosen) == limit and chosen[-1] is not objects[-1]:
         metadata["continue"] = _encoded(snapshot.version, chosen[-1].key)
-        if not selection.selects:  # with a selector the real server does not know it either
+        if not selection.selects:
             metadata["remainingItemCount"] = len(objects) - len(chosen)
     resource = selection.resource
     kind = f"{resource.kind}List"
@@ -62,4 +77,4 @@ def _decoded(token: str) -> tuple[int, Key]:
         namespace, name = text["start"].split("\0")
         return int(text["rv"]), (namespace, name)
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
-        raise errors.bad_request("continue key is not valid") from None
+        raise errors.bad_request("invalid continue token: continue key is not valid") from None

@@ -5,13 +5,12 @@ them; what a request may not set (status, uid, times) is taken out before the cl
 """
 
 import asyncio
-import json
 import random
 from typing import Final
 
 from aiohttp import web
 
-from exporter.simulator.apiserver import errors
+from exporter.simulator.apiserver import errors, validation
 from exporter.simulator.apiserver.cluster import Cluster
 from exporter.simulator.apiserver.encoding import serialise
 from exporter.simulator.apiserver.errors import ApiError
@@ -19,7 +18,7 @@ from exporter.simulator.apiserver.faults import Faults, Verb
 from exporter.simulator.apiserver.listing import page
 from exporter.simulator.apiserver.selectors import Selection, field_selector, label_selector
 from exporter.simulator.apiserver.served_resource import ServedResource
-from exporter.simulator.apiserver.updates import Object
+from exporter.simulator.apiserver.validation import is_true
 from exporter.simulator.apiserver.watching import WatchStream
 
 _VERBS: Final[dict[str, Verb]] = {
@@ -30,6 +29,10 @@ _VERBS: Final[dict[str, Verb]] = {
     "PATCH": "patch",
     "DELETE": "delete",
 }
+_PATCHES: Final = (
+    "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+)
+"""Those of a real server; here there are merge patches alone."""
 
 
 class ResourceHandler:
@@ -59,16 +62,20 @@ class ResourceHandler:
             label_selector(query.get("labelSelector", "")),
             field_selector(query.get("fieldSelector", "")),
         )
-        version = _number(query.get("resourceVersion", ""), "resourceVersion")
-        if _is_true(query.get("watch", "")):
+        watch = is_true(query, "watch")
+        validation.check_list_options(query, watch=watch)
+        version = validation.version(query, watch=watch)
+        if watch:
             return await self._watch(request, selection, version)
+        limit = max(validation.number(query, "limit"), 0)
         current = self._cluster.resource_version
         if version > current:
             raise errors.too_new(version, current)
-        if query.get("resourceVersionMatch") == "Exact" and version != current:
-            raise errors.too_old(version, current)
-        limit = _number(query.get("limit", ""), "limit")
-        return json_response(page(self._cluster, selection, limit, query.get("continue", "")))
+        if query.get("resourceVersion") == "0":  # from the watch cache, which has no pages
+            limit = 0
+        exactly = version if query.get("resourceVersionMatch") == "Exact" else None
+        token = query.get("continue", "")
+        return json_response(page(self._cluster, selection, limit, token, exactly))
 
     async def _watch(
         self, request: web.Request, selection: Selection, version: int
@@ -78,15 +85,15 @@ class ResourceHandler:
             gone = errors.too_old(version, self._cluster.compacted_version)
             if self._faults.gone_form == "status":
                 raise gone
-        timeout = float(_number(query.get("timeoutSeconds", ""), "timeoutSeconds"))
+        timeout = float(validation.number(query, "timeoutSeconds"))
         if not timeout:  # the real server's choice, unless set: half an hour to an hour
             timeout = self._watch_timeout or random.uniform(1800, 3600)  # noqa: S311 - no secret
-        bookmarks = _is_true(query.get("allowWatchBookmarks", ""))
+        bookmarks = is_true(query, "allowWatchBookmarks")
         stream = WatchStream(
             self._cluster,
             self._faults,
             selection,
-            version or None,
+            None if is_true(query, "sendInitialEvents") else version or None,
             self._bookmark_every if bookmarks else None,
         )
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
@@ -103,14 +110,9 @@ class ResourceHandler:
 
     async def create(self, request: web.Request) -> web.Response:
         """POST; the status subresource alone takes a status."""
-        value = await _body(request, "application/json")
-        metadata = value.setdefault("metadata", {})
-        namespace = request.match_info["namespace"]
-        if metadata.setdefault("namespace", namespace) != namespace:
-            raise errors.bad_request(
-                "the namespace of the provided object does not match the namespace sent on the"
-                " request"
-            )
+        value = validation.read_object(self._resource, await _body(request))
+        validation.check_key(value, request.match_info["namespace"])
+        metadata = value["metadata"]
         value.pop("status", None)
         for name in (
             "uid",
@@ -121,7 +123,8 @@ class ResourceHandler:
         ):
             metadata.pop(name, None)
         if "resourceVersion" in metadata:
-            raise errors.bad_request("resourceVersion should not be set on objects to be created")
+            why = "resourceVersion should not be set on objects to be created"
+            raise ApiError(500, why, reason="")
         created = self._cluster.create(value, manager=_manager(request), resource=self._resource)
         return json_response(serialise(created), 201)
 
@@ -131,22 +134,20 @@ class ResourceHandler:
 
     async def replace(self, request: web.Request) -> web.Response:
         """PUT of an object, or of its status; the version it was read at is needed."""
-        value = await _body(request, "application/json")
+        value = validation.read_object(self._resource, await _body(request))
         namespace, name = _key(request)
-        metadata = value.setdefault("metadata", {})
-        if metadata.setdefault("name", name) != name:
-            raise errors.bad_request(
-                f"the name of the object ({metadata['name']}) does not match the name on the URL"
-                f" ({name})"
-            )
-        metadata["namespace"] = namespace
-        self._cluster.stored(namespace, name, self._resource)
-        if not metadata.get("resourceVersion"):
+        validation.check_key(value, namespace, name)
+        before = self._cluster.get(namespace, name, self._resource)
+        if not value["metadata"].get("resourceVersion"):
             raise errors.invalid(
-                self._resource,
-                name,
-                "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update",
+                "metadata.resourceVersion",
+                "FieldValueInvalid",
+                "Invalid value: 0: must be specified for an update",
+                group=self._resource.group,
+                kind=self._resource.plural,
+                name=name,
             )
+        validation.check_update(self._resource, before, value["metadata"])
         written = self._cluster.replace(
             value,
             status=_of_status(request),
@@ -157,9 +158,15 @@ class ResourceHandler:
 
     async def patch(self, request: web.Request) -> web.Response:
         """PATCH with a merge patch, of an object or of its status."""
-        merge = await _body(request, "application/merge-patch+json")
+        body = await _body(request, "application/merge-patch+json", _PATCHES)
+        merge = validation.read_patch(self._resource, body)
+        namespace, name = _key(request)
+        before = self._cluster.get(namespace, name, self._resource)
+        validation.check_key({"metadata": {**merge.get("metadata", {})}}, namespace, name)
+        validation.check_update(self._resource, before, merge.get("metadata", {}))
         written = self._cluster.patch(
-            *_key(request),
+            namespace,
+            name,
             merge,
             status=_of_status(request),
             manager=_manager(request),
@@ -171,18 +178,24 @@ class ResourceHandler:
         """DELETE; answers with what waits for finalizers, else with a ``Status``."""
         namespace, name = _key(request)
         stored = self._cluster.stored(namespace, name, self._resource)
-        options = await _body(request, "application/json") if request.can_read_body else {}
+        options = validation.read_options(await _body(request) if request.can_read_body else b"")
         wanted = options.get("preconditions") or {}
         uid = stored.value()["metadata"].get("uid")
         if wanted.get("uid", uid) != uid:
-            raise errors.conflict(
+            raise errors.precondition_failed(
                 self._resource,
                 name,
-                "Precondition failed: UID in precondition does not match",
+                f"the UID in the precondition ({wanted['uid']}) does not match the UID in record "
+                f"({uid}). The object might have been deleted and then recreated",
             )
-        if str(wanted.get("resourceVersion", stored.version)) != str(stored.version):
-            raise errors.conflict(
-                self._resource, name, "Precondition failed: ResourceVersion does not match"
+        version = str(wanted.get("resourceVersion", stored.version))
+        if version != str(stored.version):
+            raise errors.precondition_failed(
+                self._resource,
+                name,
+                f"the ResourceVersion in the precondition ({version}) does not match the "
+                f"ResourceVersion in record ({stored.version}). The object might have been "
+                "modified",
             )
         left = self._cluster.delete(namespace, name, resource=self._resource)
         if left is not None:
@@ -200,7 +213,7 @@ def json_response(body: bytes, status: int = 200) -> web.Response:
 def verb_of(request: web.Request, resource: ServedResource | None) -> Verb:
     """What RBAC would call the request."""
     if resource and request.method == "GET" and request.path.endswith(f"/{resource.plural}"):
-        return "watch" if _is_true(request.query.get("watch", "")) else "list"
+        return "watch" if is_true(request.query, "watch") else "list"
     return _VERBS.get(request.method, "get")
 
 
@@ -218,30 +231,9 @@ def _manager(request: web.Request) -> str:
     return named or request.headers.get("User-Agent", "").partition("/")[0]
 
 
-def _is_true(text: str) -> bool:
-    return text.lower() in {"1", "true"}
-
-
-def _number(text: str, name: str) -> int:
-    """0 for an empty text. Raises ApiError (400) for anything but a whole number."""
-    if not text:
-        return 0
-    if not text.isdecimal():
-        raise errors.bad_request(f'invalid value for "{name}": {text!r}')
-    return int(text)
-
-
-async def _body(request: web.Request, content_type: str) -> Object:
+async def _body(
+    request: web.Request, content_type: str = "application/json", accepted: str = ""
+) -> bytes:
     if request.content_type not in {content_type, "application/octet-stream"}:
-        raise ApiError(
-            415,
-            f"the body of the request was in an unknown format - accepted media types include:"
-            f" {content_type}",
-        )
-    try:
-        value = json.loads(await request.read())
-    except ValueError:
-        raise errors.bad_request("the body is not valid JSON") from None
-    if not isinstance(value, dict) or not isinstance(value.get("metadata", {}), dict):
-        raise errors.bad_request("the body is not an object with metadata")
-    return value
+        raise errors.unknown_format(accepted)
+    return await request.read()

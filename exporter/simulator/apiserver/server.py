@@ -5,6 +5,7 @@ ordered (``faults``). Namespaces need not exist. It runs in the caller's event l
 by default, and stopped and started again keeps its port.
 """
 
+import re
 import ssl
 import time
 from collections import deque
@@ -23,6 +24,10 @@ from exporter.simulator.apiserver.faults import Faults, Verb
 from exporter.simulator.apiserver.resource_handler import ResourceHandler, json_response, verb_of
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS, ServedResource
 
+_PUBLIC: Final = {"/livez", "/readyz", "/healthz", "/version"}
+"""What needs no token."""
+_JSON: Final = re.compile(r"(application|\*)/(json|\*)")
+"""In an ``Accept``; other forms than JSON are not served, nor is a ``Table``."""
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _REMEMBERED_REQUESTS: Final = 10_000
 
@@ -77,7 +82,12 @@ class ApiServer:
     # Running
 
     async def start(self) -> None:
-        """Listen. Raises OSError where the port is taken."""
+        """Listen. Raises OSError where the port is taken.
+
+        Started again it is as another API server of the same cluster: watches go on where they
+        were. That of a cluster which has only one begins its watch cache anew, so that watches
+        from before are too old; ``Cluster.compact`` while it is stopped does that.
+        """
         runner = web.AppRunner(
             self._application(),
             access_log=None,
@@ -137,11 +147,12 @@ class ApiServer:
 
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[self._gate])
+        aggregated = discovery.aggregated(self.cluster.resources)
         for path, document in discovery.documents(self.cluster.resources).items():
-            for spelling in (path, f"{path}/"):  # generated clients ask with the slash
-                app.router.add_get(spelling, _always(serialise(document)))
+            app.router.add_get(path, _document(document, aggregated.get(path)))
+            app.router.add_get(f"{path}/", _document(document))  # as generated clients ask
         for path in ("/livez", "/readyz", "/healthz"):
-            app.router.add_get(path, _always(b"ok", "text/plain"))
+            app.router.add_get(path, _ok)
         for resource in self.cluster.resources:
             self._add_routes(app.router, resource)
         return app
@@ -193,12 +204,14 @@ class ApiServer:
                     return ordered
             return await handler(request)
         except ApiError as refused:
-            return json_response(refused.body(), refused.code)
+            response = json_response(refused.body(), refused.code)
+            if wait := (refused.details or {}).get("retryAfterSeconds"):
+                response.headers["Retry-After"] = str(wait)
+            return response
         except web.HTTPNotFound:
-            return web.Response(status=404, text="404 page not found\n")
-        except web.HTTPMethodNotAllowed as refused:
-            wrong = ApiError(405, "the server does not allow this method on the requested resource")
-            return json_response(wrong.body(), refused.status)
+            return _no_such_path()
+        except web.HTTPMethodNotAllowed:
+            return _wrong_method(request.path, resource, verb)
 
     def _resource_at(self, path: str) -> ServedResource | None:
         for resource in self.cluster.resources:
@@ -209,14 +222,24 @@ class ApiServer:
         return None
 
     def _authorise(self, request: web.Request, resource: ServedResource | None, verb: Verb) -> None:
-        if self.tokens is not None:
-            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        given = request.headers.get("Authorization")
+        if self.tokens is not None and given is not None:
+            scheme, _, token = given.partition(" ")
             if scheme != "Bearer" or token not in self.tokens:
                 raise errors.unauthorized()
+        anonymous = self.tokens is not None and given is None
+        user = "system:anonymous" if anonymous else "simulated"
         if resource is not None:
             namespace = request.match_info.get("namespace", "")
-            if namespace in self.forbidden:
-                raise errors.forbidden(resource, verb, namespace)
+            if anonymous or namespace in self.forbidden:
+                name = request.match_info.get("name", "")
+                sub = "status" if request.path.endswith("/status") else ""
+                raise errors.forbidden(user, verb, resource, namespace, name=name, sub=sub)
+        elif anonymous and request.path.rstrip("/") not in _PUBLIC:
+            raise errors.forbidden_path(user, request.path)
+        accepted = request.headers.get("Accept", "*/*")
+        if resource is not None and not _JSON.search(accepted):
+            raise errors.not_acceptable()
         if not self.installed and request.path.startswith(f"/apis/{CRAWLJOBS.group}"):
             raise web.HTTPNotFound
 
@@ -235,8 +258,32 @@ class ApiServer:
         return response
 
 
-def _always(body: bytes, content_type: str = "application/json") -> Any:
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=body, content_type=content_type)
+async def _ok(_: web.Request) -> web.Response:
+    return web.Response(text="ok")
+
+
+def _document(document: Any, aggregated: Any = None) -> Any:
+    async def answer(request: web.Request) -> web.Response:
+        if aggregated is not None and discovery.AGGREGATED in request.headers.get("Accept", ""):
+            return web.Response(
+                body=serialise(aggregated), headers={"Content-Type": discovery.AGGREGATED}
+            )
+        return web.Response(body=serialise(document), content_type="application/json")
 
     return answer
+
+
+def _no_such_path() -> web.Response:
+    return web.Response(status=404, text="404 page not found\n")
+
+
+def _wrong_method(path: str, resource: ServedResource | None, verb: Verb) -> web.Response:
+    """The answer to a method that a path does not have; custom resources have answers of theirs."""
+    wrong = errors.not_allowed()
+    if resource is not None and resource.group:
+        if path == f"{resource.root}/{resource.plural}":
+            return _no_such_path()
+        wrong = errors.not_allowed(resource, verb)
+        if path.endswith(f"/{resource.plural}") and verb in {"update", "patch"}:
+            wrong = errors.bad_request("name must be provided")
+    return json_response(wrong.body(), wrong.code)

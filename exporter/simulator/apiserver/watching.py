@@ -28,9 +28,15 @@ _BATCH: Final = 200
 """Events that are joined into one write."""
 
 
-def bookmark(resource: ServedResource, version: int) -> bytes:
-    """A BOOKMARK line: everything up to ``version`` has been sent."""
-    metadata = {"resourceVersion": str(version)}
+_LAST_BOOKMARK: Final = 2.0
+"""Seconds before the end of a watch that lasts longer than that."""
+
+
+def bookmark(resource: ServedResource, version: int, *, initial: bool = False) -> bytes:
+    """A BOOKMARK line: everything up to ``version`` has been sent; ``initial`` is the first one."""
+    metadata: dict[str, object] = {"resourceVersion": str(version)}
+    if initial:
+        metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
     marked = {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": metadata}
     return serialise({"type": "BOOKMARK", "object": marked}) + b"\n"
 
@@ -59,6 +65,7 @@ class WatchStream:
         self._injected: deque[bytes] = deque()
         self._woken = asyncio.Event()
         self._present: deque[Stored] = deque()
+        self._initial = version is None and bookmark_every is not None
         if version is None:
             snapshot = cluster.snapshot(selection.resource)
             self._present.extend(item for item in snapshot.objects if item in selection)
@@ -87,7 +94,7 @@ class WatchStream:
         """
         loop = asyncio.get_running_loop()
         every = self._bookmark_every
-        next_bookmark = until if every is None else loop.time() + every
+        next_bookmark = until if every is None else self._bookmark_after(loop.time(), until)
         unsubscribe = self._cluster.subscribe(self.wake)
         try:
             while True:
@@ -107,22 +114,31 @@ class WatchStream:
                     await self._end(self._cut, request, response)
                     return
                 now = loop.time()
-                if every is not None and now >= min(next_bookmark, until):
-                    await response.write(bookmark(self._selection.resource, self._version))
-                    next_bookmark = now + every
                 if now >= until:
                     return
+                if now >= next_bookmark:
+                    await response.write(bookmark(self._selection.resource, self._version))
+                    next_bookmark = self._bookmark_after(now, until)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(until, next_bookmark) - now):
                         await self._woken.wait()
         finally:
             unsubscribe()
 
+    def _bookmark_after(self, now: float, until: float) -> float:
+        """When the next one is due: after a while, and shortly before the end."""
+        due = now + (self._bookmark_every or 0.0)
+        last = until - _LAST_BOOKMARK
+        return min(due, last) if now < last else due
+
     def _due(self) -> list[bytes]:
         """The next lines to send; none when the client has everything."""
         if self._present:
             batch = [self._present.popleft() for _ in range(min(_BATCH, len(self._present)))]
             return [_line("ADDED", stored.data) for stored in batch]
+        if self._initial:
+            self._initial = False
+            return [bookmark(self._selection.resource, self._version, initial=True)]
         lines: list[bytes] = []
         while not lines:
             events = self._cluster.since(self._version, _BATCH)

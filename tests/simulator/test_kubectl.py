@@ -1,0 +1,80 @@
+"""kubectl works with the simulator as it does with a real API server."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from exporter.simulator import ApiServer
+from exporter.simulator.apiserver import discovery
+from support.api_servers import Api
+from support.factories import crawljob
+from support.tools import require_kube_apiserver
+from tools.kube_apiserver import assets
+
+
+class Kubectl:
+    """kubectl with a kubeconfig, and without what it remembers of other servers."""
+
+    def __init__(self, api: Api, folder: Path) -> None:
+        self._flags = (
+            f"--kubeconfig={api.kubeconfig(folder / 'kubeconfig')}",
+            f"--cache-dir={folder / 'cache'}",
+            "--namespace=crawlers",
+        )
+
+    async def __call__(self, *arguments: str) -> list[str]:
+        """Run one command; returns what it printed, line by line."""
+        process = await asyncio.create_subprocess_exec(
+            assets() / "kubectl",
+            *self._flags,
+            *arguments,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        printed, errors = await process.communicate()
+        assert process.returncode == 0, errors.decode()
+        return printed.decode().splitlines()
+
+
+@pytest.fixture
+def kubectl(api: Api, tmp_path: Path) -> Kubectl:
+    require_kube_apiserver()  # it is built beside it
+    return Kubectl(api, tmp_path)
+
+
+async def test_resources_are_discovered(kubectl: Kubectl) -> None:
+    listed = await kubectl("api-resources", "--api-group=btrix.cloud", "--no-headers")
+    assert [line.split() for line in listed] == [
+        ["crawljobs", "cjs", "btrix.cloud/v1", "true", "CrawlJob"]
+    ]
+    assert "pods" in await kubectl("api-resources", "--api-group=", "--output=name")
+
+
+async def test_objects_are_read_and_written(api: Api, kubectl: Kubectl) -> None:
+    await api.create(crawljob(crawl="a"))
+    await api.create(crawljob(crawl="b"))
+    names = ["crawljob.btrix.cloud/crawljob-a", "crawljob.btrix.cloud/crawljob-b"]
+    assert await kubectl("get", "cjs", "--output=name") == names
+    state = "--output=jsonpath={.status.state}"
+    assert await kubectl("get", "crawljob", "crawljob-a", state) == ["running"]
+    paused = '{"status":{"state":"paused"}}'
+    patch = ("patch", "crawljob", "crawljob-a", "--type=merge", f"--patch={paused}")
+    await kubectl(*patch, "--subresource=status")
+    assert await kubectl("get", "crawljob", "crawljob-a", state) == ["paused"]
+    finalizers = '{"metadata":{"finalizers":null}}'
+    await kubectl("patch", "crawljob", "crawljob-b", "--type=merge", f"--patch={finalizers}")
+    await kubectl("delete", "crawljob", "crawljob-b")
+    assert await kubectl("get", "cjs", "--output=name") == names[:1]
+
+
+@pytest.mark.parametrize("anywhere", ["simulator"], indirect=True)
+async def test_discovery_is_two_requests(server: ApiServer, kubectl: Kubectl) -> None:
+    await kubectl("get", "cjs")
+    paths = [one.path for one in server.requests if one.resource is None]
+    assert sorted(paths) == ["/api", "/apis"]
+    assert all(
+        discovery.AGGREGATED in one.headers["Accept"]
+        for one in server.requests
+        if one.resource is None
+    )
