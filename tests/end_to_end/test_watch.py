@@ -1,4 +1,7 @@
-"""Whatever happens between exporter and API server: nothing missed, doubled or served stale."""
+"""Whatever happens between exporter and API server: nothing missed, doubled or served stale.
+
+Long, as each fault is followed from the server to the scrape.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,7 @@
-"""What is counted and served while crawls come, change and are deleted."""
+"""What is counted and served while crawls come, change and are deleted.
+
+Long, for what a scrape sees of each of these is tested while others are under way, too.
+"""
 
 from typing import Any
 
