@@ -61,10 +61,14 @@ class Database:
 
     def close(self) -> None:
         """Fold the WAL into the file and close it; a failure costs nothing, the WAL stays."""
-        with suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.truncate_wal()
         with suppress(sqlite3.Error):
             self._connection.close()
+
+    def truncate_wal(self) -> None:
+        """Move what is left in the WAL into the file and empty it, unless a reader needs it."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query. Raises DatabaseError."""
@@ -107,6 +111,14 @@ def checkpoint(path: Path) -> None:
             own.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     _reporting(path, run)
+
+
+def wal_size(path: Path) -> int:
+    """Bytes of the file's WAL; 0 where there is none."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size
+    except OSError:
+        return 0
 
 
 def read_only(path: Path) -> "Database":

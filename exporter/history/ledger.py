@@ -4,7 +4,7 @@ Everything served is held in memory; the file is its copy. What has changed sinc
 is written in one transaction, so baselines, counters, finished crawls and events in the file are
 always of one point in time: killed between any two writes, the exporter continues from there, and
 replayed events up to it are recognised by the resource version in their crawl's baseline. A change
-with an event is written before it is served, everything else about once a second.
+with an event is written before it is served, everything else every few seconds.
 
 When the disk is full or read-only, the exporter continues from memory alone, and all that was not
 written follows when it can be; a damaged or missing file is replaced and written in full.
@@ -260,6 +260,15 @@ class Ledger:
         """Whether so much has gathered that writing it later would hold up the event loop."""
         pending = self._pending
         return len(pending.baselines) >= _LARGEST_WRITE or len(pending.log) >= _LARGEST_WRITE
+
+    @property
+    def wal_is_long(self) -> bool:
+        """Whether a checkpoint is due because of what was written."""
+        return self._file.wal_is_long
+
+    def bound_wal(self) -> None:
+        """Empty a long WAL; call it after ``checkpoint``."""
+        self._file.bound_wal()
 
     def checkpoint(self) -> None:
         """Make what was written survive a power cut; for another thread: it waits for the disk."""

@@ -16,6 +16,7 @@ from exporter.history.database import (
     checkpoint,
     read_only,
     set_aside,
+    wal_size,
 )
 from exporter.history.errors import DamagedError, DatabaseError, LedgerError
 from exporter.history.lock import Lock
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 _FIRST_DELAY: Final = 1.0
 _LONGEST_DELAY: Final = 30.0
+_LONG_WAL: Final = 4 * 2**20
+"""Bytes. A write of all that 10,000 crawls changed in five seconds is as long."""
 
 
 class LedgerFile:
@@ -130,6 +133,22 @@ class LedgerFile:
                 checkpoint(self.path)
             except DatabaseError as error:
                 logger.debug("history: %s", error)  # a write will find out, and say so
+
+    @property
+    def wal_is_long(self) -> bool:
+        """Whether the WAL is to be moved into the file now, and not at some time."""
+        return self.path is not None and wal_size(self.path) > _LONG_WAL
+
+    def bound_wal(self) -> None:
+        """Empty a long WAL, after ``checkpoint`` has moved nearly all of it.
+
+        A checkpoint beside a writer is never complete, for what is written meanwhile is missing,
+        and an incomplete one does not let the WAL begin anew: it would grow for as long as there
+        is work. So the rest, a fraction of a second of writing, is moved while nothing is written.
+        A reader that still needs the WAL keeps it; the next call tries again.
+        """
+        if self._database is not None and self._last_error is None and self.wal_is_long:
+            self._database.truncate_wal()
 
     def close(self) -> None:
         """Close the file and release its lock."""

@@ -146,6 +146,9 @@ class Table(Generic[_F]):
     def _read(self, item: Any) -> _Samples:
         return (*self._read_fields(item), *[read(item) for read in self._readers])
 
+    def _read_lines(self, item: Any) -> _Samples:
+        return tuple([read(item) for read in self._line_readers])
+
     def _write(self, block: Block) -> None:
         columns, writers = block.columns, self._writers_of_changes
         for at, before in block.unwritten.items():
@@ -156,7 +159,7 @@ class Table(Generic[_F]):
         block.unwritten.clear()
 
     def _write_lines(self, row: int, item: Any, identity: Identity) -> None:
-        samples = tuple([read(item) for read in self._line_readers])
+        samples = self._read_lines(item)
         if samples != self._line_samples[row]:
             block, at = self._writable(row)
             columns = block.columns[len(self._writers) :]
@@ -191,6 +194,29 @@ class Table(Generic[_F]):
                     block.samples.copy(),
                 )
         return block, at
+
+
+class PodTable(Table[PodFamily]):
+    """Of pods: one that was deleted has only what is served of deleted pods."""
+
+    def __init__(self, families: Iterable[PodFamily]) -> None:
+        super().__init__(families)
+        self._of_deleted = [family.of_deleted_pods for family in self._families]
+
+    def _read(self, item: Any) -> _Samples:
+        samples = super()._read(item)
+        return samples if item.exists else self._left_of(samples, self._of_deleted)
+
+    def _read_lines(self, item: Any) -> _Samples:
+        samples = super()._read_lines(item)
+        if item.exists:
+            return samples
+        return self._left_of(samples, self._of_deleted[len(self._writers) :])
+
+    @staticmethod
+    def _left_of(samples: _Samples, of_deleted: Iterable[bool]) -> _Samples:
+        left = zip(samples, of_deleted, strict=False)
+        return tuple([sample if is_left else None for sample, is_left in left])
 
 
 def _reader(family: CrawlFamily | PodFamily) -> Callable[[Any], Any]:

@@ -156,6 +156,7 @@ def test_versions_that_went_back_hide_nothing(watch: Watch) -> None:
 async def test_batches_are_written_by_themselves(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("exporter.history.recorder._TICK", 0.0)
     monkeypatch.setattr("exporter.history.recorder._WRITE_EVERY", 0.0)
     monkeypatch.setattr("exporter.history.recorder._CHECKPOINT_EVERY", 0.0)
     watch.synced(5)
