@@ -114,6 +114,20 @@ _PARTLY: Final = (
         dashboard=Dashboard.EXPORTER,
     ),
     AlertingRule(
+        name="BrowsertrixExporterTaskFailing",
+        severity=Severity.WARNING,
+        summary="A part of the exporter fails again and again",
+        description=f"{_INSTANCE}: {{{{ $labels.task }}}} was run again several times within "
+        f"{at.TASK_WINDOW}, each time after a fault. Its log says which.",
+        condition=f"a part was run again more than {at.TASK_RESTARTS} times within "
+        f"{at.TASK_WINDOW}",
+        expr="max by (job, instance, task) "
+        f"(increase(browsertrix_exporter_task_restarts_total[{at.TASK_WINDOW}])) "
+        f"> {at.TASK_RESTARTS}",
+        keep_firing_for=at.BRIDGE,
+        dashboard=Dashboard.EXPORTER,
+    ),
+    AlertingRule(
         name="BrowsertrixExporterScrapeSlow",
         severity=Severity.WARNING,
         summary="Scrapes of the exporter take too long",

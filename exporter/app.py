@@ -85,11 +85,13 @@ class Exporter:
         self._notifier = (
             Notifier(notifier_settings(settings), ledger) if settings.alertmanager_urls else None
         )
+        self._tasks = SupervisedTasks()
         self_metrics = SelfMetrics(
             pipeline.families,
             self._reflectors,
             ledger,
             () if self._notifier is None else self._notifier.send_loops,
+            lambda: self._tasks.restarts,
         )
         health = Health(alive=self._not_alive, ready=self._not_ready)
         view = View(
@@ -106,7 +108,6 @@ class Exporter:
             on_scrape=self_metrics.on_scrape,
             view=None if settings.disable_status_page else view,
         )
-        self._tasks = SupervisedTasks()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set; then let scrapes in flight finish. Raises ListenError."""
@@ -121,21 +122,21 @@ class Exporter:
             ending.push_async_callback(self._tasks.cancel)
             for reflector in self._reflectors:
                 scope = reflector.scope or "all namespaces"
-                self._tasks.start(f"the watch of {scope}", reflector.run())
-            self._tasks.start("history", self._pipeline.recorder.run())
-            self._tasks.start("collections", collect_periodically())
+                self._tasks.start(f"watch of {reflector.source} in {scope}", reflector.run)
+            self._tasks.start("history", self._pipeline.recorder.run)
+            self._tasks.start("garbage collection", collect_periodically)
             if self._notifier is not None:
-                self._tasks.start("open alerts", self._notifier.run())
+                self._tasks.start("active alerts", self._notifier.run)
                 for send_loop in self._notifier.send_loops:
-                    self._tasks.start(f"alerts to {send_loop.url}", send_loop.run())
+                    self._tasks.start(f"alerts to {send_loop.url}", send_loop.run)
             await stop.wait()
             log.info("stopping")
             if self._notifier is not None:
                 await self._notifier.drain()
 
     def _not_alive(self) -> str | None:
-        ended = ", ".join(self._tasks.ended)
-        return f"ended by a fault: {ended}; the log says which" if ended else None
+        failing = ", ".join(self._tasks.failing)
+        return f"fails again and again: {failing}; the log says why" if failing else None
 
     def _not_ready(self) -> str | None:
         missing = [

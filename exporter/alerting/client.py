@@ -9,9 +9,10 @@ import aiohttp
 from yarl import URL
 
 from exporter import __version__
-from exporter.alerting.http_config import Credentials
+from exporter.alerting.http_config import Credentials, HTTPClientConfigError
 from exporter.alerting.postable_alert import PostableAlert
 from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
+from exporter.runtime.proxies import ProxyConfig, ProxyError, request_options
 from exporter.settings.values import ALERTS_PATH
 
 TIMEOUT: Final = 10.0
@@ -49,16 +50,25 @@ class AlertmanagerClient:
     """Posts alerts to one Alertmanager over kept connections; an asynchronous context."""
 
     def __init__(self, url: str, credentials: Credentials) -> None:
-        """``url`` is Alertmanager's own address, with the prefix of its paths if it has one."""
+        """``url`` is Alertmanager's own address, with the prefix of its paths if it has one.
+
+        Raises HTTPClientConfigError where the environment names a proxy that cannot be used.
+        """
         self.url = url
         self._target = URL(url.rstrip("/") + ALERTS_PATH)
         self._credentials = credentials
+        try:
+            self._proxy = ProxyConfig.from_environment().choose(self._target)
+        except ProxyError as error:
+            raise HTTPClientConfigError(str(error)) from error
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,  # nothing compressed is asked for
+            trust_env=False,  # no .netrc; proxies are ours to choose
             headers={"User-Agent": f"browsertrix-exporter/{__version__}"},
         )
         return self
@@ -84,14 +94,18 @@ class AlertmanagerClient:
             async with self._session.post(
                 self._target,
                 data=json.dumps(alerts).encode(),
-                headers={"Content-Type": "application/json", **self._credentials.headers()},
+                headers={
+                    "Content-Type": "application/json",
+                    "Accept-Encoding": "identity",
+                    **self._credentials.headers(),
+                },
                 allow_redirects=False,  # it would be sent the credentials
                 ssl=self._credentials.context() if https else True,
                 server_hostname=self._credentials.server_name if https else None,
+                **request_options(self._proxy),
             ) as response:
                 if not response.ok or response.status >= 300:
                     raise await _refusal(response)
-                await response.read()
         except (aiohttp.ClientError, OSError) as error:
             raise _failure(error) from error
 
@@ -105,19 +119,26 @@ async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
             "redirected", f"it answered {status}: give the address it redirects to instead"
         )
     wait = retry_after(response.headers.get("Retry-After"))
-    return RequestError(status_reason(status), f"it answered {status}", wait)
+    said = f"it answered {status}{await _complaint(response)}"
+    return RequestError(status_reason(status), said, wait)
 
 
 async def _complaint(response: aiohttp.ClientResponse) -> str:
-    """What Alertmanager says is wrong with an alert: a JSON string."""
-    if response.content_type != "application/json":
+    """What it says is wrong: a JSON string, or the first line of a text."""
+    if response.content_type not in ("application/json", "text/plain"):
         return ""
-    try:
-        said = json.loads(await response.content.read(_LONGEST_COMPLAINT))
-    except ValueError:
-        return ""
+    body = await response.content.read(_LONGEST_COMPLAINT)
+    said: object = body.decode("utf-8", "replace").strip()
+    if response.content_type == "application/json":
+        try:
+            said = json.loads(body)
+        except (ValueError, RecursionError):
+            return ""
     text = said.get("message") if isinstance(said, dict) else said
-    return f": {' '.join(text.split())[:300]}" if isinstance(text, str) else ""
+    if not isinstance(text, str) or not text:
+        return ""
+    line = " ".join(text.splitlines()[0].split())[:300]
+    return f": {line if line.isprintable() else ascii(line)}"
 
 
 def _failure(error: Exception) -> RequestError:

@@ -1,9 +1,9 @@
 """Requests to the API server, with credentials that are always fresh.
 
 Everything that can go wrong with a request ends as a ``RequestError`` whose ``reason`` is one of
-``REASONS``, fit for a label, and whose text says what to do. Configuration, authentication, TLS and
-the session are the official client's; a watch must not end by its total timeout of five minutes,
-so timeouts are ours.
+``REASONS``, fit for a label, and whose text says what to do. Configuration and authentication are
+the official client's. The session is not: its watches end after five minutes, it follows redirects
+and reads ``.netrc``, so that a foreign host could be sent our credentials, and be believed.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from typing import Final, Self
 
 import aiohttp
 from kubernetes.aio.client import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
 from yarl import URL
 
 from exporter import __version__
@@ -25,6 +24,7 @@ from exporter.cluster.credentials import ConfigError, CredentialSource, find_sou
 from exporter.cluster.wire import Status, read_status
 from exporter.resources.decoding import InvalidObjectError, decode
 from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
+from exporter.runtime.proxies import Proxy, ProxyConfig, ProxyError, request_options
 
 __all__ = ["REASONS", "ApiClient", "ConfigError", "RequestError", "Response"]
 
@@ -43,11 +43,15 @@ REASONS: Final = (
     "server_error",
     "refused",
     "not_json",
+    "too_large",
 )
 """Why a request failed: every value of ``RequestError.reason``."""
 
 _CONNECT_TIMEOUT: Final = 10.0
 _LONGEST_STATUS: Final = 64 * 1024
+LONGEST_BODY: Final = 256 * 2**20
+"""Bytes of a page of a list. Two hundred objects as large as etcd takes them."""
+_READ_BUFFER: Final = 2 * 2**20
 
 
 class Response:
@@ -59,11 +63,15 @@ class Response:
         self._coalescing = ReadCoalescing(connection and connection.transport)
 
     async def read(self) -> bytes:
-        """Return the whole body; raises RequestError."""
-        try:
-            return await self._response.read()
-        except (aiohttp.ClientError, OSError) as error:
-            raise _failure(error) from error
+        """Return the whole body; raises RequestError, also where it exceeds ``LONGEST_BODY``."""
+        parts: list[bytes] = []
+        size = 0
+        while chunk := await self.read_chunk():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > LONGEST_BODY:
+                raise RequestError("too_large", f"a page of the list exceeds {LONGEST_BODY} bytes")
+        return b"".join(parts)
 
     async def read_chunk(self) -> bytes:
         """Return what has arrived next, empty at the end; raises RequestError."""
@@ -142,6 +150,9 @@ class ApiClient:
             raise RequestError("unreachable", "the connection is closed")
         headers = {
             "Accept": "application/json",
+            # What is sent compressed may be a thousand times as long; nobody needs that in a
+            # cluster's network, and the API server would have to compress each list.
+            "Accept-Encoding": "identity",
             "User-Agent": f"browsertrix-exporter/{__version__}",
         }
         if token := configuration.api_key.get("BearerToken"):
@@ -150,12 +161,16 @@ class ApiClient:
         url = URL(self.server + path, encoded=True).with_query(dict(query))
         async with session.in_use():
             try:
-                reply = await session.client.request(
-                    "GET", url, headers=headers, _request_timeout=timeout
+                response = await session.client.get(
+                    url,
+                    headers=headers,
+                    timeout=timeout,
+                    server_hostname=configuration.tls_server_name or None,
+                    allow_redirects=False,
+                    **request_options(session.proxy),
                 )
             except (aiohttp.ClientError, OSError) as error:
                 raise _failure(error) from error
-            response: aiohttp.ClientResponse = reply.response
             async with response:
                 yield response
 
@@ -195,7 +210,8 @@ class ApiClient:
         tls = tls_identity(configuration)
         old = self._session
         if old is None or old.tls != tls:
-            self._session = _Session(_client(configuration), tls)
+            proxy = _proxy(configuration)
+            self._session = _Session(_client(configuration), proxy, tls)
         self._configuration = configuration
         self._generation += 1
         if old is not None and old is not self._session:
@@ -205,8 +221,9 @@ class ApiClient:
 class _Session:
     """A session with what its TLS was made from; after a change of that it ends with its uses."""
 
-    def __init__(self, client: RESTClientObject, tls: object) -> None:
+    def __init__(self, client: aiohttp.ClientSession, proxy: Proxy | None, tls: object) -> None:
         self.client = client
+        self.proxy = proxy
         self.tls = tls
         self._uses = 0
         self._retired = False
@@ -230,14 +247,47 @@ class _Session:
             await self.client.close()
 
 
-def _client(configuration: Configuration) -> RESTClientObject:
+def _proxy(configuration: Configuration) -> Proxy | None:
+    """The kubeconfig's, or the environment's."""
     try:
-        return RESTClientObject(configuration)
+        if configuration.proxy:
+            return Proxy.parse(str(configuration.proxy))
+        return ProxyConfig.from_environment().choose(URL(configuration.host))
+    except ProxyError as error:
+        where = "proxy-url: " if configuration.proxy else ""
+        raise ConfigError(f"{where}{error}") from error
+
+
+def _client(configuration: Configuration) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        # Each scope has a watch open all the time, and there may be hundreds.
+        connector=aiohttp.TCPConnector(limit=0, ssl=_ssl_context(configuration)),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,  # nothing compressed was asked for
+        read_bufsize=_READ_BUFFER,
+        trust_env=False,
+    )
+
+
+def _ssl_context(configuration: Configuration) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(
+            cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data
+        )
+        if configuration.cert_file:
+            context.load_cert_chain(configuration.cert_file, configuration.key_file)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
         files = configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file
         names = ", ".join(str(name) for name in files if name)
         what = error.reason if isinstance(error, ssl.SSLError) else error
         raise ConfigError(f"cannot use the certificates in {names}: {what}") from error
+    # Python 3.13 refuses authorities without a key usage, as old EKS and MicroK8s have made them.
+    # Chain, name and time are checked all the same, and so does Go, which made them.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _failure(error: Exception) -> RequestError:
@@ -248,6 +298,10 @@ def _failure(error: Exception) -> RequestError:
 async def _accepted(response: aiohttp.ClientResponse) -> Response:
     if response.status != 200:
         raise await _refusal(response)
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise RequestError(
+            "not_json", "the API server answered compressed, which was not asked for"
+        )
     if response.content_type != "application/json":
         raise RequestError(
             "not_json",
@@ -272,6 +326,11 @@ async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
     wait = retry_after(response.headers.get("Retry-After"))
     if status.expired:
         return RequestError("expired", str(status), wait)
+    if 300 <= code < 400:
+        return RequestError(
+            "refused", f"the API server answered {code}: redirects are not followed, for the "
+            "credentials are for this server alone"
+        )  # fmt: skip
     reason = "expired" if code == 410 else status_reason(code)
     # Who is refused stands in the message, and may be an e-mail address.
     said = str(code) if code in (401, 403) or not status.reason else str(status)

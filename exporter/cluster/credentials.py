@@ -26,6 +26,7 @@ from kubernetes.aio.config.kube_config import ConfigNode, KubeConfigLoader, Kube
 
 from exporter.cluster.exec_plugin import run
 from exporter.runtime.files import FileFingerprint, changed, fingerprints
+from exporter.runtime.http_errors import without_userinfo
 
 _PROVIDER_CHECK: Final = 60.0
 """Seconds between two looks at an auth provider's token (OIDC, gcp); those look locally first."""
@@ -33,6 +34,9 @@ _PROVIDER_CHECK: Final = 60.0
 
 class ConfigError(Exception):
     """There is no way to the API server; one readable line that names the file and the context."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(without_userinfo(text))
 
 
 class CredentialSource(Protocol):

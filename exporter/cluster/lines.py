@@ -4,11 +4,16 @@ A watch is one JSON object a line, and an object may be of many MiB: aiohttp's o
 gives up on those. Each byte is looked at once, however many pieces a line arrives in.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
 LONGEST_LINE: Final = 64 * 2**20
 """Bytes. An API server's objects end at a few MiB; beyond this, something else is talking."""
+
+
+_BLANK_LINES: Final = re.compile(rb"\n[\s\n]*\n")
+"""Millions of them in a piece would hold up the event loop, one by one."""
 
 
 class LineDecoder:
@@ -23,7 +28,7 @@ class LineDecoder:
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """Take the next piece of the stream; yield each line completed by it, without its end."""
-        head, *others = piece.split(b"\n")
+        head, *others = _BLANK_LINES.sub(b"\n", piece).split(b"\n")
         self._add(head)
         for part in others:
             line = self._finish()

@@ -20,6 +20,11 @@ from exporter.runtime.time_slice import TimeSlice
 PAGE_SIZE: Final = 200
 """Objects. A page is parsed in one go, about 20 ms of the event loop's time."""
 
+MOST_PAGES: Final = 10_000
+"""Of one list; a server that goes on is one that never ends."""
+LONGEST_LIST: Final = 600.0
+"""Seconds. An API server forgets the version of a list after five minutes."""
+
 T = TypeVar("T", bound=ResourceObject)
 
 
@@ -40,7 +45,7 @@ class Lister(Generic[T]):
         """``get`` sends a request to the scope."""
         self._get = get
         self._decoder = decoder
-        self._query = {"limit": str(page_size)}
+        self._page_size = page_size
         self._on_invalid = on_invalid
         self._stats = stats
         self._clock = clock
@@ -79,6 +84,13 @@ class Lister(Generic[T]):
 
         An object that cannot be read is there all the same, so what is known of it can stay.
         """
+        try:
+            async with asyncio.timeout(LONGEST_LIST):
+                return await self._list_pages(handle)
+        except TimeoutError:
+            raise RequestError("stalled", f"the list took more than {LONGEST_LIST:g} s") from None
+
+    async def _list_pages(self, handle: Callable[[T, str], None]) -> tuple[str, set[Key]]:
         version = ""
         listed = set[Key]()
         async with aclosing(self._pages()) as pages:
@@ -99,24 +111,35 @@ class Lister(Generic[T]):
 
         The next page is on its way while one is handled: the server works while we do.
         """
-        fetching = asyncio.create_task(self._page(self._query))
+        query = {"limit": str(self._page_size)}
+        fetching = asyncio.create_task(self._page(query))
+        token = ""
         try:
-            while True:
+            for _ in range(MOST_PAGES):
                 page = await fetching
                 if not page.metadata.more:
                     yield page
                     return
-                following = {**self._query, "continue": page.metadata.more}
+                if page.metadata.more == token:
+                    raise RequestError("not_json", "the list names the same next page twice")
+                token = page.metadata.more
+                following = {**query, "continue": token}
                 fetching = asyncio.create_task(self._page(following))
                 await asyncio.sleep(0)  # so that it is sent first
                 yield page
+            raise RequestError("too_large", f"the list has more than {MOST_PAGES} pages")
         finally:
             fetching.cancel()
             await asyncio.gather(fetching, return_exceptions=True)
 
     async def _page(self, query: Mapping[str, str]) -> Page[T]:
         async with self._get(query) as reply:
-            body = await reply.read()
+            try:
+                body = await reply.read()
+            except RequestError as error:
+                if error.reason == "too_large":
+                    self._page_size = max(1, self._page_size // 4)  # of the next try
+                raise
         try:
             return self._decoder.read_page(body)
         except InvalidObjectError as error:

@@ -124,8 +124,12 @@ class Reflector(Generic[T]):
         return self._cache.objects
 
     async def run(self) -> None:
-        """List and watch until cancelled; no failure of the server's ends it."""
-        self.last_error = "the first list is not complete yet"
+        """List and watch until cancelled; no failure of the server's ends it.
+
+        After a fault of ours it may be run again, and goes on with what it holds.
+        """
+        if not self.synced:
+            self.last_error = "the first list is not complete yet"
         while True:
             try:
                 if self.phase.needs_list:

@@ -1,7 +1,7 @@
 """The exporter's own metrics: ordinary ones of prometheus_client, declared in the catalog."""
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from prometheus_client import (
@@ -25,6 +25,7 @@ from exporter.metrics.catalog.self_metrics import (
     BUILD,
     SCRAPE_DURATION,
     SCRAPE_SIZE,
+    TASK_RESTARTS,
     LedgerFamily,
     WatchFamily,
 )
@@ -43,8 +44,12 @@ class SelfMetrics:
         reflectors: Sequence[Reflector[Any]],
         ledger: Ledger,
         send_loops: Sequence[SendLoop] = (),
+        restarts: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
-        """Families about watches, the ledger and alerts are read from these at each scrape."""
+        """Families about watches, the ledger and alerts are read from these at each scrape.
+
+        ``restarts`` says how often each task was run again.
+        """
         self.registry = CollectorRegistry()
         self.registry.register(_Build())
         chosen = tuple(families)
@@ -54,6 +59,8 @@ class SelfMetrics:
         self.registry.register(_OfLedger(kept, ledger))
         posted = [family for family in chosen if isinstance(family, AlertmanagerFamily)]
         self.registry.register(_Alertmanagers(posted, send_loops))
+        if TASK_RESTARTS in chosen:
+            self.registry.register(_Tasks(restarts))
         self._seconds = Histogram(
             SCRAPE_DURATION.name,
             SCRAPE_DURATION.help,
@@ -124,6 +131,14 @@ class _Alertmanagers(Collector):
                 for send_loop in self._send_loops
                 for labels, value in family.samples(send_loop)
             )
+
+
+class _Tasks(Collector):
+    def __init__(self, restarts: Callable[[], Mapping[str, int]]) -> None:
+        self._restarts = restarts
+
+    def collect(self) -> Iterable[Metric]:
+        yield TASK_RESTARTS.filled(((name,), count) for name, count in self._restarts().items())
 
 
 class _OfLedger(Collector):

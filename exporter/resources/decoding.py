@@ -10,6 +10,8 @@ from typing import Any, Final
 _DEEPEST_READ: Final = 100
 """Levels. Kubernetes takes ten thousand, Python's parser gives up before one thousand."""
 _STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[{\]}]', re.DOTALL)
+_MOST_STRUCTURE: Final = 4_000_000
+"""Strings and brackets of a text nested too deep for Python's parser: a second of the loop."""
 LONGEST_NUMBER: Final = 400
 """Digits. More than a float can hold; Python refuses to read integers of thousands of digits."""
 
@@ -30,7 +32,7 @@ def decode(data: bytes) -> Any:
         except RecursionError:
             return _loads(_shallow(text))
     except RecursionError:
-        raise InvalidObjectError("JSON is nested too deep to be read, and never closed") from None
+        raise InvalidObjectError("JSON is nested too deep to be read") from None
     except ValueError as error:
         position = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise InvalidObjectError(f"not valid JSON{position}") from None
@@ -44,7 +46,9 @@ def _shallow(text: str) -> str:
     """JSON text with null for what lies deeper than anybody reads; found without recursion."""
     kept: list[str] = []
     depth = start = cut = 0
-    for match in _STRUCTURE.finditer(text):
+    for number, match in enumerate(_STRUCTURE.finditer(text)):
+        if number > _MOST_STRUCTURE:
+            raise RecursionError
         if match[0] in ("[", "{"):
             depth += 1
             if depth == _DEEPEST_READ:

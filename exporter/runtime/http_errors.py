@@ -6,6 +6,7 @@ what only its own server means by a status, and declares which reasons it can gi
 values of its failure counter.
 """
 
+import re
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,11 +22,25 @@ _BY_STATUS: Final = {
 }
 
 
+_USERINFO: Final = re.compile(r"[^\s/@'\"=]*:[^\s/@'\"]*@|(?<=//)[^\s/@'\"]+@")
+_LONGEST_WAIT: Final = 365 * 86_400.0
+"""Seconds. Nobody waits that long; what is longer is as good as this."""
+
+
+def without_userinfo(text: str) -> str:
+    """Cut users and passwords out of all addresses in a text."""
+    return _USERINFO.sub("", text)
+
+
 class RequestError(Exception):
-    """A request failed; the text is one line without secrets."""
+    """A request failed; the text is one line without secrets.
+
+    Whatever a library says of a failure comes to a log, a page or a probe through here, and loses
+    the users and passwords of addresses on the way.
+    """
 
     def __init__(self, reason: str, text: str, retry_after: float | None = None) -> None:
-        super().__init__(text)
+        super().__init__(without_userinfo(text))
         self.reason = reason
         """One of the few that its client declares, fit for a label."""
         self.retry_after = retry_after
@@ -57,17 +72,18 @@ def status_reason(status: int) -> str:
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     """Read a Retry-After header in either of its forms (RFC 9110, 10.2.3), as seconds from now.
 
-    None where there is none, or where it cannot be read.
+    None where there is none, or where it cannot be read; at most a year.
     """
     if not value:
         return None
     text = value.strip()
     if text.isascii() and text.isdecimal():
-        return float(text[:9])
+        return min(float(text[:9]), _LONGEST_WAIT)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=UTC)
+        wait = (date - (now or datetime.now(UTC))).total_seconds()
+    except (ValueError, OverflowError, TypeError, IndexError):  # all raised by some header
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+    return min(max(0.0, wait), _LONGEST_WAIT)

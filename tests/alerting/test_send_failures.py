@@ -23,7 +23,7 @@ async def test_a_failed_request_is_retried_and_no_alert_is_lost(
         429: "too_many_requests",
     }
     where = {"Location": "http://127.0.0.1:1/"} if status == 302 else {}
-    async with Receiver(status=status, headers=where, body="secret") as receiver:
+    async with Receiver(status=status, headers=where, body="no org id\nsecret") as receiver:
         sender = Sender(receiver.url)
         with caplog.at_level(logging.WARNING):
             async with sender.running():

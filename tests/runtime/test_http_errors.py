@@ -7,6 +7,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.alerting import client as alertmanager
 from exporter.cluster import client as cluster
@@ -86,4 +88,31 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float | N
 
 
 def test_retry_after_with_thousands_of_digits_is_no_crash() -> None:
-    assert retry_after("9" * 5000, NOW) == 999_999_999.0
+    assert retry_after("9" * 5000, NOW) == 365 * 86_400.0
+
+
+@pytest.mark.parametrize(
+    "header", ["Wed, 99999999999999999999 Oct 2025 07:28:00 GMT", "Wed, 21 Oct 99999 07:28:00", "é"]
+)
+def test_retry_after_with_an_impossible_date_is_none(header: str) -> None:
+    assert retry_after(header, NOW) is None
+
+
+@given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, \d{1,30} [A-Z][a-z]{2} \d{1,30} .{0,20}"))
+def test_retry_after_is_none_or_a_time_somebody_could_wait(header: str) -> None:
+    wait = retry_after(header, NOW)
+    assert wait is None or 0 <= wait <= 365 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("403, url='http://user:s3cr3t@10.0.0.1:3128'", "403, url='http://10.0.0.1:3128'"),
+        ("cut: user:s3cr3t@host:3128", "cut: host:3128"),
+        ("https://token@host/path", "https://host/path"),
+        ("the node's mail a@b", "the node's mail a@b"),
+        ("at 10:20 nothing", "at 10:20 nothing"),
+    ],
+)
+def test_no_user_and_password_of_an_address_is_in_the_text(text: str, clean: str) -> None:
+    assert str(RequestError("cut", text)) == clean

@@ -1,44 +1,141 @@
-"""Supervised tasks: a fault in one leaves the others running."""
+"""Supervised tasks: a fault in one leaves the others running, and it is run again."""
 
 import asyncio
 
 import pytest
 
-from exporter.runtime.tasks import SupervisedTasks
+from exporter.runtime.backoff import Backoff
+from exporter.runtime.tasks import GIVE_UP, LASTED, SupervisedTasks
+from support.waiting import until
 
 
-async def forever(ended: list[str], name: str) -> None:
-    try:
-        await asyncio.Event().wait()
-    finally:
-        ended.append(name)
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
-async def test_a_fault_is_logged_and_named_and_the_others_run_on(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async def faulty() -> None:
+class Faulty:
+    """Fails whenever it is asked to; it counts its runs, and remembers over them."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.fault = asyncio.Event()
+
+    async def run(self) -> None:
+        self.runs += 1
+        await self.fault.wait()
+        self.fault.clear()
         raise RuntimeError("a fault of ours")
 
-    tasks, ended = SupervisedTasks(), list[str]()
-    tasks.start("the watch", forever(ended, "the watch"))
-    tasks.start("history", faulty())
-    assert tasks.ended == []
-    while not tasks.ended:
-        await asyncio.sleep(0)
 
-    assert tasks.ended == ["history"]
-    assert ended == []
-    (record,) = caplog.records
-    assert record.getMessage() == "history ended by a fault"
-    assert record.exc_info
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tasks(clock: Clock) -> SupervisedTasks:
+    return SupervisedTasks(clock=clock, backoff=lambda: Backoff(first=0.0))
+
+
+async def fail(faulty: Faulty) -> None:
+    runs = faulty.runs
+    faulty.fault.set()
+    await until(lambda: faulty.runs > runs)
+
+
+async def test_after_a_fault_it_is_run_again_and_the_others_run_on(
+    tasks: SupervisedTasks, caplog: pytest.LogCaptureFixture
+) -> None:
+    faulty, other = Faulty(), Faulty()
+    tasks.start("history", faulty.run)
+    tasks.start("the watch", other.run)
+    await until(lambda: faulty.runs == other.runs == 1)
+    assert tasks.restarts == {"history": 0, "the watch": 0}
+
+    await fail(faulty)
+
+    assert tasks.restarts == {"history": 1, "the watch": 0}
+    assert (faulty.runs, other.runs) == (2, 1)
+    assert tasks.failing == []
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == ["history ended by a fault", "history is run again"]
+    assert caplog.records[0].exc_info
     await tasks.cancel()
 
 
-async def test_cancel_waits_until_all_have_ended() -> None:
-    tasks, ended = SupervisedTasks(), list[str]()
-    for name in ("a", "b"):
-        tasks.start(name, forever(ended, name))
+async def test_the_pause_before_a_run_grows_and_is_short_again_once_one_lasted(
+    clock: Clock,
+) -> None:
+    pauses: list[float] = []
+
+    def longest(_: float, most: float) -> float:
+        pauses.append(most)
+        return 0.0
+
+    tasks = SupervisedTasks(clock=clock, backoff=lambda: Backoff(1.0, 30.0, longest))
+    faulty = Faulty()
+    tasks.start("history", faulty.run)
+    await until(lambda: faulty.runs == 1)
+    for _ in range(3):
+        await fail(faulty)
+    clock.now += LASTED
+    await fail(faulty)
+    assert pauses == [1.0, 2.0, 4.0, 1.0]
+    await tasks.cancel()
+
+
+async def test_it_is_lost_when_running_it_again_has_not_helped_for_ten_minutes(
+    tasks: SupervisedTasks, clock: Clock
+) -> None:
+    faulty = Faulty()
+    tasks.start("history", faulty.run)
+    await until(lambda: faulty.runs == 1)
+    await fail(faulty)
+    for _ in range(int(GIVE_UP / 30) - 1):
+        clock.now += 30
+        await fail(faulty)
+    assert tasks.failing == []
+    clock.now += 30
+    assert tasks.failing == ["history"]
+    clock.now += LASTED
+    assert tasks.failing == [], "it has run for a minute: it works"
+    await fail(faulty)
+    assert tasks.failing == [], "a new fault, after it has worked"
+    await tasks.cancel()
+
+
+async def test_one_that_returns_is_run_again(
+    tasks: SupervisedTasks, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = 0
+
+    async def work() -> None:
+        nonlocal runs
+        runs += 1
+        if runs > 1:
+            await asyncio.Event().wait()
+
+    tasks.start("history", work)
+    await until(lambda: runs == 2)
+    assert "history ended, which it never should" in caplog.messages
+    await tasks.cancel()
+
+
+async def test_cancel_waits_until_all_have_ended(tasks: SupervisedTasks) -> None:
+    ended: list[str] = []
+
+    async def forever(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(name)
+
+    tasks.start("a", lambda: forever("a"))
+    tasks.start("b", lambda: forever("b"))
     await asyncio.sleep(0)
 
     await tasks.cancel()

@@ -62,7 +62,11 @@ class ServedMetrics:
         store.on_synced("crawlers", "1")
         ledger = Ledger.open()
         self.self_metrics = SelfMetrics(
-            self.families, reflectors or [watch()], ledger, [send_loop()]
+            self.families,
+            reflectors or [watch()],
+            ledger,
+            [send_loop()],
+            lambda: {"history": 0},
         )
         self.exposition = Exposition(
             self.families,

@@ -247,6 +247,14 @@ BUILD: Final = Family(
     group=Group.EXPORTER,
     labels=("version", "python_version"),
 )
+TASK_RESTARTS: Final = Family(
+    name="browsertrix_exporter_task_restarts_total",
+    kind=Kind.COUNTER,
+    help="Restarts of a part of the exporter after a fault of its own; the log says what it was.",
+    source="faults of this process",
+    group=Group.EXPORTER,
+    labels=("task",),
+)
 SCRAPE_DURATION: Final = Family(
     name="browsertrix_exporter_scrape_duration_seconds",
     kind=Kind.HISTOGRAM,
@@ -270,6 +278,7 @@ SELF_FAMILIES: Final = (
     *WATCH_FAMILIES,
     *LEDGER_FAMILIES,
     *ALERTMANAGER_FAMILIES,
+    TASK_RESTARTS,
     SCRAPE_DURATION,
     SCRAPE_SIZE,
     *PROCESS_FAMILIES,
