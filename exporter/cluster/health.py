@@ -91,18 +91,28 @@ class WatchHealth:
     def __init__(self, backoff: Backoff) -> None:
         self.state = WatchState.HEALTHY
         self._backoff = backoff
+        self._list_backoff = backoff.another()
+        self._listed_at_once = False
+        """And no watch has lasted since: the next list waits."""
 
     @property
     def accepting_is_enough(self) -> bool:
         """Whether all is well as soon as a watch is accepted."""
         return self.state in _PROVED_BY_ACCEPT
 
-    def progress(self) -> bool:
-        """The watch has come further, or has lasted; whether that ends a failure."""
+    def progress(self, *, lasted: bool) -> bool:
+        """The watch has come further; whether that ends a failure.
+
+        Only one that has ``lasted`` lets the next list be made at once: a server that sends an
+        event and then forgets the version, again and again, would be asked for a list each time.
+        """
+        self._backoff.reset()
+        if lasted:
+            self._listed_at_once = False
+            self._list_backoff.reset()
         if self.state is WatchState.HEALTHY:
             return False
         self.state = WatchState.HEALTHY
-        self._backoff.reset()
         return True
 
     def failed(self, error: RequestError) -> Retry:
@@ -111,7 +121,10 @@ class WatchHealth:
         delay = self._backoff.next(error.retry_after)
         if error.reason in EXPIRED:
             self.state = _ON_EXPIRED[before]
-            if before in _LISTED_AT_ONCE:
+            if self._listed_at_once:
+                delay = max(delay, self._list_backoff.next())
+            elif before in _LISTED_AT_ONCE:
+                self._listed_at_once = True
                 return Retry(None, is_error=False)
         else:
             transitions = _ON_FAILED if error.reason in AFTER_ACCEPT else _ON_REFUSED

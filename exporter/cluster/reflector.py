@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 _HEALTHY_AFTER: Final = 10.0
 """Seconds. A watch that lasted this long was not refused, whatever ended it."""
+_SHORT: Final = 1.0
+"""Seconds. A watch that ends sooner is followed by a pause, even if it brought something."""
 _REPLAYING: Final = "what happened meanwhile is being replayed"
 
 T = TypeVar("T", bound=ResourceObject)
@@ -83,6 +85,9 @@ class Reflector(Generic[T]):
         self._cache = ObjectCache(scope, handler, self.problems)
         self._health = WatchHealth(backoff or Backoff())
         self._version = ""
+        self._watching_since = float("inf")
+        """By a clock that nobody sets, when the last watch was accepted."""
+        self._last_watch_lasted = False
         self._resume = resume
         self._replay: Replay[T] | None = None
         self._clock = clock
@@ -175,8 +180,12 @@ class Reflector(Generic[T]):
         else:
             self.last_error = _REPLAYING
 
+    def _watched(self) -> float:
+        """Seconds since the last watch was accepted; below zero where it was not."""
+        return time.monotonic() - self._watching_since
+
     def _progress(self) -> None:
-        if self._health.progress():
+        if self._health.progress(lasted=self._watched() >= _HEALTHY_AFTER):
             self._report_well()
 
     # -- list
@@ -222,15 +231,19 @@ class Reflector(Generic[T]):
 
     async def _watch(self) -> None:
         """Follow one watch to its end; raises RequestError where that is a failure."""
-        began_at, began = self._version, float("inf")
+        began_at, self._watching_since = self._version, float("inf")
         try:
             async with (
                 asyncio.timeout_at(self._replay.deadline if self._replay else None) as deadline,
                 self._watcher.watch(self._version) as stream,
             ):
-                began = time.monotonic()
+                self._watching_since = time.monotonic()
                 if self._health.accepting_is_enough:
                     self._report_well()
+                if self._replay is None and self._last_watch_lasted:
+                    # Nothing before now is missing: the server knows the version, and would send
+                    # what came after it. A load balancer may cut each watch before a bookmark.
+                    self.stats.last_sync = self._clock()
                 await self._follow(stream, deadline)
         except TimeoutError:
             if not deadline.expired():
@@ -238,10 +251,13 @@ class Reflector(Generic[T]):
             await self._catch_up()
             return
         except RequestError as error:
-            if error.reason == "cut" and time.monotonic() - began >= _HEALTHY_AFTER:
+            self._last_watch_lasted = error.reason == "cut" and self._watched() >= _HEALTHY_AFTER
+            if self._last_watch_lasted:
                 self._progress()
             raise
-        if self._version == began_at and time.monotonic() - began < _HEALTHY_AFTER:
+        watched = self._watched()
+        self._last_watch_lasted = watched >= _HEALTHY_AFTER
+        if watched < (_HEALTHY_AFTER if self._version == began_at else _SHORT):
             raise RequestError("ended", "the API server ends each watch at once")
         self._progress()
         self.stats.reconnects["ended"] += 1

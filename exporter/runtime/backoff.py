@@ -30,6 +30,10 @@ class Backoff:
         self.failures = 0
         """In a row, since the last reset."""
 
+    def another(self) -> "Backoff":
+        """Return one like this, that counts for itself."""
+        return Backoff(self._first, self._most, self._rng)
+
     def next(self, at_least: float | None = None) -> float:
         """Return the delay after one more failure, and no less than the server asked for."""
         longest = min(self._most, self._first * 2.0 ** min(self.failures, 32))

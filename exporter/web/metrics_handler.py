@@ -9,8 +9,6 @@ the first byte is a 500, what fails later ends the connection.
 
 import asyncio
 import logging
-import socket
-import struct
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, Protocol
@@ -20,23 +18,18 @@ from isal import isal_zlib
 
 from exporter.metrics import Format
 from exporter.web.negotiation import choose_encoding, choose_media_type
+from exporter.web.streaming import UNSENT, WRITE_TIMEOUT, abort
 
 logger = logging.getLogger(__name__)
 
 MAX_SCRAPES: Final = 40
 """At once; the limit of Prometheus' own exporters (``--web.max-requests``)."""
 
-WRITE_TIMEOUT: Final = 30.0
-"""Seconds for a client to take one batch; it holds a snapshot of all series meanwhile."""
-
 _BATCH: Final = 256 * 1024
 """Bytes. Below, small chunks are joined: a small exposition is one batch, sent with its length."""
 
 _PACKED_BATCH: Final = 3 * 1024 * 1024
 """Bytes before compression: three milliseconds' work, of which a tenth is sent."""
-
-_UNSENT: Final = 1024 * 1024
-"""Bytes that may wait for a client in our memory before it is waited for."""
 
 _GZIP_LEVEL: Final = 1
 _GZIP_WBITS: Final = 31  # a gzip header and the largest window
@@ -146,23 +139,23 @@ class MetricsHandler:
             await self._stream(request, response, body)
         except ConnectionError:
             logger.debug("a client left during a scrape", extra={"client": request.remote})
-            _abort(request)
+            abort(request)
             return response
         except TimeoutError:
             logger.warning(
                 "a client took a scrape too slowly and was disconnected",
                 extra={"client": request.remote},
             )
-            _abort(request)
+            abort(request)
             return response
         except Exception:
             logger.exception("a scrape failed")
             if not response.prepared:
                 return web.Response(status=500, text="The exposition failed; the log says why.\n")
-            _abort(request)
+            abort(request)
             return response
         except asyncio.CancelledError:
-            _abort(request)  # the grace at shutdown is over
+            abort(request)  # the grace at shutdown is over
             raise
         self._on_scrape(time.perf_counter() - started, body.size, form)
         return response
@@ -175,7 +168,7 @@ class MetricsHandler:
             raise ConnectionResetError
         if body.complete:
             response.content_length = len(data)
-        transport.set_write_buffer_limits(high=_UNSENT)
+        transport.set_write_buffer_limits(high=UNSENT)
         await response.prepare(request)
         while True:
             if data:
@@ -205,15 +198,3 @@ class MetricsHandler:
             status=503,
             text=f"Limit of concurrent scrapes reached ({self._max_scrapes}), try again later.\n",
         )
-
-
-def _abort(request: web.Request) -> None:
-    """End the connection such that no client takes what it has for the whole.
-
-    By a reset, for to HTTP/1.0 a connection that closes is the end of a body as any other.
-    """
-    if (transport := request.transport) is not None:
-        transport.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-        )
-        transport.abort()

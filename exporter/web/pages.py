@@ -78,10 +78,13 @@ class Pages:
         }
 
     async def landing(self, _: web.Request) -> web.Response:
-        """Name, version, readiness, and links to everything else."""
+        """Name, version, readiness, and links to everything else.
+
+        Relative ones: a proxy before it may serve all this under a path of its own.
+        """
         reason = self._health.alive() or self._health.ready()
         links = "\n".join(
-            f'<dt>{escape(name)}</dt><dd><a href="{escape(target)}">{escape(target)}</a></dd>'
+            f'<dt>{escape(name)}</dt><dd><a href="{escape(target[1:])}">{escape(target)}</a></dd>'
             for name, target in self._links.items()
         )
         page = _PAGE.format(

@@ -1,11 +1,14 @@
 """The web server: which handler each path has, its limits, its start and its shutdown."""
 
+import asyncio
 import logging
+import resource
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import hdrs, web
+from aiohttp import hdrs, web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
@@ -14,7 +17,7 @@ from exporter.settings.defaults import DEFAULT_TELEMETRY_PATH
 from exporter.web.listen import bound_address, open_sockets
 from exporter.web.metrics_handler import MAX_SCRAPES, Gatherer, MetricsHandler, OnScrape
 from exporter.web.pages import LANDING_PATH, LIVENESS_PATHS, READINESS_PATH, Health, Pages
-from exporter.web.status import PREFIXES, StatusHandlers, View
+from exporter.web.status import API, PREFIXES, StatusHandlers, View
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +29,15 @@ _KEEPALIVE: Final = 310.0
 it is about to use. It also limits how long a request may take to arrive."""
 
 _LONGEST_HEADER: Final = 16 * 1024
+
+MAX_CONNECTIONS: Final = 512
+"""At once, as Prometheus's own ``--web.max-connections``; of few descriptors, half."""
+
+_BACKLOG: Final = 128
+_NAME: Final = "browsertrix-exporter"
+
+# The framework answers what is no HTTP itself, and names its version and Python's.
+web_response.SERVER_SOFTWARE = _NAME  # type: ignore[attr-defined]
 
 
 def refuse_reserved_path(path: str) -> None:
@@ -69,6 +81,7 @@ class WebServer:
         self._pages = Pages(health, telemetry_path=settings.telemetry_path)
         self._runner: web.AppRunner | None = None
         self._addresses: tuple[Address, ...] = ()
+        self._listeners: list[asyncio.Server] = []
 
     @property
     def addresses(self) -> tuple[Address, ...]:
@@ -93,7 +106,7 @@ class WebServer:
         )
         await runner.setup()
         for one in sockets:
-            await web.SockSite(runner, one).start()
+            self._listeners.append(await _listen(runner, one))
         self._runner = runner
         self._addresses = tuple(bound_address(one) for one in sockets)
 
@@ -101,11 +114,13 @@ class WebServer:
         """Accept nothing more, close idle connections, let scrapes in flight finish in time."""
         runner, self._runner = self._runner, None
         self._addresses = ()
+        while self._listeners:
+            self._listeners.pop().close()
         if runner is not None:
             await runner.cleanup()
 
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=1024, middlewares=[_answer_errors])
+        application = web.Application(client_max_size=1024, middlewares=[_answer_errors, _guard])
         application.on_response_prepare.append(_add_headers)
         landing = ((LANDING_PATH, self._pages.landing),)
         for path, handler in (
@@ -118,14 +133,52 @@ class WebServer:
         return application
 
 
+async def _listen(runner: web.AppRunner, one: socket.socket) -> asyncio.Server:
+    """Accept connections, up to a limit: every part of the exporter needs descriptors, too."""
+    server = runner.server
+    assert server is not None, "it was set up"  # noqa: S101
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // 2)
+
+    def protocol() -> asyncio.BaseProtocol:
+        return server() if len(server.connections) < most else _Refused()
+
+    # asyncio accepts as many at a time as its backlog, and out of descriptors it logs a traceback
+    # for each of these. So it takes one at a time, and the kernel's queue is made longer.
+    listener = await asyncio.get_running_loop().create_server(protocol, sock=one, backlog=1)
+    one.listen(_BACKLOG)
+    return listener
+
+
+class _Refused(asyncio.Protocol):
+    """A connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close it."""
+        transport.close()
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """No other site's page reads the JSON in the browser of somebody who may."""
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    if request.path.startswith(API) and site not in ("none", "same-origin"):
+        raise web.HTTPForbidden
+    return await handler(request)
+
+
 @web.middleware
 async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """No traceback and no page of the framework's reaches a client."""
     try:
         return await handler(request)
+    except web.HTTPMethodNotAllowed as error:
+        allowed = {hdrs.ALLOW: ", ".join(sorted({*error.allowed_methods, hdrs.METH_OPTIONS}))}
+        if request.method == hdrs.METH_OPTIONS:  # HAProxy probes by it (RFC 9110, 9.3.7)
+            return web.Response(status=204, headers=allowed)
+        return web.Response(status=error.status, text=f"{error.reason}\n", headers=allowed)
     except web.HTTPException as error:
-        headers = {name: error.headers[name] for name in (hdrs.ALLOW,) if name in error.headers}
-        return web.Response(status=error.status, text=f"{error.reason}\n", headers=headers)
+        return web.Response(status=error.status, text=f"{error.reason}\n")
     except Exception:
         logger.exception(
             "a request failed",
@@ -137,7 +190,7 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
     """On every answer: fresh, taken as what it says it is, and silent about versions."""
     response.headers[hdrs.CACHE_CONTROL] = "no-store"
-    response.headers[hdrs.SERVER] = "browsertrix-exporter"
+    response.headers[hdrs.SERVER] = _NAME
     response.headers["X-Content-Type-Options"] = "nosniff"
 
 

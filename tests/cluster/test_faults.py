@@ -504,3 +504,19 @@ async def test_a_long_list_yields_the_event_loop_to_others(
         await asyncio.sleep(0)
     task.cancel()
     assert max(turns_at_change.count(turn) for turn in set(turns_at_change)) <= 15
+
+
+async def test_a_watch_that_is_cut_before_each_bookmark_is_in_sync(
+    cluster: Cluster, server: ApiServer, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a load balancer that ends what is idle: accepted from the known version each time."""
+    monkeypatch.setattr("exporter.cluster.reflector._HEALTHY_AFTER", 0.0)
+    monkeypatch.setattr("exporter.cluster.reflector._SHORT", 0.0)
+    create(cluster, "a")
+    now = [1000.0]
+    server.faults.refuse(200, 10_000, body=b"", only="watch")
+    reflector, recorder = follow(backoff=Backoff(first=0.01, most=0.01), clock=lambda: now[0])
+    await until(lambda: recorder.syncs)
+    now[0] = 1300.0
+    await until(lambda: reflector.stats.last_sync == 1300.0)
+    assert server.count("list") == 1

@@ -70,7 +70,7 @@ def test_transitions_after_a_failure(
 @pytest.mark.parametrize("state", WatchState)
 def test_progress_ends_every_failure_and_resets_the_backoff(state: WatchState) -> None:
     health = reached(state)
-    assert health.progress() is (state is not HEALTHY)
+    assert health.progress(lasted=True) is (state is not HEALTHY)
     assert health.state is HEALTHY
     assert fail(health, "unreachable").delay == 1
 
@@ -140,3 +140,15 @@ def test_every_reason_is_known_to_the_statistics() -> None:
 def test_phases(phase: Phase, needs_list: bool, synced: bool) -> None:
     assert phase.needs_list is needs_list
     assert phase.synced is synced
+
+
+def test_lists_of_a_version_that_is_forgotten_again_and_again_wait_longer_and_longer() -> None:
+    """An event between them is progress, but the watch has not lasted."""
+    health = reached(HEALTHY)
+    delays = []
+    for _ in range(6):
+        delays.append(fail(health, "expired").delay)
+        health.progress(lasted=False)
+    assert delays == [None, 1, 2, 4, 8, 16]
+    health.progress(lasted=True)
+    assert fail(health, "expired").delay is None

@@ -11,7 +11,7 @@ from exporter.alerting import notifier, send_loop
 from exporter.cluster import client, exec_plugin, replay
 from exporter.runtime import backoff
 from exporter.settings import defaults
-from exporter.web import metrics_handler, server
+from exporter.web import server, streaming
 from support.tools import ROOT
 from support.waiting import PROCESS_TIMEOUT, WAIT_TIMEOUT
 
@@ -58,7 +58,7 @@ LIMITS = {
     client._CONNECT_TIMEOUT,
     defaults.DEFAULT_IDLE_LIMIT,
     exec_plugin.TIMEOUT,
-    metrics_handler.WRITE_TIMEOUT,
+    streaming.WRITE_TIMEOUT,
     notifier._DRAIN_LIMIT,
     notifier._EXPIRE_INTERVAL,
     replay.CONNECT_TIMEOUT,

@@ -157,13 +157,13 @@ async def test_a_connection_goes_on_after_head_and_get(serve: Serve) -> None:
     assert answer.count(b"\r\n0\r\n\r\n") == 2
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 @pytest.mark.parametrize("path", ["/metrics", "/", "/livez", "/readyz"])
 async def test_other_methods_are_refused(serve: Serve, method: str, path: str) -> None:
     site = await serve()
     async with site.session.request(method, f"{site.address.url}{path}", data=b"x") as response:
         assert response.status == 405
-        assert response.headers["Allow"] == "GET,HEAD"
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
     assert site.exposition.asked == []
 
 

@@ -1,5 +1,6 @@
 """The probes and the landing page."""
 
+import asyncio
 import base64
 import hashlib
 import logging
@@ -9,6 +10,7 @@ import pytest
 from exporter import __version__
 from exporter.settings.values import url_path
 from exporter.web import refuse_reserved_path
+from support.waiting import WAIT_TIMEOUT
 from support.web_site import Serve
 
 
@@ -47,7 +49,7 @@ async def test_the_landing_page_names_and_links(serve: Serve) -> None:
     assert "Browsertrix exporter" in page
     assert f"Version {__version__}" in page
     assert "<dd>ready</dd>" in page
-    for target in ("/m", "/livez", "/readyz"):
+    for target in ("m", "livez", "readyz"):
         assert f'href="{target}"' in page
 
 
@@ -137,3 +139,52 @@ def test_the_telemetry_path_cannot_be_a_probes(path: str) -> None:
 def test_the_telemetry_path_cannot_be_the_status_pages(path: str) -> None:
     with pytest.raises(ValueError, match=r"/status/ and /api/ are the status page's$"):
         refuse_reserved_path(path)
+
+
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/metrics"])
+async def test_options_says_what_is_allowed(serve: Serve, path: str) -> None:
+    """HAProxy probes by ``OPTIONS / HTTP/1.0``."""
+    site = await serve()
+    async with site.session.options(f"{site.address.url}{path}") as response:
+        assert response.status == 204
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
+        assert response.headers["Server"] == "browsertrix-exporter"
+
+
+async def test_what_is_no_http_is_answered_without_versions(serve: Serve) -> None:
+    site = await serve()
+    reader, writer = await asyncio.open_connection(site.address.host, site.address.port)
+    writer.write(b"no http\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), WAIT_TIMEOUT)
+    writer.close()
+    assert b" 400 " in answer
+    assert b"Server: browsertrix-exporter\r\n" in answer
+    assert b"aiohttp" not in answer
+    assert b"Python" not in answer
+
+
+async def test_connections_at_once_are_limited(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.web.server.MAX_CONNECTIONS", 3)
+    site = await serve()
+    opened = [await asyncio.open_connection(site.address.host, site.address.port) for _ in range(3)]
+    for _, writer in opened:  # answered, so it is known to be accepted
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    for reader, _ in opened:
+        assert b" 200 " in await asyncio.wait_for(reader.readline(), WAIT_TIMEOUT)
+    reader, writer = await asyncio.open_connection(site.address.host, site.address.port)
+    assert await asyncio.wait_for(reader.read(), WAIT_TIMEOUT) == b"", "closed at once"
+    writer.close()
+    for _, writer in opened:
+        writer.close()
+
+    async def answered() -> bool:
+        try:
+            async with site.get("/livez") as response:
+                return int(response.status) == 200
+        except OSError:
+            return False
+
+    while not await answered():
+        await asyncio.sleep(0)

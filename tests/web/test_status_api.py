@@ -1,11 +1,16 @@
 """The JSON API: its filters, orders and errors, compression, limits."""
 
+import asyncio
+
+import aiohttp
 import pytest
-from aiohttp import hdrs
+from aiohttp import hdrs, web
 from isal import isal_zlib
 
+from exporter.web import streaming
 from exporter.web.status import handlers
-from support.factories import GIB, OID, crawljob
+from support.factories import GIB, OID, crawler_pod, crawljob
+from support.waiting import until
 from support.web_site import Serve, Site
 
 
@@ -143,7 +148,7 @@ async def test_only_get_and_head_are_allowed(serve: Serve, path: str) -> None:
         assert await response.read() == b""
     async with site.session.post(f"{site.address.url}{path}", data=b"x") as response:
         assert response.status == 405
-        assert response.headers["Allow"] == "GET,HEAD"
+        assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize(
@@ -163,3 +168,67 @@ async def test_too_many_readers_at_once_are_refused(
     async with site.get("/api/v1/crawls") as response:
         assert response.status == 503
         assert await response.text() == "More than 0 readers at once, try again later.\n"
+
+
+@pytest.mark.parametrize("allocated", [5e-324, 1e-300])
+async def test_next_to_nothing_allocated_is_no_ratio_and_no_500(
+    serve: Serve, allocated: float
+) -> None:
+    site = await serve(status_page=True)
+    pod = crawler_pod(allocated={"memory": allocated, "cpu": 1, "storage": 1})
+    pod["used"] = {"memory": 10**12, "cpu": 0.5, "storage": 1}
+    site.watch.add(crawljob(crawl="one", pods={"crawl-one-0": pod}))
+    (crawl,) = (await site.json("/api/v1/crawls"))["crawls"]
+    assert crawl["pods"][0]["memory"]["ratio"] is None
+    assert crawl["pods"][0]["cpu"]["ratio"] == 0.5
+    async with site.get("/") as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("site_of_the_request", "status"),
+    [("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)],
+)
+async def test_no_other_sites_page_reads_the_json(
+    serve: Serve, site_of_the_request: str, status: int
+) -> None:
+    site = await serve(status_page=True)
+    headers = {"Sec-Fetch-Site": site_of_the_request}
+    async with site.get("/api/v1/exporter", headers=headers) as response:
+        assert response.status == status
+    async with site.get("/", headers=headers) as response:
+        assert response.status == 200, "a link leads here"
+
+
+async def test_readers_that_read_nothing_cost_a_portion_each_and_are_disconnected() -> None:
+    """Their answers are of many MiB, more than the kernel takes for them."""
+    body = b"x" * (32 * 2**20)
+    sent: list[object] = []
+
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(body=body)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await streaming.send(request, await handler(request), write_timeout=0.2)
+        transport = request.transport
+        sent.append(transport is None or transport.is_closing())
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    writers = []
+    for _ in range(3):
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        writers.append(writer)
+    await until(lambda: len(sent) == 3)
+    assert sent == [True] * 3
+    for writer in writers:
+        writer.close()
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}") as one:
+        assert await one.read() == body
+    await runner.cleanup()

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from exporter.metrics.catalog.family import Field, Kind, PodFamily, Sample, labelled
+from exporter.resources.crawljob import derived
 from exporter.resources.crawljob.pods import Pod
 from exporter.resources.identity import POD_LABELS
 
@@ -42,10 +43,12 @@ def _usage(resource: str, *, zero_is_unknown: bool = False) -> Callable[[Pod], f
 
     def ratio(pod: Pod) -> float | None:
         used, allocated = read(pod)
-        if not allocated or used is None or (zero_is_unknown and not used):
+        if zero_is_unknown and not used:
             return None
-        quotient: float = used / allocated
-        return int(quotient * 10_000 + 0.5) / 10_000 if quotient < 1e9 else quotient
+        quotient = derived.ratio(used, allocated)
+        if quotient is None or quotient >= 1e9:
+            return quotient
+        return int(quotient * 10_000 + 0.5) / 10_000
 
     return ratio
 

@@ -4,6 +4,7 @@ Each rule names where it comes from; timestamps are seconds since 1970. What fol
 pods is in ``pods``.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final, Literal
 
@@ -86,8 +87,14 @@ def forced_restart_pending(job: CrawlJob) -> bool:
 
 
 def ratio(used: float | None, allocated: float | None) -> float | None:
-    """Used over allocated; None where either is unknown or nothing was allocated."""
-    return used / allocated if used is not None and allocated else None
+    """Used over allocated; None where either is unknown, or nothing was allocated.
+
+    And where next to nothing was, so that it is no number: what follows is finite or absent.
+    """
+    if used is None or not allocated:
+        return None
+    quotient = used / allocated
+    return quotient if math.isfinite(quotient) else None
 
 
 OPEN_FIELDS: Final = ("status.state", "status.stopReason", "status.podStatus.*.reason")

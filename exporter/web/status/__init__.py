@@ -4,7 +4,7 @@
 each object as JSON. ``page`` renders the view's answers as HTML, and ``handlers`` serves both.
 """
 
-from exporter.web.status.handlers import PREFIXES, StatusHandlers
+from exporter.web.status.handlers import API, PREFIXES, StatusHandlers
 from exporter.web.status.view import View, Watched
 
-__all__ = ["PREFIXES", "StatusHandlers", "View", "Watched"]
+__all__ = ["API", "PREFIXES", "StatusHandlers", "View", "Watched"]

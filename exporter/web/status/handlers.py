@@ -28,12 +28,15 @@ from exporter.web.status.query import (
     parse_strict,
 )
 from exporter.web.status.view import View
+from exporter.web.streaming import send
 
-PREFIXES: Final = ("/status/", "/api/")
+API: Final = "/api/"
+PREFIXES: Final = ("/status/", API)
 """Of all paths but ``/`` itself."""
 
-MAX_READERS: Final = 40
-"""Requests at once, in work or waiting; more are refused with 503."""
+MAX_READERS: Final = 16
+"""Requests at once, waiting, in work or being read; more are refused with 503. The answer to one
+may be of a dozen MiB."""
 
 _JSON: Final = "application/json"
 _GZIP_WBITS: Final = 31
@@ -41,6 +44,7 @@ _SMALL: Final = 1400
 """Bytes that fit into one packet anyway."""
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
+Route = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class StatusHandlers:
@@ -52,7 +56,7 @@ class StatusHandlers:
         self._lock = asyncio.Lock()
         self._readers = 0
 
-    def routes(self) -> tuple[tuple[str, Handler], ...]:
+    def routes(self) -> tuple[tuple[str, Route], ...]:
         """Path and handler of everything here."""
         return (
             ("/", self._serialized(self._html)),
@@ -71,8 +75,8 @@ class StatusHandlers:
             ("/status/icon.svg", _asset(_read("icon.svg"), "image/svg+xml")),
         )
 
-    def _serialized(self, handler: Handler) -> Handler:
-        async def handle(request: web.Request) -> web.Response:
+    def _serialized(self, handler: Handler) -> Route:
+        async def handle(request: web.Request) -> web.StreamResponse:
             if self._readers >= MAX_READERS:
                 return web.Response(
                     status=503, text=f"More than {MAX_READERS} readers at once, try again later.\n"
@@ -80,7 +84,8 @@ class StatusHandlers:
             self._readers += 1
             try:
                 async with self._lock:
-                    return await handler(request)
+                    response = await handler(request)
+                return await send(request, response)
             finally:
                 self._readers -= 1
 
