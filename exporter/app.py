@@ -9,7 +9,9 @@ runs on one event loop, and ends together.
 import asyncio
 import logging
 import signal
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -37,6 +39,8 @@ from exporter.sources import SOURCES
 from exporter.web import Health, View, WebServer, WebSettings
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Pipeline:
@@ -173,7 +177,13 @@ async def serve(settings: Settings) -> None:
     cannot listen.
     """
     Credentials(notifier_settings(settings).http_config)  # to fail before anything is open
-    connection = await ApiClient.open(settings.kubeconfig, settings.context)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    connection = await _unless(stop, ApiClient.open(settings.kubeconfig, settings.context))
+    if connection is None:
+        return
     ledger = Ledger.open(
         settings.history_path,
         cluster=f"{connection.server} {settings.selector}",
@@ -186,8 +196,16 @@ async def serve(settings: Settings) -> None:
             "are over, and misses what happens meanwhile; set --history.path"
         )
     exporter = Exporter(settings, connection, ledger)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     await exporter.run(stop)
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What the work returns; None where ``stop`` is set before: then it is cancelled."""
+    task, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((task, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return None

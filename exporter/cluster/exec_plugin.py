@@ -9,6 +9,8 @@ Source: Kubernetes, "client-go credential plugins" (client.authentication.k8s.io
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import time
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -80,24 +82,37 @@ async def run(config: ConfigNode) -> Credential:
 
 
 async def _run(command: list[str], environment: dict[str, str]) -> bytes:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *command,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # so that what it starts itself can be ended with it
+        )
     )
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:  # it runs already, before asyncio is ready to read from it
+        await _end(await starting)
+        raise
     try:
         async with asyncio.timeout(TIMEOUT):
             output, errors = await process.communicate()
     except TimeoutError:
         raise ConfigException(f"no answer in {TIMEOUT:.0f} s") from None
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        await _end(process)
     if process.returncode:
         said = " ".join(errors.decode("utf-8", "replace").split())[:200]
         raise ConfigException(f"exit status {process.returncode}" + (f": {said}" if said else ""))
     return output
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End it, if it runs, with all it started."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()

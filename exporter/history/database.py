@@ -10,9 +10,11 @@ renamed, with a clear message, and a new one begun. (A downgrade so starts count
 to start would cost the monitoring itself. Renaming the file back undoes it.)
 """
 
+import errno
+import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
@@ -35,10 +37,13 @@ Statement = tuple[str, Iterable[Sequence[Any]]]
 class Database:
     """An open ledger file."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, inode: int) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, inodes: Mapping[Path, int]
+    ) -> None:
         self.path = path
         self._connection = connection
-        self._inode = inode
+        self._inodes = inodes
+        """Of the file, its WAL and its index, as they were opened."""
 
     @classmethod
     def open(cls, path: Path) -> "Database":
@@ -47,17 +52,19 @@ class Database:
         Raises DatabaseError where it cannot be opened or written now, DamagedError where it could,
         but holds something else.
         """
+        _make_private(path)
         connection = _reporting(path, lambda: _connect(path))
         try:
             _reporting(path, lambda: _prepare(connection, path))
-            inode = path.stat().st_ino
+            files = [path.with_name(path.name + companion) for companion in _COMPANIONS]
+            inodes = {file: file.stat().st_ino for file in files}
         except DatabaseError:
             connection.close()
             raise
         except OSError as error:
             connection.close()
             raise DatabaseError(f"{path}: {error.strerror}") from error
-        return cls(connection, path, inode)
+        return cls(connection, path, inodes)
 
     def close(self) -> None:
         """Fold the WAL into the file and close it; a failure costs nothing, the WAL stays."""
@@ -93,11 +100,30 @@ class Database:
             raise
 
     def _is_in_place(self) -> bool:
-        """Whether the path is still this file: SQLite would go on writing into a deleted one."""
+        """Whether its files are still these: SQLite would go on writing into deleted ones."""
         try:
-            return self.path.stat().st_ino == self._inode
+            return all(file.stat().st_ino == inode for file, inode in self._inodes.items())
         except OSError:
             return False
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, for its owner alone: SQLite gives its companions the same mode.
+
+    Raises DatabaseError where the path is a link: whoever may make links there could have any
+    file of ours overwritten.
+    """
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise DatabaseError(
+                f"{path}: is a symbolic link; give the path of the file itself"
+            ) from error
+        return  # SQLite says what is wrong, and may read it all the same
+    with suppress(OSError):
+        os.fchmod(file, 0o600)
+    os.close(file)
 
 
 def checkpoint(path: Path) -> None:
@@ -144,7 +170,7 @@ def read_only(path: Path) -> "Database":
         raise
     except DatabaseError:  # a read-only directory has no place for SQLite's shared memory file
         connection = _reporting(path, lambda: run("mode=ro&immutable=1"))
-    return Database(connection, path, 0)
+    return Database(connection, path, {})
 
 
 def set_aside(path: Path, kind: str) -> Path:

@@ -32,9 +32,11 @@ class FinishedCrawls:
         self._retention = retention
         self._max_finished = max_finished
         self._expiring = deque(
-            (record.deleted_at, uid)
-            for uid, record in state.finished.items()
-            if record.deleted_at is not None
+            sorted(
+                (record.deleted_at, uid)
+                for uid, record in state.finished.items()
+                if record.deleted_at is not None
+            )
         )
         """By when their object was found deleted, the first in front."""
 
@@ -65,11 +67,22 @@ class FinishedCrawls:
             self._show(record._replace(deleted_at=None))
 
     def expire(self, now: float, most: int) -> None:
-        """Forget those past their retention, at most so many."""
+        """Forget those past their retention, at most so many.
+
+        One of the future was found before the clock was set back: its retention begins now, and
+        the others do not wait for it.
+        """
         for _ in range(most):
-            if not self._expiring or self._expiring[0][0] + self._retention > now:
+            if (
+                not self._expiring
+                or self._expiring[0][0] + self._retention > now >= (self._expiring[0][0])
+            ):
                 break
-            self._forget(self._expiring.popleft()[1])
+            deleted_at, uid = self._expiring.popleft()
+            if deleted_at > now:
+                self._expiring.append((now, uid))
+            else:
+                self._forget(uid)
 
     def _show(self, record: FinishedCrawl) -> None:
         self._state.finished[record.uid] = record

@@ -278,9 +278,13 @@ class Ledger:
         """Forget what is past its time; to be called about once a second."""
         now, state = self._clock(), self._state
         self._finished.expire(now, most)
-        while self._tombstones and self._tombstones[0][0] + _TOMBSTONE_SECONDS <= now:
-            self.forget([self._tombstones.popleft()[1]])
-        if now >= self._look_at_log:
+        while self._tombstones and not 0 <= now - self._tombstones[0][0] < _TOMBSTONE_SECONDS:
+            deleted_at, uid = self._tombstones.popleft()
+            if deleted_at > now:  # the clock was set back
+                self._tombstones.append((now, uid))
+            else:
+                self.forget([uid])
+        if not 0 < self._look_at_log - now <= _LOG_EVERY:
             self._look_at_log = now + _LOG_EVERY
             self._pending.prune = oldest = now - self._retention
             while state.recent and state.recent[0].noticed < oldest:

@@ -93,7 +93,7 @@ class LedgerFile:
         """Whether a write may be tried now; opens the file again where that is due."""
         if self._last_error is None or self.path is None:
             return True
-        if self._clock() < self._retry_at:
+        if 0 < self._retry_at - self._clock() <= self._delay:  # more: the clock was set back
             return False
         if self._database is None:
             try:

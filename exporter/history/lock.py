@@ -23,7 +23,11 @@ class Lock:
         """Take it. Raises LedgerError when another exporter has it, OSError when it cannot be."""
         if self._file is not None:
             return
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        # For its owner alone: who can open a file can lock it. A link is not followed.
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        file = os.open(self._path, flags, 0o600)
+        with suppress(OSError):
+            os.fchmod(file, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,6 +4,7 @@ A finished crawl is rendered once, when it finishes or its end is better known; 
 lines. Counters and histograms are few, and rendered at each scrape.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
@@ -33,8 +34,11 @@ class HistoryCollector(LedgerListener):
         """Render the crawls the ledger has already, and listen for those to come."""
         self._tallies = ledger.tallies
         self._shows_finished = FINISHED_TIMESTAMP in tuple(families)
-        self._lines: dict[_Labels, tuple[float, str, bytes]] = {}
-        """By labels: when it finished, the uid, and the line."""
+        self._lines: dict[_Labels, list[tuple[float, str, bytes]]] = {}
+        """By labels: when each crawl finished, its uid, and the line; the latest at the end.
+
+        A name given to another object can end in the same way: one series, the later timestamp.
+        """
         self._labels: dict[str, _Labels] = {}
         """By uid."""
         for record in ledger.finished_crawls.values():
@@ -53,19 +57,18 @@ class HistoryCollector(LedgerListener):
             record.state,
             record.stop_reason,
         )
-        # A name given to another object can end in the same way: one series, the later timestamp.
-        known = self._lines.get(labels)
-        if known is not None and known[0] > record.finished:
-            return
         text = line(FINISHED_TIMESTAMP, labels, record.finished)
-        self._lines[labels] = (record.finished, record.uid, text)
+        insort(self._lines.setdefault(labels, []), (record.finished, record.uid, text))
         self._labels[record.uid] = labels
 
     def on_forgotten(self, record: FinishedCrawl) -> None:
-        """Drop its line."""
+        """Drop its line; another crawl's with the same labels takes its place."""
         labels = self._labels.pop(record.uid, None)
-        if labels is not None and self._lines[labels][1] == record.uid:
-            del self._lines[labels]
+        if labels is None:
+            return
+        left = [entry for entry in self._lines.pop(labels) if entry[1] != record.uid]
+        if left:
+            self._lines[labels] = left
 
     def lines(self, families: Iterable[Family]) -> dict[str, tuple[bytes, ...]]:
         """Return the sample lines of these families as they are now, by name.
@@ -75,7 +78,7 @@ class HistoryCollector(LedgerListener):
         wanted = {family.name: family for family in families}
         found: dict[str, list[bytes]] = {name: [] for name in wanted}
         if FINISHED_TIMESTAMP.name in wanted:
-            found[FINISHED_TIMESTAMP.name] = [text for _, _, text in self._lines.values()]
+            found[FINISHED_TIMESTAMP.name] = [crawls[-1][2] for crawls in self._lines.values()]
         for (name, labels), value in self._tallies.totals.items():
             if name in wanted:
                 found[name].append(line(wanted[name], labels, value))

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -231,3 +233,44 @@ def test_names_select(served: Served) -> None:
         "browsertrix_crawl_wait_seconds"
     }
     assert json.dumps(text).count("browsertrix_crawl_pauses") == 0
+
+
+def _lines(past: HistoryCollector) -> tuple[bytes, ...]:
+    return past.lines(FAMILIES)[FINISHED]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 1), st.integers(0, 2), st.booleans()),
+        max_size=20,
+    )
+)
+def test_in_any_order_of_coming_and_leaving_what_is_served_is_what_is_there(
+    steps: list[tuple[int, int, int, bool]],
+) -> None:
+    """Two uids may have one name and one ending: their crawl was made anew."""
+    past, there = HistoryCollector(FAMILIES, Ledger.open()), dict[str, FinishedCrawl]()
+    for number, crawl, finished, leaves in steps:
+        uid = f"u{number}"
+        if leaves:
+            if record := there.pop(uid, None):
+                past.on_forgotten(record)
+            continue
+        there[uid] = remember_as(uid, f"c{crawl}", float(finished))
+        past.on_finished(there[uid])
+    fresh = HistoryCollector(FAMILIES, Ledger.open())
+    for record in there.values():
+        fresh.on_finished(record)
+    assert sorted(_lines(past)) == sorted(_lines(fresh))
+    latest = {
+        name: max(one.finished for one in there.values() if one.crawl == name)
+        for name in {one.crawl for one in there.values()}
+    }
+    assert len(_lines(past)) == len(latest)
+    for name, timestamp in latest.items():
+        (text,) = [text for text in _lines(past) if f'crawl="{name}"'.encode() in text]
+        assert float(text.split()[-1]) == timestamp
+
+
+def remember_as(uid: str, crawl: str, finished: float) -> FinishedCrawl:
+    return FinishedCrawl(uid, "crawlers", OID, crawl, "complete", "", finished, 0.0, None)
