@@ -11,6 +11,7 @@ import logging
 import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
@@ -165,6 +166,10 @@ def notifier_settings(settings: Settings) -> NotifierSettings:
             username=settings.alertmanager_username,
             password_file=settings.alertmanager_password_file,
             bearer_token_file=settings.alertmanager_bearer_token_file,
+            headers=settings.alertmanager_headers,
+            header_files=tuple(
+                (name, Path(file)) for name, file in settings.alertmanager_header_files
+            ),
         ),
     )
 

@@ -7,7 +7,7 @@ rotation, what was read last stays in use. No message shows the content of a fil
 import base64
 import logging
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -34,6 +34,10 @@ class HTTPClientConfig:
     username: str | None = None
     password_file: Path | None = None
     bearer_token_file: Path | None = None
+    headers: Sequence[tuple[str, str]] = ()
+    """Further ones, by name."""
+    header_files: Sequence[tuple[str, Path]] = ()
+    """Further ones, whose values are in files."""
 
 
 class Credentials:
@@ -43,9 +47,13 @@ class Credentials:
         """Read all files; raises HTTPClientConfigError where one cannot be used."""
         self._http_config = http_config
         tls = (http_config.ca_file, http_config.cert_file, http_config.key_file)
-        secrets = (http_config.password_file, http_config.bearer_token_file)
+        secrets = (
+            http_config.password_file,
+            http_config.bearer_token_file,
+            *(file for _, file in http_config.header_files),
+        )
         self._context = _FromFiles(tls, lambda: _context(http_config))
-        self._authorization = _FromFiles(secrets, lambda: _authorization(http_config))
+        self._headers = _FromFiles(secrets, lambda: _headers(http_config))
 
     @property
     def server_name(self) -> str | None:
@@ -57,9 +65,8 @@ class Credentials:
         return self._context.value()
 
     def headers(self) -> dict[str, str]:
-        """``Authorization``, or none."""
-        authorization = self._authorization.value()
-        return {} if authorization is None else {"Authorization": authorization}
+        """``Authorization``, unless there are no credentials, and the further ones."""
+        return dict(self._headers.value())
 
 
 _Value = TypeVar("_Value")
@@ -108,6 +115,13 @@ def _context(http_config: HTTPClientConfig) -> ssl.SSLContext:
         why = what or getattr(error, "strerror", None) or "no valid certificate or key"
         raise HTTPClientConfigError(f"{', '.join(names)}: cannot be used for TLS: {why}") from error
     return context
+
+
+def _headers(http_config: HTTPClientConfig) -> dict[str, str]:
+    headers = dict(http_config.headers)
+    headers |= {name: _secret(file) for name, file in http_config.header_files}
+    authorization = _authorization(http_config)
+    return headers if authorization is None else {**headers, "Authorization": authorization}
 
 
 def _authorization(http_config: HTTPClientConfig) -> str | None:

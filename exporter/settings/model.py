@@ -60,6 +60,7 @@ Namespace = Annotated[str, _read_by(values.namespace)]
 ListenAddress = Annotated[Address, _read_by(Address.parse)]
 URLPath = Annotated[str, _read_by(values.url_path)]
 AlertmanagerURL = Annotated[str, _read_by(values.alertmanager_url)]
+HTTPHeader = Annotated[tuple[str, str], _read_by(values.http_header)]
 ExternalLabel = Annotated[tuple[str, str], _read_by(values.external_label)]
 
 
@@ -261,6 +262,18 @@ class Alertmanager(_Group):
         title="FILE",
         description="file with the password of that user",
     )
+    alertmanager_headers: tuple[HTTPHeader, ...] = Field(
+        (),
+        alias="alertmanager.header",
+        title="NAME=VALUE",
+        description="header of requests to Alertmanager, such as X-Scope-OrgID=archive of Mimir",
+    )
+    alertmanager_header_files: tuple[HTTPHeader, ...] = Field(
+        (),
+        alias="alertmanager.header-file",
+        title="NAME=FILE",
+        description="header whose value is a secret: the file has it, and is read when it changes",
+    )
     alertmanager_bearer_token_file: Path | None = Field(
         None,
         alias="alertmanager.bearer-token-file",
@@ -289,6 +302,9 @@ class Alertmanager(_Group):
         _refuse_twice("alertmanager_urls", "--alertmanager.url", self.alertmanager_urls)
         names = [name for name, _ in self.alertmanager_labels]
         _refuse_twice("alertmanager_labels", "--alertmanager.label", names)
+        headers = [*self.alertmanager_headers, *self.alertmanager_header_files]
+        names = [name.lower() for name, _ in headers]
+        _refuse_twice("alertmanager_headers", "--alertmanager.header", names)
         return self
 
 

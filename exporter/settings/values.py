@@ -27,6 +27,23 @@ class CredentialsInUrlError(ValueError):
     """Not to be shown with the value, which holds a secret."""
 
 
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_OWN_HEADERS: Final = frozenset(
+    {
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "proxy-authorization",
+        "transfer-encoding",
+        "user-agent",
+    }
+)
+
+
 def duration(text: str) -> float:
     """Seconds from a duration as Prometheus writes it (``7d``, ``1h30m``) or plain seconds."""
     match = _DURATION.fullmatch(text)
@@ -100,4 +117,14 @@ def external_label(text: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     if not _LABEL.fullmatch(name) or not value:
         raise ValueError("expected NAME=VALUE with the name of a label")
+    return name, value
+
+
+def http_header(text: str) -> tuple[str, str]:
+    """Split ``NAME=VALUE``, of which NAME is a header that the exporter does not set itself."""
+    name, _, value = text.partition("=")
+    if not _HEADER.fullmatch(name) or not value or not value.isascii() or not value.isprintable():
+        raise ValueError("expected NAME=VALUE with the name of an HTTP header")
+    if name.lower() in _OWN_HEADERS:
+        raise ValueError(f"the header {name} is the exporter's own to set")
     return name, value

@@ -190,3 +190,30 @@ async def test_credentials_do_not_follow_a_redirect(tmp_path: Path) -> None:
 
     assert raised.value.reason == "redirected"
     assert elsewhere.seen == []
+
+
+async def test_further_headers_are_sent_and_their_files_read_again(tmp_path: Path) -> None:
+    """A tenant of Mimir or Cortex is named by one."""
+    key = write(tmp_path / "key", "first\n")
+    credentials = Credentials(
+        HTTPClientConfig(headers=[("X-Scope-OrgID", "archive")], header_files=[("X-Key", key)])
+    )
+    async with Receiver() as receiver:
+        await post(receiver, credentials)
+        write(key, "second")
+        await post(receiver, credentials)
+    sent = [(one.headers["X-Scope-OrgID"], one.headers["X-Key"]) for one in receiver.seen]
+    assert sent == [("archive", "first"), ("archive", "second")]
+
+
+async def test_the_first_line_of_a_refusal_is_in_its_text() -> None:
+    async with Receiver(status=401, body="no org id\nand more") as receiver:
+        with pytest.raises(RequestError, match=r"it answered 401: no org id$"):
+            await post(receiver, Credentials(HTTPClientConfig()))
+
+
+async def test_a_deeply_nested_refusal_is_one_all_the_same() -> None:
+    headers = {"Content-Type": "application/json"}
+    async with Receiver(status=400, body="[" * 3000, headers=headers) as receiver:
+        with pytest.raises(RequestError, match=r"it answered 400$"):
+            await post(receiver, Credentials(HTTPClientConfig()))

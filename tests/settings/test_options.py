@@ -185,6 +185,15 @@ def test_the_flags_of_alertmanagers_configure_the_notifier() -> None:
         (("--alertmanager.label", "a=b"), "does nothing without --alertmanager.url"),
         (("--alertmanager.ca-file", "/ca"), "does nothing without --alertmanager.url"),
         ((URL, "http://a", "--alertmanager.label", "a"), "expected NAME=VALUE"),
+        ((URL, "http://a", "--alertmanager.header", "a"), "expected NAME=VALUE"),
+        ((URL, "http://a", "--alertmanager.header", "a b=c"), "expected NAME=VALUE"),
+        ((URL, "http://a", "--alertmanager.header", "a=b\r\nc: d"), "expected NAME=VALUE"),
+        ((URL, "http://a", "--alertmanager.header", "Host=x"), "the exporter's own to set"),
+        ((URL, "http://a", "--alertmanager.header-file", "authorization=/f"), "own to set"),
+        (
+            (URL, "http://a", "--alertmanager.header", "A=b", "--alertmanager.header-file", "a=/f"),
+            "--alertmanager.header: a is given twice",
+        ),
         ((URL, "http://a", "--alertmanager.label", "a-b=c"), "expected NAME=VALUE"),
         ((URL, "http://a", "--alertmanager.label", "severity=x"), "label severity of its own"),
         (

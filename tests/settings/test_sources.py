@@ -44,6 +44,8 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "alertmanager.server-name": ("am", "am"),
     "alertmanager.username": ("me", "me"),
     "alertmanager.password-file": ("/password", Path("/password")),
+    "alertmanager.header": ("X-Scope-OrgID=a=b", (("X-Scope-OrgID", "a=b"),)),
+    "alertmanager.header-file": ("X-Key=/key", (("X-Key", "/key"),)),
     "alertmanager.bearer-token-file": ("/token", Path("/token")),
     "log.level": ("debug", "debug"),
     "log.format": ("json", "json"),
