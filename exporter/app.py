@@ -68,8 +68,7 @@ class Exporter:
     """One exporter: its watches, its series, its web server."""
 
     def __init__(self, settings: Settings, connection: ApiClient, ledger: Ledger) -> None:
-        """Wire the packages; nothing starts yet."""
-        self._connection = connection
+        """Wire the packages; nothing starts yet. The connection is closed by who opened it."""
         self._ledger = ledger
         self._pipeline = pipeline = Pipeline(settings, ledger)
         self._reflectors = tuple(
@@ -117,7 +116,6 @@ class Exporter:
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set; then let scrapes in flight finish. Raises ListenError."""
         async with AsyncExitStack() as ending:
-            ending.push_async_callback(self._connection.close)
             await self.web.start()
             ending.push_async_callback(self.web.stop)
             for address in self.web.addresses:
@@ -189,6 +187,13 @@ async def serve(settings: Settings) -> None:
     connection = await _unless(stop, ApiClient.open(settings.kubeconfig, settings.context))
     if connection is None:
         return
+    try:
+        await Exporter(settings, connection, _ledger(settings, connection)).run(stop)
+    finally:
+        await connection.close()
+
+
+def _ledger(settings: Settings, connection: ApiClient) -> Ledger:
     ledger = Ledger.open(
         settings.history_path,
         cluster=f"{connection.server} {settings.selector}",
@@ -200,8 +205,7 @@ async def serve(settings: Settings) -> None:
             "history is kept in memory only: a restart forgets counters, pauses and crawls that "
             "are over, and misses what happens meanwhile; set --history.path"
         )
-    exporter = Exporter(settings, connection, ledger)
-    await exporter.run(stop)
+    return ledger
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from exporter.cluster.client import ApiClient, ConfigError, RequestError
 from exporter.simulator import ApiServer
 from support.following import Opened
 from support.kubeconfigs import config, write
+from support.waiting import until
 
 LIST = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"
 SECRET = "s3cr3t"  # noqa: S105 - of no proxy
@@ -25,13 +27,16 @@ class ForwardProxy:
     def __init__(self) -> None:
         self.port = 0
         self.heads: list[str] = []
+        self.answered = 0
         self.answer = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
         writer.write(self.answer)
-        await writer.drain()
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        self.answered += 1
 
 
 @pytest.fixture
@@ -40,6 +45,7 @@ async def proxy() -> AsyncIterator[ForwardProxy]:
     server = await asyncio.start_server(forward.handle, "127.0.0.1", 0)
     forward.port = server.sockets[0].getsockname()[1]
     yield forward
+    await until(lambda: forward.answered == len(forward.heads))
     server.close()
 
 

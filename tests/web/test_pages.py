@@ -157,6 +157,7 @@ async def test_what_is_no_http_is_answered_without_versions(serve: Serve) -> Non
     writer.write(b"no http\r\n\r\n")
     answer = await asyncio.wait_for(reader.read(), WAIT_TIMEOUT)
     writer.close()
+    await writer.wait_closed()
     assert b" 400 " in answer
     assert b"Server: browsertrix-exporter\r\n" in answer
     assert b"aiohttp" not in answer
@@ -175,9 +176,9 @@ async def test_connections_at_once_are_limited(
         assert b" 200 " in await asyncio.wait_for(reader.readline(), WAIT_TIMEOUT)
     reader, writer = await asyncio.open_connection(site.address.host, site.address.port)
     assert await asyncio.wait_for(reader.read(), WAIT_TIMEOUT) == b"", "closed at once"
-    writer.close()
-    for _, writer in opened:
-        writer.close()
+    for _, one in [*opened, (reader, writer)]:
+        one.close()
+        await one.wait_closed()
 
     async def answered() -> bool:
         try:

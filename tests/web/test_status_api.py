@@ -1,6 +1,7 @@
 """The JSON API: its filters, orders and errors, compression, limits."""
 
 import asyncio
+import contextlib
 
 import aiohttp
 import pytest
@@ -229,6 +230,8 @@ async def test_readers_that_read_nothing_cost_a_portion_each_and_are_disconnecte
     assert sent == [True] * 3
     for writer in writers:
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
     async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}") as one:
         assert await one.read() == body
     await runner.cleanup()
