@@ -16,6 +16,7 @@ from typing import Final, Self
 
 import aiohttp
 from kubernetes.aio.client import Configuration
+from multidict import CIMultiDict
 from yarl import URL
 
 from exporter import __version__
@@ -148,15 +149,18 @@ class ApiClient:
         session, configuration = self._session, self._configuration
         if session is None or configuration is None:
             raise RequestError("unreachable", "the connection is closed")
-        headers = {
-            "Accept": "application/json",
-            # What is sent compressed may be a thousand times as long; nobody needs that in a
-            # cluster's network, and the API server would have to compress each list.
-            "Accept-Encoding": "identity",
-            "User-Agent": f"browsertrix-exporter/{__version__}",
-        }
+        headers = CIMultiDict(
+            {
+                "Accept": "application/json",
+                # What is sent compressed may be a thousand times as long; nobody needs that in a
+                # cluster's network, and the API server would have to compress each list.
+                "Accept-Encoding": "identity",
+                "User-Agent": f"browsertrix-exporter/{__version__}",
+            }
+        )
         if token := configuration.api_key.get("BearerToken"):
             headers["Authorization"] = token
+        headers.extend(self._source.headers)
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=idle)
         url = URL(self.server + path, encoded=True).with_query(dict(query))
         async with session.in_use():

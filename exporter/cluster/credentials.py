@@ -9,7 +9,7 @@ request. No message here shows the content of a field: any might be a secret.
 import base64
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,9 +22,10 @@ from kubernetes.aio.config.incluster_config import (
     SERVICE_TOKEN_FILENAME,
     InClusterConfigLoader,
 )
-from kubernetes.aio.config.kube_config import ConfigNode, KubeConfigLoader, KubeConfigMerger
+from kubernetes.aio.config.kube_config import ConfigNode, KubeConfigLoader
 
 from exporter.cluster.exec_plugin import run
+from exporter.cluster.kubeconfig_files import cluster_info, impersonation, merge
 from exporter.runtime.files import FileFingerprint, changed, fingerprints
 from exporter.runtime.http_errors import without_userinfo
 
@@ -41,6 +42,9 @@ class ConfigError(Exception):
 
 class CredentialSource(Protocol):
     """One place that credentials come from."""
+
+    headers: Sequence[tuple[str, str]]
+    """What else every request says of who we are, as loaded last."""
 
     async def load(self) -> Configuration:
         """Read everything anew; raises ConfigError."""
@@ -79,7 +83,9 @@ class Kubeconfig:
     def __init__(self, files: Iterable[Path], context: str | None) -> None:
         self._files = [file.expanduser() for file in files]
         self._context = context
+        self.headers: Sequence[tuple[str, str]] = ()
         self._config: ConfigNode | None = None
+        self._cluster: Mapping[str, Any] = {}
         self._read_at: dict[str, FileFingerprint] = {}
         self._fingerprints: dict[str, FileFingerprint] = {}
         self._renew_at = float("inf")
@@ -112,14 +118,14 @@ class Kubeconfig:
             self._config, self._read_at = self._read(), found
         self._renew_at = float("inf")
         user = self._user(self._config)
+        self.headers = [] if user is None else list(impersonation(user.value))
         plugin = user.value.pop("exec", None) if user is not None else None
         try:
             if user is not None and plugin is not None:
                 await self._ask(ConfigNode(f"{user.name}/exec", plugin, user.path), user)
             elif user is not None and "tokenFile" in user:
-                file = Path(user.path).parent / user["tokenFile"]
-                found = found | fingerprints([str(file)])
-                user.value["token"] = file.read_text().strip() or user.value.get("token")
+                found = found | fingerprints([user["tokenFile"]])
+                user.value["token"] = _text(user["tokenFile"]) or user.value.get("token")
             elif user is not None and "auth-provider" in user:
                 self._renew_at = time.time() + _PROVIDER_CHECK
             configuration = Configuration()
@@ -136,31 +142,28 @@ class Kubeconfig:
         if not present:
             raise ConfigError("no such file")
         try:
-            merger = KubeConfigMerger(os.pathsep.join(str(file) for file in present))
+            merged = merge(present)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f" at line {mark.line + 1}" if mark else ""
             raise ConfigError(f"not valid YAML{line}") from error
         except UnicodeDecodeError as error:
             raise ConfigError("not a text file") from error
-        config: ConfigNode = merger.config
-        for item in ("clusters", "contexts", "users"):
-            for node in config.value[item]:
-                # The merger names an entry by its whole content, and errors show names.
-                node.name = f"{item[:-1]} {node.value['name']}"
-        return config
+        return ConfigNode("kubeconfig", merged, str(present[0]))
 
     def _user(self, config: ConfigNode) -> ConfigNode | None:
         """The user's entry; complains readably of what the context lacks."""
         context = self._context or config.value.get("current-context")
         if not context:
             raise ConfigError("no current-context is set; choose one with --context")
-        names = [node.value["name"] for node in config.value["contexts"]]
+        names = [entry["name"] for entry in config.value["contexts"]]
         if context not in names:
             known = ", ".join(map(str, names)) or "none"
             raise ConfigError(f"there is no context {context}; there are: {known}")
         chosen = config["contexts"].get_with_name(context)["context"]
-        server = config["clusters"].get_with_name(chosen["cluster"])["cluster"].safe_get("server")
+        cluster = config["clusters"].get_with_name(chosen["cluster"])["cluster"]
+        self._cluster = cluster.value
+        server = cluster.safe_get("server")
         if not str(server).startswith(("http://", "https://")):
             raise ConfigError(f"the server of context {context} is no http or https address")
         if not chosen.safe_get("user"):
@@ -172,7 +175,8 @@ class Kubeconfig:
 
     async def _ask(self, plugin: ConfigNode, user: ConfigNode) -> None:
         """Run the exec plugin, and put what it says where the loader looks for it."""
-        credential = await run(plugin)
+        asked = plugin.safe_get("provideClusterInfo") is True
+        credential = await run(plugin, cluster_info(self._cluster) if asked else None)
         self._renew_at = credential.renew_at
         if credential.token:
             user.value["token"] = credential.token
@@ -190,6 +194,7 @@ class InCluster:
         certificate: str = SERVICE_CERT_FILENAME,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
+        self.headers: Sequence[tuple[str, str]] = ()
         self._token = token
         self._certificate = certificate
         self._environ = environ
@@ -229,6 +234,10 @@ def tls_identity(configuration: Configuration) -> object:
         configuration.tls_server_name,
         fingerprints(_tls_files(configuration)),
     )
+
+
+def _text(file: str) -> str:
+    return Path(file).read_text(encoding="utf-8").strip()
 
 
 def _os_error(error: Any) -> str:

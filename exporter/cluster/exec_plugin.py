@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -59,10 +60,17 @@ class Credential:
 _FIELDS: Final = ("token", "clientCertificateData", "clientKeyData")
 
 
-async def run(config: ConfigNode) -> Credential:
-    """Run the plugin; raises ConfigException with a line that names it."""
+async def run(config: ConfigNode, cluster: Mapping[str, Any] | None = None) -> Credential:
+    """Run the plugin; raises ConfigException with a line that names it.
+
+    ``cluster`` is what it is given of the cluster.
+    """
     provider = ExecProvider(config)
+    if config.safe_get("interactiveMode") == "Always":
+        raise ConfigException(f"the credential plugin {provider.args[0]} needs a terminal")
     about: Any = {"interactive": False}
+    if cluster is not None:
+        about["cluster"] = cluster
     info = {"apiVersion": provider.api_version, "kind": "ExecCredential", "spec": about}
     command = str(provider.args[0])
     started = time.time()
@@ -72,7 +80,9 @@ async def run(config: ConfigNode) -> Credential:
         )
         return Credential.read(json.loads(output), started)
     except FileNotFoundError as error:
-        raise ConfigException(f"the credential plugin {command} is not installed") from error
+        hint = " ".join(str(config.safe_get("installHint") or "").split())[:300]
+        missing = f"the credential plugin {command} is not installed"
+        raise ConfigException(f"{missing}: {hint}" if hint else missing) from error
     except OSError as error:
         raise ConfigException(f"the credential plugin {command}: {error.strerror}") from error
     except ValueError as error:

@@ -16,6 +16,8 @@ import pytest
 
 from exporter.cluster import exec_plugin as plugin_module
 from exporter.cluster.credentials import ConfigError, InCluster, Kubeconfig, find_source
+from exporter.simulator import ApiServer
+from support.following import Opened
 from support.kubeconfigs import TOKEN, config, exec_user, plugin, write
 
 
@@ -276,3 +278,119 @@ async def test_a_pod_without_its_service_account_is_an_error(
     (tmp_path / "token").unlink()
     with pytest.raises(ConfigError, match="service account of this pod: Service token file does"):
         await service_account.load()
+
+
+async def test_the_first_file_that_names_a_current_context_wins(tmp_path: Path) -> None:
+    first = write(tmp_path / "first", config(cluster={"server": "http://first"}, name="first"))
+    second = write(tmp_path / "second", config(cluster={"server": "http://second"}, name="second"))
+    third = write(tmp_path / "third", {"current-context": "", "users": None})
+    for files in ([first, second], [third, first, second], [first, second, third]):
+        assert (await Kubeconfig(files, None).load()).host == "http://first"
+    assert (await Kubeconfig([first, second], "second").load()).host == "http://second"
+
+
+async def test_of_two_entries_with_one_name_the_first_wins(tmp_path: Path) -> None:
+    first = write(tmp_path / "first", config(cluster={"server": "http://first"}))
+    second = write(tmp_path / "second", config(cluster={"server": "http://second"}))
+    assert (await Kubeconfig([first, second], None).load()).host == "http://first"
+
+
+async def test_paths_are_relative_to_their_own_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    for name in ("one/ca.crt", "two/client.crt", "two/client.key"):
+        (tmp_path / name).touch()
+    user = {"client-certificate": "client.crt", "client-key": "./client.key"}
+    whole = config(user, {"server": "https://x", "certificate-authority": "ca.crt"})
+    one = write(tmp_path / "one" / "config", whole | {"users": []})
+    two = write(tmp_path / "two" / "config", whole | {"clusters": []})
+    monkeypatch.chdir("/")
+    found = await Kubeconfig([one, two], None).load()
+    assert found.ssl_ca_cert == str(tmp_path / "one/ca.crt")
+    assert found.cert_file == str(tmp_path / "two/client.crt")
+    assert found.key_file == str(tmp_path / "two/client.key")
+
+
+async def test_a_plugins_command_with_a_slash_is_relative_to_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    script = write(tmp_path / "bin" / "token.sh", "#!/bin/sh\n")
+    script.write_text(
+        """#!/bin/sh
+printf '{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1",'
+printf ' "status": {"token": "of-the-plugin"}}'
+"""
+    )
+    script.chmod(0o700)
+    path = write(tmp_path / "kubeconfig", config(exec_user("./bin/token.sh")))
+    monkeypatch.chdir("/")
+    found = await Kubeconfig([path], None).load()
+    assert found.api_key["BearerToken"] == "Bearer of-the-plugin"
+
+
+async def test_a_plugin_that_asks_for_the_cluster_is_given_it(tmp_path: Path) -> None:
+    info = tmp_path / "info.json"
+    script = write(
+        tmp_path / "plugin.sh",
+        f"""printf '%s' "$KUBERNETES_EXEC_INFO" > {info}
+printf '{{"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1",'
+printf ' "status": {{"token": "t"}}}}'
+""",
+    )
+    user = exec_user("sh", str(script))
+    user["exec"]["provideClusterInfo"] = True
+    (tmp_path / "ca.crt").write_text("authority")
+    cluster = {
+        "server": "http://shoot",
+        "certificate-authority": "ca.crt",
+        "tls-server-name": "api",
+        "extensions": [
+            {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "shoot-1"}},
+            {"name": "other", "extension": {}},
+        ],
+    }
+    await Kubeconfig([write(tmp_path / "k", config(user, cluster))], None).load()
+    assert json.loads(info.read_text())["spec"] == {
+        "interactive": False,
+        "cluster": {
+            "server": "http://shoot",
+            "certificate-authority-data": base64.b64encode(b"authority").decode(),
+            "tls-server-name": "api",
+            "config": {"audience": "shoot-1"},
+        },
+    }
+
+
+async def test_a_plugin_that_is_missing_or_needs_a_terminal_says_so(tmp_path: Path) -> None:
+    user = exec_user("no-such-plugin")
+    user["exec"]["installHint"] = "Get it from\nthe shop."
+    path = write(tmp_path / "k", config(user))
+    with pytest.raises(ConfigError, match=r"is not installed: Get it from the shop\."):
+        await Kubeconfig([path], None).load()
+    user["exec"]["interactiveMode"] = "Always"
+    with pytest.raises(ConfigError, match="no-such-plugin needs a terminal"):
+        await Kubeconfig([write(path, config(user))], None).load()
+
+
+async def test_a_user_who_acts_as_another_says_so_in_every_request(
+    server: ApiServer, opened: Opened, tmp_path: Path
+) -> None:
+    user = {
+        "token": "t",
+        "as": "jane",
+        "as-groups": ["archive", "system:authenticated"],
+        "as-uid": "7",
+        "as-user-extra": {"Scopes/x": ["view", "list"]},
+    }
+    path = write(tmp_path / "k", config(user, {"server": server.url}))
+    connection = await opened(path)
+    async with connection.get("/apis/btrix.cloud/v1/crawljobs", {}, idle=5) as reply:
+        await reply.read()
+    headers = server.requests[-1].headers
+    assert headers["Impersonate-User"] == "jane"
+    assert headers.getall("Impersonate-Group") == ["archive", "system:authenticated"]
+    assert headers["Impersonate-Uid"] == "7"
+    assert headers.getall("Impersonate-Extra-scopes%2Fx") == ["view", "list"]

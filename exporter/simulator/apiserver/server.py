@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 
 from exporter.simulator.apiserver import discovery, errors, kubeconfig
 from exporter.simulator.apiserver.cluster import Cluster
@@ -43,7 +44,7 @@ class Request:
     verb: Verb
     resource: ServedResource | None
     """None where it is about no object: discovery, health, version."""
-    headers: dict[str, str]
+    headers: CIMultiDictProxy[str]
 
 
 class ApiServer:
@@ -193,7 +194,7 @@ class ApiServer:
                 time.monotonic(),
                 verb,
                 resource,
-                dict(request.headers),
+                request.headers,
             )
         )
         try:
