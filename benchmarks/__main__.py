@@ -50,7 +50,7 @@ def main() -> int:
             with processes.baseline(crawls) as baseline:
                 figures += _scrapes(exporter, baseline)
             memory = (exporter.memory - memory_empty) / crawls / _KIB
-        figures.append(Figure("memory per CrawlJob", "< 45 KiB", f"{memory:.1f} KiB", memory < 45))
+        figures.append(Figure("memory per CrawlJob", "< 30 KiB", f"{memory:.1f} KiB", memory < 30))
         figures.append(
             Figure(f"start to ready with {crawls}", "< 5 s", f"{ready:.2f} s", ready < 5)
         )
