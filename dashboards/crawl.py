@@ -6,7 +6,6 @@ as one file holds one dashboard, panel by panel in the order they are seen.
 
 from typing import Final
 
-from alerts.promql import on
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import USAGE, FieldConfig
@@ -15,6 +14,7 @@ from dashboards.promql import Selection, exit_reasons, with_role_and_index
 from dashboards.tables import Label, Value, table
 from dashboards.variables import NAMESPACE, ONE_CRAWL, ORGANISATION
 from exporter.resources.identity import POD_LABELS
+from exporter.rules.promql import on
 from exporter.web.colours import (
     BAD,
     GOOD,

@@ -5,7 +5,6 @@ Long, as one file holds one dashboard, panel by panel in the order they are seen
 
 from typing import Final
 
-from alerts.promql import on
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
@@ -23,6 +22,7 @@ from dashboards.tables import (
 from dashboards.variables import NAMESPACE
 from exporter.resources.crawljob.states import PAUSED, RUNNING, WAITING
 from exporter.resources.identity import CRAWL_LABELS
+from exporter.rules.promql import on
 from exporter.web.colours import BAD, GOOD, OUTCOMES, QUIET, ROLES, SEVERITIES, STATES, WARN
 
 FLEET: Final = Selection(namespace='namespace=~"$namespace"')

@@ -4,7 +4,6 @@ from typing import Final
 
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from alerts.promql import on
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
@@ -13,6 +12,7 @@ from dashboards.promql import Selection, exit_reasons, sum_by, topk
 from dashboards.tables import HIDDEN_NAMESPACE, TO_CRAWL, Label, Value, table
 from dashboards.variables import CRAWLS, NAMESPACE, ORGANISATION
 from exporter.resources.identity import POD_LABELS
+from exporter.rules.promql import on
 from exporter.web.colours import BAD, EXIT_REASONS, GOOD, RESTART_REASONS, ROLES, WARN
 
 PODS: Final = Selection(

@@ -7,10 +7,10 @@ A pair of exporters serves every series twice: ``max by`` the labels of the metr
 from collections.abc import Iterable
 from typing import Final
 
-from alerts.promql import by, on
 from exporter.metrics import CATALOG
 from exporter.metrics.catalog import Kind
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
+from exporter.rules.promql import by, on
 
 
 def _labels() -> dict[str, tuple[str, ...]]:

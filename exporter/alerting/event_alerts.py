@@ -239,3 +239,15 @@ OUT_OF_SPACE: Final = _of_pod(
 
 EVENT_ALERTS: Final[tuple[EventAlert, ...]] = (*ENDS, EVICTED, OOM_KILLED, OUT_OF_SPACE)
 LONGEST_WINDOW: Final = max(event.window for event in EVENT_ALERTS)
+
+ORG_CRAWLS_DELETED: Final = EventAlert(
+    name="BrowsertrixOrgCrawlsDeleted",
+    severity=Severity.WARNING,
+    summary="Unfinished crawls of an organisation were deleted",
+    description="Unfinished crawls of organisation {{ $labels.oid }} were deleted.",
+    condition="deleted",
+    dashboard=Dashboard.ORG,
+    window=7200,
+    labels=("namespace", "oid"),
+)
+DELETED_MATCHER: Final = 'state="unknown",stop_reason="deleted"'

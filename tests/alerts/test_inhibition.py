@@ -8,10 +8,10 @@ from typing import Final
 
 import pytest
 
-from alerts import ALERTS
 from exporter.resources.identity import CRAWL_LABELS
 from support.alertmanager import alertmanager
 from support.amtool import shipped_config
+from support.rules import ALERTS
 from support.tools import Edition
 from support.waiting import WAIT_TIMEOUT
 

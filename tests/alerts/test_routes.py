@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from alerts import ALERTS
-from alerts.rule import AlertingRule, Severity
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
+from exporter.rules.rule import AlertingRule, Severity
 from support.amtool import CONFIG, TEMPLATES, amtool, shipped_config
+from support.rules import ALERTS
 from support.tools import Edition
 
 pytestmark = pytest.mark.slow("each amtool is a process")

@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from alerts import ALERTS, RECORDS
 from support.promtool import read_case, run_rule_tests
+from support.rules import ALERTS, RECORDS
 from support.tools import Edition
 
 pytestmark = pytest.mark.slow("promtool tests every alert")

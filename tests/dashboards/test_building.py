@@ -10,11 +10,11 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard as Model
 
-from alerts.rule import Dashboard as AlertsDashboard
 from dashboards import __main__ as command
 from dashboards.dashboard import line
 from dashboards.panels import Query, stat
 from dashboards.render import DASHBOARDS, FOLDER, to_json
+from exporter.rules.rule import Dashboard as AlertsDashboard
 
 
 def _run(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:

@@ -34,8 +34,6 @@ from typing import Any, Final
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from alerts import ALERTS
-from alerts.rule import Severity
 from exporter.commands.demo.configurations import (
     ROUTES,
     RULES,
@@ -45,6 +43,7 @@ from exporter.commands.demo.configurations import (
 )
 from exporter.commands.demo.programs import free_port
 from exporter.commands.demo.receiver import Notification, receiver
+from exporter.rules.rule import Severity
 from exporter.simulator import ApiServer, Browsertrix, Cluster
 from exporter.simulator.browsertrix.ground_truth import Ended, GroundTruth
 from exporter.simulator.browsertrix.scenarios import SCENARIOS
@@ -52,6 +51,7 @@ from support.alertmanager import alertmanager
 from support.exporter_process import Process, Start
 from support.inbox import Identity, Inbox
 from support.prometheus import Prometheus, prometheus
+from support.rules import ALERTS
 from support.tools import ROOT, Edition
 from support.waiting import PROCESS_TIMEOUT, until
 

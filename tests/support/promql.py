@@ -9,15 +9,17 @@ from typing import Final
 
 import promql_parser as promql
 
-from alerts import RECORDS
 from exporter.metrics import CATALOG
 from exporter.metrics.catalog import Family, Kind
+from support.rules import RECORDS
 
 MetricLabels = Mapping[str, frozenset[str]]
 """The labels of each metric that exists, by name."""
 
-TARGET: Final = frozenset({"job", "instance"})
-"""Labels that Prometheus adds to whatever it scrapes."""
+TARGET: Final = frozenset({"cluster", "job", "instance"})
+"""Labels that Prometheus adds to whatever it scrapes, ``cluster`` where it has several."""
+_RENAMED: Final = frozenset({"exported_namespace"})
+"""What Prometheus makes of labels that a target's own hide, without ``honor_labels``."""
 
 _SELECTING: Final = ("topk", "bottomk")
 """Aggregations whose result is some of the series, unchanged."""
@@ -40,7 +42,7 @@ def sample_labels(families: Iterable[Family]) -> dict[str, frozenset[str]]:
 
 METRICS: Final = (
     sample_labels(CATALOG)
-    | {record.name: frozenset(record.labels) for record in RECORDS}
+    | {record.name: frozenset({"cluster", *record.labels}) for record in RECORDS}
     | {"up": TARGET}
 )
 """All that the exporter serves and this repository's rules record."""
@@ -87,7 +89,8 @@ def _selected(selector: promql.VectorSelector, metrics: MetricLabels) -> frozens
     if selector.name is None or selector.name not in metrics:
         raise QueryError(f"there is no metric {selector.name}")
     labels = metrics[selector.name]
-    _require((matcher.name for matcher in selector.matchers.matchers), labels, selector.name)
+    named = {matcher.name for matcher in selector.matchers.matchers} - _RENAMED
+    _require(named, labels, selector.name)
     return labels
 
 

@@ -21,8 +21,9 @@ __all__ = [
 
 
 SEVERITIES: Final = {
-    Severity.CRITICAL: "pages a person now: work is being lost, or nobody would see it being lost",
-    Severity.WARNING: "a ticket: somebody should act within the day",
+    Severity.CRITICAL: "pages a person now: something that can still be changed, or one of the two "
+    "ends that an archive must hear of at once (a pause that expired, a size limit)",
+    Severity.WARNING: "a ticket: something was lost, or will be; within the day is early enough",
     Severity.INFO: "context: nothing to do by itself, useful beside other alerts",
 }
 
@@ -32,10 +33,10 @@ class AlertingRule(AlertTemplate):
     """An alert's texts, and the expression and durations with which Prometheus evaluates it."""
 
     expr: str
-    for_: str = ""
-    """How long the condition must be true before it fires; empty fires at once."""
-    keep_firing_for: str = ""
-    """How long it goes on firing once the condition is false: bridges lost scrapes."""
+    for_: int = 0
+    """Seconds for which the condition must be true before it fires; 0 fires at once."""
+    keep_firing_for: int = 0
+    """Seconds for which it goes on firing once the condition is false: bridges lost scrapes."""
     event: bool = False
     """Whether it is an event alert, which nothing can resolve: labelled ``event="true"``."""
 
@@ -63,7 +64,7 @@ class RecordingRule:
     """What its values are, for docs/alerts.md."""
     expr: str
     labels: tuple[str, ...]
-    """Of its series; a test compares them with what ``expr`` results in."""
+    """Of its series beside ``cluster``; a test compares them with what ``expr`` results in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

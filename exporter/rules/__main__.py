@@ -1,14 +1,15 @@
-"""``python -m alerts`` writes the generated files, checks them, or prints them."""
+"""``python -m exporter.rules`` writes the generated files, checks them, or prints them."""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import Final
 
-from alerts.render import files, prometheus_rule, rules
 from exporter.alerting.template import Links
+from exporter.rules import Thresholds, rule_groups
+from exporter.rules.render import files, prometheus_rule, rules
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
+_ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,7 +17,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.print:
         write = rules if options.print == "rules" else prometheus_rule
-        sys.stdout.write(write(Links(options.runbook_url, options.grafana_url)))
+        sys.stdout.write(
+            write(rule_groups(Thresholds()), Links(options.runbook_url, options.grafana_url))
+        )
         return 0
     stale = [
         path
@@ -25,7 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     ]
     if options.check:
         for path in stale:
-            sys.stderr.write(f"{path}: differs from the declarations; run `python -m alerts`\n")
+            sys.stderr.write(
+                f"{path}: differs from the declarations; run `python -m exporter.rules`\n"
+            )
         return 1 if stale else 0
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m alerts",
+        prog="python -m exporter.rules",
         description="Write alerts/browsertrix.rules.yaml, alerts/prometheusrule.yaml and "
         "docs/alerts.md from the declarations.",
     )

@@ -1,0 +1,309 @@
+"""What all alerts stand on: Browsertrix's operator, and the exporters themselves.
+
+Exporters are missed by name: one that is gone with its target leaves no series to compare with, so
+a recording rule remembers which there were.
+"""
+
+from typing import Final
+
+from exporter.alerting.event_alerts import format_duration
+from exporter.rules.promql import EXPORTER, by, on
+from exporter.rules.recordings import LAST_EVENT, LAST_SYNC
+from exporter.rules.rule import (
+    DURATION,
+    AlertingRule,
+    Dashboard,
+    RecordingRule,
+    RuleGroup,
+    Severity,
+)
+from exporter.rules.thresholds import Thresholds
+
+_INSTANCE: Final = "Exporter {{ $labels.instance }}"
+_SCOPE: Final = (
+    '{{ if eq $labels.scope "*" }}all namespaces{{ else }}namespace {{ $labels.scope }}{{ end }}'
+)
+_CRAWLJOBS: Final = 'source=~"|crawljobs"'
+"""Of the other sources' watches, which may fail, nothing is said here."""
+_AT_WORK: Final = "running|pending-wait|generate-wacz|uploading-wacz|rate-limited"
+
+_SEEN: Final = "job:browsertrix_exporter_seen_timestamp_seconds:max"
+_REPLICAS: Final = "job:browsertrix_exporters:count"
+_SYNCED: Final = f"browsertrix_exporter_synced{{{_CRAWLJOBS}}}"
+_SYNC: Final = f"browsertrix_exporter_last_sync_timestamp_seconds{{{_CRAWLJOBS}}}"
+
+
+def _operator(at: Thresholds) -> AlertingRule:
+    minutes = at.operator_silent // 60
+    silent = format_duration(at.operator_silent)
+    return AlertingRule(
+        name="BrowsertrixOperatorSilent",
+        severity=Severity.CRITICAL,
+        summary="Browsertrix's operator does not act any more",
+        description="Crawls are at work in {{ $labels.namespace }}, and no CrawlJob was written "
+        f"for {DURATION}: no crawl starts, ends, pauses or is given up until Browsertrix's "
+        "operator (metacontroller and the backend) acts again.",
+        condition=f"crawls at work, a watch that is well, and no CrawlJob written for {silent}",
+        # A watch that was well all the time: after a gap the operator is given time to write.
+        expr=f"""\
+time() - max {by("namespace")} ({LAST_EVENT}) > {at.operator_silent}
+and {on("namespace")}
+sum {by("namespace")} (browsertrix_crawls{{state=~"{_AT_WORK}"}}) > 0
+and {on("namespace")}
+sum_over_time(
+  (time() - max {by("namespace")} ({LAST_SYNC}) < bool {at.blind_after})[{silent}:1m]
+) >= {max(1, minutes - 1)}""",
+        keep_firing_for=at.bridge,
+        dashboard=Dashboard.FLEET,
+    )
+
+
+def _down(at: Thresholds) -> tuple[AlertingRule | RecordingRule, ...]:
+    remembered = format_duration(at.replicas_remembered)
+    return (
+        RecordingRule(
+            name=_SEEN,
+            description="When an exporter of the job was last scraped; kept for "
+            f"{format_duration(at.exporter_remembered)} when it is gone",
+            labels=("job",),
+            expr=f"""\
+max {by("job")} (timestamp(browsertrix_exporter_build_info))
+or
+last_over_time({_SEEN}[1d]) > time() - {at.exporter_remembered}""",
+        ),
+        RecordingRule(
+            name=_REPLICAS,
+            description="Exporters of the job that were scraped",
+            labels=("job",),
+            expr=f"count {by('job')} (max {by(*EXPORTER)} (browsertrix_exporter_build_info))",
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterDown",
+            severity=Severity.CRITICAL,
+            summary="No exporter of Browsertrix is being scraped",
+            description="Prometheus gets nothing from browsertrix-exporter"
+            "{{ if $labels.job }} of job {{ $labels.job }}{{ end }}: no alert on its crawls can "
+            "fire.",
+            condition="no exporter of a job that had one is scraped, or none at all",
+            expr=f"""\
+(
+  {_SEEN} unless {on("job")} browsertrix_exporter_build_info
+)
+or on () absent(browsertrix_exporter_build_info)""",
+            for_=at.down_hold,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterReplicaDown",
+            severity=Severity.WARNING,
+            summary="An exporter of Browsertrix cannot be scraped",
+            description=f"{_INSTANCE} answered within the last day and does not any more.",
+            condition="a target that was an exporter within the last day cannot be scraped",
+            # A target is an exporter if it served this metric, whatever its job is called.
+            expr=f"""\
+max {by(*EXPORTER)} (up) == 0
+and {on(*EXPORTER)} last_over_time(browsertrix_exporter_build_info[1d])""",
+            for_=at.down_hold,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterReplicaMissing",
+            severity=Severity.WARNING,
+            summary="There are fewer exporters of Browsertrix than before",
+            description="Job {{ $labels.job }} has {{ $value }} exporters, and had more within "
+            f"the last {remembered}.",
+            condition=f"fewer exporters of a job than there were for an hour within the last "
+            f"{remembered}",
+            # For an hour: while a Deployment is rolled out there is one more for a moment.
+            expr=f"{_REPLICAS} < max_over_time(min_over_time({_REPLICAS}[1h])[{remembered}:10m])",
+            for_=at.down_hold,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterRestarting",
+            severity=Severity.WARNING,
+            summary="An exporter of Browsertrix restarts again and again",
+            description=f"{_INSTANCE} was started {{{{ $value }}}} times within the last hour.",
+            condition=f"started at least {at.exporter_restarts} times within an hour",
+            expr=f"""\
+max {by(*EXPORTER)} (
+  changes(process_start_time_seconds[1h])
+  and {on(*EXPORTER)} last_over_time(browsertrix_exporter_build_info[1h])
+) >= {at.exporter_restarts}""",
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+    )
+
+
+def _blind(at: Thresholds) -> tuple[AlertingRule, ...]:
+    scope = by("scope")
+    return (
+        AlertingRule(
+            name="BrowsertrixExporterNotSynced",
+            severity=Severity.CRITICAL,
+            summary="The exporter has no complete list of the crawls",
+            description=f"No exporter could list the CrawlJobs of {_SCOPE}: none of them is "
+            "served.",
+            condition="no exporter has listed all CrawlJobs of the scope",
+            expr=f"max {scope} ({_SYNCED}) == 0",
+            for_=at.not_synced_hold,
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterWatchStale",
+            severity=Severity.CRITICAL,
+            summary="The exporter does not hear of changes any more",
+            description=f"No exporter has heard anything of {_SCOPE} for {DURATION}: what is "
+            "served is old, and no alert begins on it.",
+            condition=f"no list, event or bookmark for {format_duration(at.watch_stale)} at any "
+            "exporter",
+            expr=f"time() - max {scope} ({_SYNC}) > {at.watch_stale}",
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterReplicaStale",
+            severity=Severity.WARNING,
+            summary="One of several exporters does not hear of changes any more",
+            description=f"{_INSTANCE} has heard nothing of {_SCOPE} for "
+            f"{format_duration(at.watch_stale)} or more, while another one does: what it serves "
+            "is not used.",
+            condition=f"no list, event or bookmark for {format_duration(at.watch_stale)} while "
+            "another exporter of the scope is in sync",
+            expr=f"""\
+(
+  max {by(*EXPORTER, "scope")} ({_SYNCED}) == 0
+  or
+  max {by(*EXPORTER, "scope")} ({_SYNC}) < time() - {at.blind_after}
+)
+and {on("scope")} max {scope} ({_SYNC}) >= time() - {at.blind_after}""",
+            for_=at.watch_stale,
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterLabelsRenamed",
+            severity=Severity.WARNING,
+            summary="Prometheus renames the labels of the exporter",
+            description="Series of job {{ $labels.job }} have exported_namespace for namespace: "
+            "alerts name the exporter's namespace and pod instead of the crawl's, and are routed "
+            "by it. Set honor_labels (honorLabels of a ServiceMonitor).",
+            condition="a label `exported_namespace` on the exporter's series",
+            expr=f"""\
+count {by("job")} (
+  browsertrix_crawls{{exported_namespace!=""}}
+  or browsertrix_pod_info{{exported_namespace!=""}}
+) > 0""",
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+    )
+
+
+def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
+    window, tasks = format_duration(at.unusable_window), format_duration(at.task_window)
+    scrapes = format_duration(at.scrape_window)
+    return (
+        AlertingRule(
+            name="BrowsertrixExporterHistoryOff",
+            severity=Severity.INFO,
+            summary="The exporter keeps no history",
+            description=f"{_INSTANCE} runs without --history.path: what happens while it is "
+            "restarted is lost, and what it served of the time before.",
+            condition="an exporter without `--history.path`",
+            expr=f"max {by(*EXPORTER)} (browsertrix_exporter_ledger_persistent) == 0",
+            for_=at.history_off_hold,
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterParseProblems",
+            severity=Severity.INFO,
+            summary="CrawlJobs have fields that cannot be read",
+            description="{{ $value }} CrawlJobs in {{ $labels.namespace }} have a field that "
+            "cannot be read; what it would say is missing. The exporter's log names object and "
+            "field.",
+            condition="CrawlJobs with a field that cannot be read",
+            expr=f"max {by('namespace')} (browsertrix_malformed_crawljobs) > 0",
+            for_=at.malformed_hold,
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterUnusableObjects",
+            severity=Severity.WARNING,
+            summary="CrawlJobs cannot be read at all",
+            description=f"CrawlJobs of {_SCOPE} cannot be read at all and are not served as they "
+            "are. The exporter's log names them.",
+            condition=f"an object that cannot be read at all was received within the last {window}",
+            expr=f"max {by('scope')} "
+            f"(increase(browsertrix_exporter_unusable_objects_total[{window}])) > 0",
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterLedgerFailing",
+            severity=Severity.WARNING,
+            summary="The exporter cannot write down what happens",
+            description=f"{_INSTANCE} cannot write its ledger: what happens now is forgotten if "
+            "it is restarted. Its log says why.",
+            condition="the ledger cannot be written",
+            expr=f"max {by(*EXPORTER)} (browsertrix_exporter_ledger_failing) == 1",
+            for_=at.ledger_hold,
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterAlertmanagerFailing",
+            severity=Severity.WARNING,
+            summary="The exporter cannot deliver alerts to Alertmanager",
+            description=f"{_INSTANCE} cannot deliver event alerts to "
+            "{{ $labels.alertmanager }}, or one of them is refused. Its log says why.",
+            condition="an Alertmanager of `--alertmanager.url` cannot be reached, or refuses an "
+            "alert",
+            expr=f"max {by(*EXPORTER, 'alertmanager')} "
+            "(browsertrix_exporter_alertmanager_failing) == 1",
+            for_=at.delivery_hold,
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterTaskFailing",
+            severity=Severity.WARNING,
+            summary="A part of the exporter fails again and again",
+            description=f"{_INSTANCE}: {{{{ $labels.task }}}} was run again several times within "
+            f"{tasks}, each time after a fault. Its log says which.",
+            condition=f"a part was run again more than {at.task_restarts} times within {tasks}",
+            expr=f"max {by(*EXPORTER, 'task')} "
+            f"(increase(browsertrix_exporter_task_restarts_total[{tasks}])) "
+            f"> {at.task_restarts}",
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterScrapeSlow",
+            severity=Severity.WARNING,
+            summary="Scrapes of the exporter take too long",
+            description=f"One in ten scrapes of {_INSTANCE[0].lower()}{_INSTANCE[1:]} takes "
+            f"longer than {DURATION}; beyond the scrape timeout they are lost.",
+            condition=f"the {at.scrape_quantile:.0%} quantile of scrapes within {scrapes} is "
+            f"above {at.scrape_seconds}s",
+            expr=f"""\
+histogram_quantile({at.scrape_quantile}, sum {by(*EXPORTER, "le")} (
+  rate(browsertrix_exporter_scrape_duration_seconds_bucket[{scrapes}])
+)) > {at.scrape_seconds}""",
+            for_=at.scrape_hold,
+            dashboard=Dashboard.EXPORTER,
+        ),
+    )
+
+
+def group(at: Thresholds) -> RuleGroup:
+    """The group with these thresholds."""
+    return RuleGroup(
+        name="browsertrix-exporter",
+        topic="Browsertrix's operator and the exporter itself",
+        rules=(_operator(at), *_down(at), *_blind(at), *_partly(at)),
+    )
