@@ -9,8 +9,8 @@ Patterns that all declarations share, each because the obvious alternative paged
 
 - Events ("ended as") stand on timestamps, looked back on with ``last_over_time``: neither a restart
   nor a scrape gap can repeat or lose them. No ``for``.
-- How long something has been so is a timestamp that is served, compared with ``time()``. What has no
-  such timestamp has a ``for`` of ten minutes or more, which Prometheus restores after a restart.
+- How long something has been so is a timestamp that is served, compared with ``time()``. What has
+  no such timestamp has a ``for`` of ten minutes or more, which Prometheus restores.
 - ``max by (…)`` merges a pair of exporters; one that is left behind by the other is left out, and
   nothing begins on what exporters say while none of them is in sync (``conditions``).
 - ``cluster`` is kept everywhere (``promql``).

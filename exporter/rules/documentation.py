@@ -61,8 +61,8 @@ python -m exporter.rules --print rules --grafana-url https://grafana.example.org
 ```
 
 All thresholds stand, with their reasons, in [thresholds.py](../alerts/thresholds.py); after a
-change `python -m exporter.rules` writes the files anew. Pauses expire as `--pause-limit` of the exporter
-says, which must be what Browsertrix's `paused_crawl_limit_minutes` says.
+change `python -m exporter.rules` writes the files anew. Pauses expire as `--pause-limit` of the
+exporter says, which must be what Browsertrix's `paused_crawl_limit_minutes` says.
 
 ## Versions
 

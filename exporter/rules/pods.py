@@ -1,9 +1,9 @@
 """Pods: near their allocation, evicted, out of memory or space, crashing, not restarted.
 
-Browsertrix never removes a pod from a status, and its last exit stays there: alerts on what happened
-go by timestamps, so that an exit of last week does not fire today. Whether an exit was an eviction,
-for want of memory or a crash is decided by the exporter, which saw the statuses before it: an
-eviction shows as out of memory.
+Browsertrix never removes a pod from a status, and its last exit stays there: alerts on what
+happened go by timestamps, so that an exit of last week does not fire today. Whether an exit was an
+eviction, for want of memory or a crash is decided by the exporter, which saw the statuses before
+it: an eviction shows as out of memory.
 """
 
 from typing import Final
@@ -71,7 +71,7 @@ max {by(*POD_LABELS)} (
 )
 
 
-def _storm(
+def _storm(  # noqa: PLR0913 - as above
     at: Thresholds, name: str, *, what: str, were: str, said: str, number: int
 ) -> AlertingRule:
     window = format_duration(at.storm_window)

@@ -156,8 +156,10 @@ max {by(*CRAWL_LABELS)} ({value})
 
 
 def _finished(matchers: str) -> str:
-    """Crawls that finished within the hour, a pair merged; of the series, so that neither a
-    restart nor a new address of the exporter counts one twice, as it would in a counter's rate.
+    """Crawls that finished within the hour, a pair merged.
+
+    Of the series: neither a restart nor a new address of the exporter counts one twice, as it would
+    in a counter's rate.
     """
     series = f"browsertrix_crawl_finished_timestamp_seconds{{{matchers}}}"
     return f"max {by(*CRAWL_LABELS)} ({series}) > time() - {_HOUR}"
