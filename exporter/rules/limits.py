@@ -20,7 +20,7 @@ _TIME: Final = "crawl:browsertrix_crawl_timeout_used:ratio"
 _AT_WORK: Final = "running|pending-wait|generate-wacz|uploading-wacz|rate-limited"
 
 
-def _near(  # noqa: PLR0913 - a table's row, each column by its nameat: Thresholds, name: str, *, severity: Severity, limit: str, ratio: str) -> AlertingRule:
+def _near(at: Thresholds, name: str, *, severity: Severity, limit: str, ratio: str) -> AlertingRule:
     return AlertingRule(
         name=name,
         severity=severity,
@@ -48,7 +48,7 @@ def _done_before(ratio: str, window: str) -> str:
 )"""
 
 
-def _predicted(  # noqa: PLR0913 - as above
+def _predicted(  # noqa: PLR0913 - a table's row, each column by its name
     at: Thresholds, name: str, *, severity: Severity, limit: str, ratio: str, horizon: int
 ) -> AlertingRule:
     duration, window = format_duration(horizon), format_duration(at.prediction_window)
