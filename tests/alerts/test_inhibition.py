@@ -128,6 +128,7 @@ def test_no_end_inhibits_another_end_or_an_unclean_one(alerts_url: str) -> None:
         ("BrowsertrixPodOutOfSpace", "BrowsertrixPodStorageNearLimit", {**CRAWL, "pod": "p"}),
         ("BrowsertrixPodCrashLoop", "BrowsertrixCrawlerCrashedRepeatedly", {**CRAWL, "pod": "p"}),
         ("BrowsertrixExporterNotSynced", "BrowsertrixExporterWatchStale", {"scope": "*"}),
+        ("BrowsertrixExporterWatchStale", "BrowsertrixExporterReplicaStale", {"scope": "crawlers"}),
     ],
 )
 def test_the_nearer_inhibits_the_farther(
@@ -147,10 +148,41 @@ def test_the_nearer_inhibits_the_farther(
     [
         ("BrowsertrixCrawlFailureRateHigh", "BrowsertrixCrawlFailed"),
         ("BrowsertrixPodEvictionStorm", "BrowsertrixPodEvicted"),
+        ("BrowsertrixPodOOMStorm", "BrowsertrixPodOOMKilled"),
     ],
 )
-def test_an_alert_on_many_inhibits_those_on_each(alerts_url: str, many: str, each: str) -> None:
-    assert inhibited(alerts_url, named(many), named(each, CRAWL)) == [False, True]
+def test_an_event_is_never_inhibited_by_what_happens_to_many(
+    alerts_url: str, many: str, each: str
+) -> None:
+    """It is over when the inhibition is, and nobody would ever hear of it."""
+    assert inhibited(alerts_url, named(many), named(each, CRAWL)) == [False, False]
+
+
+@pytest.mark.parametrize(
+    "stuck",
+    [
+        "BrowsertrixCrawlWaitingForCapacity",
+        "BrowsertrixCrawlNoProgress",
+        "BrowsertrixCrawlStoppingTooLong",
+        "BrowsertrixCrawlNotDeleted",
+        "BrowsertrixCrawlPauseOverdue",
+        "BrowsertrixCrawlFewerPodsThanWanted",
+    ],
+)
+def test_a_silent_operator_inhibits_what_cannot_get_on_in_its_cluster_alone(
+    alerts_url: str, stuck: str
+) -> None:
+    here, there = ({"cluster": cluster} for cluster in ("here", "there"))
+
+    result = inhibited(
+        alerts_url,
+        named("BrowsertrixOperatorSilent", here),
+        named(stuck, CRAWL | here),
+        named(stuck, CRAWL | there),
+        named("BrowsertrixCrawlPauseExpiresInAnHour", CRAWL | here),
+    )
+
+    assert result == [False, True, False, False]
 
 
 def test_an_exporter_that_is_down_inhibits_its_other_alerts(alerts_url: str) -> None:

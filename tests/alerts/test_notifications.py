@@ -92,7 +92,7 @@ def test_a_text_says_when_and_where_to_look(edition: Edition, tmp_path: Path) ->
 
     assert text.rstrip("\n").splitlines() == [
         "Crawl manual-1 reached its size limit.",
-        "Seen: 2026-11-24 03:00:00 UTC",
+        "Happened: 2026-11-24 03:00:00 UTC",
         "Dashboard: https://grafana.example.org/d/browsertrix-crawl?var-crawl=manual-1",
         "Runbook: https://wiki.example.org/BrowsertrixCrawlSizeLimitReached.md",
     ]
@@ -127,3 +127,31 @@ def test_pagerduty_takes_no_more_than_1024_characters(edition: Edition, tmp_path
 
     assert text == "x" * 1024
     assert several == "A crawl was cut short by its size limit"
+
+
+def test_of_two_hundred_a_chat_lists_twenty_and_says_how_many_there_are(
+    edition: Edition, tmp_path: Path
+) -> None:
+    events = (alert_of(f"manual-{n}", severity="critical", event="true") for n in range(200))
+
+    text = rendered(edition, "browsertrix.slack.text", data(*events), tmp_path)
+
+    lines = text.strip().splitlines()
+    assert len(lines) == 21
+    assert lines[19].startswith("Crawl manual-19 reached its size limit.")
+    assert lines[20] == "… 200 in all."
+
+
+def test_where_there_is_no_dashboard_no_link_leads_nowhere(
+    edition: Edition, tmp_path: Path
+) -> None:
+    event = alert_of("manual-1", severity="critical", event="true")
+    del event["annotations"]["dashboard_url"]
+
+    texts = [
+        rendered(edition, template, data(event), tmp_path)
+        for template in ("browsertrix.text", "browsertrix.slack.text", "browsertrix.mail.html")
+    ]
+
+    assert not any("Dashboard" in text for text in texts)
+    assert all("BrowsertrixCrawlSizeLimitReached.md" in text for text in texts)

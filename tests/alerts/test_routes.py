@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from exporter.alerting.event_alerts import LONGEST_WINDOW
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 from exporter.rules.rule import AlertingRule, Severity
 from support.amtool import CONFIG, TEMPLATES, amtool, shipped_config
@@ -51,14 +52,17 @@ def test_alerts_of_other_projects_are_not_routed(edition: Edition) -> None:
     assert amtool(edition, *where, "alertname=NodeDown", "severity=critical").strip() == "nobody"
 
 
-def test_event_alerts_are_grouped_by_crawl_and_notify_once_and_never_of_resolved() -> None:
+def test_event_alerts_are_grouped_by_organisation_and_notify_once_and_never_of_resolved() -> None:
     loaded = shipped_config()
-    events = loaded["route"]["routes"][0]["routes"][0]
+    browsertrix = loaded["route"]["routes"][0]
+    events = browsertrix["routes"][0]
     receivers = [events["receiver"], *(route["receiver"] for route in events["routes"])]
 
     assert events["matchers"] == ['event="true"']
-    assert events["group_by"] == ["alertname", *CRAWL_LABELS]
+    assert browsertrix["group_by"] == ["alertname", "cluster", "namespace", "oid"]
+    assert not any("group_by" in route for route in (events, *events["routes"]))
     assert events["repeat_interval"] == "24h"
+    assert LONGEST_WINDOW < 24 * 3600
     for receiver in loaded["receivers"]:
         if receiver["name"] in receivers:
             kinds = [kind for kind in receiver if kind.endswith("_configs")]
@@ -96,7 +100,9 @@ def test_every_template_named_is_there() -> None:
 
 def test_inhibition_compares_only_labels_that_alerts_have() -> None:
     """Alertmanager takes a label that both lack for an equal one: a misspelt one inhibits all."""
-    equal = {label for rule in shipped_config()["inhibit_rules"] for label in rule.get("equal", ())}
+    rules = shipped_config()["inhibit_rules"]
+    equal = {label for rule in rules for label in rule["equal"]}
 
     assert set(CRAWL_LABELS) < equal
-    assert equal <= {*POD_LABELS, "scope"}
+    assert equal <= {"cluster", *POD_LABELS, "scope"}
+    assert all("cluster" in rule["equal"] for rule in rules)
