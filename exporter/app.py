@@ -49,12 +49,12 @@ class Pipeline:
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self.families = selected(
-            catalog(settings.pause_limit, ledger.paused_before),
+            catalog(settings.pause_limit, ledger.baseline_of),
             settings.metrics_include,
             settings.metrics_exclude,
         )
-        self.recorder = HistoryRecorder(ledger, settings.scopes)
-        self._store = SeriesStore(self.families)
+        self.recorder = HistoryRecorder(ledger, settings.scopes, pause_limit=settings.pause_limit)
+        self._store = SeriesStore(self.families, ledger.pods_before)
         self.crawls = CrawlJoin(self.recorder, self._store)
         """Handles the changes of each source."""
         self._history = HistoryCollector(self.families, ledger)

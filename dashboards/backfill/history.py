@@ -55,12 +55,12 @@ class _Exporter:
     def __init__(self, cluster: Cluster, folder: Path) -> None:
         self._cluster = cluster
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
-        families = catalog(PAUSE_LIMIT, self._ledger.paused_before)
+        families = catalog(PAUSE_LIMIT, self._ledger.baseline_of)
         recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
         self._objects: dict[str | None, CrawlJob] = {}
         self._version = 0
         self._started = cluster.clock() - 7200.0
-        store = SeriesStore(families)
+        store = SeriesStore(families, self._ledger.pods_before)
         self._crawls = CrawlJoin(recorder, store)
         client = cast("ApiClient", None)  # the reflector never runs
         self._watch = Reflector(client, CRAWLJOB_RESOURCE, "", self._crawls)

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Final
 
 from exporter.alerting.event_alerts import (
-    ENDS,
+    END_ALERTS,
     EVICTED,
     LONGEST_WINDOW,
     OOM_KILLED,
@@ -94,17 +94,19 @@ class ActiveAlerts(LedgerListener):
 
     def on_finished(self, record: FinishedCrawl) -> None:
         """Activate the alerts that match this end; a corrected end replaces its own."""
-        for definition in ENDS:
+        for definition in END_ALERTS:
             if definition.matches(record):
-                self._activate(definition, _crawl_labels(record), record.uid, record.finished)
+                self._activate(
+                    definition, _labels_of(definition, record), record.uid, record.finished
+                )
 
     def on_forgotten(self, record: FinishedCrawl) -> None:
         """Send the alerts of this end no more: it was none, or is past its retention.
 
         Nothing is sent that resolves them: the rule, which saw the end too, fires for its window.
         """
-        for definition in ENDS:
-            key = definition.name, _crawl_labels(record)
+        for definition in END_ALERTS:
+            key = definition.name, _labels_of(definition, record)
             known = self._alerts.get(key)
             if known is not None and known.uid == record.uid and definition.matches(record):
                 del self._alerts[key]
@@ -145,7 +147,7 @@ class ActiveAlerts(LedgerListener):
         if known is not None:
             # An end that is better known has its timestamp corrected. Anything else is another
             # event of the same crawl's name or pod: one alert, which lasts as long as the later.
-            if known.uid != uid or definition not in ENDS:
+            if known.uid != uid or definition not in END_ALERTS:
                 starts_at = min(starts_at, known.starts_at)
                 ends_at = max(ends_at, known.ends_at)
             if (starts_at, ends_at) == (known.starts_at, known.ends_at):
@@ -173,6 +175,11 @@ class ActiveAlerts(LedgerListener):
             entries = list(change)
             events = [one for one in map(restored, entries) if one is not None]
             self._on_pod_events(_crawl_labels(entries[0]), entries[0].uid, events)
+
+
+def _labels_of(definition: EventAlert, record: FinishedCrawl) -> tuple[str, ...]:
+    """The values of the alert's labels: the crawl's, or its organisation's alone."""
+    return tuple(str(getattr(record, label)) for label in definition.labels)
 
 
 def _crawl_labels(crawl: FinishedCrawl | Baseline | LoggedEvent) -> tuple[str, str, str]:

@@ -14,18 +14,23 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from exporter.alerting.template import CRAWL, POD, AlertTemplate, Dashboard, Severity, rule_labels
+from exporter.history.endings import DELETED
 from exporter.history.records import FinishedCrawl
+from exporter.resources.crawljob.states import UNKNOWN_STATE
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
-ENDED_SECONDS: Final = 3600
-"""How long the alert of an end is active. Long enough for Prometheus, Alertmanager and the exporter
-to be restarted meanwhile; short enough that a page does not stay open for a day. Must stay below
-the exporter's ``--history.retention`` (24 h)."""
-EXIT_SECONDS: Final = 3600
-"""How long the alert of a pod's exit is active; as for ends."""
-EVICTED_SECONDS: Final = 600
-"""How long the alert of an eviction is active. The rule counts from when the pod was replaced, the
-exporter from when it was evicted, mostly seconds before; so the exporter never ends it last."""
+_HOUR: Final = 3600
+PROMISED_SECONDS: Final = 4 * _HOUR
+"""How long the alerts of the two ends are active that are promised to page. All windows must stay
+below ``repeat_interval`` and the exporter's ``--history.retention`` (24 h each); this one outlasts
+hours without a Prometheus."""
+ENDED_SECONDS: Final = 2 * _HOUR
+"""The same of other ends: outlasts an hour without a Prometheus."""
+FAILED_SECONDS: Final = _HOUR
+"""The same of failures, of which there may be many, and which Browsertrix shows its users itself:
+long enough for Prometheus, Alertmanager and the exporter to be restarted meanwhile."""
+POD_SECONDS: Final = _HOUR
+"""The same of what happened to a pod."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,26 +55,53 @@ class EventAlert(AlertTemplate):
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A condition on how a crawl ended, as PromQL's label matchers are."""
+
+    label: Literal["state", "stop_reason"]
+    pattern: str
+    """A regular expression of the label's value, anchored at both ends."""
+    negative: bool = False
+
+    def __str__(self) -> str:
+        """In PromQL."""
+        if re.fullmatch(r"[\w-]+", self.pattern):
+            operator = "!=" if self.negative else "="
+        else:
+            operator = "!~" if self.negative else "=~"
+        return f'{self.label}{operator}"{self.pattern}"'
+
+    def matches(self, record: FinishedCrawl) -> bool:
+        """Whether the crawl ended so."""
+        value = record.state if self.label == "state" else record.stop_reason
+        return (re.fullmatch(self.pattern, value) is not None) is not self.negative
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrawlEndAlert(EventAlert):
     """The alert of crawls that ended in one way."""
 
-    label: Literal["state", "stop_reason"]
-    pattern: str
-    """A regular expression of the label's value, anchored at both ends as PromQL's are."""
+    matchers: tuple[Matcher, ...]
+    """All must match."""
     labels: tuple[str, ...] = CRAWL_LABELS
-    window: int = ENDED_SECONDS
 
     @property
-    def matcher(self) -> str:
-        """The label matcher in PromQL that selects the same ends."""
-        operator = "=" if re.fullmatch(r"[\w-]+", self.pattern) else "=~"
-        return f'{self.label}{operator}"{self.pattern}"'
+    def selector(self) -> str:
+        """The label matchers in PromQL that select the same ends."""
+        return ",".join(map(str, self.matchers))
+
+    @property
+    def unseen(self) -> bool:
+        """Whether it is of ends that nobody saw, which are dated by when they were found."""
+        return _UNSEEN in self.matchers
 
     def matches(self, record: FinishedCrawl) -> bool:
         """Whether this crawl ended so."""
-        value = record.state if self.label == "state" else record.stop_reason
-        return re.fullmatch(self.pattern, value) is not None
+        return all(matcher.matches(record) for matcher in self.matchers)
+
+
+_UNSEEN: Final = Matcher("state", UNKNOWN_STATE)
 
 
 def format_duration(seconds: int) -> str:
@@ -87,20 +119,28 @@ def _ended(  # noqa: PLR0913 - a table's row, each column by its name
     summary: str,
     description: str,
     condition: str,
-    label: Literal["state", "stop_reason"],
-    pattern: str,
+    matchers: tuple[Matcher, ...],
     dashboard: Dashboard = Dashboard.CRAWL,
+    window: int = ENDED_SECONDS,
 ) -> CrawlEndAlert:
     return CrawlEndAlert(
         name=name,
         severity=severity,
         summary=summary,
         description=f"{CRAWL} {description}",
-        condition=f"{condition}, within the last {format_duration(ENDED_SECONDS)}",
+        condition=f"{condition}, within the last {format_duration(window)}",
         dashboard=dashboard,
-        label=label,
-        pattern=pattern,
+        window=window,
+        matchers=matchers,
     )
+
+
+def _state(pattern: str) -> tuple[Matcher, ...]:
+    return (Matcher("state", pattern),)
+
+
+def _stop_reason(pattern: str) -> tuple[Matcher, ...]:
+    return (Matcher("stop_reason", pattern),)
 
 
 def _of_pod(  # noqa: PLR0913 - as above
@@ -126,8 +166,8 @@ ENDS: Final = (
         description="was paused until the pause limit and has been stopped for good. "
         "What it had archived is kept, the rest of its queue is lost.",
         condition="ended as `stopped_pause_expired`",
-        label="state",
-        pattern="stopped_pause_expired",
+        matchers=_state("stopped_pause_expired"),
+        window=PROMISED_SECONDS,
     ),
     _ended(
         "BrowsertrixCrawlSizeLimitReached",
@@ -136,8 +176,8 @@ ENDS: Final = (
         description="reached its size limit. Browsertrix calls it complete, but pages it had "
         "found are missing from the archive.",
         condition="ended with stop reason `size-limit`",
-        label="stop_reason",
-        pattern="size-limit",
+        matchers=_stop_reason("size-limit"),
+        window=PROMISED_SECONDS,
     ),
     _ended(
         "BrowsertrixCrawlTimeLimitReached",
@@ -146,19 +186,17 @@ ENDS: Final = (
         description="reached its time limit. Browsertrix calls it complete, but pages it had "
         "found are missing from the archive.",
         condition="ended with stop reason `time-limit`",
-        label="stop_reason",
-        pattern="time-limit",
+        matchers=_stop_reason("time-limit"),
     ),
     _ended(
         "BrowsertrixCrawlStorageQuotaReached",
         severity=Severity.WARNING,
         summary="A crawl was stopped or skipped for want of storage quota",
         description="was stopped, or not started, because the organisation's storage quota "
-        "is used up.",
+        "is used up. What it had archived is kept; run it again when there is room.",
         condition="ended as `stopped_storage_quota_reached` or `skipped_storage_quota_reached`",
-        label="state",
         # Releases before 1.12 had one state; Browsertrix's own migration reads it like this.
-        pattern="(stopped|skipped)_storage_quota_reached|skipped_quota_reached",
+        matchers=_state("(stopped|skipped)_storage_quota_reached|skipped_quota_reached"),
         dashboard=Dashboard.ORG,
     ),
     _ended(
@@ -166,50 +204,78 @@ ENDS: Final = (
         severity=Severity.WARNING,
         summary="A crawl was stopped or skipped for want of execution time",
         description="was stopped, or not started, because the organisation's execution "
-        "minutes are used up.",
+        "minutes are used up. What it had archived is kept; run it again when there are minutes.",
         condition="ended as `stopped_time_quota_reached` or `skipped_time_quota_reached`",
-        label="state",
-        pattern="(stopped|skipped)_time_quota_reached|stopped_quota_reached",
+        matchers=_state("(stopped|skipped)_time_quota_reached|stopped_quota_reached"),
         dashboard=Dashboard.ORG,
     ),
     _ended(
         "BrowsertrixCrawlOrgReadOnly",
         severity=Severity.WARNING,
         summary="A crawl was stopped because its organisation was set read-only",
-        description="was stopped because the organisation was set read-only.",
+        description="was stopped because the organisation was set read-only. What it had archived "
+        "is kept, the rest of its queue is lost: run it again when the organisation can be "
+        "written to.",
         condition="ended as `stopped_org_readonly`",
-        label="state",
-        pattern="stopped_org_readonly",
+        matchers=_state("stopped_org_readonly"),
         dashboard=Dashboard.ORG,
     ),
     _ended(
         "BrowsertrixCrawlFailed",
         severity=Severity.WARNING,
         summary="A crawl failed",
-        description="failed: none of its pods could archive anything more.",
+        description="failed: none of its pods could archive anything more. What was uploaded "
+        "before is kept; run the workflow again when the cause is gone.",
         condition="ended as `failed`",
-        label="state",
-        pattern="failed",
+        matchers=_state("failed"),
+        window=FAILED_SECONDS,
     ),
     _ended(
         "BrowsertrixCrawlFailedNotLoggedIn",
         severity=Severity.WARNING,
         summary="A crawl failed because its browser profile is not logged in any more",
-        description="failed because its browser profile is not logged in to the site any more.",
+        description="failed because its browser profile is not logged in to the site any more: "
+        "nothing was archived. Log in to the profile again and run the workflow.",
         condition="ended as `failed_not_logged_in`",
-        label="state",
-        pattern="failed_not_logged_in",
+        matchers=_state("failed_not_logged_in"),
+        window=FAILED_SECONDS,
+    ),
+    _ended(
+        "BrowsertrixCrawlPauseExpiredUnseen",
+        severity=Severity.CRITICAL,
+        summary="A paused crawl is gone, and its pause had lasted too long",
+        description="was paused, and is gone since nobody watched; its pause had reached the "
+        "limit by then. What it had archived is kept, the rest of its queue is lost.",
+        condition="gone without an end that the exporter saw (`unknown`), after the pause limit",
+        matchers=(_UNSEEN, Matcher("stop_reason", "stopped_pause_expired")),
+        window=PROMISED_SECONDS,
     ),
     _ended(
         "BrowsertrixCrawlVanished",
         severity=Severity.WARNING,
         summary="A crawl vanished while nobody looked",
-        description="is gone, and how it ended was not seen.",
+        description="is gone, and how it ended was not seen: Browsertrix's own list says whether "
+        "it is complete.",
         condition="gone without an end that the exporter saw (`unknown`)",
-        label="state",
-        pattern="unknown",
+        matchers=(_UNSEEN, Matcher("stop_reason", f"stopped_pause_expired|{DELETED}", True)),
     ),
 )
+
+ORG_CRAWLS_DELETED: Final = CrawlEndAlert(
+    name="BrowsertrixOrgCrawlsDeleted",
+    severity=Severity.WARNING,
+    summary="Unfinished crawls of an organisation were deleted",
+    description="Crawls of organisation {{ $labels.oid }} in {{ $labels.namespace }} were deleted "
+    "before they had ended, as when an organisation is deleted; what they had not uploaded is "
+    "lost.",
+    condition="crawls gone whose deletion was asked for before they ended, within the last "
+    f"{format_duration(ENDED_SECONDS)}",
+    dashboard=Dashboard.ORG,
+    window=ENDED_SECONDS,
+    labels=("namespace", "oid"),
+    matchers=(_UNSEEN, Matcher("stop_reason", DELETED)),
+)
+"""One for all crawls of an organisation: it is one thing that happened."""
 
 EVICTED: Final = _of_pod(
     "BrowsertrixPodEvicted",
@@ -217,7 +283,7 @@ EVICTED: Final = _of_pod(
     summary="A pod was evicted from its node",
     why="was evicted by Kubernetes; Browsertrix starts another one.",
     condition="evicted",
-    window=EVICTED_SECONDS,
+    window=POD_SECONDS,
 )
 OOM_KILLED: Final = _of_pod(
     "BrowsertrixPodOOMKilled",
@@ -226,7 +292,7 @@ OOM_KILLED: Final = _of_pod(
     why="was killed because it used more memory than it may; the pages it was at are crawled "
     "again.",
     condition="a crawler was killed for want of memory",
-    window=EXIT_SECONDS,
+    window=POD_SECONDS,
 )
 OUT_OF_SPACE: Final = _of_pod(
     "BrowsertrixPodOutOfSpace",
@@ -234,20 +300,9 @@ OUT_OF_SPACE: Final = _of_pod(
     summary="A crawler ran out of disk space",
     why="ended with exit code 3, out of space: its volume is full.",
     condition="a crawler ran out of disk space",
-    window=EXIT_SECONDS,
+    window=POD_SECONDS,
 )
 
-EVENT_ALERTS: Final[tuple[EventAlert, ...]] = (*ENDS, EVICTED, OOM_KILLED, OUT_OF_SPACE)
+END_ALERTS: Final = (*ENDS, ORG_CRAWLS_DELETED)
+EVENT_ALERTS: Final[tuple[EventAlert, ...]] = (*END_ALERTS, EVICTED, OOM_KILLED, OUT_OF_SPACE)
 LONGEST_WINDOW: Final = max(event.window for event in EVENT_ALERTS)
-
-ORG_CRAWLS_DELETED: Final = EventAlert(
-    name="BrowsertrixOrgCrawlsDeleted",
-    severity=Severity.WARNING,
-    summary="Unfinished crawls of an organisation were deleted",
-    description="Unfinished crawls of organisation {{ $labels.oid }} were deleted.",
-    condition="deleted",
-    dashboard=Dashboard.ORG,
-    window=7200,
-    labels=("namespace", "oid"),
-)
-DELETED_MATCHER: Final = 'state="unknown",stop_reason="deleted"'

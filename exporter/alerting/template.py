@@ -15,8 +15,11 @@ from urllib.parse import quote_plus
 
 from exporter.settings.defaults import DEFAULT_RUNBOOKS
 
+_WHAT: Final = '{{ if match "^qa-" $labels.crawl }}QA run{{ else }}Crawl{{ end }}'
+"""Browsertrix names a QA run so, from its first release with QA on."""
 CRAWL: Final = (
-    "Crawl {{ $labels.crawl }} of organisation {{ $labels.oid }} in {{ $labels.namespace }}"
+    f"{_WHAT} {{{{ $labels.crawl }}}} of organisation {{{{ $labels.oid }}}} "
+    "in {{ $labels.namespace }}"
 )
 POD: Final = "Pod {{ $labels.pod }} of crawl {{ $labels.crawl }} in {{ $labels.namespace }}"
 
@@ -95,4 +98,5 @@ def expand(template: str, labels: Mapping[str, str]) -> str:
         text = labels.get(place[1], "")
         return quote_plus(text) if place[2] else text
 
-    return _PLACE.sub(value, template)
+    what = "QA run" if labels.get("crawl", "").startswith("qa-") else "Crawl"
+    return _PLACE.sub(value, template.replace(_WHAT, what))

@@ -225,7 +225,15 @@ class Reflector(Generic[T]):
         self.phase = Phase.WATCHING
         self.stats.objects = len(self._cache)
         self.stats.last_sync = self._clock()
+        self._note_last_write()
         self._handler.on_synced(self.scope, self._version)
+
+    def _note_last_write(self) -> None:
+        """What was written while nobody watched counts as well, as far as the objects say it."""
+        written = filter(None, map(self.resource.written_at, self._cache.objects))
+        latest = max(written, default=None)
+        if latest is not None:
+            self.stats.last_event = max(self.stats.last_event or 0.0, min(latest, self._clock()))
 
     # -- watch
 

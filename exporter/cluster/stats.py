@@ -38,6 +38,7 @@ class Stats:
     """Objects held now."""
     last_list: float | None = None
     last_event: float | None = None
-    """When the last ADDED, MODIFIED or DELETED came."""
+    """When the last ADDED, MODIFIED or DELETED came; after a list, when its objects were written
+    last, where they say it."""
     last_sync: float | None = None
     """When the content was last known to be current: by a list, an event or a bookmark."""

@@ -46,6 +46,31 @@ class PodBaseline:
     """One status has said that the pod is no longer evicted; a second one confirms it."""
     restarts: list[str] = field(default_factory=list)
     """The last restart reasons, each with the target that makes it another one."""
+    evicted_at: float | None = None
+    """When its last eviction was noticed; None where it was evicted before it was first seen."""
+    oom_killed_at: float | None = None
+    """When it was last killed for want of memory; None as for evictions."""
+    crashed_at: float | None = None
+    """When its last crash was."""
+    exit_was_eviction: bool = False
+    """Whether its last exit, which shows as out of memory, was that of an eviction."""
+    backoff_since: float | None = None
+    """Since when it has been waiting to be restarted after a crash; None while it is not."""
+    pending: str = ""
+    """The reason for which it is to be restarted; empty while there is none."""
+    pending_since: float | None = None
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether anything is known of the pod that its next status does not say again."""
+        return bool(
+            self.exits
+            or self.evicted
+            or self.evicted_at
+            or self.restarts
+            or self.pending
+            or self.backoff_since
+        )
 
     def remember_exit(self, identity: float | str) -> None:
         """Keep an exit from being emitted again; the oldest beyond ``REMEMBERED`` is dropped."""
@@ -75,11 +100,17 @@ class Baseline:
     """The latest timestamp in the object itself: it was there at least until then."""
     state: str = ""
     """The state last entered; empty before the first."""
+    state_since: float | None = None
     previous_state: str = ""
     stepping_back: bool = False
     """One status has returned to the previous state with older figures; a second confirms it."""
     started: bool = False
     """Whether it was ever seen running."""
+    transition: str = ""
+    """Pausing, resuming, stopping or canceling; empty while it is none."""
+    transition_since: float | None = None
+    progressed: float | None = None
+    """When it last finished a page or grew, or began to run."""
     stop_reason: str = ""
     paused_at: float | None = None
     paused_seconds: float = 0.0

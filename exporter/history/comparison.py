@@ -27,11 +27,14 @@ from exporter.history.events import (
 )
 from exporter.history.pods import compare_pods
 from exporter.resources.crawljob import CrawlJob, derived
-from exporter.resources.crawljob.states import RUNNING, UNKNOWN_STATE
+from exporter.resources.crawljob.states import RUNNING, UNKNOWN_STATE, WAITING
+from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 
 _PAUSED_AT: Final = "spec.pausedAt"
 _CLOCK_SKEW: Final = 60.0
 """Seconds that the API server's clock may be ahead of ours and still be the one that counts."""
+_SHORT_WAIT: Final = 600.0
+"""Seconds. A crawl that has waited for less (a spot node went, a pod was replaced) was at work."""
 
 
 @dataclass(slots=True)
@@ -47,10 +50,17 @@ class Difference:
     """The crawl ended, or more became known of its end."""
 
 
-def compare(baseline: Baseline, crawl: Crawl, now: float, *, deleted: bool = False) -> Difference:
+def compare(
+    baseline: Baseline,
+    crawl: Crawl,
+    now: float,
+    *,
+    deleted: bool = False,
+    pause_limit: float = DEFAULT_PAUSE_LIMIT,
+) -> Difference:
     """Bring the baseline up to this crawl (its final state when ``deleted``); the difference.
 
-    ``now`` in seconds since 1970.
+    ``now`` in seconds since 1970, ``pause_limit`` in seconds.
     """
     job = crawl.job
     difference = Difference()
@@ -62,24 +72,37 @@ def compare(baseline: Baseline, crawl: Crawl, now: float, *, deleted: bool = Fal
     if baseline.ending is None:
         _compare_state(baseline, job, now, events, regressed=regressed, first_seen=first_seen)
         _compare_spec(baseline, job, now, events, first_seen=first_seen)
+        _compare_transition(baseline, job, now)
+        if difference.pages or difference.size or baseline.progressed is None:
+            baseline.progressed = now
     if job.status.pod_status:
-        compare_pods(baseline, crawl, now, events)
+        compare_pods(baseline, crawl, now, events, first_seen=first_seen)
     _compare_ending(baseline, job, now, difference)
     if deleted:
-        last = vanish(baseline, now)
+        last = vanish(baseline, now, pause_limit=pause_limit)
         events += last.events
         difference.ending_changed |= last.ending_changed
     return difference
 
 
-def vanish(baseline: Baseline, now: float) -> Difference:
-    """The object is deleted: record an unknown end if none was observed."""
+def vanish(
+    baseline: Baseline,
+    now: float,
+    *,
+    pause_limit: float = DEFAULT_PAUSE_LIMIT,
+    known_until: float | None = None,
+) -> Difference:
+    """The object is deleted: record an unknown end if none was observed.
+
+    ``known_until`` is when it was known to exist last, where that is later than what it says.
+    """
     difference = Difference()
     baseline.deleted = True
     if baseline.ending is None:
-        baseline.ending = ending = endings.vanished_ending(baseline, now)
+        baseline.ending = ending = endings.vanished_ending(baseline, now, pause_limit)
         _cut_pause(baseline, ending.finished)
-        difference.events.append(Vanished(ending.finished, ending.stop_reason))
+        alive = max(baseline.last_seen_alive, known_until or 0.0)
+        difference.events.append(Vanished(ending.finished, ending.stop_reason, min(alive, now)))
         difference.ending_changed = True
     return difference
 
@@ -149,11 +172,34 @@ def _compare_state(  # noqa: PLR0913 - one comparison, split off for its length 
         return
     baseline.stepping_back = False
     events.append(StateEntered(now, state, baseline.state))
+    waited = now - (baseline.state_since or now)
+    if state == "running" and not (baseline.state in WAITING and waited < _SHORT_WAIT):
+        baseline.progressed = now
     baseline.previous_state, baseline.state = baseline.state, state
+    baseline.state_since = _state_since(baseline, job, now, first_seen=first_seen)
     if state in RUNNING and not baseline.started:
         baseline.started = True
         if not first_seen:
             events.append(_started(baseline, job, now))
+
+
+def _state_since(baseline: Baseline, job: CrawlJob, now: float, *, first_seen: bool) -> float:
+    """Since when it is in its state, as far as the object says it: the same for every exporter."""
+    since: float | None = None
+    if derived.is_paused_state(baseline.state):
+        since = job.spec.paused_at
+    elif first_seen and baseline.state in WAITING and not baseline.exec_seconds:
+        since = baseline.created
+    return now if since is None else min(since, now)
+
+
+def _compare_transition(baseline: Baseline, job: CrawlJob, now: float) -> None:
+    transition = derived.transition(job) or ""
+    if transition == baseline.transition:
+        return
+    asked = {"pausing": job.spec.paused_at, "canceling": job.metadata.deletion_timestamp}
+    baseline.transition = transition
+    baseline.transition_since = min(asked.get(transition) or now, now) if transition else None
 
 
 def _started(baseline: Baseline, job: CrawlJob, now: float) -> Started:

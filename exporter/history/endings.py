@@ -67,17 +67,23 @@ def stated_ending(baseline: Baseline, job: CrawlJob, now: float) -> Ending | Non
     )
 
 
-def vanished_ending(baseline: Baseline, now: float) -> Ending:
-    """The end of an object deleted without one: state ``unknown``, at its last sign of life.
+DELETED: Final = "deleted"
+"""Ours, of an end nobody saw: the deletion had been asked for, and the crawl had not ended."""
 
-    Either it ended unobserved, or it was deleted unfinished (an organisation's crawls). The sign of
-    life is a timestamp on the wire, the deletion's among them, so every exporter that saw the
-    object's last status names the same time; the time of noticing would differ with each one's
-    downtime.
+
+def vanished_ending(baseline: Baseline, now: float, pause_limit: float) -> Ending:
+    """The end of an object deleted without one: state ``unknown``, when it was found missing.
+
+    Any earlier time would be a guess, and an alert on it could be over before it begins. The stop
+    reason says what can be concluded: it was deleted unfinished (an organisation's crawls), or its
+    pause had lasted for ``pause_limit`` (seconds) by then.
     """
-    return Ending(
-        UNKNOWN_STATE, baseline.stop_reason, _last_seen_alive(baseline, now), False, timed=False
-    )
+    reason = baseline.stop_reason
+    if baseline.cancel_asked is not None:
+        reason = DELETED
+    elif baseline.paused_at is not None and baseline.paused_at + pause_limit <= now:
+        reason = "stopped_pause_expired"
+    return Ending(UNKNOWN_STATE, reason, now, False, timed=False)
 
 
 def merged(known: Ending, stated: Ending) -> Ending:

@@ -176,6 +176,9 @@ class Vanished(CrawlEvent):
         source="a CrawlJob gone without status.finished",
     )
     stop_reason: str
+    """What can be concluded: ``deleted``, ``stopped_pause_expired``, or the last one seen."""
+    known_until: float
+    """When it was last known to exist: it ended between then and ``at``. Seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from typing import Final, Self
 
 from exporter.cluster.changes import ResumePoint
 from exporter.cluster.object_cache import is_newer, is_older
-from exporter.history.baseline import Baseline
+from exporter.history.baseline import Baseline, PodBaseline
 from exporter.history.comparison import Difference
 from exporter.history.finished import FinishedCrawls
 from exporter.history.ledger_file import LedgerFile
@@ -156,8 +156,21 @@ class Ledger:
 
     def paused_before(self, job: CrawlJob) -> float:
         """Seconds the crawl was paused, in the pauses that are over."""
-        baseline = self._state.baselines.get(identity(job))
+        baseline = self.baseline_of(job)
         return 0.0 if baseline is None else baseline.paused_seconds
+
+    def baseline_of(self, job: CrawlJob) -> Baseline | None:
+        """What was last handled of the crawl; None of one that nothing was handled of yet."""
+        return self._state.baselines.get(identity(job))
+
+    def pods_before(self, job: CrawlJob) -> Mapping[str, PodBaseline] | None:
+        """What was last handled of its pods, by name; None where nothing was."""
+        baseline = self.baseline_of(job)
+        return None if baseline is None else baseline.pods
+
+    def in_sync_until(self, source: str, scope: str) -> float | None:
+        """When the scope's content was last known to be current, in seconds since 1970."""
+        return self._state.in_sync_until.get((source, scope))
 
     def resume_point(self, source: str, scope: str) -> ResumePoint | None:
         """Where to take up a scope's watch; None when it was never in sync."""
@@ -207,6 +220,7 @@ class Ledger:
             for baseline in self._covered(source, scope):
                 if is_newer(baseline.version, version):
                     baseline.version = ""
+        self._state.in_sync_until[source, scope] = self._clock()
         if known != version:
             self._state.resource_versions[source, scope] = version
             self._pending.rest = True

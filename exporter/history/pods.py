@@ -20,13 +20,24 @@ from exporter.resources.crawljob import PodInfo, derived
 from exporter.resources.crawljob.pods import Pod, pending_resize, pods_of
 
 _OOM_EXIT_CODE: Final = 137
+NO_CRASHES: Final = frozenset({None, 0, 11, 13, 14, 15, 18})
+"""Exit codes that are no crashes: ends and restarts on request, the size and the time limit, and
+rate limited (Browsertrix lets Kubernetes' growing delay slow such a crawl down). Any other is one,
+also those of newer releases. Source: browsertrix-crawler's exit codes, ``log_crashes``."""
 
 
-def compare_pods(baseline: Baseline, crawl: Crawl, now: float, events: list[CrawlEvent]) -> None:
-    """Bring the baselines of the pods up to this crawl, and append what happened to ``events``."""
+def compare_pods(
+    baseline: Baseline, crawl: Crawl, now: float, events: list[CrawlEvent], *, first_seen: bool
+) -> None:
+    """Bring the baselines of the pods up to this crawl, and append what happened to ``events``.
+
+    Of a crawl ``first_seen`` now, nobody knows when an eviction was, nor whether an exit for want
+    of memory was an eviction's which is over: these have no time.
+    """
     job, pods = crawl.job, baseline.pods
+    forced = derived.forced_restart_pending(job)
     for name, info in job.status.pod_status.items():
-        if _has_news(pods.get(name), info):
+        if _has_news(pods.get(name), info, forced=forced):
             break
     else:
         return
@@ -34,41 +45,50 @@ def compare_pods(baseline: Baseline, crawl: Crawl, now: float, events: list[Craw
         info = pod.info
         known = pods.get(pod.name) or PodBaseline()
         if info.evicted is not None:
-            _compare_eviction(known, pod, now, events)
+            _compare_eviction(known, pod, now, events, first_seen=first_seen)
         if info.exit_time is not None or info.reason or info.exit_code is not None:
-            _compare_exit(baseline, known, pod, now, events)
+            _compare_exit(baseline, known, pod, now, events, first_seen=first_seen)
         if not derived.has_ended(job):
             _compare_restart(known, pod, now, events)
-        if known.exits or known.evicted or known.restarts:
+        _note_waiting(known, pod, now, job.spec.restart_time)
+        if known.is_worth_keeping:
             pods[pod.name] = known
+        else:
+            pods.pop(pod.name, None)
 
 
-def _has_news(known: PodBaseline | None, info: PodInfo) -> bool:
+def _has_news(known: PodBaseline | None, info: PodInfo, *, forced: bool) -> bool:
     """A cheap test before the comparison: in most changes of a crawl, no pod has an event."""
-    if info.evicted:
+    if info.evicted or info.backoff_wait:
         return True
     resize = pending_resize(info)
     if known is None:
         return (
             resize is not None
+            or forced
             or info.exit_time is not None
             or bool(info.reason)
             or info.exit_code is not None
         )
     return (
         known.evicted
+        or known.backoff_since is not None
+        or bool(known.pending) != (forced or resize is not None)
         or info.exit_time is None
         or info.exit_time not in known.exits
         or (resize is not None and _restart_identity(*resize) not in known.restarts)
     )
 
 
-def _compare_eviction(known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent]) -> None:
+def _compare_eviction(
+    known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent], *, first_seen: bool
+) -> None:
     """Count false to true. One false may be an older status, so only the second ends the level."""
     if pod.info.evicted:
         known.recovering = False
         if not known.evicted:
             known.evicted = True
+            known.evicted_at = None if first_seen else now
             events.append(PodEvicted(now, pod.name, pod.role))
             if pod.restart_reason == "evicted":
                 events.append(RestartDue(now, pod.name, "evicted"))
@@ -77,8 +97,14 @@ def _compare_eviction(known: PodBaseline, pod: Pod, now: float, events: list[Cra
         known.recovering = known.evicted
 
 
-def _compare_exit(
-    baseline: Baseline, known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent]
+def _compare_exit(  # noqa: PLR0913 - one comparison, split off for its length alone
+    baseline: Baseline,
+    known: PodBaseline,
+    pod: Pod,
+    now: float,
+    events: list[CrawlEvent],
+    *,
+    first_seen: bool,
 ) -> None:
     """An exit is identified by (pod, exit time), and emitted once.
 
@@ -104,10 +130,14 @@ def _compare_exit(
     at = now if info.exit_time is None else info.exit_time
     reason = info.reason or ""
     killed = reason == "oom" or info.exit_code == _OOM_EXIT_CODE
-    if killed and known.evicted:
+    known.exit_was_eviction = killed and known.evicted
+    if known.exit_was_eviction:
         reason = "evicted"
+    elif info.exit_time is not None and info.exit_code not in NO_CRASHES:
+        known.crashed_at = max(at, known.crashed_at or 0.0)
     events.append(PodExited(at, pod.name, pod.role, reason, info.exit_code))
     if killed and not known.evicted:
+        known.oom_killed_at = None if first_seen else max(at, known.oom_killed_at or 0.0)
         events.append(OomKilled(at, pod.name, pod.role))
 
 
@@ -120,6 +150,19 @@ def _compare_restart(known: PodBaseline, pod: Pod, now: float, events: list[Craw
     if identity not in known.restarts:
         known.remember_restart(identity)
         events.append(RestartDue(now, pod.name, resize[0]))
+
+
+def _note_waiting(known: PodBaseline, pod: Pod, now: float, restart_time: float | None) -> None:
+    """Since when it waits to be restarted, after a crash or for a reason of Browsertrix's."""
+    if not (pod.exists and pod.info.backoff_wait):
+        known.backoff_since = None
+    elif known.backoff_since is None:
+        known.backoff_since = now
+    reason = pod.restart_reason or ""
+    if reason != known.pending:
+        known.pending = reason
+        asked = {"forced": restart_time, "evicted": known.evicted_at}.get(reason)
+        known.pending_since = min(asked or now, now) if reason else None
 
 
 @lru_cache(maxsize=1024)

@@ -27,6 +27,7 @@ from exporter.history.baseline import Baseline
 from exporter.history.comparison import compare, vanish
 from exporter.history.ledger import Ledger, covers
 from exporter.resources.identity import identity
+from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 from exporter.sources import CRAWLJOBS
 
 _WRITE_EVERY: Final = 5.0
@@ -45,14 +46,23 @@ class HistoryRecorder:
     """Handles changes of crawls, and records the events they show; run ``run`` beside it."""
 
     def __init__(
-        self, ledger: Ledger, scopes: Collection[str], clock: Callable[[], float] = time.time
+        self,
+        ledger: Ledger,
+        scopes: Collection[str],
+        clock: Callable[[], float] = time.time,
+        *,
+        pause_limit: float = DEFAULT_PAUSE_LIMIT,
     ) -> None:
-        """Record these scopes; what the ledger has of others is forgotten."""
+        """Record these scopes; what the ledger has of others is forgotten.
+
+        ``pause_limit`` in seconds is Browsertrix's.
+        """
         ledger.retain_scopes(CRAWLJOBS.name, scopes)
         self.skipped = 0
         """Changes received again that the baseline already includes."""
         self._ledger = ledger
         self._clock = clock
+        self._pause_limit = pause_limit
         self._scopes = frozenset(scopes)
         self._synced: set[str] = set()
         self._unmentioned = {
@@ -123,7 +133,9 @@ class HistoryRecorder:
             return
         elif baseline.deleted:
             self._ledger.undelete(baseline)
-        difference = compare(baseline, crawl, self._clock(), deleted=deleted)
+        difference = compare(
+            baseline, crawl, self._clock(), deleted=deleted, pause_limit=self._pause_limit
+        )
         baseline.version = version or ""
         self._write(scope, urgent=self._ledger.record(baseline, difference))
 
@@ -131,7 +143,12 @@ class HistoryRecorder:
         self._unmentioned.discard(uid)
         baseline = self._ledger.baselines.get(uid)
         if baseline is not None and not baseline.deleted:
-            difference = vanish(baseline, self._clock())
+            difference = vanish(
+                baseline,
+                self._clock(),
+                pause_limit=self._pause_limit,
+                known_until=self._ledger.in_sync_until(CRAWLJOBS.name, scope),
+            )
             self._write(scope, urgent=self._ledger.record(baseline, difference))
 
     def _write(self, scope: str, *, urgent: bool) -> None:

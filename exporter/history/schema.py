@@ -27,6 +27,6 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         uid TEXT NOT NULL, namespace TEXT NOT NULL, oid TEXT NOT NULL, crawl TEXT NOT NULL,
         kind TEXT NOT NULL, detail TEXT NOT NULL);
     CREATE TABLE resource_versions (source TEXT, scope TEXT, version TEXT NOT NULL,
-        PRIMARY KEY (source, scope)) WITHOUT ROWID;
+        seen REAL NOT NULL, PRIMARY KEY (source, scope)) WITHOUT ROWID;
     """,
 )

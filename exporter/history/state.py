@@ -54,6 +54,8 @@ class LedgerState:
     tallies: Tallies = field(default_factory=Tallies)
     resource_versions: dict[SourceScope, str] = field(default_factory=dict)
     """How far the watch of each source's scope has come, as a resourceVersion."""
+    in_sync_until: dict[SourceScope, float] = field(default_factory=dict)
+    """When that was; in the file it is as old as the version beside it."""
     cluster: str = ""
     """What was watched: resource versions of another cluster mean nothing here."""
     dropped: int = 0
@@ -131,12 +133,11 @@ def load(database: Database) -> LedgerState:
         state.baselines[baseline.uid] = baseline
     for row in database.rows(f"{FINISHED_CRAWLS} ORDER BY deleted_at IS NULL, deleted_at"):
         state.finished[row[0]] = FinishedCrawl._make(row)
-    state.resource_versions = {
-        (source, scope): version
-        for source, scope, version in database.rows(
-            "SELECT source, scope, version FROM resource_versions"
-        )
-    }
+    for source, scope, version, seen in database.rows(
+        "SELECT source, scope, version, seen FROM resource_versions"
+    ):
+        state.resource_versions[source, scope] = version
+        state.in_sync_until[source, scope] = float(seen)
     meta = dict(database.rows("SELECT name, value FROM meta"))
     state.cluster = meta.get(_CLUSTER, "")
     state.dropped = int(meta.get(_DROPPED, "0"))
@@ -196,8 +197,11 @@ def _rest(state: LedgerState) -> Iterator[Statement]:
     yield "DELETE FROM resource_versions", [()]
     if state.resource_versions:
         yield (
-            "INSERT INTO resource_versions VALUES (?, ?, ?)",
-            [(*key, version) for key, version in state.resource_versions.items()],
+            "INSERT INTO resource_versions VALUES (?, ?, ?, ?)",
+            [
+                (*key, version, state.in_sync_until.get(key, 0.0))
+                for key, version in state.resource_versions.items()
+            ],
         )
 
 

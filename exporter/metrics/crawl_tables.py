@@ -1,14 +1,18 @@
 """The tables of one scope: of its crawls, and of their pods."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.crawls import Crawl
 from exporter.metrics.catalog.family import CrawlFamily, Family, PodFamily
 from exporter.metrics.labels import label_set
 from exporter.metrics.table import Column, PodTable, Table
-from exporter.resources.crawljob.pods import pods_of
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.pods import PodPast, pods_of
 from exporter.resources.identity import crawl_id, org_id
+
+PodsBefore = Callable[[CrawlJob], Mapping[str, PodPast] | None]
+"""Returns what earlier statuses said of the crawl's pods, by the pod's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class CrawlRows:
 class CrawlTables:
     """Puts crawls and their pods into rows."""
 
-    def __init__(self, families: Sequence[Family]) -> None:
+    def __init__(self, families: Sequence[Family], pods_before: PodsBefore) -> None:
+        self._pods_before = pods_before
         self._crawls = Table([f for f in families if isinstance(f, CrawlFamily)])
         self._pods = PodTable([f for f in families if isinstance(f, PodFamily)])
 
@@ -31,7 +36,7 @@ class CrawlTables:
         """Give a crawl and its pods rows."""
         identity = _identity(crawl)
         pods: list[int] = []
-        for pod in pods_of(crawl.job):
+        for pod in pods_of(crawl.job, self._pods_before(crawl.job)):
             of_pod = (*identity, pod.name)
             pods.append(self._pods.add(pod, of_pod, label_set(of_pod)))
         return CrawlRows(self._crawls.add(crawl, identity, label_set(identity)), tuple(pods))
@@ -45,7 +50,8 @@ class CrawlTables:
             self.remove(rows)
             return self.add(crawl)
         self._crawls.update(rows.crawl, crawl, identity)
-        for pod, row in zip(pods_of(crawl.job), rows.pods, strict=True):
+        pods = pods_of(crawl.job, self._pods_before(crawl.job))
+        for pod, row in zip(pods, rows.pods, strict=True):
             self._pods.update(row, pod, (*identity, pod.name))
         return rows
 

@@ -12,7 +12,7 @@ from exporter.cluster.changes import Change
 from exporter.crawls import Crawl
 from exporter.metrics.catalog import Family
 from exporter.metrics.counts import Counts, fleet
-from exporter.metrics.crawl_tables import CrawlRows, CrawlTables
+from exporter.metrics.crawl_tables import CrawlRows, CrawlTables, PodsBefore
 from exporter.metrics.selection import is_named
 from exporter.metrics.snapshot import Snapshot
 from exporter.metrics.table import Column
@@ -37,8 +37,11 @@ class _Entry:
 class SeriesStore:
     """Handles the changes of crawls; the exposition takes its snapshots from here."""
 
-    def __init__(self, families: Iterable[Family]) -> None:
+    def __init__(
+        self, families: Iterable[Family], pods_before: PodsBefore = lambda _: None
+    ) -> None:
         self._families = tuple(families)
+        self._pods_before = pods_before
         self._entries: dict[Key, _Entry] = {}
         self._counts: dict[str, Counts] = {}
         """Of each scope, as the tables: it is served, or not, as a whole."""
@@ -130,7 +133,7 @@ class SeriesStore:
         if entry.rows is None and not entry.hidden:
             tables = self._tables.get(entry.scope)
             if tables is None:
-                tables = self._tables[entry.scope] = CrawlTables(self._families)
+                tables = self._tables[entry.scope] = CrawlTables(self._families, self._pods_before)
             entry.rows = tables.add(entry.crawl)
 
     def _conceal(self, entry: _Entry) -> None:

@@ -24,6 +24,10 @@ def _none(_: ResourceObject) -> Iterable[tuple[str, str]]:
     return ()
 
 
+def _never(_: ResourceObject) -> float | None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Resource(Generic[T]):
     """A namespaced resource, as the API server serves it."""
@@ -42,6 +46,9 @@ class Resource(Generic[T]):
     """The fields whose values are an open set: all that ``unknown_values`` may name."""
     unknown_values: Callable[[T], Iterable[tuple[str, str]]] = _none
     """The values of these that no release known to this version writes, as (field, value)."""
+
+    written_at: Callable[[T], float | None] = _never
+    """When the object says that it was last written, in seconds since 1970."""
 
     @property
     def name(self) -> str:

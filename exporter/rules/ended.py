@@ -8,7 +8,7 @@ that end a crawl are here; those that pause it (Browsertrix 1.21 and later) are 
 from typing import Final
 
 from exporter.alerting import event_alerts
-from exporter.alerting.event_alerts import CrawlEndAlert, EventAlert, format_duration
+from exporter.alerting.event_alerts import CrawlEndAlert, format_duration
 from exporter.resources.crawljob.states import UNKNOWN_STATE
 from exporter.rules.conditions import ended
 from exporter.rules.promql import by, on
@@ -22,16 +22,15 @@ _RATIO: Final = "namespace:browsertrix_crawls_failed:ratio1h"
 
 
 def _end(event: CrawlEndAlert) -> AlertingRule:
-    unseen = f'state="{UNKNOWN_STATE}"' in event.matcher
-    expr = ended(event.matcher, event.window, found=unseen)
-    if unseen:  # the other one of a pair may have seen how it ended
+    expr = ended(event.selector, event.window, found=event.unseen)
+    if event.unseen:  # the other one of a pair may have seen how it ended
         known = ended(f'state!="{UNKNOWN_STATE}"', 2 * event.window)
         expr = f"{expr}\nunless {on(*event.labels)} {known}"
     return AlertingRule.for_event(event, expr)
 
 
-def _of_organisation(event: EventAlert, matcher: str) -> AlertingRule:
-    crawls = ended(matcher, event.window, found=True)
+def _of_organisation(event: CrawlEndAlert) -> AlertingRule:
+    crawls = ended(event.selector, event.window, found=event.unseen)
     return AlertingRule.for_event(event, f"max {by(*event.labels)} (\n{crawls}\n)")
 
 
@@ -42,7 +41,7 @@ def group() -> RuleGroup:
         topic="Ended as",
         rules=(
             *(_end(event) for event in event_alerts.ENDS),
-            _of_organisation(event_alerts.ORG_CRAWLS_DELETED, event_alerts.DELETED_MATCHER),
+            _of_organisation(event_alerts.ORG_CRAWLS_DELETED),
         ),
     )
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from exporter.metrics.catalog.crawl import crawl_families
-from exporter.metrics.catalog.crawl_times import PausedBefore
+from exporter.metrics.catalog.crawl_times import Past
 from exporter.metrics.catalog.family import (
     CrawlFamily,
     Family,
@@ -40,21 +40,18 @@ __all__ = [
 ]
 
 
-def _never_before(_: CrawlJob) -> float:
-    return 0.0
+def _no_past(_: CrawlJob) -> None:
+    return None
 
 
-def catalog(
-    pause_limit: float = DEFAULT_PAUSE_LIMIT, paused_before: PausedBefore = _never_before
-) -> tuple[Family, ...]:
+def catalog(pause_limit: float = DEFAULT_PAUSE_LIMIT, past: Past = _no_past) -> tuple[Family, ...]:
     """Return all families, in the order they are served.
 
-    ``pause_limit`` in seconds is Browsertrix's; ``paused_before`` returns the seconds a crawl was
-    paused in pauses that are over.
+    ``pause_limit`` in seconds is Browsertrix's; ``past`` returns what history knows of a crawl.
     """
     return (
         *FLEET_FAMILIES,
-        *crawl_families(pause_limit, paused_before),
+        *crawl_families(pause_limit, past),
         *POD_FAMILIES,
         *HISTORY_FAMILIES,
         *SELF_FAMILIES,

@@ -4,7 +4,7 @@ from typing import Final
 
 from exporter.crawls import Crawl
 from exporter.metrics.catalog.crawl_figures import FIGURE_FAMILIES
-from exporter.metrics.catalog.crawl_times import PausedBefore, time_families
+from exporter.metrics.catalog.crawl_times import Past, time_families
 from exporter.metrics.catalog.family import CrawlFamily, Kind, Sample, labelled
 from exporter.resources.crawljob import derived
 from exporter.resources.identity import CRAWL_LABELS
@@ -81,7 +81,7 @@ _IDENTITY_AND_STATE: Final = (
 )
 
 
-def crawl_families(pause_limit: float, paused_before: PausedBefore) -> tuple[CrawlFamily, ...]:
+def crawl_families(pause_limit: float, past: Past) -> tuple[CrawlFamily, ...]:
     """Return all families of a crawl; ``pause_limit`` in seconds is Browsertrix's."""
-    times = time_families(pause_limit, paused_before)
+    times = time_families(pause_limit, past)
     return (*_IDENTITY_AND_STATE, *times, *FIGURE_FAMILIES)

@@ -58,7 +58,7 @@ POD_FAMILIES: Final = (
         "info",
         "What the pod is, and why it exited last; also of pods that no longer exist.",
         f"the pod's name, {_POD}.reason",
-        lambda pod: (1.0, pod.info.reason, pod.index, pod.role),
+        lambda pod: (1.0, pod.exit_reason, pod.index, pod.role),
         kind=Kind.INFO,
         labels=(*POD_LABELS, "exit_reason", "index", "role"),
         of_deleted_pods=True,
@@ -79,12 +79,57 @@ POD_FAMILIES: Final = (
         of_deleted_pods=True,
     ),
     _pod(
+        "evicted_timestamp_seconds",
+        "When the pod was last evicted, in seconds since 1970; absent where nobody saw when.",
+        "the history of evicted",
+        Field("past.evicted_at"),
+        "seconds",
+        of_deleted_pods=True,
+    ),
+    _pod(
+        "oom_killed_timestamp_seconds",
+        "When the pod was last killed for want of memory and not by an eviction, in seconds since "
+        "1970; absent where nobody knows which it was.",
+        "the history of exits and evictions",
+        Field("past.oom_killed_at"),
+        "seconds",
+        of_deleted_pods=True,
+    ),
+    _pod(
+        "crashed_timestamp_seconds",
+        "When the pod last exited with a code that is a crash, and not by an eviction, in seconds "
+        "since 1970.",
+        "the history of exits and evictions",
+        Field("past.crashed_at"),
+        "seconds",
+        of_deleted_pods=True,
+    ),
+    _pod(
         "restart_pending",
         "1 for the reason Browsertrix will restart the pod for: "
         "newMemory, newCpu, evicted or forced.",
         f"{_POD}.newMemory, .newCpu, .evicted; spec.restartTime against status.restartTime",
         lambda pod: labelled(pod.restart_reason),
         labels=(*POD_LABELS, "reason"),
+    ),
+    _pod(
+        "restart_pending_since_timestamp_seconds",
+        "Since when the pod is to be restarted for that reason, in seconds since 1970.",
+        "the history of what makes a restart pending",
+        lambda pod: (
+            (pod.past.pending_since, pod.past.pending)
+            if pod.past.pending_since is not None and pod.restart_reason == pod.past.pending
+            else None
+        ),
+        "seconds",
+        labels=(*POD_LABELS, "reason"),
+    ),
+    _pod(
+        "backoff_since_timestamp_seconds",
+        "Since when the pod has been waiting to be restarted after crashes, in seconds since 1970.",
+        "the history of backoffWait",
+        Field("past.backoff_since"),
+        "seconds",
     ),
     _pod(
         "memory_allocated_bytes",

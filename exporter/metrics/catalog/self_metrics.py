@@ -93,9 +93,10 @@ WATCH_FAMILIES: Final = (
     ),
     _watch(
         "last_event_timestamp_seconds",
-        "When a CrawlJob was last seen to change, in seconds since 1970.",
+        "When a CrawlJob was last seen to change, in seconds since 1970; after a list, when its "
+        "CrawlJobs were last written.",
         value=lambda reflector: reflector.stats.last_event,
-        source="the watch",
+        source="the watch, status.lastUpdatedTime",
         unit="seconds",
     ),
     _watch(

@@ -4,9 +4,9 @@ Browsertrix never prunes ``podStatus``, and says of no entry whether its pod sti
 follows from the crawl. Rules of Browsertrix again, without I/O and without a clock.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal, Protocol
 
 from exporter.resources.crawljob.derived import (
     forced_restart_pending,
@@ -17,6 +17,33 @@ from exporter.resources.crawljob.derived import (
 from exporter.resources.crawljob.model import CrawlJob, PodInfo
 
 Role = Literal["crawler", "redis", "other"]
+
+
+class PodPast(Protocol):
+    """What earlier statuses said of a pod and the present one does not; seconds since 1970."""
+
+    evicted_at: float | None
+    oom_killed_at: float | None
+    crashed_at: float | None
+    exit_was_eviction: bool
+    backoff_since: float | None
+    pending: str
+    pending_since: float | None
+
+
+class _NoPast:
+    """Of a pod that nothing was seen of before."""
+
+    evicted_at: float | None = None
+    oom_killed_at: float | None = None
+    crashed_at: float | None = None
+    exit_was_eviction = False
+    backoff_since: float | None = None
+    pending = ""
+    pending_since: float | None = None
+
+
+NO_PAST: Final[PodPast] = _NoPast()
 
 
 @dataclass(slots=True)
@@ -32,6 +59,12 @@ class Pod:
     info: PodInfo
     forced: bool = False
     """Whether a restart of the crawl's crawler pods was asked for and is still to come."""
+    past: PodPast = NO_PAST
+
+    @property
+    def exit_reason(self) -> str | None:
+        """Why it exited last. An eviction shows as out of memory: who saw it knows better."""
+        return "evicted" if self.past.exit_was_eviction else self.info.reason
 
     @property
     def used_memory(self) -> float | None:
@@ -69,8 +102,8 @@ def pending_resize(info: PodInfo) -> tuple[Literal["newMemory", "newCpu"], float
     return None
 
 
-def pods_of(job: CrawlJob) -> Iterator[Pod]:
-    """The pods that ``podStatus`` has an entry of, deleted ones included.
+def pods_of(job: CrawlJob, past: Mapping[str, PodPast] | None = None) -> Iterator[Pod]:
+    """The pods that ``podStatus`` has an entry of, deleted ones included; ``past`` by name.
 
     Crawler pods are numbered from 0 and ``status.scale`` counts those that exist (since 1.17);
     redis is kept exactly while ``initRedis`` is set (``_load_redis``).
@@ -89,7 +122,8 @@ def pods_of(job: CrawlJob) -> Iterator[Pod]:
             exists = index < status.scale
         else:
             exists = not paused
-        yield Pod(name, role, index, exists, info, forced and role == "crawler")
+        before = past.get(name, NO_PAST) if past else NO_PAST
+        yield Pod(name, role, index, exists, info, forced and role == "crawler", before)
 
 
 def _role(name: str) -> tuple[Role, int | None]:

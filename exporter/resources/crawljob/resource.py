@@ -17,4 +17,5 @@ CRAWLJOB_RESOURCE: Final = Resource[CrawlJob](
     installed_by="Browsertrix",
     open_fields=OPEN_FIELDS,
     unknown_values=unknown_values,
+    written_at=lambda job: job.status.last_updated_time,
 )
