@@ -1,6 +1,7 @@
 """Event alerts are what the rules' alerts are: of the same crawls, with the same texts."""
 
 import subprocess
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,9 @@ def matching(**fields: Any) -> list[str]:
         ("failed", "", ["Failed"]),
         ("failed_not_logged_in", "", ["FailedNotLoggedIn"]),
         ("unknown", "", ["Vanished"]),
+        ("unknown", "size-limit", ["SizeLimitReached", "Vanished"]),
+        ("unknown", "stopped_pause_expired", ["PauseExpiredUnseen"]),
+        ("unknown", "deleted", []),
         ("not_failed", "xsize-limit", []),
     ],
 )
@@ -84,9 +88,9 @@ def test_an_end_matches_the_alerts_of_its_state_and_stop_reason(
 def test_every_value_that_a_rule_matches_is_one_that_browsertrix_writes(
     event: CrawlEndAlert,
 ) -> None:
-    values = (*KNOWN_STATES, "unknown") if event.label == "state" else KNOWN_STOP_REASONS
+    ends = product((*KNOWN_STATES, "unknown"), ("", *KNOWN_STOP_REASONS))
 
-    assert any(event.matches(record(**{event.label: value})) for value in values)
+    assert any(event.matches(record(state=state, stop_reason=reason)) for state, reason in ends)
 
 
 def test_durations_are_written_as_promql_has_them() -> None:
@@ -106,6 +110,16 @@ def test_an_empty_label_is_none_as_in_prometheus() -> None:
         "namespace": "crawlers",
         "crawl": "manual-1",
     }
+
+
+@pytest.mark.parametrize("crawl", ["qa-20260101-0123456789ab", "manual-1", "xqa-1"])
+def test_a_qa_run_is_called_one(crawl: str) -> None:
+    active = ActiveAlert(ENDS[0], ("crawlers", "org", crawl), "u", 0.0, 1.0)
+
+    description = postable_alert(active, Links(), {})["annotations"]["description"]
+
+    what = "QA run" if crawl.startswith("qa-") else "Crawl"
+    assert description.startswith(f"{what} {crawl} of organisation org in crawlers ")
 
 
 def test_a_label_value_is_never_expanded_itself() -> None:

@@ -7,17 +7,17 @@ from support.crawl_history import NOW, Watch
 from support.factories import CRAWL_ID, redis_pod
 
 
-def test_an_eviction_is_active_for_ten_minutes_however_long_the_status_shows_it(
+def test_an_eviction_is_active_for_an_hour_however_long_the_status_shows_it(
     watch: Watch,
 ) -> None:
     alerts = ActiveAlerts(watch.ledger, watch.clock)
     watch.change(1001, pods=pods())
     watch.change(1002, pods=pods(evicted=True))
-    watch.clock.now = NOW + 599
+    watch.clock.now = NOW + 3599
     watch.change(1003, pods=pods(evicted=True))
-    assert active(alerts) == {(EVICTED, POD): (0, 600)}
+    assert active(alerts) == {(EVICTED, POD): (0, 3600)}
 
-    watch.clock.now = NOW + 600
+    watch.clock.now = NOW + 3600
     assert active(alerts) == {}
 
 

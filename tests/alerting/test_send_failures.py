@@ -61,7 +61,7 @@ async def test_an_alert_that_is_over_before_it_could_be_sent_is_not_sent() -> No
         async with sender.running():
             sender.finish("a")
             await until(lambda: receiver.seen)
-            sender.watch.clock.now = NOW + 3600
+            sender.watch.clock.now = NOW + 14_400
             assert sender.send_loop.pending == 0
             receiver.status = 200
             await until(lambda: receiver.posts)

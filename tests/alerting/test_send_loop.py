@@ -44,7 +44,7 @@ async def test_an_alert_is_posted_as_the_api_takes_it() -> None:
             "dashboard_url": f"/d/browsertrix-crawl?var-namespace={NAMESPACE}&var-crawl=a",
         },
         "startsAt": "2025-05-21T12:09:40.000Z",
-        "endsAt": "2025-05-21T13:09:40.000Z",
+        "endsAt": "2025-05-21T16:09:40.000Z",
     }
 
 
@@ -54,10 +54,10 @@ async def test_an_alert_is_resent_until_it_is_over() -> None:
         async with sender.running():
             sender.finish("a")
             await until(lambda: len(receiver.taken) >= 3)
-            sender.watch.clock.now = NOW + 3600
+            sender.watch.clock.now = NOW + 14_400
             await until(lambda: receiver.posts[-3:] == [[], [], []])
 
-    assert {alert["endsAt"] for alert in receiver.taken} == {"2025-05-21T13:10:00.000Z"}
+    assert {alert["endsAt"] for alert in receiver.taken} == {"2025-05-21T16:10:00.000Z"}
     assert sender.send_loop.stats.sent == len(receiver.taken)
     assert sender.send_loop.pending == 0
 

@@ -85,7 +85,7 @@ EXAMPLES: list[tuple[CrawlEvent, dict[tuple[str, tuple[str, ...]], float]]] = [
             (counters.PAUSE_LENGTH, ("crawlers",)): 1,
         },
     ),
-    (Vanished(1, "size-limit"), {(counters.VANISHED, ("crawlers",)): 1}),
+    (Vanished(1, "size-limit", 0.5), {(counters.VANISHED, ("crawlers",)): 1}),
     (Canceled(1), {}),
     (PauseExpired(1), {}),
     (Scaled(1, "scale", 1, 2), {}),

@@ -147,19 +147,19 @@ def test_a_finish_time_without_an_end_state_is_an_end_whose_state_may_follow() -
     assert crawl.baseline.ending == Ending("failed", "", FINISHED_EPOCH, stated=True, timed=True)
 
 
-def test_a_crawl_deleted_while_it_runs_vanishes_at_its_deletion() -> None:
+def test_a_crawl_deleted_while_it_runs_was_deleted() -> None:
     crawl = known()
     deleted = {"deletionTimestamp": "2025-05-21T12:09:00Z"}
     crawl.status(metadata=deleted)
-    assert crawl.status(metadata=deleted, deleted=True) == [Vanished(UPDATED_EPOCH + 540, "")]
-    assert crawl.baseline.ending == Ending(
-        "unknown", "", UPDATED_EPOCH + 540, stated=False, timed=False
-    )
+    assert crawl.status(metadata=deleted, deleted=True) == [
+        Vanished(NOW, "deleted", UPDATED_EPOCH + 540)
+    ]
+    assert crawl.baseline.ending == Ending("unknown", "deleted", NOW, stated=False, timed=False)
 
 
-def test_a_crawl_that_vanishes_ends_at_its_last_sign_of_life() -> None:
+def test_a_crawl_that_vanishes_ends_when_it_is_found_missing() -> None:
     crawl = known(status={"stopReason": "size-limit"})
-    assert crawl.vanish() == [Vanished(UPDATED_EPOCH, "size-limit")]
+    assert crawl.vanish() == [Vanished(NOW, "size-limit", UPDATED_EPOCH)]
     assert crawl.vanish() == []
 
 
@@ -175,4 +175,18 @@ def test_a_crawl_without_any_timestamp_vanishes_now() -> None:
         metadata={"creationTimestamp": ABSENT},
         status={"lastUpdatedTime": "", "lastActiveTime": ""},
     )
-    assert crawl.vanish(NOW + 5) == [Vanished(NOW + 5, "")]
+    assert crawl.vanish(NOW + 5) == [Vanished(NOW + 5, "", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("days", "reason"),
+    [(6.99, "paused"), (7.0, "stopped_pause_expired"), (30.0, "stopped_pause_expired")],
+)
+def test_a_paused_crawl_that_vanishes_expired_if_its_pause_had_reached_the_limit(
+    days: float, reason: str
+) -> None:
+    paused = {"pausedAt": "2025-05-21T12:01:00Z"}
+    crawl = known(spec=paused, status={"state": "paused", "stopReason": "paused"})
+    found = UPDATED_EPOCH + 60 + days * 86_400
+
+    assert crawl.vanish(found) == [Vanished(found, reason, UPDATED_EPOCH + 60)]

@@ -90,7 +90,7 @@ def test_a_relist_that_no_longer_shows_a_crawl_reports_it_vanished(watch: Watch)
     assert (record.state, record.stop_reason, record.finished, record.deleted_at) == (
         "unknown",
         "",
-        UPDATED_EPOCH,
+        NOW,
         NOW,
     )
 

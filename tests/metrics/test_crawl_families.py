@@ -10,6 +10,7 @@ from support.catalog_samples import (
     FAMILIES,
     PAUSE_LIMIT,
     PAUSED_BEFORE,
+    SINCE,
     Samples,
     samples_of,
     samples_of_everything,
@@ -54,6 +55,8 @@ OF_A_CRAWL = {
     "last_updated_timestamp_seconds": UPDATED_EPOCH,
     "rate_limited_timestamp_seconds": UPDATED_EPOCH,
     "restart_timestamp_seconds": UPDATED_EPOCH,
+    "state_since_timestamp_seconds": (SINCE, {"state": "running"}),
+    "transition_since_timestamp_seconds": (SINCE, {"transition": "canceling"}),
     "pause_duration_seconds": NOW - CREATED_EPOCH,
     "paused_seconds": NOW - CREATED_EPOCH + PAUSED_BEFORE,
     "exec_seconds": 2700,
@@ -85,7 +88,9 @@ def test_a_family_of_a_crawl_says_what_the_object_says(full: Samples, name: str)
 
 def test_every_family_of_a_crawl_is_in_this_table() -> None:
     declared = {family.name for family in FAMILIES if family.group is Group.CRAWL}
-    assert {f"browsertrix_crawl_{name}" for name in OF_A_CRAWL} == declared
+    assert {
+        f"browsertrix_crawl_{name}" for name in (*OF_A_CRAWL, "progress_timestamp_seconds")
+    } == (declared)
 
 
 def test_a_first_seen_object_without_status_says_only_what_is_known() -> None:

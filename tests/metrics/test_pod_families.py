@@ -9,6 +9,7 @@ from support.catalog_samples import (
     CRAWL,
     FAMILIES,
     POD,
+    SINCE,
     Samples,
     samples_of,
     samples_of_everything,
@@ -33,6 +34,11 @@ OF_A_POD = {
     "storage_target_bytes": 13 * GIB,
     "evicted": 0,
     "backoff": 1,
+    "evicted_timestamp_seconds": SINCE,
+    "oom_killed_timestamp_seconds": SINCE,
+    "crashed_timestamp_seconds": SINCE,
+    "backoff_since_timestamp_seconds": SINCE,
+    "restart_pending_since_timestamp_seconds": (SINCE, {"reason": "newMemory"}),
     "exit_code": 137,
     "exit_timestamp_seconds": UPDATED_EPOCH,
     "restart_pending": (1.0, {"reason": "newMemory"}),
@@ -44,6 +50,9 @@ EXIT_FAMILIES = {
     "browsertrix_pod_info",
     "browsertrix_pod_exit_code",
     "browsertrix_pod_exit_timestamp_seconds",
+    "browsertrix_pod_evicted_timestamp_seconds",
+    "browsertrix_pod_oom_killed_timestamp_seconds",
+    "browsertrix_pod_crashed_timestamp_seconds",
 }
 
 

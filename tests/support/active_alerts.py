@@ -12,6 +12,8 @@ POD_NAME: Final = f"crawl-{CRAWL_ID}-0"
 POD: Final = (*CRAWL, POD_NAME)
 
 PAUSE_EXPIRED: Final = "BrowsertrixCrawlPauseExpired"
+PAUSE_EXPIRED_UNSEEN: Final = "BrowsertrixCrawlPauseExpiredUnseen"
+ORG_CRAWLS_DELETED: Final = "BrowsertrixOrgCrawlsDeleted"
 SIZE_LIMIT: Final = "BrowsertrixCrawlSizeLimitReached"
 VANISHED: Final = "BrowsertrixCrawlVanished"
 FAILED: Final = "BrowsertrixCrawlFailed"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from exporter.crawls import Crawl
+from exporter.history.baseline import Baseline, PodBaseline
 from exporter.metrics import catalog
 from exporter.resources.crawljob import parse_json
 from support.factories import (
@@ -12,6 +13,7 @@ from support.factories import (
     NAMESPACE,
     OID,
     UPDATED,
+    UPDATED_EPOCH,
     crawler_pod,
     crawljob,
     to_wire,
@@ -20,7 +22,30 @@ from support.reference_exposition import samples
 
 PAUSE_LIMIT = 3600.0
 PAUSED_BEFORE = 90.0
-FAMILIES = catalog(PAUSE_LIMIT, lambda _: PAUSED_BEFORE)
+SINCE = UPDATED_EPOCH - 7.0
+"""Since when the crawl of the samples is in its state, and its pod as it is, by its history."""
+PAST = Baseline(
+    "uid",
+    NAMESPACE,
+    OID,
+    CRAWL_ID,
+    "job",
+    state="running",
+    state_since=SINCE,
+    transition="canceling",
+    transition_since=SINCE,
+    paused_seconds=PAUSED_BEFORE,
+    progressed=SINCE,
+)
+POD_PAST = PodBaseline(
+    evicted_at=SINCE,
+    oom_killed_at=SINCE,
+    crashed_at=SINCE,
+    backoff_since=SINCE,
+    pending="newMemory",
+    pending_since=SINCE,
+)
+FAMILIES = catalog(PAUSE_LIMIT, lambda _: PAST)
 CRAWL = {"namespace": NAMESPACE, "oid": OID, "crawl": CRAWL_ID}
 POD = {**CRAWL, "pod": f"crawl-{CRAWL_ID}-0"}
 
@@ -30,7 +55,7 @@ Samples = dict[str, list[tuple[dict[str, str], float]]]
 
 def samples_of_wire(wire: dict[str, Any]) -> Samples:
     """What is served of a CrawlJob as it comes over the wire."""
-    return samples(FAMILIES, [Crawl(parse_json(to_wire(wire)))])
+    return samples(FAMILIES, [Crawl(parse_json(to_wire(wire)))], pods_before={POD["pod"]: POD_PAST})
 
 
 def samples_of(**parts: Any) -> Samples:

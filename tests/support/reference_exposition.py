@@ -3,7 +3,7 @@
 Nothing of the fast path is used: only what the catalog reads of a crawl.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Metric
@@ -17,7 +17,7 @@ from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore
 from exporter.metrics.catalog import CrawlFamily, Family, Fleet, FleetFamily, PodFamily
 from exporter.metrics.catalog.family import Sample
 from exporter.resources.crawljob import derived
-from exporter.resources.crawljob.pods import pods_of
+from exporter.resources.crawljob.pods import PodPast, pods_of
 from exporter.resources.identity import crawl_id, org_id
 
 NOW = 1_900_000_000.5
@@ -57,18 +57,27 @@ def scrape(
 
 
 def samples(
-    families: Iterable[Family], crawls: Sequence[Crawl], now: float = NOW
+    families: Iterable[Family],
+    crawls: Sequence[Crawl],
+    now: float = NOW,
+    *,
+    pods_before: Mapping[str, PodPast] | None = None,
 ) -> dict[str, list[tuple[dict[str, str], float]]]:
     """Of each family, its samples as labels and value; families without any are left out."""
     found = {}
     for family in families:
-        metric = _metric(family, crawls, now)
+        metric = _metric(family, crawls, now, pods_before)
         if metric.samples:
             found[family.name] = [(sample.labels, sample.value) for sample in metric.samples]
     return found
 
 
-def _metric(family: Family, crawls: Sequence[Crawl], now: float) -> Metric:
+def _metric(
+    family: Family,
+    crawls: Sequence[Crawl],
+    now: float,
+    pods_before: Mapping[str, PodPast] | None = None,
+) -> Metric:
     metric = Metric(family.base, family.help, family.kind, family.unit)
     match family:
         case CrawlFamily():
@@ -78,7 +87,7 @@ def _metric(family: Family, crawls: Sequence[Crawl], now: float) -> Metric:
                 _add(metric, family, _identity(crawl), sample)
         case PodFamily():
             for crawl in crawls:
-                for pod in pods_of(crawl.job):
+                for pod in pods_of(crawl.job, pods_before):
                     if pod.exists or family.of_deleted_pods:
                         _add(metric, family, (*_identity(crawl), pod.name), family.value(pod))
         case FleetFamily():
