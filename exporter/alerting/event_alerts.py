@@ -105,8 +105,8 @@ _UNSEEN: Final = Matcher("state", UNKNOWN_STATE)
 
 
 def format_duration(seconds: int) -> str:
-    """Write a duration as PromQL does: ``1h``, ``10m``."""
-    for unit, size in (("h", 3600), ("m", 60)):
+    """Write a duration as PromQL does: ``1d``, ``12h``, ``10m``."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)):
         if seconds % size == 0:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"

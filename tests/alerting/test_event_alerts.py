@@ -94,8 +94,8 @@ def test_every_value_that_a_rule_matches_is_one_that_browsertrix_writes(
 
 
 def test_durations_are_written_as_promql_has_them() -> None:
-    assert [format_duration(seconds) for seconds in (3600, 7200, 600, 90)] == [
-        "1h",
+    assert [format_duration(seconds) for seconds in (86_400, 7200, 600, 90)] == [
+        "1d",
         "2h",
         "10m",
         "90s",

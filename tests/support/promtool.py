@@ -1,10 +1,11 @@
 """promtool's unit tests of rules, written short: cases in YAML, and promtool to run them.
 
-A case is a YAML file named after its alert: the labels and annotations the alert has when it fires,
-and tests, each with series (in promtool's notation), the times at which it does not fire
-(``quiet``) and those at which it does (``fires``). ``$crawl``, ``$pod`` and ``$other`` stand for
-label sets. The first test is also run with each series twice, as from a pair of exporters: it must
-fire exactly as with one.
+A case is a YAML file named after its alert: the labels, summary and description the alert has when
+it fires (its links follow from its name), and tests, each with series (in promtool's notation), the
+times at which it does not fire (``quiet``) and those at which it does (``fires``; where the
+description has a ``$value``, each with the text it has then). ``$crawl``, ``$pod`` and ``$other``
+stand for label sets. The first test is also run with each series twice, as from a pair of
+exporters: it must fire exactly as with one.
 """
 
 import os
@@ -18,7 +19,9 @@ from typing import Any, Final
 
 import yaml
 
+from exporter.alerting.template import Links, expand
 from exporter.resources.identity import POD_LABELS
+from support.rules import ALERTS
 from support.tools import ROOT, Edition
 
 RULES: Final = ROOT / "alerts" / "browsertrix.rules.yaml"
@@ -40,7 +43,7 @@ PAIR: Final = ("10.0.0.1:10937", "10.0.0.2:10937")
 def read_case(path: Path) -> dict[str, Any]:
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert isinstance(case, dict), path
-    unknown = set(case) - {"labels", "annotations", "tests", "pair"}
+    unknown = set(case) - {"labels", "summary", "description", "tests", "pair"}
     assert not unknown, f"{path}: {unknown}"
     return case
 
@@ -81,6 +84,8 @@ def promtool_file(alert: str, case: dict[str, Any]) -> dict[str, Any]:
     return {
         "rule_files": [f"{alert}.rules.yaml"],
         "evaluation_interval": "1m",
+        # Else promtool evaluates groups in any order, those on exporters after those that use them.
+        "group_eval_order": [group["name"] for group in rules_of(alert)["groups"]],
         "tests": [
             _test(alert, case, test, instances)
             for number, test in enumerate(case["tests"])
@@ -111,9 +116,9 @@ def _test(
                 {
                     "eval_time": at,
                     "alertname": alert,
-                    "exp_alerts": [_expected(case, test)],
+                    "exp_alerts": [_expected(alert, case, test, value)],
                 }
-                for at in test.get("fires", ())
+                for at, value in _fires(test).items()
             ),
         ],
     }
@@ -128,14 +133,24 @@ def _series(name: str, instance: str | None) -> str:
     return f"{metric}{{{','.join(both)}}}"
 
 
-def _expected(case: dict[str, Any], test: dict[str, Any]) -> dict[str, Any]:
-    annotations = dict(case["annotations"])
-    if "description" in test:
-        annotations["description"] = test["description"]
-    return {
-        "exp_labels": case["labels"] | test.get("labels", {}),
-        "exp_annotations": annotations,
+def _fires(test: dict[str, Any]) -> dict[str, str]:
+    """The times at which it fires, each with what ``$value`` stands for then."""
+    fires = test.get("fires", ())
+    return {at: str(fires[at]) if isinstance(fires, dict) else "" for at in fires}
+
+
+def _expected(alert: str, case: dict[str, Any], test: dict[str, Any], value: str) -> dict[str, Any]:
+    (rule,) = (one for one in ALERTS if one.name == alert)
+    labels = case["labels"] | test.get("labels", {})
+    links = {
+        name: expand(text, labels)
+        for name, text in Links().annotations(rule).items()
+        if name not in {"summary", "description"}
     }
+    description = test.get("description", case["description"])
+    texts = {"summary": case["summary"], "description": description.replace("$value", value)}
+    known = {name: text for name, text in labels.items() if text}  # an empty one is none
+    return {"exp_labels": known, "exp_annotations": links | texts}
 
 
 def run_rule_tests(edition: Edition, cases: dict[str, dict[str, Any]], folder: Path) -> str:
