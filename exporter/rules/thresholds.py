@@ -49,9 +49,9 @@ class Thresholds(BaseModel):
         "comes every minute, and a watch without one is renewed after 90 s.",
     )
     outdated_after: Seconds = _because(
-        5 * _MINUTE,
+        3 * _MINUTE,
         "An exporter so far behind another one is not believed any more. Bookmarks reach a pair "
-        "up to a minute apart.",
+        "up to a minute apart, and scrapes do.",
     )
 
     # Ended as … --------------------------------------------------------------------------------
