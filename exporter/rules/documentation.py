@@ -60,7 +60,7 @@ python -m exporter.rules --print rules --grafana-url https://grafana.example.org
   --runbook-url https://wiki.example.org/runbooks > browsertrix.rules.yaml
 ```
 
-All thresholds stand, with their reasons, in [thresholds.py](../alerts/thresholds.py); after a
+All thresholds stand, with their reasons, in [thresholds.py](../exporter/rules/thresholds.py); after a
 change `python -m exporter.rules` writes the files anew. Pauses expire as `--pause-limit` of the
 exporter says, which must be what Browsertrix's `paused_crawl_limit_minutes` says.
 

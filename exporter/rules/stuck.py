@@ -57,7 +57,7 @@ def _waiting(at: Thresholds) -> tuple[AlertingRule, ...]:
             description="has been waiting for room in the cluster",
             condition="in state `waiting_capacity`",
             since=state_since("waiting_capacity"),
-            seconds=at.capacity,
+            seconds=at.capacity_hold,
         ),
         _too_long(
             at,
@@ -67,7 +67,7 @@ def _waiting(at: Thresholds) -> tuple[AlertingRule, ...]:
             description="has been waiting for other crawls of its organisation to end",
             condition="in state `waiting_org_limit`",
             since=state_since("waiting_org_limit"),
-            seconds=at.org_limit,
+            seconds=at.org_limit_hold,
             dashboard=Dashboard.ORG,
         ),
         _too_long(
@@ -77,7 +77,7 @@ def _waiting(at: Thresholds) -> tuple[AlertingRule, ...]:
             description="has been waiting for the deduplication index of its collection",
             condition="in state `waiting_dedupe_index`",
             since=state_since("waiting_dedupe_index"),
-            seconds=at.dedupe_index,
+            seconds=at.dedupe_index_hold,
         ),
         _too_long(
             at,
@@ -86,7 +86,7 @@ def _waiting(at: Thresholds) -> tuple[AlertingRule, ...]:
             description="has been starting",
             condition="in state `starting`",
             since=state_since("starting"),
-            seconds=at.starting,
+            seconds=at.starting_hold,
         ),
     )
 
@@ -100,7 +100,7 @@ def _at_work(at: Thresholds) -> tuple[AlertingRule, ...]:
             description="is running and has neither finished a page nor archived a byte",
             condition="`running` without a page or a byte, and not rate limited,",
             since="browsertrix_crawl_progress_timestamp_seconds",
-            seconds=at.progress,
+            seconds=at.progress_hold,
         ),
         _too_long(
             at,
@@ -109,7 +109,7 @@ def _at_work(at: Thresholds) -> tuple[AlertingRule, ...]:
             description="has been writing or uploading its archive files",
             condition="in state `generate-wacz` or `uploading-wacz`",
             since=state_since(_UPLOADING),
-            seconds=at.uploading,
+            seconds=at.uploading_hold,
         ),
         _too_long(
             at,
@@ -119,7 +119,7 @@ def _at_work(at: Thresholds) -> tuple[AlertingRule, ...]:
             description="has been rate limited by the site",
             condition="at work, and rate limited",
             since="browsertrix_crawl_rate_limited_timestamp_seconds",
-            seconds=at.rate_limited,
+            seconds=at.rate_limited_hold,
             but=f"\nand {now_in_state('running|pending-wait|rate-limited|waiting_capacity')}",
         ),
     )
@@ -135,7 +135,7 @@ def _on_the_way(at: Thresholds) -> tuple[AlertingRule, ...]:
             description="has been pausing",
             condition="a pause was asked for, and the crawl is neither paused nor uploading,",
             since=transition_since("pausing"),
-            seconds=at.pausing,
+            seconds=at.pausing_hold,
             but=uploading,
         ),
         _too_long(
@@ -145,7 +145,7 @@ def _on_the_way(at: Thresholds) -> tuple[AlertingRule, ...]:
             description="has been resuming",
             condition="the pause was taken back, and the crawl is still paused,",
             since=transition_since("resuming"),
-            seconds=at.resuming,
+            seconds=at.resuming_hold,
         ),
         _too_long(
             at,
@@ -154,7 +154,7 @@ def _on_the_way(at: Thresholds) -> tuple[AlertingRule, ...]:
             description="has been {{ $labels.transition }}",
             condition="stopping or being canceled, and not uploading,",
             since=transition_since("stopping|canceling"),
-            seconds=at.stopping,
+            seconds=at.stopping_hold,
             but=uploading,
             labels=(*CRAWL_LABELS, "transition"),
         ),

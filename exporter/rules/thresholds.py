@@ -138,33 +138,33 @@ class Thresholds(BaseModel):
     )
 
     # Stuck ---------------------------------------------------------------------------------------
-    capacity: Seconds = _because(
+    capacity_hold: Seconds = _because(
         30 * _MINUTE,
         "An autoscaler brings a node in ten minutes; crawls have waited for 13 days unseen.",
     )
-    org_limit: Seconds = _because(
+    org_limit_hold: Seconds = _because(
         12 * _HOUR, "Waiting in its organisation's queue is what the limit is for; not overnight."
     )
-    dedupe_index: Seconds = _because(_HOUR, "An index is restored from its backup in minutes.")
-    starting: Seconds = _because(
+    dedupe_index_hold: Seconds = _because(_HOUR, "An index is restored from its backup in minutes.")
+    starting_hold: Seconds = _because(
         15 * _MINUTE,
         "Browsertrix itself calls a start slow after 150 s; large images take ten minutes.",
     )
-    progress: Seconds = _because(
+    progress_hold: Seconds = _because(
         _HOUR, "Without a page and without a byte. Long behaviours take up to 10 minutes a page."
     )
-    pausing: Seconds = _because(
+    pausing_hold: Seconds = _because(
         30 * _MINUTE, "Pausing ends the pages at work; the upload that follows has its own alert."
     )
-    resuming: Seconds = _because(30 * _MINUTE, "Resuming needs a node, as starting does.")
-    stopping: Seconds = _because(
+    resuming_hold: Seconds = _because(30 * _MINUTE, "Resuming needs a node, as starting does.")
+    stopping_hold: Seconds = _because(
         _HOUR, "Stopping ends the pages at work; the upload that follows has its own alert."
     )
-    uploading: Seconds = _because(2 * _HOUR, "Sessions are at most 10 GB: two hours are 1.4 MB/s.")
+    uploading_hold: Seconds = _because(2 * _HOUR, "Sessions are at most 10 GB: two hours are 1.4 MB/s.")
     not_deleted: Seconds = _because(
         20 * _MINUTE, "A finished CrawlJob goes after 30 to 40 s, later only while pods drain."
     )
-    rate_limited: Seconds = _because(
+    rate_limited_hold: Seconds = _because(
         _HOUR, "Browsertrix pauses such a crawl after 12 hours (`rate_limit_max_duration_minutes`)."
     )
 

@@ -131,6 +131,10 @@ def _combined(expr: promql.BinaryExpr, metrics: MetricLabels) -> frozenset[str] 
         return right if left is None else left
     matching = expr.modifier.matching if expr.modifier else None
     where = f"{expr.op} in {expr.prettify()}"
+    if matching is None and str(expr.op) == "or":
+        return left | right
+    if matching is None and str(expr.op) == "or":
+        return left | right
     if matching is None:
         if left != right:
             raise QueryError(f"labels {set(left ^ right)} are on one side only of {where}")
@@ -140,7 +144,9 @@ def _combined(expr: promql.BinaryExpr, metrics: MetricLabels) -> frozenset[str] 
     if str(expr.op) in _SET_OPERATORS:
         return left | right if str(expr.op) == "or" else left
     group = expr.modifier.group_labels if expr.modifier else None
-    _require(group or (), right, f"the right of {where}")
+    if expr.modifier and expr.modifier.card == promql.VectorMatchCardinality.OneToMany:
+        left, right = right, left
+    _require(group or (), right, f"the one side of {where}")
     return left | frozenset(group or ()) if group is not None else frozenset(matching.labels)
 
 
