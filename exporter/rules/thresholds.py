@@ -160,7 +160,9 @@ class Thresholds(BaseModel):
     stopping_hold: Seconds = _because(
         _HOUR, "Stopping ends the pages at work; the upload that follows has its own alert."
     )
-    uploading_hold: Seconds = _because(2 * _HOUR, "Sessions are at most 10 GB: two hours are 1.4 MB/s.")
+    uploading_hold: Seconds = _because(
+        2 * _HOUR, "Sessions are at most 10 GB: two hours are 1.4 MB/s."
+    )
     not_deleted: Seconds = _because(
         20 * _MINUTE, "A finished CrawlJob goes after 30 to 40 s, later only while pods drain."
     )
