@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from exporter import __version__
 from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.notifier import Notifier, NotifierSettings
-from exporter.alerting.template import Links
+from exporter.alerting.tuning import AlertTuning
 from exporter.cluster.client import ApiClient
 from exporter.cluster.reflector import Reflector
 from exporter.crawls import CrawlJoin
@@ -155,7 +155,7 @@ def notifier_settings(settings: Settings) -> NotifierSettings:
     return NotifierSettings(
         urls=settings.alertmanager_urls,
         labels=settings.alertmanager_labels,
-        links=Links(settings.alertmanager_runbooks, settings.alertmanager_grafana),
+        tuning=AlertTuning.of(settings),
         http_config=HTTPClientConfig(
             ca_file=settings.alertmanager_ca_file,
             cert_file=settings.alertmanager_cert_file,

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -26,8 +27,16 @@ from exporter.settings import (
     add_options,
     load,
 )
-from exporter.settings.model import Alertmanager, History, Logging, Metrics, Web
-from exporter.settings.values import duration
+from exporter.settings.model import (
+    Alertmanager,
+    Alerts,
+    Browsertrix,
+    History,
+    Logging,
+    Metrics,
+    Web,
+)
+from exporter.settings.values import assignment, duration
 
 PROGRAM: Final = "browsertrix-exporter"
 DONE: Final = 0
@@ -86,6 +95,17 @@ def _metrics(_: Settings, arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _rules(settings: Settings, arguments: argparse.Namespace) -> int:
+    from exporter.commands.rules import write_rules  # noqa: PLC0415
+
+    labels = dict(arguments.metadata_label or [("release", "kube-prometheus-stack")])
+    try:
+        write_rules(settings, arguments.format, labels, arguments.output)
+    except OSError as error:
+        return _fail(f"{arguments.output}: {error.strerror}", FAILED)
+    return DONE
+
+
 def _run(work: Coroutine[Any, Any, None]) -> int:
     """Run until its end; what a user can mend is one line on stderr, and no traceback."""
     from exporter.alerting.http_config import HTTPClientConfigError  # noqa: PLC0415
@@ -121,15 +141,20 @@ COMMANDS: Final = {
     "demo": Command(
         _demo,
         "the same on a simulated Browsertrix: nothing to install",
-        (History, Metrics, Web, Alertmanager, Logging),
+        (Browsertrix, History, Metrics, Web, Alerts, Alertmanager, Logging),
     ),
     "snapshot": Command(
-        _snapshot, "print the metrics of CrawlJobs in a file, as kubectl prints them", (Metrics,)
+        _snapshot,
+        "print the metrics of CrawlJobs in a file, as kubectl prints them",
+        (Browsertrix, Metrics),
     ),
     "history": Command(
         _history, "list finished crawls and what happened to them, newest first", (History,)
     ),
     "metrics": Command(_metrics, "print all that can be served", ()),
+    "rules": Command(
+        _rules, "write the alerting and recording rules for Prometheus", (Browsertrix, Alerts)
+    ),
 }
 
 
@@ -144,7 +169,7 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     parsers: dict[str, Parser] = {}
     for name, command in COMMANDS.items():
         parsers[name] = commands.add_parser(name, help=command.help, description=command.help)
-        add_options(parsers[name], command.groups)
+        add_options(parsers[name], command.groups, "alerts" if name == "rules" else "")
     demo = parsers["demo"].add_argument_group("Simulation")
     demo.add_argument(
         "--speed",
@@ -160,6 +185,19 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
     )
     history.add_argument("--crawl", metavar="ID", help="only of this crawl")
     history.add_argument("--json", action="store_true", help="one JSON object a line")
+    rules = parsers["rules"]
+    _add_format(rules, "rules", "prometheusrule")
+    rules.add_argument(
+        "--output", type=Path, metavar="FILE", help="file to write (default: standard output)"
+    )
+    rules.add_argument(
+        "--metadata-label",
+        type=_label,
+        action="append",
+        metavar="NAME=VALUE",
+        help="label of the PrometheusRule, by which its operator selects it; repeat it for several "
+        "(default: release=kube-prometheus-stack)",
+    )
     snapshot = parsers["snapshot"]
     snapshot.add_argument("file", metavar="FILE", help="JSON or YAML; - for standard input")
     _add_format(snapshot, "text", "openmetrics")
@@ -175,6 +213,13 @@ def _positive(text: str) -> float:
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return value
+
+
+def _label(text: str) -> tuple[str, str]:
+    try:
+        return assignment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}, got {text!r}") from None
 
 
 def _ago(text: str) -> float:

@@ -8,7 +8,7 @@ decides here wherever the two would differ.
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -62,8 +62,15 @@ class ActiveAlerts(LedgerListener):
     An alert that is over needs no call: its ``endsAt`` was sent with it.
     """
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.time) -> None:
-        """Activate what the ledger already has within its window."""
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Callable[[], float] = time.time,
+        *,
+        without: Collection[str] = (),
+    ) -> None:
+        """Activate what the ledger already has within its window, but for alerts left out."""
+        self._without = frozenset(without)
         self.listeners: list[Callable[[Key], None]] = []
         self._alerts: dict[Key, ActiveAlert] = {}
         self.clock = clock
@@ -139,6 +146,8 @@ class ActiveAlerts(LedgerListener):
     def _activate(
         self, definition: EventAlert, label_values: tuple[str, ...], uid: str, at: float
     ) -> None:
+        if definition.name in self._without:
+            return
         now = self.clock()
         starts_at = min(at, now)  # clocks differ, and Alertmanager's may be behind Browsertrix's
         ends_at = starts_at + definition.window

@@ -11,7 +11,7 @@ from exporter.alerting.client import AlertmanagerClient
 from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.postable_alert import postable_alert
 from exporter.alerting.send_loop import SendLoop
-from exporter.alerting.template import Links
+from exporter.alerting.tuning import AlertTuning
 from exporter.history.ledger import Ledger
 
 _EXPIRE_INTERVAL: Final = 15.0
@@ -27,7 +27,7 @@ class NotifierSettings:
     urls: tuple[str, ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     """Added to every alert, as Prometheus's ``external_labels``."""
-    links: Links = field(default_factory=Links)
+    tuning: AlertTuning = field(default_factory=AlertTuning)
     http_config: HTTPClientConfig = field(default_factory=HTTPClientConfig)
 
 
@@ -38,9 +38,9 @@ class Notifier:
         """Take the active alerts; raises HTTPClientConfigError where a file cannot be used."""
         credentials = Credentials(settings.http_config)
         postable = partial(
-            postable_alert, links=settings.links, external_labels=dict(settings.labels)
+            postable_alert, tuning=settings.tuning, external_labels=dict(settings.labels)
         )
-        self._alerts = ActiveAlerts(ledger)
+        self._alerts = ActiveAlerts(ledger, without=settings.tuning.without)
         self.send_loops: Sequence[SendLoop] = tuple(
             SendLoop(AlertmanagerClient(url, credentials), self._alerts, postable)
             for url in settings.urls

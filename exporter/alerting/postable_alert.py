@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Final, TypedDict
 
 from exporter.alerting.active_alerts import ActiveAlert
-from exporter.alerting.template import Links, expand
+from exporter.alerting.template import expand
+from exporter.alerting.tuning import AlertTuning
 from exporter.resources.identity import CRAWL_LABELS
 
 RESERVED_LABELS: Final = frozenset({"alertname", "severity", "event", *CRAWL_LABELS})
@@ -25,17 +26,17 @@ class PostableAlert(TypedDict):
 
 
 def postable_alert(
-    alert: ActiveAlert, links: Links, external_labels: Mapping[str, str]
+    alert: ActiveAlert, tuning: AlertTuning, external_labels: Mapping[str, str]
 ) -> PostableAlert:
     """The alert with the labels and annotations that its rule's alert has, too.
 
     ``external_labels`` are added where the alert has no label of that name, as Prometheus does.
     """
-    definition = alert.definition
+    definition = tuning.apply(alert.definition)
     of_what = dict(zip(definition.labels, alert.label_values, strict=True))
-    templates = links.annotations(definition)
+    templates = tuning.links.annotations(definition)
     return {
-        "labels": {**external_labels, **definition.identity(alert.label_values)},
+        "labels": {**external_labels, **tuning.labels, **definition.identity(alert.label_values)},
         "annotations": {name: expand(text, of_what) for name, text in templates.items()},
         "startsAt": _rfc3339(alert.starts_at),
         "endsAt": _rfc3339(alert.ends_at),

@@ -71,15 +71,16 @@ class Links:
     runbooks: str = DEFAULT_RUNBOOKS
     """Of the folder with the runbooks; as it stands, the place in this repository."""
     grafana: str = ""
-    """Put before the paths of dashboards; as it stands, they begin at the root of Grafana."""
+    """Put before the paths of dashboards. Without it there is no link: a path leads nowhere."""
 
     def annotations(self, alert: AlertTemplate) -> dict[str, str]:
         """Each annotation's name and its template."""
+        dashboard = f"{self.grafana.rstrip('/')}{alert.dashboard}"
         return {
             "summary": alert.summary,
             "description": alert.description,
             "runbook_url": f"{self.runbooks.rstrip('/')}/{alert.name}.md",
-            "dashboard_url": f"{self.grafana.rstrip('/')}{alert.dashboard}",
+            **({"dashboard_url": dashboard} if self.grafana else {}),
         }
 
 

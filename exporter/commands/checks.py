@@ -28,12 +28,21 @@ def check(settings: Settings) -> None:
                 "alertmanager_labels",
                 value=f"{name}={value}",
             )
+    if settings.alerts_thresholds or settings.alerts_without or settings.alerts_severities:
+        _alerts(settings)
     if settings.alertmanager_urls and settings.history_retention < LONGEST_WINDOW:
         raise InvalidSettingError(
             f"--history.retention must be {format_duration(LONGEST_WINDOW)} at least with "
             "--alertmanager.url: so long an alert can be active",
             "history_retention",
         )
+
+
+def _alerts(settings: Settings) -> None:
+    from exporter.rules import tuning  # noqa: PLC0415 - a start without these need not read rules
+
+    tuning.thresholds(settings)
+    tuning.check(settings)
 
 
 def _metric_patterns(field: str, patterns: tuple[str, ...]) -> None:

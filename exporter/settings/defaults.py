@@ -16,5 +16,10 @@ DEFAULT_RETENTION: Final = 86400.0
 """Seconds a finished crawl is served after its object is deleted, and an event is kept."""
 DEFAULT_MAX_FINISHED: Final = 100_000
 
-DEFAULT_RUNBOOKS: Final = "docs/runbooks"
-"""The folder in this repository."""
+DEFAULT_RUNBOOKS: Final = (
+    "https://github.com/browsertrix-exporter/browsertrix-exporter/blob/main/docs/runbooks"
+)
+"""The folder of this repository."""
+
+DEFAULT_CLUSTER_LABEL: Final = "cluster"
+"""As kube-prometheus-stack's users, Thanos and Mimir call it."""

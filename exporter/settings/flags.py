@@ -19,21 +19,29 @@ class Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def add_options(parser: argparse.ArgumentParser, groups: Sequence[type[BaseModel]]) -> None:
-    """Give a command the options of these groups, each under its heading, and the file's."""
+def add_options(
+    parser: argparse.ArgumentParser, groups: Sequence[type[BaseModel]], section_meant: str = ""
+) -> None:
+    """Give a command the options of these groups, each under its heading, and the file's.
+
+    Options of ``section_meant`` need not name it: the command is of nothing else.
+    """
     if groups:
         _add(parser, CONFIG_FILE)
     for group in groups:
         section = parser.add_argument_group(group.__name__)
         for option in options_of([group]):
-            _add(section, option)
+            _add(section, option, section_meant)
 
 
-def _add(section: argparse._ActionsContainer, option: Option) -> None:
+def _add(section: argparse._ActionsContainer, option: Option, section_meant: str = "") -> None:
     kind: dict[str, Any] = (
         {"action": "store_const", "const": "true"}
         if option.switch
         else {"action": "append" if option.repeatable else "store", "metavar": option.metavar}
     )
     text = f"{option.help} (default: {option.default_text}; {option.variable})"
-    section.add_argument(option.flag, dest=option.field, help=text.replace("%", "%%"), **kind)
+    of_section = f"{section_meant}."
+    short = [f"--{option.name.removeprefix(of_section)}"] if section_meant else []
+    flags = dict.fromkeys([*short, option.flag])
+    section.add_argument(*flags, dest=option.field, help=text.replace("%", "%%"), **kind)

@@ -22,6 +22,7 @@ from pydantic import (
 from exporter.settings import values
 from exporter.settings.address import Address
 from exporter.settings.defaults import (
+    DEFAULT_CLUSTER_LABEL,
     DEFAULT_IDLE_LIMIT,
     DEFAULT_MAX_FINISHED,
     DEFAULT_PAUSE_LIMIT,
@@ -62,6 +63,8 @@ URLPath = Annotated[str, _read_by(values.url_path)]
 AlertmanagerURL = Annotated[str, _read_by(values.alertmanager_url)]
 HTTPHeader = Annotated[tuple[str, str], _read_by(values.http_header)]
 ExternalLabel = Annotated[tuple[str, str], _read_by(values.external_label)]
+LabelName = Annotated[str, _read_by(values.label_name)]
+Assignment = Annotated[tuple[str, str], _read_by(values.assignment)]
 
 
 class _Group(BaseModel):
@@ -154,8 +157,8 @@ class History(_Group):
     )
 
 
-class Metrics(_Group):
-    """What is served of it."""
+class Browsertrix(_Group):
+    """What is set in Browsertrix and no CrawlJob says."""
 
     pause_limit: Duration = Field(
         DEFAULT_PAUSE_LIMIT,
@@ -163,6 +166,11 @@ class Metrics(_Group):
         title="DURATION",
         description="how long Browsertrix lets a crawl be paused (its PAUSED_CRAWL_LIMIT_MINUTES)",
     )
+
+
+class Metrics(_Group):
+    """What is served of it."""
+
     metrics_include: tuple[str, ...] = Field(
         (),
         alias="metrics.include",
@@ -199,6 +207,72 @@ class Web(_Group):
     )
 
 
+class Alerts(_Group):
+    """How the alerts are: the same for the rules that ``rules`` writes and for what is posted."""
+
+    alerts_thresholds: tuple[Assignment, ...] = Field(
+        (),
+        alias="alerts.set",
+        title="NAME=VALUE",
+        description="threshold of the rules, such as CAPACITY_HOLD=1h; docs/alerts.md lists them",
+    )
+    alerts_without: Annotated[tuple[str, ...], _once_each] = Field(
+        (),
+        alias="alerts.without",
+        title="ALERT",
+        description="alert that is left out, such as BrowsertrixPodEvicted",
+    )
+    alerts_severities: tuple[Assignment, ...] = Field(
+        (),
+        alias="alerts.severity",
+        title="ALERT=LEVEL",
+        description="severity of an alert, such as BrowsertrixCrawlFailed=info",
+    )
+    alerts_ends_as_tickets: Switch = Field(
+        False,
+        alias="alerts.ends-as-tickets",
+        description=(
+            "no end pages: crawls given up after their pause or cut short by their size limit are "
+            "warnings, as other ends"
+        ),
+    )
+    alerts_labels: tuple[ExternalLabel, ...] = Field(
+        (),
+        alias="alerts.label",
+        title="NAME=VALUE",
+        description="label that every alert has, such as team=archive",
+    )
+    alerts_cluster_label: LabelName = Field(
+        DEFAULT_CLUSTER_LABEL,
+        alias="alerts.cluster-label",
+        title="NAME",
+        description="label that tells clusters apart where Prometheus has several",
+    )
+    alerts_runbooks: str = Field(
+        DEFAULT_RUNBOOKS,
+        alias="alerts.runbook-url",
+        title="URL",
+        description="folder of the runbooks that alerts link to",
+    )
+    alerts_grafana: str = Field(
+        "",
+        alias="alerts.grafana-url",
+        title="URL",
+        description="address of Grafana; with it, alerts link to their dashboards",
+    )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for field, given in (
+            ("alerts_thresholds", self.alerts_thresholds),
+            ("alerts_severities", self.alerts_severities),
+            ("alerts_labels", self.alerts_labels),
+        ):
+            flag = f"--{Alerts.model_fields[field].alias}"
+            _refuse_twice(field, flag, [name.lower() for name, _ in given])
+        return self
+
+
 class Alertmanager(_Group):
     """Who is notified of event alerts, and how; all of it is for all of the Alertmanagers."""
 
@@ -213,18 +287,6 @@ class Alertmanager(_Group):
         alias="alertmanager.label",
         title="NAME=VALUE",
         description="label added to those alerts, as in Prometheus's external_labels",
-    )
-    alertmanager_runbooks: str = Field(
-        DEFAULT_RUNBOOKS,
-        alias="alertmanager.runbook-url",
-        title="URL",
-        description="folder of the runbooks that those alerts link to",
-    )
-    alertmanager_grafana: str = Field(
-        "",
-        alias="alertmanager.grafana-url",
-        title="URL",
-        description="address of Grafana that those alerts link to",
     )
     alertmanager_ca_file: Path | None = Field(
         None,
@@ -332,14 +394,16 @@ def _refuse_twice(field: str, flag: str, given: Sequence[str]) -> None:
 
 GROUPS: Final[tuple[type[BaseModel], ...]] = (
     Kubernetes,
+    Browsertrix,
     History,
     Metrics,
     Web,
+    Alerts,
     Alertmanager,
     Logging,
 )
 """In the order of help and documentation."""
 
 
-class Settings(Kubernetes, History, Metrics, Web, Alertmanager, Logging):
+class Settings(Kubernetes, Browsertrix, History, Metrics, Web, Alerts, Alertmanager, Logging):
     """What one exporter does, read once at the start and never changed after."""

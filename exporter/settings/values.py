@@ -120,6 +120,21 @@ def external_label(text: str) -> tuple[str, str]:
     return name, value
 
 
+def label_name(text: str) -> str:
+    """Check the name of a Prometheus label."""
+    if not _LABEL.fullmatch(text) or text.startswith("__"):
+        raise ValueError("expected the name of a label")
+    return text
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Split ``NAME=VALUE``, neither of them empty."""
+    name, _, value = text.partition("=")
+    if not name.strip() or not value.strip():
+        raise ValueError("expected NAME=VALUE")
+    return name.strip(), value.strip()
+
+
 def http_header(text: str) -> tuple[str, str]:
     """Split ``NAME=VALUE``, of which NAME is a header that the exporter does not set itself."""
     name, _, value = text.partition("=")

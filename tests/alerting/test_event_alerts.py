@@ -17,7 +17,8 @@ from exporter.alerting.event_alerts import (
     format_duration,
 )
 from exporter.alerting.postable_alert import postable_alert
-from exporter.alerting.template import Links, expand
+from exporter.alerting.template import expand
+from exporter.alerting.tuning import AlertTuning
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
 from support.promtool import committed_groups
@@ -116,7 +117,7 @@ def test_an_empty_label_is_none_as_in_prometheus() -> None:
 def test_a_qa_run_is_called_one(crawl: str) -> None:
     active = ActiveAlert(ENDS[0], ("crawlers", "org", crawl), "u", 0.0, 1.0)
 
-    description = postable_alert(active, Links(), {})["annotations"]["description"]
+    description = postable_alert(active, AlertTuning(), {})["annotations"]["description"]
 
     what = "QA run" if crawl.startswith("qa-") else "Crawl"
     assert description.startswith(f"{what} {crawl} of organisation org in crawlers ")
@@ -192,7 +193,7 @@ def test_prometheus_makes_the_same_alert_of_the_rule(edition: Edition, tmp_path:
 
 def _expected(event: EventAlert, labels: dict[str, str]) -> dict[str, Any]:
     active = ActiveAlert(event, tuple(labels.values()), "u", 0.0, 1.0)
-    posted = postable_alert(active, Links(), {})
+    posted = postable_alert(active, AlertTuning(), {})
     known = {name: text for name, text in posted["labels"].items() if name != "alertname"}
     return {"exp_labels": known, "exp_annotations": posted["annotations"]}
 

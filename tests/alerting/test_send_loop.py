@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from exporter.alerting.send_loop import LARGEST_BATCH
+from exporter.settings.defaults import DEFAULT_RUNBOOKS
 from exporter.simulator.apiserver.encoding import stamp
 from support.alert_receiver import Receiver
 from support.alert_sender import OFTEN, Sender, crawls
@@ -40,8 +41,7 @@ async def test_an_alert_is_posted_as_the_api_takes_it() -> None:
             "description": f"Crawl a of organisation {OID} in {NAMESPACE} was paused until the "
             "pause limit and has been stopped for good. What it had archived is kept, the rest of "
             "its queue is lost.",
-            "runbook_url": "docs/runbooks/BrowsertrixCrawlPauseExpired.md",
-            "dashboard_url": f"/d/browsertrix-crawl?var-namespace={NAMESPACE}&var-crawl=a",
+            "runbook_url": f"{DEFAULT_RUNBOOKS}/BrowsertrixCrawlPauseExpired.md",
         },
         "startsAt": "2025-05-21T12:09:40.000Z",
         "endsAt": "2025-05-21T16:09:40.000Z",

@@ -118,7 +118,7 @@ def test_what_has_no_value_is_not_given(write: Write, content: str) -> None:
         ),
         ("alertmanager:\n  label: a=b", 2, "--alertmanager.label does nothing without"),
         ("alertmanager:\n  url: http://a\n  cert-file: /c", 3, "are of use only together"),
-        ("alertmanager:\n  url: http://a\nhistory:\n  retention: 30m", 4, "must be 1h at least"),
+        ("alertmanager:\n  url: http://a\nhistory:\n  retention: 30m", 4, "must be 4h at least"),
     ],
 )
 def test_an_error_names_file_and_line(

@@ -7,7 +7,8 @@ import pytest
 
 from exporter.alerting.http_config import HTTPClientConfig
 from exporter.alerting.notifier import NotifierSettings
-from exporter.alerting.template import Links
+from exporter.alerting.template import Links, Severity
+from exporter.alerting.tuning import ENDS_THAT_PAGE, AlertTuning
 from exporter.app import notifier_settings
 from exporter.commands.documentation import configuration_page
 from exporter.settings import GROUPS, Address, Settings, add_options, options_of
@@ -142,12 +143,9 @@ def test_the_flags_of_alertmanagers_configure_the_notifier() -> None:
         read(
             *(URL, "http://one:9093", URL, "https://other/prefix/"),
             *("--alertmanager.label", "cluster=east", "--alertmanager.label", "stage=a=b"),
-            *(
-                "--alertmanager.runbook-url",
-                "https://wiki",
-                "--alertmanager.grafana-url",
-                "https://g",
-            ),
+            *("--alerts.runbook-url", "https://wiki", "--alerts.grafana-url", "https://g"),
+            *("--alerts.label", "team=archive", "--alerts.without", "BrowsertrixPodEvicted"),
+            *("--alerts.severity", "BrowsertrixCrawlFailed=info", "--alerts.ends-as-tickets"),
             *("--alertmanager.ca-file", "/ca", "--alertmanager.server-name", "am"),
             *("--alertmanager.cert-file", "/crt", "--alertmanager.key-file", "/key"),
             *("--alertmanager.username", "me", "--alertmanager.password-file", "/password"),
@@ -157,7 +155,13 @@ def test_the_flags_of_alertmanagers_configure_the_notifier() -> None:
     assert notifier == NotifierSettings(
         urls=("http://one:9093", "https://other/prefix"),
         labels=(("cluster", "east"), ("stage", "a=b")),
-        links=Links("https://wiki", "https://g"),
+        tuning=AlertTuning(
+            without=frozenset({"BrowsertrixPodEvicted"}),
+            severities=dict.fromkeys(ENDS_THAT_PAGE, Severity.WARNING)
+            | {"BrowsertrixCrawlFailed": Severity.INFO},
+            labels={"team": "archive"},
+            links=Links("https://wiki", "https://g"),
+        ),
         http_config=HTTPClientConfig(
             ca_file=Path("/ca"),
             cert_file=Path("/crt"),
@@ -215,7 +219,7 @@ def test_the_flags_of_alertmanagers_configure_the_notifier() -> None:
             ),
             "exclude each other",
         ),
-        ((URL, "http://a", "--history.retention", "30m"), "--history.retention must be 1h"),
+        ((URL, "http://a", "--history.retention", "30m"), "--history.retention must be 4h"),
     ],
 )
 def test_options_of_alertmanager_that_conflict_are_refused(

@@ -11,7 +11,7 @@ from exporter.alerting.client import AlertmanagerClient
 from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.postable_alert import postable_alert
 from exporter.alerting.send_loop import SendLoop
-from exporter.alerting.template import Links
+from exporter.alerting.tuning import AlertTuning
 from exporter.runtime.backoff import Backoff
 from support.active_alerts import ended
 from support.crawl_history import Watch
@@ -31,7 +31,7 @@ class Sender:
         self.send_loop = SendLoop(
             AlertmanagerClient(url, Credentials(HTTPClientConfig())),
             self.alerts,
-            partial(postable_alert, links=Links(), external_labels={"cluster": "one"}),
+            partial(postable_alert, tuning=AlertTuning(), external_labels={"cluster": "one"}),
             resend=resend,
             backoff=Backoff(0.01, 0.05),
         )
