@@ -12,7 +12,7 @@ from dashboards.fields import USAGE, FieldConfig
 from dashboards.panels import Panel, Query, label_stat, stat, state_timeline, time_series
 from dashboards.promql import Selection, exit_reasons, with_role_and_index
 from dashboards.tables import Label, Value, table
-from dashboards.variables import NAMESPACE, ONE_CRAWL, ORGANISATION
+from dashboards.variables import CLUSTER, NAMESPACE, ONE_CRAWL, ORGANISATION
 from exporter.resources.identity import POD_LABELS
 from exporter.rules.promql import on
 from exporter.web.colours import (
@@ -329,7 +329,7 @@ DASHBOARD: Final = Dashboard(
     uid="browsertrix-crawl",
     title="Browsertrix / Crawl",
     description="One crawl: where it stands, what holds it back, what happened to its pods.",
-    variables=(NAMESPACE, ORGANISATION, ONE_CRAWL),
+    variables=(CLUSTER, NAMESPACE, ORGANISATION, ONE_CRAWL),
     annotations=(
         Annotation(
             name="Exits",

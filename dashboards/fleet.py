@@ -14,12 +14,13 @@ from dashboards.tables import (
     CRAWL_COLUMN,
     HIDDEN_NAMESPACE,
     HIDDEN_ORGANISATION,
+    ORGANISATION_COLUMN,
     TO_CRAWL,
     Label,
     Value,
     table,
 )
-from dashboards.variables import NAMESPACE
+from dashboards.variables import CLUSTER, NAMESPACE
 from exporter.resources.crawljob.states import PAUSED, RUNNING, WAITING
 from exporter.resources.identity import CRAWL_LABELS
 from exporter.rules.promql import on
@@ -48,7 +49,55 @@ _AGE: Final = (
     f" unless {on(*CRAWL_LABELS)}"
     f" {FLEET.merged('browsertrix_crawl_finished_timestamp_seconds', labels=CRAWL_LABELS)}"
 )
-_WAITING_SINCE_CREATION: Final = f"{_AGE} {FLEET.in_states(WAITING)}"
+_WAITING: Final = "time() - " + FLEET.merged(
+    "browsertrix_crawl_state_since_timestamp_seconds",
+    one_of("state", WAITING),
+    labels=CRAWL_LABELS,
+    merge="min",
+)
+_LEFT: Final = FLEET.merged("browsertrix_crawl_pause_expires_timestamp_seconds") + " - time() > 0"
+_CUT_SHORT: Final = (
+    'stop_reason=~"size-limit|time-limit|stopped_.*quota_reached|stopped_pause_expired|'
+    'stopped_org_readonly"'
+)
+_ENDED: Final = "browsertrix_crawl_finished_timestamp_seconds"
+_LEFT_STEPS: Final = ((None, BAD), (3600, WARN), (86400, GOOD))
+
+_FIRST: Final = row(
+    "What is being lost",
+    line(
+        8,
+        table(
+            "Paused, by time left",
+            "Crawls that are paused, those that are given up first on top. Then what they have "
+            "found and not crawled is lost: resume them, or stop them if they are done.",
+            CRAWL_COLUMN,
+            HIDDEN_NAMESPACE,
+            ORGANISATION_COLUMN,
+            Value(title="Left", expr=f"bottomk(20, {_LEFT})", unit="s", thresholds=_LEFT_STEPS),
+            sort="Left",
+            ascending=True,
+            config=FieldConfig(no_value="no crawl is paused"),
+        ),
+        table(
+            "Cut short",
+            "Crawls that ended within the time shown because of a size or time limit, a quota, a "
+            "pause that lasted too long or a read-only organisation: pages are missing.",
+            CRAWL_COLUMN,
+            HIDDEN_NAMESPACE,
+            ORGANISATION_COLUMN,
+            Label(label="stop_reason", title="Why"),
+            Value(
+                title="Ended",
+                expr=f"topk(20, {FLEET.last(_ENDED, _CUT_SHORT)} > time() - $__range_s) * 1000",
+                unit="dateTimeAsIso",
+            ),
+            sort="Ended",
+            config=FieldConfig(no_value="no crawl was cut short"),
+        ),
+        widths=(10, 14),
+    ),
+)
 
 _NOW: Final = row(
     "Now",
@@ -74,8 +123,9 @@ _NOW: Final = row(
         ),
         stat(
             "Longest wait",
-            "Age of the oldest crawl that waits now. Hours mean that no node is coming.",
-            Query(expr=f"max({_WAITING_SINCE_CREATION})", instant=True),
+            "How long the crawl that waits longest has been waiting. Hours mean that no node is "
+            "coming.",
+            Query(expr=f"max({_WAITING})", instant=True),
             FieldConfig(
                 unit="s", thresholds=((None, GOOD), (1800, WARN), (14400, BAD)), no_value="none"
             ),
@@ -213,13 +263,13 @@ _ENDS: Final = row(
         ),
         table(
             "Longest waits",
-            "The crawls that wait now, the oldest first; the time is since their creation.",
+            "The crawls that wait now, and for how long they have been waiting.",
             CRAWL_COLUMN,
             HIDDEN_NAMESPACE,
             HIDDEN_ORGANISATION,
             Value(
                 title="Waiting",
-                expr=topk(10, _WAITING_SINCE_CREATION),
+                expr=topk(10, _WAITING),
                 unit="s",
                 width=100,
                 thresholds=((None, GOOD), (1800, WARN), (14400, BAD)),
@@ -327,7 +377,7 @@ _CRAWLS: Final = row(
             Label(label="crawl", title="Crawl", link=TO_CRAWL),
             Value(
                 expr="max by (alertname, severity, namespace, crawl) "
-                '(ALERTS{alertstate="firing", alertname=~"Browsertrix.+", '
+                '(ALERTS{alertstate="firing", alertname=~"Browsertrix.+", cluster=~"$cluster", '
                 'namespace=~"$namespace|"})',
             ),
             config=FieldConfig(no_value="no alert fires"),
@@ -339,7 +389,7 @@ DASHBOARD: Final = Dashboard(
     uid="browsertrix-fleet",
     title="Browsertrix / Fleet",
     description="What all crawls together are doing, and which of them deserve a look.",
-    variables=(NAMESPACE,),
+    variables=(CLUSTER, NAMESPACE),
     annotations=(
         Annotation(
             name="Failed crawls",
@@ -352,11 +402,12 @@ DASHBOARD: Final = Dashboard(
         ),
         Annotation(
             name="Evictions",
-            expr=FLEET.merged("browsertrix_pod_evicted") + " > 0",
+            expr=FLEET.merged("browsertrix_pod_evicted_timestamp_seconds") + " * 1000",
             colour=WARN,
             title="Pod evicted",
             text="{{pod}}",
             tags="namespace",
+            use_value_for_time=True,
         ),
         Annotation(
             name="Exporter restarts",
@@ -370,5 +421,5 @@ DASHBOARD: Final = Dashboard(
             enabled=False,
         ),
     ),
-    rows=(_NOW, _ENDS, _WORK, _CRAWLS),
+    rows=(_FIRST, _NOW, _ENDS, _WORK, _CRAWLS),
 )

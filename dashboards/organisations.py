@@ -19,9 +19,10 @@ from dashboards.tables import (
     Value,
     table,
 )
-from dashboards.variables import NAMESPACE, ORGANISATION
+from dashboards.variables import CLUSTER, NAMESPACE, ORGANISATION
 from exporter.resources.crawljob.states import PAUSED, RUNNING, WAITING
 from exporter.resources.identity import CRAWL_LABELS
+from exporter.rules.promql import by
 from exporter.web.colours import BAD, STATES, WARN
 
 ORGS: Final = Selection(namespace='namespace=~"$namespace"', oid='oid=~"$oid"')
@@ -37,7 +38,7 @@ def _crawls(*matchers: str) -> str:
 
 def _by_org(states: frozenset[str] | None = None) -> str:
     matchers = (one_of("state", states),) if states else ()
-    return f"count by (namespace, oid) ({ORGS.merged(_STATE, *matchers)})"
+    return f"count {by('namespace', 'oid')} ({ORGS.merged(_STATE, *matchers)})"
 
 
 def _ratio(part: str, whole: str) -> str:
@@ -261,7 +262,7 @@ DASHBOARD: Final = Dashboard(
     uid="browsertrix-orgs",
     title="Browsertrix / Organisations",
     description="Who uses what, and whose crawls come close to their limits.",
-    variables=(NAMESPACE, ORGANISATION),
+    variables=(CLUSTER, NAMESPACE, ORGANISATION),
     annotations=(
         Annotation(
             name="Limits reached",

@@ -179,9 +179,13 @@ def state_timeline(
 def heatmap(
     title: str, description: str, query: Query, config: FieldConfig = DEFAULT
 ) -> HeatmapPanel:
-    """How many are in each bucket, over time; the query has to be of the heatmap format."""
+    """How many are in each bucket, over time; the legends of the query are the buckets' bounds.
+
+    A point for ten minutes at the shortest: each looks at all there is.
+    """
     return (
         base_panel(HeatmapPanel(), title, description, [query], config)
+        .interval("10m")
         .calculate(False)
         .rows_frame(
             heatmap_builder.RowsHeatmapOptions().layout(shared.HeatmapCellLayout.LE).value("pods")

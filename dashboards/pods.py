@@ -2,15 +2,13 @@
 
 from typing import Final
 
-from grafana_foundation_sdk.models.prometheus import PromQueryFormat
-
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
 from dashboards.panels import Query, heatmap, stat, time_series
 from dashboards.promql import Selection, exit_reasons, sum_by, topk
 from dashboards.tables import HIDDEN_NAMESPACE, TO_CRAWL, Label, Value, table
-from dashboards.variables import CRAWLS, NAMESPACE, ORGANISATION
+from dashboards.variables import CLUSTER, CRAWLS, NAMESPACE, ORGANISATION
 from exporter.resources.identity import POD_LABELS
 from exporter.rules.promql import on
 from exporter.web.colours import BAD, EXIT_REASONS, GOOD, RESTART_REASONS, ROLES, WARN
@@ -25,8 +23,6 @@ _POD: Final = (
     Label(label="oid"),
     Label(label="crawl"),
 )
-_BOUNDS: Final = ("0.1", "0.25", "0.5", "0.75", "0.9", "1")
-"""Few, as Prometheus counts all pods once for each: finer where pods are about to be killed."""
 _BAR_INTERVAL: Final = "10m"
 """The shortest time that a bar stands for: events are rare, and a bar per scrape is unreadable."""
 
@@ -40,18 +36,10 @@ def _pods_where(expression: str) -> Query:
 
 
 def _filled(resource: str) -> Query:
-    """How many pods are filled up to each bound: cumulative buckets for a heatmap."""
+    """How many pods are filled up to each tenth: every pod is looked at once for a point."""
     ratio = PODS.merged(f"browsertrix_pod_{resource}_usage_ratio")
-    counts = {bound: f"count({ratio} <= {bound})" for bound in _BOUNDS} | {
-        "+Inf": f"count({ratio})"
-    }
     return Query(
-        expr=" or ".join(
-            f'label_replace({count} or vector(0), "le", "{bound}", "", "")'
-            for bound, count in counts.items()
-        ),
-        legend="{{le}}",
-        format=PromQueryFormat.HEATMAP,
+        expr=f'count_values("le", clamp_max(ceil({ratio} * 10) / 10, 1.1))', legend="{{le}}"
     )
 
 
@@ -117,21 +105,21 @@ _FILLED: Final = row(
         9,
         heatmap(
             "Memory",
-            "How many pods use up to each share of their memory; +Inf is beyond it. Many in the "
+            "How many pods use up to each tenth of their memory; 110 % is all beyond. Many in the "
             "upper rows: the allocation is too small for these sites.",
             _filled("memory"),
             FieldConfig(unit="percentunit"),
         ),
         heatmap(
             "CPU",
-            "How many pods use up to each share of their CPU; +Inf is beyond it. Browsers take "
+            "How many pods use up to each tenth of their CPU; 110 % is all beyond. Browsers take "
             "what they get, so high is usual and slow.",
             _filled("cpu"),
             FieldConfig(unit="percentunit"),
         ),
         heatmap(
             "Storage",
-            "How many pods use up to each share of their volume; +Inf is beyond it.",
+            "How many pods use up to each tenth of their volume; 110 % is all beyond.",
             _filled("storage"),
             FieldConfig(unit="percentunit"),
         ),
@@ -260,7 +248,7 @@ DASHBOARD: Final = Dashboard(
     title="Browsertrix / Pods",
     description="How full pods are, which were thrown out or killed, and what Browsertrix does "
     "about it.",
-    variables=(NAMESPACE, ORGANISATION, CRAWLS),
+    variables=(CLUSTER, NAMESPACE, ORGANISATION, CRAWLS),
     annotations=(
         Annotation(
             name="Evictions",

@@ -10,7 +10,7 @@ from typing import Final
 from exporter.metrics import CATALOG
 from exporter.metrics.catalog import Kind
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
-from exporter.rules.promql import by, on
+from exporter.rules.promql import CLUSTER, EXPORTER, by, on
 
 
 def _labels() -> dict[str, tuple[str, ...]]:
@@ -29,23 +29,25 @@ LABELS: Final = _labels()
 class Selection:
     """The series that a dashboard's variables select.
 
-    ``matchers`` are the variables' matchers by label; a metric gets those whose label it has. All
-    methods raise KeyError for a metric that is not in the catalog.
+    ``matchers`` are the variables' matchers by label, beside that of the cluster; a metric gets
+    those whose label it has. All methods raise KeyError for a metric that is not in the catalog.
     """
 
     def __init__(self, **matchers: str) -> None:
-        self._matchers = matchers
+        self._matchers = {CLUSTER: f'{CLUSTER}=~"$cluster"', **matchers}
 
     def selector(self, metric: str, *matchers: str) -> str:
         """The series of a metric, unmerged; ``matchers`` such as ``state="running"``."""
-        labels = (*LABELS[metric], "job", "instance")
+        labels = (CLUSTER, *LABELS[metric], *EXPORTER)
         selected = [text for label, text in self._matchers.items() if label in labels]
         inner = ", ".join((*selected, *matchers))
         return f"{metric}{{{inner}}}" if inner else metric
 
-    def merged(self, metric: str, *matchers: str, labels: Iterable[str] = ()) -> str:
+    def merged(
+        self, metric: str, *matchers: str, labels: Iterable[str] = (), merge: str = "max"
+    ) -> str:
         """One series for each combination of the metric's labels, or of those named."""
-        return f"max {by(*(labels or LABELS[metric]))} ({self.selector(metric, *matchers)})"
+        return f"{merge} {by(*(labels or LABELS[metric]))} ({self.selector(metric, *matchers)})"
 
     def last(self, metric: str, *matchers: str, labels: Iterable[str] = ()) -> str:
         """As ``merged``, with the last value within the time shown: also of deleted objects."""

@@ -12,7 +12,7 @@ from exporter.resources.identity import CRAWL_LABELS
 
 SCRAPE_INTERVAL: Final = 60
 """Seconds; set in Grafana's data source, which derives ``$__rate_interval`` from it."""
-ALL_SELECTED: Final = dict.fromkeys((*CRAWL_LABELS, "job", "instance"), ".*")
+ALL_SELECTED: Final = dict.fromkeys(("cluster", *CRAWL_LABELS, "job", "instance"), ".*")
 """Every variable of any dashboard, where nothing is selected."""
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|(\w+))")
 _LABEL_VALUES: Final = re.compile(r"label_values\((.+), (\w+)\)")
@@ -43,6 +43,7 @@ def interpolate(expr: str, span: float, step: float, variables: Mapping[str, str
     """
     values = {
         "__range": f"{round(span)}s",
+        "__range_s": f"{round(span)}",
         "__interval": f"{round(step)}s",
         "__rate_interval": f"{round(max(step + SCRAPE_INTERVAL, 4 * SCRAPE_INTERVAL))}s",
         **variables,

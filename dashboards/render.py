@@ -6,11 +6,12 @@ from typing import Final
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards import crawl, exporter, fleet, organisations, pods
+from dashboards import crawl, ended, exporter, fleet, organisations, pods
 from dashboards.dashboard import Dashboard
 
 DASHBOARDS: Final[tuple[Dashboard, ...]] = (
     fleet.DASHBOARD,
+    ended.DASHBOARD,
     crawl.DASHBOARD,
     organisations.DASHBOARD,
     pods.DASHBOARD,

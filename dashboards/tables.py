@@ -17,7 +17,8 @@ from dashboards.fields import DEFAULT, FieldConfig, Thresholds, override
 from dashboards.panels import Query, base_panel
 
 _ROW: Final = "${__data.fields.%s:percentencode}"
-_KEEP: Final = "${__url_time_range}&var-datasource=${datasource}"
+_KEEP: Final = "${__url_time_range}&var-datasource=${datasource}&${cluster:queryparam}"
+"""The cluster as selected, not the row's: where there is one alone, rows have no such label."""
 
 
 def to_dashboard(uid: str, **variables: str) -> str:
@@ -79,9 +80,10 @@ def table(
     description: str,
     *columns: Label | Value,
     sort: str = "",
+    ascending: bool = False,
     config: FieldConfig = DEFAULT,
 ) -> TablePanel:
-    """A row for each set of labels; ``sort`` is the title of a column, its largest values first."""
+    """A row for each set of labels; ``sort`` is a column's title, by default its largest first."""
     values = [column for column in columns if isinstance(column, Value)]
     fields = _field_names(values)
     queries = [
@@ -111,7 +113,9 @@ def table(
         )
     )
     if sort:
-        panel = panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(True)])
+        panel = panel.sort_by(
+            [common.TableSortByFieldState().display_name(sort).desc(not ascending)]
+        )
     return panel.show_header(True).cell_height(shared.TableCellHeight.SM).filterable(False)
 
 

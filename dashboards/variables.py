@@ -46,17 +46,27 @@ def label_values(metric: str, label: str) -> str:
     return f"label_values({metric}, {label})"
 
 
+CLUSTER: Final = Variable(
+    name="cluster", label="Cluster", query=label_values("browsertrix_crawls", "cluster")
+)
+"""Empty, and of no effect, where Prometheus watches one cluster alone."""
 NAMESPACE: Final = Variable(
-    name="namespace", label="Namespace", query=label_values("browsertrix_crawls", "namespace")
+    name="namespace",
+    label="Namespace",
+    query=label_values('browsertrix_crawls{cluster=~"$cluster"}', "namespace"),
 )
 ORGANISATION: Final = Variable(
     name="oid",
     label="Organisation",
-    query=label_values('browsertrix_crawl_info{namespace=~"$namespace"}', "oid"),
+    query=label_values(
+        'browsertrix_crawl_info{cluster=~"$cluster", namespace=~"$namespace"}', "oid"
+    ),
 )
 CRAWLS: Final = Variable(
     name="crawl",
     label="Crawl",
-    query=label_values('browsertrix_crawl_info{namespace=~"$namespace", oid=~"$oid"}', "crawl"),
+    query=label_values(
+        'browsertrix_crawl_info{cluster=~"$cluster", namespace=~"$namespace", oid=~"$oid"}', "crawl"
+    ),
 )
 ONE_CRAWL: Final = Variable(name="crawl", label="Crawl", query=CRAWLS.query, multi=False)

@@ -146,13 +146,13 @@ def _spans(one: Series) -> list[tuple[float, float]]:
 
 
 def draw_heatmap(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Series]) -> None:
-    """Counts as colours: time by bucket; the series are cumulative buckets, named by bound."""
+    """Counts as colours: time by bucket; the series are buckets, named by their bound."""
     axes = canvas.axes(box.inner(44, 2, 4, 18))
     unit = panel["options"]["yAxis"]["unit"]
     series = sorted(series, key=lambda one: float(one.name))
-    counts = np.array([[value for _, value in one.points] for one in series])
-    counts[1:] -= counts[:-1].copy()
-    start, end = series[0].points[0][0], series[0].points[-1][0]
+    times = sorted({timestamp for one in series for timestamp, _ in one.points})
+    counts = np.array([[dict(one.points).get(at, 0.0) for at in times] for one in series])
+    start, end = times[0], times[-1]
     axes.imshow(
         np.where(counts > 0, counts, np.nan) ** 0.5,
         cmap=_SPECTRAL,
@@ -162,8 +162,8 @@ def draw_heatmap(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: lis
         vmin=0,
         extent=(start, end, 0, len(series)),
     )
-    names = [format_value(float(one.name), unit) for one in series[:-1]]
-    axes.set_yticks([row + 0.5 for row in range(len(series))], [*names, series[-1].name])
+    names = [format_value(float(one.name), unit) for one in series]
+    axes.set_yticks([row + 0.5 for row in range(len(series))], names)
     axes.grid(visible=False)
 
 

@@ -61,6 +61,7 @@ def test_building_twice_gives_the_same() -> None:
 def test_uids_never_change() -> None:
     assert [one.uid for one in DASHBOARDS] == [
         "browsertrix-fleet",
+        "browsertrix-ended",
         "browsertrix-crawl",
         "browsertrix-orgs",
         "browsertrix-pods",
