@@ -73,7 +73,7 @@ def _list(title: str, description: str, matchers: str, nothing: str) -> TablePan
         ORGANISATION_COLUMN,
         Label(label="state", title="How", colours=STATES),
         Label(label="stop_reason", title="Why"),
-        Value(title="Ended", expr=f"{_when(matchers)} * 1000", unit="dateTimeAsIso"),
+        Value(title="Ended", expr=f"({_when(matchers)}) * 1000", unit="dateTimeAsIso"),
         Value(
             title="Pages",
             expr=_of_ended("browsertrix_crawl_pages_done", matchers),
@@ -158,7 +158,12 @@ _INCOMPLETE: Final = row(
 )
 _COMPLETE: Final = row(
     "Without pages missing",
-    line(9, _list("Complete crawls", "Those that ended last are on top.", _WELL, "no crawl was completed")),
+    line(
+        9,
+        _list(
+            "Complete crawls", "Those that ended last are on top.", _WELL, "no crawl was completed"
+        ),
+    ),
 )
 
 DASHBOARD: Final = Dashboard(

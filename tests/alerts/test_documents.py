@@ -42,7 +42,7 @@ def test_texts_of_rules_use_only_labels_that_identify_a_crawl(page: str) -> None
 
 def test_routes_group_by_labels_that_alerts_have(page: str) -> None:
     for labels in _values(page, "group_by"):
-        assert set(labels) <= {"alertname", *CRAWL_LABELS}
+        assert set(labels) <= {"alertname", "cluster", *CRAWL_LABELS}
 
 
 def test_samples_have_only_labels_that_exist(page: str) -> None:

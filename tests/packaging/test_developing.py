@@ -85,7 +85,12 @@ def apply(change: Change, folder: Path) -> None:
         path.write_text("".join(lines), encoding="utf-8")
     metrics = _python(folder, "exporter", "metrics", "--format=markdown")
     (folder / "docs" / "metrics.md").write_text(metrics, encoding="utf-8")
-    _python(folder, "alerts")
+    for file, command in (
+        ("alerts/browsertrix.rules.yaml", ("exporter", "rules")),
+        ("alerts/prometheusrule.yaml", ("exporter", "rules", "--format=prometheusrule")),
+        ("docs/alerts.md", ("exporter.rules.documentation",)),
+    ):
+        (folder / file).write_text(_python(folder, *command), encoding="utf-8")
 
 
 def _last_line(path: Path, name: str) -> int:
@@ -122,6 +127,7 @@ def test_an_event_alert_is_added_as_the_guide_says(copy: Path) -> None:
         copy,
         "tests/alerts",
         "--deselect=tests/alerts/test_rules.py",
+        "--deselect=tests/alerts/test_histories.py",
         "--ignore=tests/alerts/test_notifications.py",
         "--ignore=tests/alerts/test_inhibition.py",
     )

@@ -20,6 +20,7 @@ _OF_CRAWLJOBS = {
     for family in CATALOG
     if family.group in {Group.FLEET, Group.CRAWL, Group.POD}
     and not (isinstance(family, CrawlFamily) and family.since)
+    and not family.source.startswith("the history of")
 }
 
 
@@ -51,7 +52,7 @@ class Scrape:
         return found[0] if found else None
 
     def of_crawljobs(self) -> dict[str, float]:
-        """All series that come from CrawlJobs, those of the clock aside."""
+        """All series that come from CrawlJobs, those of the clock and of history aside."""
         return {
             name: value
             for name, value in self.series.items()
