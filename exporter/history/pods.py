@@ -22,14 +22,17 @@ from exporter.resources.crawljob.pods import Pod, pending_resize, pods_of
 _OOM_EXIT_CODE: Final = 137
 
 
-def compare_pods(baseline: Baseline, crawl: Crawl, now: float, events: list[CrawlEvent]) -> None:
-    """Bring the baselines of the pods up to this crawl, and append what happened to ``events``."""
+def compare_pods(baseline: Baseline, crawl: Crawl, now: float, events: list[CrawlEvent]) -> bool:
+    """Bring the baselines of the pods up to this crawl, and append what happened to ``events``.
+
+    False where none of them can have changed.
+    """
     job, pods = crawl.job, baseline.pods
     for name, info in job.status.pod_status.items():
         if _has_news(pods.get(name), info):
             break
     else:
-        return
+        return False
     for pod in pods_of(job):
         info = pod.info
         known = pods.get(pod.name) or PodBaseline()
@@ -41,6 +44,7 @@ def compare_pods(baseline: Baseline, crawl: Crawl, now: float, events: list[Craw
             _compare_restart(known, pod, now, events)
         if known.exits or known.evicted or known.restarts:
             pods[pod.name] = known
+    return True
 
 
 def _has_news(known: PodBaseline | None, info: PodInfo) -> bool:

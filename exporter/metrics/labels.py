@@ -37,8 +37,9 @@ class LineWriter:
         self._own = _OwnLabels(family)
 
     def line(self, labels: bytes, sample: Any) -> bytes:
-        """Write one; ``labels`` are the identity's (``label_set``), ``sample`` is a value and the
-        values of the own labels.
+        """Write one; ``sample`` is a value and the values of the own labels.
+
+        ``labels`` are those of the identity (``label_set``).
         """
         value, *own = sample
         before, between, after = self._own[tuple(own)]

@@ -170,9 +170,7 @@ class Table(Generic[_F]):
                 columns[place][at] = None if sample is None else writers[place](sample)
         block.unwritten.clear()
 
-    def _write_lines(
-        self, block: Block, at: int, samples: _Samples, places: Iterable[int]
-    ) -> None:
+    def _write_lines(self, block: Block, at: int, samples: _Samples, places: Iterable[int]) -> None:
         labels, first = block.label_sets[at], len(self._writers)
         for place in places:
             sample, writer = samples[place], self._line_writers[place - first]

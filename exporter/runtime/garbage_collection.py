@@ -22,18 +22,19 @@ _LOOK_EVERY: Final = 0.2
 def keep_collections_short() -> None:
     """Let automatic collections look only at what is young. Call it once all is imported."""
     gc.freeze()  # what is there now stays; no collection need look at it
-    gc.set_threshold(_YOUNG, 10, _NEVER)
+    gc.set_threshold(_YOUNG, _NEVER, _NEVER)
     gc.enable()
 
 
 async def collect_periodically(started: Callable[[], bool]) -> None:
-    """Begin to collect once ``started``; free the cycles that got old, those of connections that
-    have ended, once an hour.
+    """Begin to collect once ``started``; once an hour free the cycles that got old.
+
+    Those are what is left of connections that have ended.
     """
-    loop = asyncio.get_running_loop()
-    give_up = loop.time() + _LONGEST_START
     gc.disable()
-    while not started() and loop.time() < give_up:
+    for _ in range(int(_LONGEST_START / _LOOK_EVERY)):
+        if started():
+            break
         await asyncio.sleep(_LOOK_EVERY)
     keep_collections_short()
     while True:

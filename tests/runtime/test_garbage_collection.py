@@ -49,7 +49,7 @@ async def test_nothing_is_collected_before_the_start_is_over() -> None:
 async def test_a_start_that_does_not_end_keeps_nothing_from_being_collected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(garbage_collection, "_LONGEST_START", 0.01)
+    monkeypatch.setattr(garbage_collection, "_LONGEST_START", 0.005)
     task = asyncio.create_task(collect_periodically(lambda: False))
     await asyncio.sleep(0)
     assert not gc.isenabled()
