@@ -30,9 +30,7 @@ class CrawlTables:
     def add(self, crawl: Crawl) -> CrawlRows:
         """Give a crawl and its pods rows."""
         identity = _identity(crawl)
-        pods = [
-            self._pods.add(pod, label_set((*identity, pod.name))) for pod in pods_of(crawl.job)
-        ]
+        pods = [self._pods.add(pod, label_set((*identity, pod.name))) for pod in pods_of(crawl.job)]
         return CrawlRows(self._crawls.add(crawl, label_set(identity)), tuple(pods))
 
     def update(self, rows: CrawlRows, before: Crawl, crawl: Crawl) -> CrawlRows:
