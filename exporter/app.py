@@ -33,7 +33,7 @@ from exporter.metrics import (
     catalog,
     selected,
 )
-from exporter.runtime.garbage_collection import collect_periodically
+from exporter.runtime.garbage_collection import collect_periodically, keep_collections_short
 from exporter.runtime.tasks import SupervisedTasks
 from exporter.settings import Settings
 from exporter.sources import SOURCES
@@ -120,15 +120,14 @@ class Exporter:
             ending.push_async_callback(self.web.stop)
             for address in self.web.addresses:
                 log.info("listening", extra={"address": address, "version": __version__})
+            keep_collections_short()
             ending.callback(self._ledger.close)
             ending.push_async_callback(self._tasks.cancel)
             for reflector in self._reflectors:
                 scope = reflector.scope or "all namespaces"
                 self._tasks.start(f"watch of {reflector.source} in {scope}", reflector.run)
             self._tasks.start("history", self._pipeline.recorder.run)
-            self._tasks.start(
-                "garbage collection", lambda: collect_periodically(lambda: not self._not_ready())
-            )
+            self._tasks.start("garbage collection", collect_periodically)
             if self._notifier is not None:
                 self._tasks.start("active alerts", self._notifier.run)
                 for send_loop in self._notifier.send_loops:

@@ -1,57 +1,76 @@
-"""Nothing is collected while the first lists are handled; from then on what is young is."""
+"""What stays is looked at once an hour, what forms cycles is freed soon."""
 
 import asyncio
 import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
 
 from exporter.runtime import garbage_collection
-from exporter.runtime.garbage_collection import collect_periodically
+from exporter.runtime.garbage_collection import (
+    collect_periodically,
+    keep_collections_short,
+    uncollected,
+)
 
 
 @pytest.fixture(autouse=True)
-def own_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(garbage_collection, "_LOOK_EVERY", 0.001)
+def own_settings() -> Iterator[None]:
     thresholds = gc.get_threshold()
+    keep_collections_short()
     yield
     gc.unfreeze()
     gc.set_threshold(*thresholds)
     gc.enable()
 
 
-async def until_enabled() -> None:
-    async with asyncio.timeout(10):
-        while not gc.isenabled():
-            await asyncio.sleep(0.001)
+class Knot:
+    """Refers to itself: freed by a collection alone."""
+
+    def __init__(self) -> None:
+        self.itself = self
 
 
-async def test_nothing_is_collected_before_the_start_is_over() -> None:
-    started = asyncio.Event()
-    looks = 0
-
-    def look() -> bool:
-        nonlocal looks
-        looks += 1
-        return started.is_set()
-
-    task = asyncio.create_task(collect_periodically(look))
-    while looks < 3:
-        await asyncio.sleep(0)
-    assert not gc.isenabled()
-    started.set()
-    await until_enabled()
-    assert gc.get_freeze_count() > 0
-    assert gc.get_threshold()[0] == 5_000
-    task.cancel()
+def tied() -> "weakref.ref[Knot]":
+    return weakref.ref(Knot())
 
 
-async def test_a_start_that_does_not_end_keeps_nothing_from_being_collected(
+def test_what_is_made_within_is_not_looked_at_afterwards() -> None:
+    with uncollected():
+        assert not gc.isenabled()
+        kept = [[number] for number in range(20_000)]
+    assert gc.isenabled()
+    assert not any(one is kept for one in gc.get_objects())
+    assert gc.get_count()[0] < 1_000
+
+
+def test_garbage_from_before_is_freed() -> None:
+    garbage = tied()
+    with uncollected():
+        assert garbage() is None
+
+
+def test_collections_go_on_after_a_failure() -> None:
+    with pytest.raises(LookupError), uncollected():
+        raise LookupError
+    assert gc.isenabled()
+    garbage = tied()
+    kept = [[number] for number in range(20_000)]
+    assert garbage() is None
+    del kept
+
+
+async def test_garbage_that_was_kept_is_freed_by_the_hourly_collection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(garbage_collection, "_LONGEST_START", 0.005)
-    task = asyncio.create_task(collect_periodically(lambda: False))
-    await asyncio.sleep(0)
-    assert not gc.isenabled()
-    await until_enabled()
+    with uncollected():
+        garbage = tied()
+    gc.collect()
+    assert garbage() is not None
+    monkeypatch.setattr(garbage_collection, "_FULL_COLLECTION_EVERY", 0.0)
+    task = asyncio.create_task(collect_periodically())
+    async with asyncio.timeout(10):
+        while garbage() is not None:
+            await asyncio.sleep(0)
     task.cancel()
