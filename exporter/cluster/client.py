@@ -67,7 +67,7 @@ class Response:
         """Return the whole body; raises RequestError, also where it exceeds ``LONGEST_BODY``."""
         parts: list[bytes] = []
         size = 0
-        while chunk := await self.read_chunk():
+        while chunk := await self._read_available():
             parts.append(chunk)
             size += len(chunk)
             if size > LONGEST_BODY:
@@ -75,14 +75,20 @@ class Response:
         return b"".join(parts)
 
     async def read_chunk(self) -> bytes:
-        """Return what has arrived next, empty at the end; raises RequestError."""
-        try:
-            chunk = await self._response.content.readany()
-        except (aiohttp.ClientError, OSError) as error:
-            raise _failure(error) from error
+        """Return what has arrived next, empty at the end; raises RequestError.
+
+        What comes close after it is gathered for the next call, a quarter of a second at most.
+        """
+        chunk = await self._read_available()
         if self._response.connection is not None:  # or else it is another request's by now
             self._coalescing.after_read()
         return chunk
+
+    async def _read_available(self) -> bytes:
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise _failure(error) from error
 
 
 Get = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Response]]

@@ -1,9 +1,11 @@
 """Lets the kernel gather what a watch is sent, so that many events are read in one go.
 
 One event costs the loop, TLS and HTTP 200 µs when it is read alone, and 45 µs when twelve are read
-at once (6 KB each, 200 a second, one core): more than all that is done with it. So after each read
+at once (6 KB each, 200 a second, one core): more than all that is done with it. And what is done
+with it costs less for each that follows at once, while code and tables are in the processor's
+caches: an eighth less for fifty than for twenty. So after each read
 the socket's low-water mark is raised (``SO_RCVLOWAT``: it is not readable below that many bytes)
-and lowered again a tenth of a second later. A lone event is read at once, for it finds the mark
+and lowered again a quarter of a second later. A lone event is read at once, for it finds the mark
 low; a burst is read in pieces of the mark's size, as fast as it comes; and the end of a connection
 always shows. Pausing the transport instead would still wake the loop for every TLS record, at
 110 µs an event, and hold up a burst.
@@ -15,10 +17,10 @@ import sys
 from contextlib import suppress
 from typing import Final
 
-PAUSE: Final = 0.1
+PAUSE: Final = 0.25
 """Seconds after a read for which events may wait for the next."""
-ENOUGH: Final = 128 * 1024
-"""Bytes that do not wait: what aiohttp buffers before it stops reading."""
+ENOUGH: Final = 512 * 1024
+"""Bytes that do not wait: a quarter of what aiohttp buffers before it stops reading."""
 
 
 class ReadCoalescing:

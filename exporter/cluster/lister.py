@@ -15,6 +15,7 @@ from exporter.cluster.wire import InvalidObject, Page, WireDecoder
 from exporter.resources.decoding import InvalidObjectError
 from exporter.resources.identity import Key, key_of
 from exporter.resources.resource import ResourceObject
+from exporter.runtime.garbage_collection import uncollected
 from exporter.runtime.time_slice import TimeSlice
 
 PAGE_SIZE: Final = 200
@@ -86,7 +87,8 @@ class Lister(Generic[T]):
         """
         try:
             async with asyncio.timeout(LONGEST_LIST):
-                return await self._list_pages(handle)
+                with uncollected():
+                    return await self._list_pages(handle)
         except TimeoutError:
             raise RequestError("stalled", f"the list took more than {LONGEST_LIST:g} s") from None
 

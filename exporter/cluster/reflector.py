@@ -33,6 +33,7 @@ from exporter.cluster.watcher import WATCH_SECONDS, StreamItem, Watcher, WatchSt
 from exporter.cluster.wire import Bookmark, InvalidObject, WatchEvent, WireDecoder
 from exporter.resources.resource import Resource, ResourceObject
 from exporter.runtime.backoff import Backoff
+from exporter.runtime.garbage_collection import uncollected
 from exporter.runtime.time_slice import TimeSlice
 from exporter.settings.defaults import DEFAULT_IDLE_LIMIT
 
@@ -277,11 +278,12 @@ class Reflector(Generic[T]):
             items = await stream.read()
             if items is None:
                 return
-            for item in items:
-                self._handle(item)
-                if self._replay is not None and self._replay.is_over(self._version):
-                    await self._catch_up()
-                await self._time_slice.yield_if_due()
+            with uncollected():
+                for item in items:
+                    self._handle(item)
+                    if self._replay is not None and self._replay.is_over(self._version):
+                        await self._catch_up()
+                    await self._time_slice.yield_if_due()
 
     def _handle(self, item: StreamItem[T]) -> None:
         match item:

@@ -11,7 +11,7 @@ from typing import Final
 
 from exporter.crawls import Crawl
 from exporter.history import endings
-from exporter.history.baseline import Baseline, Ending
+from exporter.history.baseline import Baseline, Ending, read_all_but_figures
 from exporter.history.events import (
     Canceled,
     CrawlEvent,
@@ -48,6 +48,8 @@ class Difference:
     """Bytes."""
     ending_changed: bool = False
     """The crawl ended, or more became known of its end."""
+    beyond_figures: bool = False
+    """More of the baseline may have changed than its ``FIGURES``."""
 
 
 def compare(
@@ -66,6 +68,7 @@ def compare(
     difference = Difference()
     events = difference.events
     first_seen = not baseline.state
+    before = read_all_but_figures(baseline)
     regressed = _raise_high_water_marks(baseline, job, difference)
     _note_last_seen_alive(baseline, job)
     endings.note_stop_reason(baseline, job)
@@ -73,15 +76,16 @@ def compare(
         _compare_state(baseline, job, now, events, regressed=regressed, first_seen=first_seen)
         _compare_spec(baseline, job, now, events, first_seen=first_seen)
         _compare_transition(baseline, job, now)
-        if difference.pages or difference.size or baseline.progressed is None:
+        if difference.pages or difference.size or not baseline.progressed:
             baseline.progressed = now
-    if job.status.pod_status:
-        compare_pods(baseline, crawl, now, events, first_seen=first_seen)
+    if job.status.pod_status and compare_pods(baseline, crawl, now, events, first_seen=first_seen):
+        difference.beyond_figures = True
     _compare_ending(baseline, job, now, difference)
     if deleted:
         last = vanish(baseline, now, pause_limit=pause_limit)
         events += last.events
         difference.ending_changed |= last.ending_changed
+    difference.beyond_figures |= read_all_but_figures(baseline) != before
     return difference
 
 
@@ -96,7 +100,7 @@ def vanish(
 
     ``known_until`` is when it was known to exist last, where that is later than what it says.
     """
-    difference = Difference()
+    difference = Difference(beyond_figures=True)
     baseline.deleted = True
     if baseline.ending is None:
         baseline.ending = ending = endings.vanished_ending(baseline, now, pause_limit)

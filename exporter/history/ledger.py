@@ -40,6 +40,8 @@ _TOMBSTONE_SECONDS: Final = 3600.0
 """How long a deleted uid is remembered at most; no API server keeps events to replay that long."""
 _LARGEST_WRITE: Final = 500
 """Crawls or events in one go; more would hold up the event loop."""
+_MOST_FIGURES: Final = 2_000
+"""The same of crawls of which only figures changed."""
 _LOG_EVERY: Final = 10.0
 """Seconds between looks for events that are too old."""
 
@@ -185,8 +187,11 @@ class Ledger:
     def record(self, baseline: Baseline, difference: Difference) -> bool:
         """Take in what one change showed; whether it must be written before it is served."""
         state = self._state
-        state.baselines[baseline.uid] = baseline
-        self._pending.baselines.add(baseline.uid)
+        if difference.beyond_figures or baseline.uid not in state.baselines:
+            state.baselines[baseline.uid] = baseline
+            self._pending.baselines.add(baseline.uid)
+        else:
+            self._pending.figures.add(baseline.uid)
         state.tallies.add(baseline, difference)
         now = self._clock()
         if difference.events:
@@ -204,6 +209,7 @@ class Ledger:
     def undelete(self, baseline: Baseline) -> None:
         """The object is there after all: forget that it was deleted, and an end nobody stated."""
         baseline.deleted = False
+        self._pending.baselines.add(baseline.uid)
         if baseline.ending is not None and not baseline.ending.stated:
             baseline.ending = None
         self._tombstones = deque(entry for entry in self._tombstones if entry[1] != baseline.uid)
@@ -220,6 +226,7 @@ class Ledger:
             for baseline in self._covered(source, scope):
                 if is_newer(baseline.version, version):
                     baseline.version = ""
+                    self._pending.figures.add(baseline.uid)
         self._state.in_sync_until[source, scope] = self._clock()
         if known != version:
             self._state.resource_versions[source, scope] = version
@@ -273,7 +280,10 @@ class Ledger:
     def has_much_to_write(self) -> bool:
         """Whether so much has gathered that writing it later would hold up the event loop."""
         pending = self._pending
-        return len(pending.baselines) >= _LARGEST_WRITE or len(pending.log) >= _LARGEST_WRITE
+        return (
+            max(len(pending.baselines), len(pending.log)) >= _LARGEST_WRITE
+            or len(pending.figures) >= _MOST_FIGURES
+        )
 
     @property
     def wal_is_long(self) -> bool:

@@ -28,11 +28,12 @@ also those of newer releases. Source: browsertrix-crawler's exit codes, ``log_cr
 
 def compare_pods(
     baseline: Baseline, crawl: Crawl, now: float, events: list[CrawlEvent], *, first_seen: bool
-) -> None:
+) -> bool:
     """Bring the baselines of the pods up to this crawl, and append what happened to ``events``.
 
-    Of a crawl ``first_seen`` now, nobody knows when an eviction was, nor whether an exit for want
-    of memory was an eviction's which is over: these have no time.
+    False where none of them can have changed. Of a crawl ``first_seen`` now, nobody knows when an
+    eviction was, nor whether an exit for want of memory was an eviction's which is over: these have
+    no time.
     """
     job, pods = crawl.job, baseline.pods
     forced = derived.forced_restart_pending(job)
@@ -40,7 +41,7 @@ def compare_pods(
         if _has_news(pods.get(name), info, forced=forced):
             break
     else:
-        return
+        return False
     for pod in pods_of(job):
         info = pod.info
         known = pods.get(pod.name) or PodBaseline()
@@ -55,6 +56,7 @@ def compare_pods(
             pods[pod.name] = known
         else:
             pods.pop(pod.name, None)
+    return True
 
 
 def _has_news(known: PodBaseline | None, info: PodInfo, *, forced: bool) -> bool:

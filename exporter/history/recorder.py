@@ -33,8 +33,8 @@ from exporter.sources import CRAWLJOBS
 _WRITE_EVERY: Final = 5.0
 """Seconds. How much of what is no event (figures, resource versions) a kill may cost to replay.
 
-At 200 changes a second, writing each second takes half as much again: a page of the file holds ten
-baselines, and is written anew for each of them that comes in a transaction of its own.
+Writing each second would take half as much again: a page of the file holds the figures of fifty
+crawls, and is written anew for each of them that comes in a transaction of its own.
 """
 _CHECKPOINT_EVERY: Final = 30.0
 """Seconds between checkpoints, which a power cut falls back to; a long WAL has one earlier."""

@@ -9,7 +9,14 @@ from typing import Final
 APPLICATION_ID: Final = 0x42545845
 """``BTXE``."""
 
-STATE_TABLES: Final = ("totals", "histograms", "baselines", "finished", "resource_versions")
+STATE_TABLES: Final = (
+    "totals",
+    "histograms",
+    "baselines",
+    "figures",
+    "finished",
+    "resource_versions",
+)
 """What ``LedgerState`` is read from at the start; of the log, only its latest events are."""
 
 MIGRATIONS: Final[tuple[str, ...]] = (
@@ -27,6 +34,15 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         uid TEXT NOT NULL, namespace TEXT NOT NULL, oid TEXT NOT NULL, crawl TEXT NOT NULL,
         kind TEXT NOT NULL, detail TEXT NOT NULL);
     CREATE TABLE resource_versions (source TEXT, scope TEXT, version TEXT NOT NULL,
-        seen REAL NOT NULL, PRIMARY KEY (source, scope)) WITHOUT ROWID;
+        PRIMARY KEY (source, scope)) WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE figures (uid TEXT PRIMARY KEY, version TEXT NOT NULL,
+        last_seen_alive REAL NOT NULL, exec_seconds REAL NOT NULL, pages INTEGER NOT NULL,
+        size INTEGER NOT NULL, last_updated REAL NOT NULL) WITHOUT ROWID;
+    """,
+    """
+    ALTER TABLE figures ADD COLUMN progressed REAL NOT NULL DEFAULT 0;
+    ALTER TABLE resource_versions ADD COLUMN seen REAL NOT NULL DEFAULT 0;
     """,
 )

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from exporter.history.baseline import Baseline
+from exporter.history.baseline import FIGURES, Baseline, read_figures
 from exporter.history.database import Database, Statement
 from exporter.history.errors import DatabaseError
 from exporter.history.measures import BUCKETS
@@ -38,6 +38,10 @@ _PRUNE_LOG: Final = (  # from its beginning, and not all at once, which could ta
 _BASELINE: Final = (  # in its place, for most keep their length: REPLACE takes four times as long
     "INSERT INTO baselines VALUES (?, ?)"
     " ON CONFLICT (uid) DO UPDATE SET baseline = excluded.baseline"
+)
+_FIGURES: Final = (
+    f"INSERT INTO figures (uid, {', '.join(FIGURES)}) VALUES (?{', ?' * len(FIGURES)})"  # noqa: S608
+    f" ON CONFLICT (uid) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in FIGURES)}"
 )
 _CLUSTER: Final = "cluster"
 _DROPPED: Final = "dropped"
@@ -69,6 +73,8 @@ class PendingWrites:
     """What the file does not have yet."""
 
     baselines: set[str] = field(default_factory=set)
+    figures: set[str] = field(default_factory=set)
+    """Of baselines; of those that are written as a whole, too, they need not be."""
     finished: set[str] = field(default_factory=set)
     log: list[LoggedEvent] = field(default_factory=list)
     rest: bool = False
@@ -84,6 +90,7 @@ class PendingWrites:
     def clear(self) -> None:
         """The file has all of it."""
         self.baselines.clear()
+        self.figures.clear()
         self.finished.clear()
         self.log.clear()
         self.rest = False
@@ -91,8 +98,8 @@ class PendingWrites:
 
     def size(self, tallies: Tallies) -> int:
         """About how many rows a write would change; 0 when there is nothing to write."""
-        changed = len(self.baselines) + len(self.finished) + len(self.log) + len(tallies.changed)
-        return changed + self.rest + (self.prune is not None)
+        rows = (self.baselines, self.figures, self.finished, self.log, tallies.changed)
+        return sum(map(len, rows)) + self.rest + (self.prune is not None)
 
 
 def changes(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
@@ -100,6 +107,7 @@ def changes(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
     yield from _log(pending)
     yield from _tallies(state.tallies, state.tallies.changed)
     yield from _baselines(state, pending.baselines)
+    yield from _figures(state, pending.figures - pending.baselines)
     yield from _finished(state, pending.finished)
     if pending.rest:
         yield from _rest(state)
@@ -128,9 +136,7 @@ def load(database: Database) -> LedgerState:
         if len(counts) != len(BUCKETS) + 1:
             raise ValueError(f"a histogram of {len(counts)} buckets")
         state.tallies.histograms[family, _labels(labels)] = Histogram(counts, float(total))
-    for (packed,) in database.rows("SELECT baseline FROM baselines"):
-        baseline = Baseline.unpack(packed)
-        state.baselines[baseline.uid] = baseline
+    state.baselines = _load_baselines(database)
     for row in database.rows(f"{FINISHED_CRAWLS} ORDER BY deleted_at IS NULL, deleted_at"):
         state.finished[row[0]] = FinishedCrawl._make(row)
     for source, scope, version, seen in database.rows(
@@ -147,6 +153,19 @@ def load(database: Database) -> LedgerState:
         # They are only shown: the rest of the state is not given up for them.
         logger.warning("history: events before the start are not shown: %s", error)
     return state
+
+
+def _load_baselines(database: Database) -> dict[str, Baseline]:
+    """By uid, each with the figures that were written after it."""
+    baselines: dict[str, Baseline] = {}
+    for (packed,) in database.rows("SELECT baseline FROM baselines"):
+        baseline = Baseline.unpack(packed)
+        baselines[baseline.uid] = baseline
+    for uid, *values in database.rows(f"SELECT uid, {', '.join(FIGURES)} FROM figures"):  # noqa: S608
+        if newer := baselines.get(uid):
+            for name, value in zip(FIGURES, values, strict=True):
+                setattr(newer, name, type(getattr(newer, name))(value))
+    return baselines
 
 
 def _log(pending: PendingWrites) -> Iterator[Statement]:
@@ -172,12 +191,20 @@ def _tallies(tallies: Tallies, keys: Iterable[Key]) -> Iterator[Statement]:
 
 
 def _baselines(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
+    """Each as a whole; what its figures were is in it, so a row of figures is always newer."""
     known = [(uid, state.baselines[uid].pack()) for uid in uids if uid in state.baselines]
     forgotten = [(uid,) for uid in uids if uid not in state.baselines]
     if known:
         yield _BASELINE, known
     if forgotten:
         yield "DELETE FROM baselines WHERE uid = ?", forgotten
+    yield "DELETE FROM figures WHERE uid = ?", [(uid,) for uid in uids]
+
+
+def _figures(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
+    rows = [(uid, *read_figures(state.baselines[uid])) for uid in uids if uid in state.baselines]
+    if rows:
+        yield _FIGURES, rows
 
 
 def _finished(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:

@@ -35,24 +35,23 @@ class CrawlTables:
     def add(self, crawl: Crawl) -> CrawlRows:
         """Give a crawl and its pods rows."""
         identity = _identity(crawl)
-        pods: list[int] = []
-        for pod in pods_of(crawl.job, self._pods_before(crawl.job)):
-            of_pod = (*identity, pod.name)
-            pods.append(self._pods.add(pod, of_pod, label_set(of_pod)))
-        return CrawlRows(self._crawls.add(crawl, identity, label_set(identity)), tuple(pods))
+        pods = [
+            self._pods.add(pod, label_set((*identity, pod.name)))
+            for pod in pods_of(crawl.job, self._pods_before(crawl.job))
+        ]
+        return CrawlRows(self._crawls.add(crawl, label_set(identity)), tuple(pods))
 
     def update(self, rows: CrawlRows, before: Crawl, crawl: Crawl) -> CrawlRows:
         """Take over what the crawl in these rows says now, and was ``before``; return its rows."""
-        identity = _identity(crawl)
         if org_id(crawl.job) != org_id(before.job) or (
             list(crawl.job.status.pod_status) != list(before.job.status.pod_status)
         ):
             self.remove(rows)
             return self.add(crawl)
-        self._crawls.update(rows.crawl, crawl, identity)
+        self._crawls.update(rows.crawl, crawl)
         pods = pods_of(crawl.job, self._pods_before(crawl.job))
         for pod, row in zip(pods, rows.pods, strict=True):
-            self._pods.update(row, pod, (*identity, pod.name))
+            self._pods.update(row, pod)
         return rows
 
     def remove(self, rows: CrawlRows) -> None:

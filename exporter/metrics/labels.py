@@ -16,17 +16,11 @@ Identity = tuple[str, ...]
 
 def label_set(identity: Identity) -> bytes:
     """All labels in braces, and the space: what stands between a name and a value."""
-    first, rest = _around_own(identity)
-    return f"{{{first},{rest}}} ".encode()
-
-
-def _around_own(identity: Identity) -> tuple[str, str]:
-    """The labels as text: the first of them, and the rest; own ones may be sorted between."""
     namespace, oid, crawl, *pod = identity
-    rest = f"{label('namespace', namespace)},{label('oid', oid)}"
+    labels = [label("crawl", crawl), label("namespace", namespace), label("oid", oid)]
     if pod:
-        rest = f"{rest},{label('pod', *pod)}"
-    return label("crawl", crawl), rest
+        labels.append(label("pod", *pod))
+    return f"{{{','.join(labels)}}} ".encode()
 
 
 def own_labels(family: CrawlFamily | PodFamily) -> tuple[str, ...]:
@@ -40,23 +34,26 @@ class LineWriter:
 
     def __init__(self, family: CrawlFamily | PodFamily) -> None:
         """Raises ValueError where its own labels cannot be put around the identity's."""
-        self._name = family.name
         self._own = _OwnLabels(family)
 
-    def line(self, identity: Identity, sample: Any) -> bytes:
-        """Write one; ``sample`` is a value and the values of the own labels."""
+    def line(self, labels: bytes, sample: Any) -> bytes:
+        """Write one; ``sample`` is a value and the values of the own labels.
+
+        ``labels`` are those of the identity (``label_set``).
+        """
         value, *own = sample
         before, between, after = self._own[tuple(own)]
-        first, rest = _around_own(identity)
-        labels = f"{self._name}{{{before}{first}{between}{rest}{after}}} "
-        return labels.encode() + number(value)
+        # No value has these characters: its quotes are escaped.
+        first, _, rest = labels[1:-2].partition(b',namespace="')
+        return b'%b%b%bnamespace="%b%b%b' % (before, first, between, rest, after, number(value))
 
 
-class _OwnLabels(dict[tuple[str | int | None, ...], tuple[str, str, str]]):
+class _OwnLabels(dict[tuple[str | int | None, ...], tuple[bytes, bytes, bytes]]):
     """The labels of a family beyond the identity's, as text, by their values.
 
-    The text has three parts: what stands before the label ``crawl``, between it and the rest, and
-    after all. They are remembered, for roles, states and reasons are few.
+    The text has three parts: what stands before the label ``crawl``, the family's name included,
+    between it and the rest, and after all, up to the value. They are remembered, for roles, states
+    and reasons are few.
     """
 
     _MOST: Final = 2_000
@@ -70,9 +67,10 @@ class _OwnLabels(dict[tuple[str | int | None, ...], tuple[str, str, str]]):
             raise ValueError(
                 f"{family.name}: its own labels must be sorted, none amid the identity's"
             )
+        self._family = family.name
         self._names = own
 
-    def __missing__(self, values: tuple[str | int | None, ...]) -> tuple[str, str, str]:
+    def __missing__(self, values: tuple[str | int | None, ...]) -> tuple[bytes, bytes, bytes]:
         if len(self) >= self._MOST:
             self.clear()
         before, between, after = "", "", ""
@@ -84,5 +82,9 @@ class _OwnLabels(dict[tuple[str | int | None, ...], tuple[str, str, str]]):
                 between += f",{written}"
             else:
                 after += f",{written}"
-        texts = self[values] = (before, f"{between},", after)
+        texts = self[values] = (
+            f"{self._family}{{{before}".encode(),
+            f"{between},".encode(),
+            f"{after}}} ".encode(),
+        )
         return texts

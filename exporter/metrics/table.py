@@ -1,9 +1,9 @@
 """What is served of many crawls, or of many pods: a row for each, a column for each family.
 
-A change only puts down what a crawl says; the next scrape writes the values that are not what the
-last one wrote. So a crawl that changes every ten seconds is written once a scrape and not six
-times, and families nobody asks for are not written at all. Only lines with labels of the family's
-own are written with the change, and kept whole, for these change rarely.
+A change only puts down what is new; the next scrape writes the values that are not what the last
+one wrote. So a crawl that changes every ten seconds is written once a scrape and not six times, and
+many are written one after the other, while all that takes is in the processor's caches. Values with
+labels of the family's own are kept as whole lines, for these change rarely.
 
 Rows are held in blocks. A scrape takes the blocks as they are, and whoever changes one of them
 meanwhile changes a copy. To copy all at the beginning of each scrape would take a tenth of its
@@ -18,7 +18,7 @@ from operator import ne
 from typing import Any, Final, Generic, TypeVar
 
 from exporter.metrics.catalog.family import CrawlFamily, Field, PodFamily
-from exporter.metrics.labels import Identity, LineWriter, own_labels
+from exporter.metrics.labels import LineWriter, own_labels
 from exporter.metrics.lines import changed_number, number
 
 _F = TypeVar("_F", CrawlFamily, PodFamily)
@@ -32,6 +32,10 @@ _ROWS: Final = 1536
 """Of a block: a scrape joins one family's samples of it at a time, about 300 KB."""
 
 
+_MOST_UNWRITTEN: Final = 512
+"""Rows of a block: five milliseconds' work."""
+
+
 @dataclass(slots=True)
 class Block:
     """Some rows."""
@@ -40,9 +44,9 @@ class Block:
     columns: list[list[Cell]]
     """For each family."""
     samples: list[_Samples]
-    """Of each row, what all cells but the lines say."""
-    unwritten: dict[int, _Samples] = field(default_factory=dict)
-    """Of each row that has changed since it was written, what its cells still say."""
+    """Of each row, what its cells say."""
+    unwritten: dict[int, Any] = field(default_factory=dict)
+    """Of each row that has changed since it was written, what its cells are to say."""
     shared: bool = False
     """Whether a scrape was given the block: it may not be changed before that is over."""
 
@@ -83,21 +87,19 @@ class Table(Generic[_F]):
             (lines if own_labels(family) else fields if is_field else others).append(family)
         self._families = (*fields, *others, *lines)
         self._read_fields = Field.reader([f.value for f in fields if isinstance(f.value, Field)])
-        self._readers = [_reader(family) for family in others]
+        self._readers = [_reader(family) for family in (*others, *lines)]
         self._writers = [_writer(family, number) for family in (*fields, *others)]
         self._writers_of_changes = [
             _writer(family, changed_number) for family in (*fields, *others)
         ]
-        self._places = range(len(self._writers))
-        self._line_readers: list[Callable[[Any], Any]] = [family.value for family in lines]
         self._line_writers = [LineWriter(family) for family in lines]
-        self._line_samples: list[_Samples] = []
-        """Of each row, what its lines say."""
+        self._places = range(len(self._families))
+        self._rows = 0
         self._blocks: list[Block] = []
         self._free: list[int] = []
         self._lease: Callable[[], _Lease | None] = lambda: None
 
-    def add(self, item: Any, identity: Identity, labels: bytes) -> int:
+    def add(self, item: Any, labels: bytes) -> int:
         """Give an item a row, and return which: it is named when the item changes.
 
         ``labels`` are those of the identity (``label_set``): tables share them.
@@ -108,21 +110,21 @@ class Table(Generic[_F]):
         block.samples[at] = samples = self._read(item)
         for column, write, sample in zip(block.columns, self._writers, samples, strict=False):
             column[at] = None if sample is None else write(sample)
-        self._write_lines(row, item, identity)
+        self._write_lines(block, at, samples, self._places[len(self._writers) :])
         return row
 
-    def update(self, row: int, item: Any, identity: Identity) -> None:
+    def update(self, row: int, item: Any) -> None:
         """Take over what the item in this row says now; it must have the identity it had."""
         block, at = self._writable(row)
-        block.unwritten.setdefault(at, block.samples[at])
-        block.samples[at] = self._read(item)
-        self._write_lines(row, item, identity)
+        block.unwritten[at] = self._taken(item)
+        if len(block.unwritten) > _MOST_UNWRITTEN:
+            self._write(block)
 
     def remove(self, row: int) -> None:
         """Free the row: it has no samples any more."""
         block, at = self._writable(row)
         block.label_sets[at] = b""
-        block.samples[at] = self._line_samples[row] = ()
+        block.samples[at] = ()
         block.unwritten.pop(at, None)
         for column in block.columns:
             column[at] = None
@@ -146,30 +148,37 @@ class Table(Generic[_F]):
     def _read(self, item: Any) -> _Samples:
         return (*self._read_fields(item), *[read(item) for read in self._readers])
 
-    def _read_lines(self, item: Any) -> _Samples:
-        return tuple([read(item) for read in self._line_readers])
+    def _taken(self, item: Any) -> Any:
+        """What is put down of a change: here what is said, for that may depend on the ledger."""
+        return self._read(item)
+
+    def _said(self, taken: Any) -> _Samples:
+        """What was said by what was put down."""
+        samples: _Samples = taken
+        return samples
 
     def _write(self, block: Block) -> None:
-        columns, writers = block.columns, self._writers_of_changes
-        for at, before in block.unwritten.items():
-            samples = block.samples[at]
+        columns, writers, lines_from = block.columns, self._writers_of_changes, len(self._writers)
+        for at, taken in block.unwritten.items():
+            before, samples = block.samples[at], self._said(taken)
+            block.samples[at] = samples  # in any case: it shares its texts with the item
             for place in compress(self._places, map(ne, samples, before)):
+                if place >= lines_from:
+                    self._write_lines(block, at, samples, (place,))
+                    continue
                 sample = samples[place]
                 columns[place][at] = None if sample is None else writers[place](sample)
         block.unwritten.clear()
 
-    def _write_lines(self, row: int, item: Any, identity: Identity) -> None:
-        samples = self._read_lines(item)
-        if samples != self._line_samples[row]:
-            block, at = self._writable(row)
-            columns = block.columns[len(self._writers) :]
-            for column, writer, sample in zip(columns, self._line_writers, samples, strict=True):
-                column[at] = None if sample is None else writer.line(identity, sample)
-        self._line_samples[row] = samples  # in any case: it shares its texts with the item
+    def _write_lines(self, block: Block, at: int, samples: _Samples, places: Iterable[int]) -> None:
+        labels, first = block.label_sets[at], len(self._writers)
+        for place in places:
+            sample, writer = samples[place], self._line_writers[place - first]
+            block.columns[place][at] = None if sample is None else writer.line(labels, sample)
 
     def _appended(self) -> int:
-        row = len(self._line_samples)
-        self._line_samples.append(())
+        row = self._rows
+        self._rows += 1
         if row % _ROWS == 0:
             self._blocks.append(Block([], [[] for _ in self._families], []))
         block, _ = self._writable(row)
@@ -197,7 +206,11 @@ class Table(Generic[_F]):
 
 
 class PodTable(Table[PodFamily]):
-    """Of pods: one that was deleted has only what is served of deleted pods."""
+    """Of pods: one that was deleted has only what is served of deleted pods.
+
+    What a pod says follows from it and what was seen of it before, so it is not read before it is
+    written.
+    """
 
     def __init__(self, families: Iterable[PodFamily]) -> None:
         super().__init__(families)
@@ -205,18 +218,16 @@ class PodTable(Table[PodFamily]):
 
     def _read(self, item: Any) -> _Samples:
         samples = super()._read(item)
-        return samples if item.exists else self._left_of(samples, self._of_deleted)
-
-    def _read_lines(self, item: Any) -> _Samples:
-        samples = super()._read_lines(item)
         if item.exists:
             return samples
-        return self._left_of(samples, self._of_deleted[len(self._writers) :])
-
-    @staticmethod
-    def _left_of(samples: _Samples, of_deleted: Iterable[bool]) -> _Samples:
-        left = zip(samples, of_deleted, strict=False)
+        left = zip(samples, self._of_deleted, strict=True)
         return tuple([sample if is_left else None for sample, is_left in left])
+
+    def _taken(self, item: Any) -> Any:
+        return item
+
+    def _said(self, taken: Any) -> _Samples:
+        return self._read(taken)
 
 
 def _reader(family: CrawlFamily | PodFamily) -> Callable[[Any], Any]:

@@ -103,7 +103,7 @@ async def test_a_burst_does_not_wait(
         cluster.create(crawljob(crawl="first"))
         await reply.read_chunk()
         size = 0
-        for number in range(300):
+        for number in range(1500):
             cluster.create(crawljob(crawl=f"{number}"))
         while size < 2 * coalescing.ENOUGH:
             size += len(await reply.read_chunk())
@@ -142,3 +142,20 @@ async def test_a_cut_within_a_line_is_noticed_within_the_pause(
         with pytest.raises(RequestError) as caught:
             await reply.read_chunk()
         assert caught.value.reason == "cut"
+
+
+@pytest.mark.usefixtures("endless_pause")
+async def test_no_piece_of_a_list_waits(
+    cluster: Cluster, either: ApiServer, opened: Opened, tmp_path: Path
+) -> None:
+    for number in range(1000):
+        cluster.create(crawljob(crawl=f"{number}"))
+    authority = tmp_path / "server.crt"
+    path = either.write_kubeconfig(
+        tmp_path / "list", "one", authority=authority if authority.exists() else None
+    )
+    connection = await opened(path)
+    async with connection.get(LIST, {"limit": "1000"}, idle=60) as reply:
+        assert low_water_mark(reply) == 1
+        body = await reply.read()
+    assert body.count(b'"name":"crawljob-') + body.count(b'"name": "crawljob-') == 1000

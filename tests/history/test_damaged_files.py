@@ -60,6 +60,7 @@ def test_a_damaged_ledger_is_kept_under_another_name(path: Path) -> None:
     [
         "UPDATE baselines SET baseline = '{'",
         "UPDATE baselines SET baseline = '{\"uid\": 3}'",
+        "INSERT INTO figures SELECT uid, '1', 'long ago', 0, 0, 0, 0, 0 FROM baselines",
         "UPDATE totals SET labels = labels || '?'",
         "UPDATE histograms SET counts = '[1]'",
         "INSERT OR REPLACE INTO meta VALUES ('dropped', 'many')",

@@ -4,16 +4,54 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import SearchStrategy, fixed_dictionaries, lists, none, sampled_from
 
+from exporter.history.database import read_only
 from exporter.history.errors import LedgerError
 from exporter.history.ledger import Ledger
 from exporter.history.reading import finished_crawls
+from exporter.history.state import load
 from support.counters import FINISHED, POD_EXITS, STATES_ENTERED, VANISHED
 from support.crawl_history import OVER, Watch, finished_once, sql
 from support.factories import NAMESPACE, crawler_pod
+
+TIMES = (None, "2025-05-21T12:01:00Z", "2025-05-21T12:02:00Z")
+
+
+def statuses() -> SearchStrategy[dict[str, Any]]:
+    """What changes of one crawl may say; some of them step back."""
+    pod = fixed_dictionaries(
+        {
+            "evicted": sampled_from((None, True, False)),
+            "exitTime": sampled_from(TIMES),
+            "exitCode": sampled_from((None, 0, 137)),
+            "newMemory": sampled_from((None, 2**30, 2**31)),
+        }
+    )
+    status: SearchStrategy[Any] = fixed_dictionaries(
+        {
+            "state": sampled_from(("starting", "running", "paused", "complete", 7)),
+            "pagesDone": sampled_from((3, 8)),
+            "size": sampled_from((100, 200)),
+            "crawlExecTime": sampled_from((60, 120)),
+            "stopReason": sampled_from((None, "paused", "size-limit", "stopped_by_user")),
+            "podStatus": fixed_dictionaries({"crawl-manual-1-0": pod}) | none(),
+        }
+    )
+    spec: SearchStrategy[Any] = fixed_dictionaries(
+        {
+            "pausedAt": sampled_from(("", *TIMES)),
+            "restartTime": sampled_from(TIMES),
+            "scale": sampled_from((None, 1, 2)),
+        }
+    )
+    return fixed_dictionaries({"status": status, "spec": spec})
 
 
 def test_an_event_is_on_disk_before_the_change_returns(path: Path) -> None:
@@ -35,6 +73,42 @@ def test_a_change_without_an_event_waits_for_the_next_write(path: Path) -> None:
     assert sql(path, "SELECT value FROM totals WHERE family LIKE '%pages_total'") == [(45.0,)]
     watch.ledger.flush()
     assert sql(path, "SELECT value FROM totals WHERE family LIKE '%pages_total'") == [(50.0,)]
+
+
+def test_figures_are_written_without_the_rest_of_the_baseline(path: Path) -> None:
+    watch = Watch(path)
+    watch.synced()
+    watch.change(10)
+    whole = sql(path, "SELECT baseline FROM baselines")
+    assert sql(path, "SELECT uid FROM figures") == []
+    watch.change(11, status={"pagesDone": 50, "crawlExecTime": 4000})
+    watch.ledger.flush()
+    assert sql(path, "SELECT baseline FROM baselines") == whole
+    figures = "SELECT version, pages, exec_seconds FROM figures"
+    assert sql(path, figures) == [("11", 50, 4000.0)]
+    before = watch.ledger.baselines
+    watch.kill()
+    assert watch.ledger.baselines == before
+    watch.change(12, status={"state": "paused", "pagesDone": 50, "crawlExecTime": 4000})
+    watch.ledger.flush()
+    assert sql(path, figures) == []
+
+
+@settings(max_examples=60)
+@given(changes=lists(statuses(), min_size=2, max_size=8))
+def test_after_each_write_the_file_has_all_that_is_known(
+    tmp_path: Path, changes: list[dict[str, Any]]
+) -> None:
+    path = tmp_path / "history.db"
+    path.unlink(missing_ok=True)
+    watch = Watch(path)
+    watch.synced()
+    for number, parts in enumerate(changes):
+        watch.change(10 + number, **parts)
+        assert watch.ledger.flush()
+        with closing(read_only(path)) as database:
+            assert load(database).baselines == watch.ledger.baselines
+    watch.ledger.close()
 
 
 def test_nothing_is_written_where_nothing_changed(path: Path) -> None:

@@ -18,7 +18,7 @@ class CrawlPast(Protocol):
     state_since: float | None
     transition: str
     transition_since: float | None
-    progressed: float | None
+    progressed: float
 
 
 Past = Callable[[CrawlJob], CrawlPast | None]
@@ -163,7 +163,7 @@ def _progress(crawl: Crawl, past: CrawlPast | None) -> float | None:
     """Only of a crawl that is to get on: in state running, and neither pausing nor stopping."""
     if past is None or past.state != "running" or past.transition:
         return None
-    return None if derived.has_ended(crawl.job) else past.progressed
+    return None if derived.has_ended(crawl.job) else past.progressed or None
 
 
 def _all_pauses_since(crawl: Crawl, past: Past) -> float | None:
