@@ -210,23 +210,7 @@ class KubeApiserver:
 
     def write_kubeconfig(self, path: Path, *, user: str = "admin") -> Path:
         """Write a kubeconfig with a user's token, and the authority's certificate in it."""
-        authority = base64.b64encode(self.ca_file.read_bytes()).decode()
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {
-                    "name": "c",
-                    "cluster": {"server": self.url, "certificate-authority-data": authority},
-                }
-            ],
-            "users": [{"name": user, "user": {"token": self.token(user)}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": user}}],
-            "current-context": "x",
-        }
-        path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML, too
-        path.chmod(0o600)
-        return path
+        return write_kubeconfig(path, self.url, self.ca_file, user, self.token(user))
 
     @property
     def _etcd_url(self) -> str:
@@ -316,6 +300,24 @@ class KubeApiserver:
         if self._context is None:
             self._context = ssl.create_default_context(cafile=self.ca_file)
         return self._context
+
+
+def write_kubeconfig(path: Path, url: str, ca_file: Path, user: str, token: str) -> Path:
+    """Write a kubeconfig of one server, which is believed where that authority signed for it."""
+    authority = base64.b64encode(ca_file.read_bytes()).decode()
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {"name": "c", "cluster": {"server": url, "certificate-authority-data": authority}}
+        ],
+        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": user}}],
+        "current-context": "x",
+    }
+    path.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML, too
+    path.chmod(0o600)
+    return path
 
 
 def _free_ports(count: int) -> list[int]:

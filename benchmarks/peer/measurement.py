@@ -149,14 +149,20 @@ def measure(  # noqa: PLR0913 - each by its name
 
 @dataclass(slots=True)
 class Writer:
-    """The writer while it runs."""
+    """What changes CrawlJobs, while it runs."""
 
     process: "subprocess.Popen[str]"
+
+    def begin(self) -> None:
+        """Let it begin, where it waits for that."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
 
     def result(self) -> Churn:
         """Wait for its end."""
         assert self.process.stdout is not None
-        last: dict[str, Any] = json.loads(self.process.stdout.readlines()[-1])
+        last: dict[str, Any] = json.loads(self.process.stdout.readline())
         written = [(name, pages, when) for name, pages, when in last["written"]]
         return Churn(last["changes"], last["rate"], written)
 
@@ -179,6 +185,24 @@ def churn(server: KubeApiserver, crawls: int, rate: float, seconds: float) -> It
         if not process.stdout.readline():
             raise RuntimeError("the writer ended before it began")
         yield Writer(process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def replayed(
+    listed: Path, certificates: Path, rate: float, seconds: float
+) -> Iterator[tuple[str, Writer]]:
+    """Serve a recorded list, and changes from ``Writer.begin`` on; see ``replay``. Yields where."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.peer.replay", f"--list={listed}",
+         f"--certificates={certificates}", f"--rate={rate}", f"--seconds={seconds}"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        yield json.loads(process.stdout.readline())["url"], Writer(process)
     finally:
         process.kill()
         process.wait()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from exporter.crawls import Crawl
 from exporter.metrics.catalog.family import CrawlFamily, Family, PodFamily
-from exporter.metrics.labels import label_set
+from exporter.metrics.labels import label_set, pod_label_set
 from exporter.metrics.table import Column, PodTable, Table
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.pods import PodPast, pods_of
@@ -34,12 +34,13 @@ class CrawlTables:
 
     def add(self, crawl: Crawl) -> CrawlRows:
         """Give a crawl and its pods rows."""
-        identity = _identity(crawl)
+        job = crawl.job
+        labels = label_set(job.metadata.namespace, org_id(job), crawl_id(job))
         pods = [
-            self._pods.add(pod, label_set((*identity, pod.name)))
-            for pod in pods_of(crawl.job, self._pods_before(crawl.job))
+            self._pods.add(pod, pod_label_set(labels, pod.name))
+            for pod in pods_of(job, self._pods_before(job))
         ]
-        return CrawlRows(self._crawls.add(crawl, label_set(identity)), tuple(pods))
+        return CrawlRows(self._crawls.add(crawl, labels), tuple(pods))
 
     def update(self, rows: CrawlRows, before: Crawl, crawl: Crawl) -> CrawlRows:
         """Take over what the crawl in these rows says now, and was ``before``; return its rows."""
@@ -64,8 +65,3 @@ class CrawlTables:
         """Copy the columns of the families wanted; each with its family's name."""
         for table in (self._crawls, self._pods):
             yield from table.columns(wanted)
-
-
-def _identity(crawl: Crawl) -> tuple[str, str, str]:
-    """The values of ``CRAWL_LABELS``."""
-    return crawl.job.metadata.namespace, org_id(crawl.job), crawl_id(crawl.job)

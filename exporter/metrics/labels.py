@@ -10,17 +10,16 @@ from exporter.metrics.catalog.family import CrawlFamily, PodFamily
 from exporter.metrics.lines import label, number
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
-Identity = tuple[str, ...]
-"""The values of the labels that identify a crawl (``CRAWL_LABELS``) or a pod (``POD_LABELS``)."""
 
-
-def label_set(identity: Identity) -> bytes:
-    """All labels in braces, and the space: what stands between a name and a value."""
-    namespace, oid, crawl, *pod = identity
-    labels = [label("crawl", crawl), label("namespace", namespace), label("oid", oid)]
-    if pod:
-        labels.append(label("pod", *pod))
+def label_set(namespace: str, oid: str, crawl: str) -> bytes:
+    """A crawl's labels in braces, and the space: what stands between a name and a value."""
+    labels = label("crawl", crawl), label("namespace", namespace), label("oid", oid)
     return f"{{{','.join(labels)}}} ".encode()
+
+
+def pod_label_set(crawl: bytes, pod: str) -> bytes:
+    """The same of a pod of the crawl whose label set is given."""
+    return b"%b,%b} " % (crawl[:-2], label("pod", pod).encode())
 
 
 def own_labels(family: CrawlFamily | PodFamily) -> tuple[str, ...]:

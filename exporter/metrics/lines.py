@@ -1,7 +1,7 @@
 """Sample lines, the same in both formats, byte for byte as prometheus_client writes them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from prometheus_client.utils import floatToGoString
@@ -23,11 +23,6 @@ def label(name: str, value: str | int | None) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
-
-
-def number(value: float) -> bytes:
-    """Write a value and the end of its line."""
-    return _NUMBERS[value]
 
 
 def changed_number(value: float) -> bytes:
@@ -67,5 +62,7 @@ def _written(value: float) -> bytes:
 
 
 _NUMBERS: Final = _Numbers()
+number: Final[Callable[[float], bytes]] = _NUMBERS.__getitem__
+"""Writes a value and the end of its line."""
 _LOWEST: Final = -sys.float_info.max
 _EXPONENTS: Final = [f"e+{digits - 1:02d}\n" for digits in range(17)]

@@ -13,6 +13,7 @@ from exporter.runtime.garbage_collection import (
     keep_collections_short,
     uncollected,
 )
+from support.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +71,5 @@ async def test_garbage_that_was_kept_is_freed_by_the_hourly_collection(
     assert garbage() is not None
     monkeypatch.setattr(garbage_collection, "_FULL_COLLECTION_EVERY", 0.0)
     task = asyncio.create_task(collect_periodically())
-    async with asyncio.timeout(10):
-        while garbage() is not None:
-            await asyncio.sleep(0)
+    await until(lambda: garbage() is None)
     task.cancel()
