@@ -32,13 +32,22 @@ _QUOTA: Final = 'state=~"(paused|stopped|skipped)_(storage_|time_)?quota_reached
 _QUOTA_ENDS: Final = 'state=~"(stopped|skipped)_(storage_|time_)?quota_reached"'
 
 
+_BY_ORG: Final = 'cluster=~"$cluster", namespace=~"$namespace", oid=~"$oid"'
+_COUNTS: Final = "namespace_oid_state:browsertrix_crawl_state:count"
+"""Recorded: to count ten thousand crawls for each point of a panel takes a minute."""
+
+
+def _counted(*matchers: str) -> str:
+    return f"{_COUNTS}{{{', '.join((_BY_ORG, *matchers))}}}"
+
+
 def _crawls(*matchers: str) -> str:
-    return f"count({ORGS.merged(_STATE, *matchers)})"
+    return f"sum({_counted(*matchers)})"
 
 
 def _by_org(states: frozenset[str] | None = None) -> str:
     matchers = (one_of("state", states),) if states else ()
-    return f"count {by('namespace', 'oid')} ({ORGS.merged(_STATE, *matchers)})"
+    return f"sum {by('namespace', 'oid')} ({_counted(*matchers)})"
 
 
 def _ratio(part: str, whole: str) -> str:
@@ -60,7 +69,7 @@ _NOW: Final = row(
         stat(
             "Organisations",
             "Organisations that have a crawl at the end of the time shown.",
-            Query(expr=f"count(count by (oid) ({ORGS.merged(_STATE)}))"),
+            Query(expr=f"count(count by (oid) ({_counted()}))"),
         ),
         stat(
             "Crawls",
@@ -154,7 +163,7 @@ _USE: Final = row(
         time_series(
             "Crawls by organisation",
             "Crawls that there are, in whatever state.",
-            Query(expr=f"count by (oid) ({ORGS.merged(_STATE)})", legend="{{oid}}"),
+            Query(expr=f"sum by (oid) ({_counted()})", legend="{{oid}}"),
             config=FieldConfig(min=0, decimals=0),
             stacked=True,
         ),

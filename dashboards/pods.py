@@ -6,11 +6,11 @@ from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
 from dashboards.panels import Query, heatmap, stat, time_series
-from dashboards.promql import Selection, exit_reasons, sum_by, topk
+from dashboards.promql import Selection, exit_reasons, one_of, sum_by, topk
 from dashboards.tables import HIDDEN_NAMESPACE, TO_CRAWL, Label, Value, table
 from dashboards.variables import CLUSTER, CRAWLS, NAMESPACE, ORGANISATION
 from exporter.resources.identity import POD_LABELS
-from exporter.rules.promql import on
+from exporter.rules.promql import by, on
 from exporter.web.colours import BAD, EXIT_REASONS, GOOD, RESTART_REASONS, ROLES, WARN
 
 PODS: Final = Selection(
@@ -31,16 +31,29 @@ def _counted(metric: str) -> Query:
     return Query(expr=sum_by(PODS.increase(metric, over="$__range")), instant=True)
 
 
-def _pods_where(expression: str) -> Query:
-    return Query(expr=f"count({expression}) or vector(0)")
+def _pods_where(series: str) -> Query:
+    """Of what few pods have; compared before pods are merged."""
+    return Query(expr=f"count(max {by(*POD_LABELS)} ({series} > 0)) or vector(0)")
+
+
+_BY_ORG: Final = 'cluster=~"$cluster", namespace=~"$namespace", oid=~"$oid"'
+
+
+def _recorded(record: str, *matchers: str) -> str:
+    """A recorded count, summed over the organisations selected; of their crawls all."""
+    return f"sum({record}{{{', '.join((_BY_ORG, *matchers))}}})"
 
 
 def _filled(resource: str) -> Query:
-    """How many pods are filled up to each tenth: every pod is looked at once for a point."""
-    ratio = PODS.merged(f"browsertrix_pod_{resource}_usage_ratio")
-    return Query(
-        expr=f'count_values("le", clamp_max(ceil({ratio} * 10) / 10, 1.1))', legend="{{le}}"
-    )
+    """How many pods are filled up to each tenth."""
+    counts = f"oid_le:browsertrix_pod_{resource}_usage:count{{{_BY_ORG}}}"
+    return Query(expr=f"sum by (le) ({counts})", legend="{{le}}")
+
+
+def _fuller(resource: str, *tenths: str) -> Query:
+    """How many pods are filled beyond nine tenths, say: the tenths are named by their ends."""
+    record = f"oid_le:browsertrix_pod_{resource}_usage:count"
+    return Query(expr=f"{_recorded(record, one_of('le', tenths))} or vector(0)")
 
 
 _NOW: Final = row(
@@ -50,32 +63,32 @@ _NOW: Final = row(
         stat(
             "Pods",
             "Crawler and redis pods that exist.",
-            _pods_where(PODS.merged("browsertrix_pod_memory_allocated_bytes")),
+            Query(expr=f"{_recorded('oid:browsertrix_pods:count')} or vector(0)"),
         ),
         stat(
             "Nearly out of memory",
             "Pods that use more than nine tenths of their memory. With auto-resize Browsertrix "
             "gives such pods more; otherwise they are about to be killed.",
-            _pods_where(PODS.merged("browsertrix_pod_memory_usage_ratio") + " > 0.9"),
+            _fuller("memory", "1", "1.1"),
             FieldConfig(thresholds=WARN_FROM_ONE),
         ),
         stat(
             "Nearly out of space",
             "Pods that use more than eight tenths of their volume. The crawler stops itself at "
             "nine.",
-            _pods_where(PODS.merged("browsertrix_pod_storage_usage_ratio") + " > 0.8"),
+            _fuller("storage", "0.9", "1", "1.1"),
             FieldConfig(thresholds=BAD_FROM_ONE),
         ),
         stat(
             "Restart pending",
             "Pods that Browsertrix is about to restart: for more memory or CPU, after an eviction, "
             "or because somebody asked for it.",
-            _pods_where(PODS.merged("browsertrix_pod_restart_pending") + " > 0"),
+            _pods_where(PODS.selector("browsertrix_pod_restart_pending")),
         ),
         stat(
             "Held back",
             "Pods that crashed again and again, and that Kubernetes lets wait before the next try.",
-            _pods_where(PODS.merged("browsertrix_pod_backoff") + " > 0"),
+            _pods_where(PODS.selector("browsertrix_pod_backoff")),
             FieldConfig(thresholds=BAD_FROM_ONE),
         ),
         stat(

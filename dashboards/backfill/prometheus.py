@@ -93,12 +93,32 @@ def backfilled_prometheus(
         stdout=subprocess.DEVNULL,
     )
     text.unlink()
-    rules = {"global": {"evaluation_interval": "1s"}, "rule_files": [str(_write_rules(folder))]}
+    rules_file = _write_rules(folder)
+    with _running(server, folder, {}) as url:
+        _record(tool, url, history, folder / "recorded")
+    for block in (folder / "recorded").iterdir():
+        block.rename(data / block.name)
+    rules = {"global": {"evaluation_interval": "1s"}, "rule_files": [str(rules_file)]}
     with _running(server, folder, rules) as url:
         alerts_at = _wait_for_alerts(url)
     # Backfilled blocks have no staleness markers: here a series ends with its first missing sample.
     with _running(server, folder, {}, f"--query.lookback-delta={SCRAPE_INTERVAL}s") as url:
         yield Prometheus(url, history, alerts_at)
+
+
+def _record(tool: Path, url: str, history: History, target: Path) -> None:
+    """Write what the recording rules that dashboards read would have recorded meanwhile."""
+    groups = yaml.safe_load(shipped(RULES).read_text(encoding="utf-8"))["groups"]
+    read = [group for group in groups if group["name"] == "browsertrix-records"]
+    target.mkdir()
+    rules = target.with_suffix(".rules.json")
+    rules.write_text(json.dumps({"groups": read}), encoding="utf-8")
+    command: list[str | Path] = [
+        *(tool, "tsdb", "create-blocks-from", "rules", "--quiet"),
+        *(f"--url={url}", f"--start={history.start:.0f}", f"--end={history.end:.0f}"),
+        *("--eval-interval=60s", f"--output-dir={target}", rules),
+    ]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - as above
 
 
 def _write_rules(folder: Path) -> Path:

@@ -105,6 +105,23 @@ sum {by("namespace")} (
     )
 
 
+def _tenths(resource: str) -> RecordingRule:
+    """How many pods are how full; each is looked at once, for all who look at dashboards."""
+    ratio = f"max {by(*POD_LABELS)} ({current(f'browsertrix_pod_{resource}_usage_ratio')})"
+    return RecordingRule(
+        name=f"oid_le:browsertrix_pod_{resource}_usage:count",
+        description=f"Pods by organisation and how much of their {resource} is used, up to each "
+        "tenth; 1.1 is all beyond",
+        labels=("namespace", "oid", "le"),
+        expr=f"""\
+count_values {by("namespace", "oid")} ("le",
+  clamp_max(ceil({ratio} * 10) / 10, 1.1)
+)""",
+    )
+
+
+TENTHS: Final = (_tenths("memory"), _tenths("cpu"), _tenths("storage"))
+
 CRAWLS: Final = (
     RecordingRule(
         name="namespace_state:browsertrix_crawls:max",
@@ -193,6 +210,18 @@ count {by("namespace")} ({_finished(_COUNTED)})""",
     ),
 )
 
+PODS: Final = (
+    RecordingRule(
+        name="oid:browsertrix_pods:count",
+        description="Pods that exist, by organisation",
+        labels=("namespace", "oid"),
+        expr=f"""\
+count {by("namespace", "oid")} (
+  max {by(*POD_LABELS)} ({current("browsertrix_pod_memory_allocated_bytes")})
+)""",
+    ),
+)
+
 USAGE: Final = (
     _usage("memory", "bytes"),
     _usage("cpu", "cores"),
@@ -219,5 +248,5 @@ GROUP: Final = RuleGroup(
     name="browsertrix-records",
     topic="Recording rules",
     interval="1m",
-    rules=(*CRAWLS, *USAGE),
+    rules=(*CRAWLS, *PODS, *USAGE, *TENTHS),
 )

