@@ -107,7 +107,11 @@ class Exporter:
         )
         self.web = WebServer(
             pipeline.exposition(self_metrics.registry),
-            WebSettings(listen=settings.listen_addresses, telemetry_path=settings.telemetry_path),
+            WebSettings(
+                listen=settings.listen_addresses,
+                telemetry_path=settings.telemetry_path,
+                allowed_hosts=settings.allowed_hosts,
+            ),
             health=health,
             on_scrape=self_metrics.on_scrape,
             view=None if settings.disable_status_page else view,

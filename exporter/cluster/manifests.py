@@ -45,6 +45,12 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+# As Go writes large numbers (1e+08), and YAML 1.1, which wants a point in them, does not read them.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+\Z"),
+    list("-+0123456789"),
+)
 
 
 def read_manifests(resource: Resource[T], data: bytes) -> Iterator[T | Skipped]:
@@ -74,6 +80,7 @@ def _values(text: str) -> Iterator[tuple[Any, str]]:
     for number, (line, document) in enumerate(_documents(text), start=1):
         where = f"document {number}"
         try:
+            _refuse_aliases(document)
             values = list(yaml.load_all(document, Loader=_Loader))
         except yaml.YAMLError as error:
             yield Skipped(where, _yaml_error(error, line), unusable=True), where
@@ -83,6 +90,16 @@ def _values(text: str) -> Iterator[tuple[Any, str]]:
         else:
             for value in values:
                 yield value, where
+
+
+def _refuse_aliases(document: str) -> None:
+    """A few lines of them can stand for more than any memory holds; kubectl writes none."""
+    if "*" not in document or "&" not in document:
+        return
+    for event in yaml.parse(document, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            mark: Any = event.start_mark
+            raise yaml.MarkedYAMLError(problem="aliases are not supported", problem_mark=mark)
 
 
 def _text(data: bytes) -> str:

@@ -63,6 +63,7 @@ URLPath = Annotated[str, _read_by(values.url_path)]
 AlertmanagerURL = Annotated[str, _read_by(values.alertmanager_url)]
 HTTPHeader = Annotated[tuple[str, str], _read_by(values.http_header)]
 ExternalLabel = Annotated[tuple[str, str], _read_by(values.external_label)]
+HostName = Annotated[str, _read_by(values.host_name)]
 LabelName = Annotated[str, _read_by(values.label_name)]
 Assignment = Annotated[tuple[str, str], _read_by(values.assignment)]
 
@@ -199,6 +200,15 @@ class Web(_Group):
         alias="web.telemetry-path",
         title="PATH",
         description="path of the metrics",
+    )
+    allowed_hosts: Annotated[tuple[HostName, ...], _once_each] = Field(
+        (),
+        alias="web.allowed-host",
+        title="NAME",
+        description=(
+            "host name that requests may name; every other is refused, but probes and scrapes by "
+            "address"
+        ),
     )
     disable_status_page: Switch = Field(
         False,

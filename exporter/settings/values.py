@@ -19,6 +19,7 @@ _DURATION_UNITS: Final = (7 * 86400, 86400, 3600, 60, 1, 0.001)
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII)
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?", re.ASCII)
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HOST: Final = re.compile(r"[A-Za-z0-9_.-]{1,253}|\[?[0-9A-Fa-f:]+\]?", re.ASCII)
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
@@ -118,6 +119,13 @@ def external_label(text: str) -> tuple[str, str]:
     if not _LABEL.fullmatch(name) or not value:
         raise ValueError("expected NAME=VALUE with the name of a label")
     return name, value
+
+
+def host_name(text: str) -> str:
+    """Check a host name or an address, without a port; in lower case."""
+    if not _HOST.fullmatch(text):
+        raise ValueError("expected the name of a host, without a port")
+    return text.lower().strip("[]").rstrip(".")
 
 
 def label_name(text: str) -> str:

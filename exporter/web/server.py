@@ -1,19 +1,19 @@
 """The web server: which handler each path has, its limits, its start and its shutdown."""
 
 import asyncio
+import ipaddress
 import logging
-import resource
-import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import hdrs, web, web_response
 from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from exporter.settings.address import Address
 from exporter.settings.defaults import DEFAULT_TELEMETRY_PATH
+from exporter.web.connections import COMMON_HEADERS, listen
 from exporter.web.listen import bound_address, open_sockets
 from exporter.web.metrics_handler import MAX_SCRAPES, Gatherer, MetricsHandler, OnScrape
 from exporter.web.pages import LANDING_PATH, LIVENESS_PATHS, READINESS_PATH, Health, Pages
@@ -26,14 +26,10 @@ GRACE: Final = 10.0
 
 _KEEPALIVE: Final = 310.0
 """Seconds. Prometheus closes an idle connection after 300; later than it, we never close one that
-it is about to use. It also limits how long a request may take to arrive."""
+it is about to use."""
 
 _LONGEST_HEADER: Final = 16 * 1024
 
-MAX_CONNECTIONS: Final = 512
-"""At once, as Prometheus's own ``--web.max-connections``; of few descriptors, half."""
-
-_BACKLOG: Final = 128
 _NAME: Final = "browsertrix-exporter"
 
 # The framework answers what is no HTTP itself, and names its version and Python's.
@@ -54,6 +50,8 @@ class WebSettings:
 
     listen: Sequence[Address]
     telemetry_path: str = DEFAULT_TELEMETRY_PATH
+    allowed_hosts: Collection[str] = ()
+    """Names in ``Host`` that are answered, in lower case; none is all."""
     max_scrapes: int = MAX_SCRAPES
     """At once; more are refused with 503."""
     grace: float = GRACE
@@ -106,7 +104,8 @@ class WebServer:
         )
         await runner.setup()
         for one in sockets:
-            self._listeners.append(await _listen(runner, one))
+            assert runner.server is not None, "it was set up"  # noqa: S101
+            self._listeners.append(await listen(runner.server, one))
         self._runner = runner
         self._addresses = tuple(bound_address(one) for one in sockets)
 
@@ -120,7 +119,12 @@ class WebServer:
             await runner.cleanup()
 
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=1024, middlewares=[_answer_errors, _guard])
+        middlewares: list[Middleware] = [_answer_errors, _guard]
+        if self._settings.allowed_hosts:
+            middlewares.append(
+                _only_hosts(self._settings.allowed_hosts, self._settings.telemetry_path)
+            )
+        application = web.Application(client_max_size=1024, middlewares=middlewares)
         application.on_response_prepare.append(_add_headers)
         landing = ((LANDING_PATH, self._pages.landing),)
         for path, handler in (
@@ -133,31 +137,6 @@ class WebServer:
         return application
 
 
-async def _listen(runner: web.AppRunner, one: socket.socket) -> asyncio.Server:
-    """Accept connections, up to a limit: every part of the exporter needs descriptors, too."""
-    server = runner.server
-    assert server is not None, "it was set up"  # noqa: S101
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, soft // 2)
-
-    def protocol() -> asyncio.BaseProtocol:
-        return server() if len(server.connections) < most else _Refused()
-
-    # asyncio accepts as many at a time as its backlog, and out of descriptors it logs a traceback
-    # for each of these. So it takes one at a time, and the kernel's queue is made longer.
-    listener = await asyncio.get_running_loop().create_server(protocol, sock=one, backlog=1)
-    one.listen(_BACKLOG)
-    return listener
-
-
-class _Refused(asyncio.Protocol):
-    """A connection too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Close it."""
-        transport.close()
-
-
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """No other site's page reads the JSON in the browser of somebody who may."""
@@ -165,6 +144,38 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.path.startswith(API) and site not in ("none", "same-origin"):
         raise web.HTTPForbidden
     return await handler(request)
+
+
+def _only_hosts(allowed: Collection[str], scraped_at: str) -> Middleware:
+    """No page whose name was rebound to our address (DNS rebinding) reads what we serve.
+
+    Kubernetes probes and Prometheus scrapes by address: a name cannot be rebound to one, so these
+    may, at their own paths.
+    """
+    by_address = {*LIVENESS_PATHS, READINESS_PATH, scraped_at}
+
+    @web.middleware
+    async def only_hosts(request: web.Request, handler: Handler) -> web.StreamResponse:
+        host = _name_of(request.headers.get(hdrs.HOST, ""))
+        if host not in allowed and not (request.path in by_address and _is_address(host)):
+            raise web.HTTPMisdirectedRequest
+        return await handler(request)
+
+    return only_hosts
+
+
+def _name_of(host: str) -> str:
+    """The host of a ``Host`` header, without its port and the brackets of IPv6."""
+    name, colon, port = host.lower().rpartition(":")
+    return (name if colon and port.isdecimal() else host.lower()).strip("[]").rstrip(".")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @web.middleware
@@ -188,10 +199,9 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
 
 
 async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """On every answer: fresh, taken as what it says it is, and silent about versions."""
-    response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    """On every answer: those common to all, and no version."""
+    response.headers.update(COMMON_HEADERS)
     response.headers[hdrs.SERVER] = _NAME
-    response.headers["X-Content-Type-Options"] = "nosniff"
 
 
 def _connection_log() -> logging.Logger:

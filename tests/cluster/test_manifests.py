@@ -157,3 +157,24 @@ def test_what_is_no_manifest_says_why(data: bytes, why: str) -> None:
     assert isinstance(found, Skipped)
     assert found.unusable
     assert why in found.why or "cannot be read" in found.why
+
+
+def test_numbers_are_read_as_go_writes_them_and_aliases_are_refused() -> None:
+    document = b"""\
+apiVersion: btrix.cloud/v1
+kind: CrawlJob
+metadata: {name: crawljob-a, namespace: crawlers}
+spec: {maxCrawlSize: 1e+08, timeout: 36E2}
+"""
+    (job,) = read_manifests(CRAWLJOB_RESOURCE, document)
+    assert not isinstance(job, Skipped)
+    assert (job.spec.max_crawl_size, job.spec.timeout) == (1e8, 3600)
+
+    laughs = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{one}: &{one} [*{other}, *{other}, *{other}, *{other}, *{other}, *{other}, *{other}]\n"
+        for one, other in zip("bcdefghijkl", "abcdefghijk", strict=True)
+    )
+    (found,) = read_manifests(CRAWLJOB_RESOURCE, laughs.encode())
+    assert str(found) == (
+        "document 1: not valid YAML at line 2, column 8: aliases are not supported"
+    )

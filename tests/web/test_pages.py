@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import logging
 
@@ -160,32 +161,91 @@ async def test_what_is_no_http_is_answered_without_versions(serve: Serve) -> Non
     await writer.wait_closed()
     assert b" 400 " in answer
     assert b"Server: browsertrix-exporter\r\n" in answer
+    assert b"X-Content-Type-Options: nosniff\r\n" in answer
+    assert b"Cache-Control: no-store\r\n" in answer
     assert b"aiohttp" not in answer
     assert b"Python" not in answer
 
 
-async def test_connections_at_once_are_limited(
+async def test_a_connection_too_many_takes_the_place_of_an_idle_one(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exporter.web.server.MAX_CONNECTIONS", 3)
+    monkeypatch.setattr("exporter.web.connections.MAX_CONNECTIONS", 3)
     site = await serve()
     opened = [await asyncio.open_connection(site.address.host, site.address.port) for _ in range(3)]
-    for _, writer in opened:  # answered, so it is known to be accepted
+    for reader, writer in opened:  # answered, so it is idle
         writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-    for reader, _ in opened:
-        assert b" 200 " in await asyncio.wait_for(reader.readline(), WAIT_TIMEOUT)
+        assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"ok\n"), WAIT_TIMEOUT)
     reader, writer = await asyncio.open_connection(site.address.host, site.address.port)
-    assert await asyncio.wait_for(reader.read(), WAIT_TIMEOUT) == b"", "closed at once"
+    writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b" 200 " in await asyncio.wait_for(reader.readline(), WAIT_TIMEOUT)
+    assert await asyncio.wait_for(opened[0][0].read(), WAIT_TIMEOUT) == b"", "the oldest is closed"
     for _, one in [*opened, (reader, writer)]:
         one.close()
-        await one.wait_closed()
 
-    async def answered() -> bool:
-        try:
-            async with site.get("/livez") as response:
-                return int(response.status) == 200
-        except OSError:
-            return False
 
-    while not await answered():
-        await asyncio.sleep(0)
+async def test_a_connection_too_many_is_closed_where_all_others_are_at_work(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.web.connections.MAX_CONNECTIONS", 3)
+    site = await serve()
+    opened = [await asyncio.open_connection(site.address.host, site.address.port) for _ in range(3)]
+    for reader, writer in opened:
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\nGET /livez HTTP/1.1\r\n")
+        assert b" 200 " in await asyncio.wait_for(reader.readuntil(b"ok\n"), WAIT_TIMEOUT)
+        writer.write(b"Host: x\r\n")  # and the next one is on its way
+    while True:
+        reader, writer = await asyncio.open_connection(site.address.host, site.address.port)
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        if not await asyncio.wait_for(reader.read(9), WAIT_TIMEOUT):
+            break  # until the last of what was written above has arrived there
+        writer.close()
+    for _, one in [*opened, (reader, writer)]:
+        one.close()
+
+
+async def test_a_request_that_does_not_come_to_its_end_is_given_ten_seconds(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.web.connections.HEADERS_TIMEOUT", 0.2)
+    site = await serve()
+    idle = await asyncio.open_connection(site.address.host, site.address.port)
+    slow = await asyncio.open_connection(site.address.host, site.address.port)
+    slow[1].write(b"GET /livez HTTP/1.1\r\nHost: ")
+    begun = asyncio.get_running_loop().time()
+    while not slow[0].at_eof():
+        slow[1].write(b"x")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(slow[0].read(1), 0.02)
+        assert asyncio.get_running_loop().time() < begun + WAIT_TIMEOUT
+    idle[1].write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b" 200 " in await asyncio.wait_for(idle[0].readline(), WAIT_TIMEOUT)
+    for _, one in (idle, slow):
+        one.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        ("/", "metrics.example.org", 200),
+        ("/", "METRICS.example.org:8080", 200),
+        ("/", "evil.example.org", 421),
+        ("/", "127.0.0.1", 421),
+        ("/", "", 421),
+        ("/metrics", "evil.example.org", 421),
+        ("/metrics", "10.0.0.1:10937", 200),
+        ("/livez", "[fd00::1]:10937", 200),
+        ("/readyz", "10.0.0.1", 200),
+        ("/livez", "evil.example.org", 421),
+        ("/api/v1/crawls", "10.0.0.1", 421),
+        ("/metrics/", "10.0.0.1", 421),
+    ],
+)
+async def test_only_allowed_hosts_are_answered_and_addresses_where_they_probe_and_scrape(
+    serve: Serve, path: str, host: str, status: int
+) -> None:
+    site = await serve(status_page=True, allowed_hosts=("metrics.example.org",))
+
+    async with site.get(path, headers={"Host": host}) as response:
+        assert response.status == status
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
