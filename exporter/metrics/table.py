@@ -2,8 +2,9 @@
 
 A change only puts down what is new; the next scrape writes the values that are not what the last
 one wrote. So a crawl that changes every ten seconds is written once a scrape and not six times, and
-many are written one after the other, while all that takes is in the processor's caches. Values with
-labels of the family's own are kept as whole lines, for these change rarely.
+many are written one after the other, while all that takes is in the processor's caches. Where
+labels of the family's own stand amid those of the identity, whole lines are kept: these change
+rarely.
 
 Rows are held in blocks. A scrape takes the blocks as they are, and whoever changes one of them
 meanwhile changes a copy. To copy all at the beginning of each scrape would take a tenth of its
@@ -18,14 +19,14 @@ from operator import ne
 from typing import Any, Final, Generic, TypeVar
 
 from exporter.metrics.catalog.family import CrawlFamily, Field, PodFamily
-from exporter.metrics.labels import LineWriter, own_labels
+from exporter.metrics.labels import Endings, LineWriter, has_whole_lines, own_labels
 from exporter.metrics.lines import changed_number, number
 
 _F = TypeVar("_F", CrawlFamily, PodFamily)
 _Samples = tuple[Any, ...]
 
 Cell = bytes | float | None
-"""A value as it ends a line, or a whole line where the family has labels of its own; where the
+"""The end of a line after the identity's labels, or a whole line (``has_whole_lines``); where the
 value depends on the clock, the timestamp from which its seconds are counted; None for no sample."""
 
 _ROWS: Final = 1536
@@ -84,7 +85,8 @@ class Table(Generic[_F]):
         lines: list[_F] = []
         for family in families:
             is_field = isinstance(family.value, Field)
-            (lines if own_labels(family) else fields if is_field else others).append(family)
+            whole = has_whole_lines(family)
+            (lines if whole else fields if is_field else others).append(family)
         self._families = (*fields, *others, *lines)
         self._read_fields = Field.reader([f.value for f in fields if isinstance(f.value, Field)])
         self._readers = [_reader(family) for family in (*others, *lines)]
@@ -247,6 +249,8 @@ def _writer(
     family: CrawlFamily | PodFamily, write: Callable[[float], bytes]
 ) -> Callable[[Any], Cell]:
     """Make what writes the cell of a sample that is there; ``write`` writes numbers."""
+    if own_labels(family):
+        return Endings(family).__getitem__
     if isinstance(family.value, Field) and family.value.zero_is_unknown:
         return lambda sample: write(sample) if sample else None
     if isinstance(family, CrawlFamily) and family.since is not None:

@@ -264,7 +264,7 @@ def test_cells_of_unchanged_samples_are_kept() -> None:
     moved = [
         (name, new) for (_, old), (name, new) in zip(before, cells(), strict=True) if old is not new
     ]
-    assert moved == [("browsertrix_crawl_pages_done", b"46.0\n")]
+    assert moved == [("browsertrix_crawl_pages_done", b"} 46.0\n")]
 
 
 def test_a_scrape_gets_the_last_of_several_changes() -> None:
