@@ -33,6 +33,8 @@ _ROWS: Final = 1536
 """Of a block: a scrape joins one family's samples of it at a time, about 300 KB."""
 
 
+_GROWTH: Final = 64
+"""Rows that are added at a time, free at first; blocks are full after so many times."""
 _MOST_UNWRITTEN: Final = 512
 """Rows of a block: five milliseconds' work."""
 
@@ -106,7 +108,9 @@ class Table(Generic[_F]):
 
         ``labels`` are those of the identity (``label_set``): tables share them.
         """
-        row = self._free.pop() if self._free else self._appended()
+        if not self._free:
+            self._grow()
+        row = self._free.pop()
         block, at = self._writable(row)
         block.label_sets[at] = labels
         block.samples[at] = samples = self._read(item)
@@ -178,17 +182,17 @@ class Table(Generic[_F]):
             sample, writer = samples[place], self._line_writers[place - first]
             block.columns[place][at] = None if sample is None else writer.line(labels, sample)
 
-    def _appended(self) -> int:
-        row = self._rows
-        self._rows += 1
-        if row % _ROWS == 0:
+    def _grow(self) -> None:
+        first = self._rows
+        self._rows += _GROWTH
+        if first % _ROWS == 0:
             self._blocks.append(Block([], [[] for _ in self._families], []))
-        block, _ = self._writable(row)
-        block.label_sets.append(b"")
-        block.samples.append(())
+        block, _ = self._writable(first)
+        block.label_sets += [b""] * _GROWTH
+        block.samples += [()] * _GROWTH
         for column in block.columns:
-            column.append(None)
-        return row
+            column.extend([None] * _GROWTH)
+        self._free.extend(reversed(range(first, self._rows)))
 
     def _writable(self, row: int) -> tuple[Block, int]:
         """The block of this row, which no scrape has, and the row's place in it."""
