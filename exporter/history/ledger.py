@@ -39,9 +39,11 @@ from exporter.sources import CRAWLJOBS
 _TOMBSTONE_SECONDS: Final = 3600.0
 """How long a deleted uid is remembered at most; no API server keeps events to replay that long."""
 _LARGEST_WRITE: Final = 500
-"""Crawls or events in one go; more would hold up the event loop."""
+"""Crawls in one go; more would hold up the event loop."""
 _MOST_FIGURES: Final = 2_000
 """The same of crawls of which only figures changed."""
+_MOST_EVENTS: Final = 4_000
+"""The same of events: a crawl that is seen for the first time has up to a dozen."""
 _LOG_EVERY: Final = 10.0
 """Seconds between looks for events that are too old."""
 
@@ -281,8 +283,9 @@ class Ledger:
         """Whether so much has gathered that writing it later would hold up the event loop."""
         pending = self._pending
         return (
-            max(len(pending.baselines), len(pending.log)) >= _LARGEST_WRITE
+            len(pending.baselines) >= _LARGEST_WRITE
             or len(pending.figures) >= _MOST_FIGURES
+            or len(pending.log) >= _MOST_EVENTS
         )
 
     @property

@@ -10,7 +10,7 @@ from itertools import compress
 from typing import Any, Final
 
 from exporter.metrics.catalog.family import CrawlFamily, PodFamily
-from exporter.metrics.labels import own_labels
+from exporter.metrics.labels import has_whole_lines
 from exporter.metrics.lines import number
 from exporter.metrics.table import Cell, Column
 
@@ -21,7 +21,7 @@ _CHUNK: Final = 256 * 1024
 def chunks(family: CrawlFamily | PodFamily, column: Column, now: float) -> Iterator[bytes]:
     """Join the family's samples into chunks of moderate size, none of them empty."""
     name = family.name.encode()
-    lines = bool(own_labels(family))
+    lines = has_whole_lines(family)
     timed = isinstance(family, CrawlFamily) and family.since is not None
     for label_sets, cells in column:
         if lines:

@@ -13,7 +13,7 @@ def line(family: Family, label_values: Sequence[str], value: float) -> bytes:
     """Write one sample of any family; ``label_values`` are in the order of ``family.labels``."""
     pairs = sorted(zip(family.labels, label_values, strict=True))
     labels = ",".join(label(*pair) for pair in pairs)
-    return f"{family.name}{{{labels}}} ".encode() + number(value)
+    return f"{family.name}{{{labels}".encode() + number(value)
 
 
 def label(name: str, value: str | int | None) -> str:
@@ -35,7 +35,7 @@ def changed_number(value: float) -> bytes:
 
 
 class _Numbers(dict[float, bytes]):
-    """Numbers as they end a line, remembered: most come up again and again, and are held once.
+    """Ends of lines by their numbers, remembered: most come up again and again, and are held once.
 
     Negative zero is written as zero: to a dict they are the same.
     """
@@ -52,17 +52,17 @@ class _Numbers(dict[float, bytes]):
 def _written(value: float) -> bytes:
     """Write a number as ``floatToGoString`` does; nearly all are written faster here."""
     if _LOWEST <= value < 1e6:
-        return b"%a\n" % (value + 0.0)
+        return b"} %a\n" % (value + 0.0)
     if value < 1e15 and value == (whole := int(value)):
         digits = str(whole)
         mantissa = f"{digits[0]}.{digits[1:]}".rstrip("0.")
-        return f"{mantissa}{_EXPONENTS[len(digits)]}".encode()
+        return f"}} {mantissa}{_EXPONENTS[len(digits)]}".encode()
     text: str = floatToGoString(value)  # type: ignore[no-untyped-call]
-    return f"{text}\n".encode()
+    return f"}} {text}\n".encode()
 
 
 _NUMBERS: Final = _Numbers()
 number: Final[Callable[[float], bytes]] = _NUMBERS.__getitem__
-"""Writes a value and the end of its line."""
+"""Writes the end of a line: the brace that closes the labels, a space and the value."""
 _LOWEST: Final = -sys.float_info.max
 _EXPONENTS: Final = [f"e+{digits - 1:02d}\n" for digits in range(17)]

@@ -2,8 +2,9 @@
 
 A change only puts down what is new; the next scrape writes the values that are not what the last
 one wrote. So a crawl that changes every ten seconds is written once a scrape and not six times, and
-many are written one after the other, while all that takes is in the processor's caches. Values with
-labels of the family's own are kept as whole lines, for these change rarely.
+many are written one after the other, while all that takes is in the processor's caches. Where
+labels of the family's own stand amid those of the identity, whole lines are kept: these change
+rarely.
 
 Rows are held in blocks. A scrape takes the blocks as they are, and whoever changes one of them
 meanwhile changes a copy. To copy all at the beginning of each scrape would take a tenth of its
@@ -18,20 +19,22 @@ from operator import ne
 from typing import Any, Final, Generic, TypeVar
 
 from exporter.metrics.catalog.family import CrawlFamily, Field, PodFamily
-from exporter.metrics.labels import LineWriter, own_labels
+from exporter.metrics.labels import Endings, LineWriter, has_whole_lines, own_labels
 from exporter.metrics.lines import changed_number, number
 
 _F = TypeVar("_F", CrawlFamily, PodFamily)
 _Samples = tuple[Any, ...]
 
 Cell = bytes | float | None
-"""A value as it ends a line, or a whole line where the family has labels of its own; where the
+"""The end of a line after the identity's labels, or a whole line (``has_whole_lines``); where the
 value depends on the clock, the timestamp from which its seconds are counted; None for no sample."""
 
 _ROWS: Final = 1536
 """Of a block: a scrape joins one family's samples of it at a time, about 300 KB."""
 
 
+_GROWTH: Final = 64
+"""Rows that are added at a time, free at first; blocks are full after so many times."""
 _MOST_UNWRITTEN: Final = 512
 """Rows of a block: five milliseconds' work."""
 
@@ -84,7 +87,8 @@ class Table(Generic[_F]):
         lines: list[_F] = []
         for family in families:
             is_field = isinstance(family.value, Field)
-            (lines if own_labels(family) else fields if is_field else others).append(family)
+            whole = has_whole_lines(family)
+            (lines if whole else fields if is_field else others).append(family)
         self._families = (*fields, *others, *lines)
         self._read_fields = Field.reader([f.value for f in fields if isinstance(f.value, Field)])
         self._readers = [_reader(family) for family in (*others, *lines)]
@@ -104,7 +108,9 @@ class Table(Generic[_F]):
 
         ``labels`` are those of the identity (``label_set``): tables share them.
         """
-        row = self._free.pop() if self._free else self._appended()
+        if not self._free:
+            self._grow()
+        row = self._free.pop()
         block, at = self._writable(row)
         block.label_sets[at] = labels
         block.samples[at] = samples = self._read(item)
@@ -176,17 +182,17 @@ class Table(Generic[_F]):
             sample, writer = samples[place], self._line_writers[place - first]
             block.columns[place][at] = None if sample is None else writer.line(labels, sample)
 
-    def _appended(self) -> int:
-        row = self._rows
-        self._rows += 1
-        if row % _ROWS == 0:
+    def _grow(self) -> None:
+        first = self._rows
+        self._rows += _GROWTH
+        if first % _ROWS == 0:
             self._blocks.append(Block([], [[] for _ in self._families], []))
-        block, _ = self._writable(row)
-        block.label_sets.append(b"")
-        block.samples.append(())
+        block, _ = self._writable(first)
+        block.label_sets += [b""] * _GROWTH
+        block.samples += [()] * _GROWTH
         for column in block.columns:
-            column.append(None)
-        return row
+            column.extend([None] * _GROWTH)
+        self._free.extend(reversed(range(first, self._rows)))
 
     def _writable(self, row: int) -> tuple[Block, int]:
         """The block of this row, which no scrape has, and the row's place in it."""
@@ -248,6 +254,8 @@ def _writer(
     family: CrawlFamily | PodFamily, write: Callable[[float], bytes]
 ) -> Callable[[Any], Cell]:
     """Make what writes the cell of a sample that is there; ``write`` writes numbers."""
+    if own_labels(family):
+        return Endings(family).__getitem__
     if isinstance(family.value, Field) and family.value.zero_is_unknown:
         return lambda sample: write(sample) if sample else None
     if isinstance(family, CrawlFamily) and family.since is not None:

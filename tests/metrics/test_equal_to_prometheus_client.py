@@ -200,4 +200,4 @@ def full() -> dict[str, Any]:
 @example(1e-7)
 @settings(max_examples=1000)
 def test_numbers_are_written_as_prometheus_client_writes_them(value: float) -> None:
-    assert number(value) == f"{floatToGoString(value + 0.0)}\n".encode()
+    assert number(value) == f"}} {floatToGoString(value + 0.0)}\n".encode()

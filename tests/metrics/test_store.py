@@ -10,7 +10,15 @@ from prometheus_client import CollectorRegistry
 from exporter.cluster.changes import Change
 from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
-from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore, catalog, selected
+from exporter.metrics import (
+    Exposition,
+    Format,
+    HistoryCollector,
+    SeriesStore,
+    catalog,
+    selected,
+    table,
+)
 from exporter.metrics.snapshot import Snapshot
 from exporter.resources.crawljob import parse_json
 from exporter.resources.crawljob.states import KNOWN_STATES
@@ -264,7 +272,7 @@ def test_cells_of_unchanged_samples_are_kept() -> None:
     moved = [
         (name, new) for (_, old), (name, new) in zip(before, cells(), strict=True) if old is not new
     ]
-    assert moved == [("browsertrix_crawl_pages_done", b"46.0\n")]
+    assert moved == [("browsertrix_crawl_pages_done", b"} 46.0\n")]
 
 
 def test_a_scrape_gets_the_last_of_several_changes() -> None:
@@ -372,3 +380,22 @@ def test_a_crawl_that_changes_its_scope_is_served_once() -> None:
     served.put(crawl(status={"pagesDone": 2}), held, scope="")
     (line,) = served.lines()
     assert line.endswith(" 2.0")
+
+
+def test_no_scrape_has_more_than_a_few_milliseconds_of_changes_to_write_at_a_time() -> None:
+    served = Served("browsertrix_pod_memory_used_bytes")
+    served.store.on_synced("crawlers", "1")
+
+    def used(number: int, memory: int) -> Crawl:
+        pods = {f"crawl-c{number}-0": crawler_pod(used={"memory": memory})}
+        return crawl(f"c{number}", pods=pods)
+
+    held = [served.put(used(number, 1)) for number in range(table._MOST_UNWRITTEN + 100)]
+    for memory in (2, 3):
+        for number, before in enumerate(held):
+            held[number] = served.put(used(number, memory), before)
+    (tables,) = served.store._tables.values()
+    waiting = [len(block.unwritten) for block in tables._pods._blocks]
+    assert 0 < max(waiting) <= table._MOST_UNWRITTEN
+    assert {line.split()[-1] for line in served.lines()} == {"3.0"}
+    assert len(served.lines()) == len(held)
