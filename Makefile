@@ -42,6 +42,7 @@ format: $(VENV)/dev.stamp  ## put the code into its form
 bench: $(VENV)/dev.stamp  ## measure the speed claims, both sides in one run
 	$(BIN)/python -m benchmarks $(ARGS)
 	$(BIN)/python -m benchmarks.peer $(ARGS)
+	$(BIN)/python -m benchmarks.rules $(ARGS)
 
 docs: $(VENV)/dev.stamp  ## generate docs, alert rules and dashboards from what declares them
 	$(BIN)/python -m exporter metrics --format=markdown > docs/metrics.md

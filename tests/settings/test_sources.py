@@ -33,6 +33,7 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "metrics.exclude": ("*_info", ("*_info",)),
     "web.listen-address": ("[::1]:8080", (Address("::1", 8080),)),
     "web.telemetry-path": ("/m", "/m"),
+    "web.allowed-host": ("metrics.example.org", ("metrics.example.org",)),
     "web.disable-status-page": ("true", True),
     "alerts.set": ("CAPACITY_HOLD=1h", (("CAPACITY_HOLD", "1h"),)),
     "alerts.without": ("BrowsertrixPodEvicted", ("BrowsertrixPodEvicted",)),
