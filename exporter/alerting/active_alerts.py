@@ -38,6 +38,9 @@ from exporter.history.records import FinishedCrawl, LoggedEvent
 logger = logging.getLogger(__name__)
 
 _OUT_OF_SPACE_CODE: Final = 3
+_MOST_AHEAD: Final = 2 * 86_400.0
+"""Seconds that an event may be ahead of our clock, which may have been set back, and be believed.
+Beyond that its timestamp is wrong, and would keep the alert active for ever."""
 
 Key = tuple[str, tuple[str, ...]]
 """The alert's name and the values of its labels: to Alertmanager, one alert."""
@@ -149,8 +152,12 @@ class ActiveAlerts(LedgerListener):
         if definition.name in self._without:
             return
         now = self.clock()
+        if at > now + _MOST_AHEAD:
+            at = now
         starts_at = min(at, now)  # clocks differ, and Alertmanager's may be behind Browsertrix's
-        ends_at = starts_at + definition.window
+        # As the rule's, by the event's clock: counted from ours, when that is an hour behind, the
+        # alert would be over before it reaches Alertmanager.
+        ends_at = at + definition.window
         key = definition.name, label_values
         known = self._alerts.get(key)
         if known is not None:

@@ -16,6 +16,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -27,6 +28,10 @@ _DAMAGE: Final = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # no such table, column
 )
 _COMPANIONS: Final = ("", "-wal", "-shm")
+
+_READ_ONLY: Final = ("mode=ro", "mode=ro&readonly_shm=1", "mode=ro&immutable=1")
+"""How a ledger is read, in turn. A full disk has no room for the WAL's index, which then has to be
+left as it is; a read-only directory has no place for one, and without it the WAL is left out."""
 
 _Result = TypeVar("_Result")
 
@@ -164,13 +169,17 @@ def read_only(path: Path) -> "Database":
             raise
         return connection
 
-    try:
-        connection = _reporting(path, lambda: run("mode=ro"))
-    except DamagedError:
-        raise
-    except DatabaseError:  # a read-only directory has no place for SQLite's shared memory file
-        connection = _reporting(path, lambda: run("mode=ro&immutable=1"))
-    return Database(connection, path, {})
+    failure: DatabaseError | None = None
+    for parameters in _READ_ONLY:
+        try:
+            return Database(_reporting(path, partial(run, parameters)), path, {})
+        except DamagedError as error:
+            if failure is not None and wal_size(path):
+                break  # what was left out may be all there is
+            raise error from failure
+        except DatabaseError as error:
+            failure = failure or error
+    raise failure or DatabaseError(f"{path}: cannot be read")
 
 
 def set_aside(path: Path, kind: str) -> Path:

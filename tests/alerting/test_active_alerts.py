@@ -54,7 +54,31 @@ def test_a_clock_that_is_ahead_makes_no_alert_that_starts_in_the_future(watch: W
     alerts = ActiveAlerts(watch.ledger, watch.clock)
     watch.change(1001, status=ended(+500))
 
-    assert active(alerts) == {(PAUSE_EXPIRED, CRAWL): (0, 14_400)}
+    assert active(alerts) == {(PAUSE_EXPIRED, CRAWL): (0, 14_900)}
+
+
+def test_a_clock_that_was_set_back_a_day_makes_no_alert_that_is_over_before_it_is_sent(
+    watch: Watch,
+) -> None:
+    alerts = ActiveAlerts(watch.ledger, watch.clock)
+    watch.clock.now = NOW - 86_400
+    watch.change(1001, status=ended(-20))
+    assert active(alerts) == {(PAUSE_EXPIRED, CRAWL): (-86_400, 14_380)}
+
+    watch.clock.now = NOW + 14_379
+    assert len(active(alerts)) == 1
+    watch.clock.now = NOW + 14_380
+    assert active(alerts) == {}
+
+
+def test_a_timestamp_of_the_far_future_makes_no_alert_that_lasts_until_then(watch: Watch) -> None:
+    alerts = ActiveAlerts(watch.ledger, watch.clock)
+    watch.change(1001, status=ended(2 * 86_400))
+    assert active(alerts) == {(PAUSE_EXPIRED, CRAWL): (0, 2 * 86_400 + 14_400)}
+
+    watch.change(1002, crawl="other", status=ended(2 * 86_400 + 1))
+    (other,) = (ends for key, ends in active(alerts).items() if "other" in key[1])
+    assert other == (0, 14_400)
 
 
 def test_an_end_better_known_has_its_timestamp_corrected(watch: Watch) -> None:

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +38,26 @@ def locked(directory: Path, files: int = 0o444) -> Iterator[None]:
         directory.chmod(0o755)
         for file in directory.iterdir():
             file.chmod(0o644)
+
+
+@contextmanager
+def full(most: int) -> Iterator[None]:
+    """No file can grow beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def as_a_kill_leaves_it(path: Path, folder: Path) -> Path:
+    """A copy of a ledger in use, with its WAL and index: nothing has put them into the file."""
+    folder.mkdir()
+    for file in path.parent.glob(f"{path.name}*"):
+        if not file.name.endswith(".lock"):
+            shutil.copy(file, folder)
+    return folder / path.name
 
 
 def test_a_full_disk_costs_nothing_but_the_writing(
@@ -105,6 +127,41 @@ def test_a_read_only_disk_at_start_serves_from_memory_and_writes_later(path: Pat
     watch.kill()
     assert finished_once(watch)
     assert [one.crawl for one in finished_crawls(path)] == [one.crawl for one in watch.finished()]
+
+
+@pytest.mark.parametrize("most", [0, 4096, 40_000])
+def test_a_start_on_a_full_disk_after_a_kill_goes_on_with_all_that_was_written(
+    path: Path, most: int
+) -> None:
+    before = Watch(path)
+    before.synced(5)
+    before.change(10, status=OVER)
+    left = as_a_kill_leaves_it(path, path.parent / "left")
+    with full(most):
+        watch = Watch(left)
+        assert watch.ledger.file_status.last_error is not None
+        assert finished_once(watch)
+        assert watch.resource_versions() == {NAMESPACE: "5"}
+        assert len(watch.ledger.logged_events(since=0)) == len(events(path))
+    watch.clock.now += 60
+    assert watch.ledger.flush()
+    watch.kill()
+    assert finished_once(watch)
+
+
+def test_a_start_that_can_read_nothing_of_what_was_written_is_refused(path: Path) -> None:
+    """Going on from nothing would overwrite it, as soon as there is room again."""
+    before = Watch(path)
+    before.synced(5)
+    before.change(10, status=OVER)
+    left = as_a_kill_leaves_it(path, path.parent / "left")
+    left.with_name(f"{left.name}-shm").unlink()
+    assert len(left.read_bytes()) == 4096, "never checkpointed: all is in the WAL"
+    with (
+        locked(left.parent),
+        pytest.raises(LedgerError, match="can be neither read nor written"),
+    ):
+        Watch(left)
 
 
 def test_a_file_that_cannot_be_made_yet_is_made_later(path: Path) -> None:
