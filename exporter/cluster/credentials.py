@@ -95,7 +95,7 @@ class Kubeconfig:
 
     def stale(self) -> bool:
         """Whether a file it stands on has changed, or a plugin's credential runs out."""
-        return time.time() >= self._renew_at or changed(self._fingerprints)
+        return time.monotonic() >= self._renew_at or changed(self._fingerprints)
 
     async def load(self) -> Configuration:
         """Read the files if they changed, ask the plugin if there is one; raises ConfigError."""
@@ -127,7 +127,7 @@ class Kubeconfig:
                 found = found | fingerprints([user["tokenFile"]])
                 user.value["token"] = _text(user["tokenFile"]) or user.value.get("token")
             elif user is not None and "auth-provider" in user:
-                self._renew_at = time.time() + _PROVIDER_CHECK
+                self._renew_at = time.monotonic() + _PROVIDER_CHECK
             configuration = Configuration()
             loader = KubeConfigLoader(config_dict=self._config, active_context=self._context)
             await loader.load_and_set(configuration)
@@ -176,8 +176,9 @@ class Kubeconfig:
     async def _ask(self, plugin: ConfigNode, user: ConfigNode) -> None:
         """Run the exec plugin, and put what it says where the loader looks for it."""
         asked = plugin.safe_get("provideClusterInfo") is True
+        begun = time.monotonic()
         credential = await run(plugin, cluster_info(self._cluster) if asked else None)
-        self._renew_at = credential.renew_at
+        self._renew_at = begun + credential.renew_after
         if credential.token:
             user.value["token"] = credential.token
         if credential.certificate and credential.key:

@@ -34,8 +34,9 @@ class Credential:
     token: str | None
     certificate: str | None
     key: str | None
-    renew_at: float
-    """When to ask again, in seconds since 1970; infinite where the plugin does not say."""
+    renew_after: float
+    """Seconds from when it was asked for until it is asked again, whatever the clock does
+    meanwhile; infinite where the plugin does not say."""
 
     @classmethod
     def read(cls, reply: Any, started: float) -> Self:
@@ -47,14 +48,14 @@ class Credential:
         token, certificate, key = (text if isinstance(text, str) else None for text in texts)
         if not token and not (certificate and key):
             raise ConfigException("it gave neither a token nor a certificate with its key")
-        renew_at = float("inf")
+        renew_after = float("inf")
         if expires := status.get("expirationTimestamp"):
             try:
                 life = max(0.0, parse_rfc3339(expires).timestamp() - started)
             except (ValueError, TypeError, AttributeError) as error:
                 raise ConfigException("its expirationTimestamp is no moment") from error
-            renew_at = started + life - min(_MARGIN, life / 5)
-        return cls(token, certificate, key, renew_at)
+            renew_after = life - min(_MARGIN, life / 5)
+        return cls(token, certificate, key, renew_after)
 
 
 _FIELDS: Final = ("token", "clientCertificateData", "clientKeyData")

@@ -183,10 +183,35 @@ async def test_a_plugins_token_is_renewed_before_it_expires(tmp_path: Path) -> N
     source = Kubeconfig([write(tmp_path / "k", config(user))], None)
     assert await token(source) == "Bearer t1"
     assert not source.stale()
-    assert 0 < source._renew_at - time.time() <= 4
-    source._renew_at = time.time()
+    assert 0 < source._renew_at - time.monotonic() <= 4
+    source._renew_at = time.monotonic()
     assert source.stale()
     assert await token(source) == "Bearer t2"
+
+
+async def test_a_clock_set_back_a_day_does_not_keep_a_plugins_token_for_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = plugin(tmp_path, {"token": "t"}, seconds=600)
+    source = Kubeconfig([write(tmp_path / "k", config(user))], None)
+    await source.load()
+    wall, monotonic = time.time, time.monotonic
+    monkeypatch.setattr(time, "time", lambda: wall() - 86_400)
+    assert not source.stale()
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 541)
+    assert source.stale()
+
+
+async def test_a_clock_set_forward_a_day_does_not_ask_a_plugin_at_each_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Kubeconfig(
+        [write(tmp_path / "k", config(plugin(tmp_path, {"token": "t"}, seconds=600)))], None
+    )
+    await source.load()
+    wall = time.time
+    monkeypatch.setattr(time, "time", lambda: wall() + 86_400)
+    assert not source.stale()
 
 
 async def test_a_plugins_token_without_expiry_is_kept(tmp_path: Path) -> None:
@@ -203,7 +228,7 @@ async def test_a_plugins_certificate_replaces_the_one_before(tmp_path: Path) -> 
     configuration = await source.load()
     assert content(configuration.cert_file) == "CERTIFICATE"
     assert content(configuration.key_file) == "KEY"
-    assert 3500 < source._renew_at - time.time() <= 3540
+    assert 3500 < source._renew_at - time.monotonic() <= 3540
 
 
 async def test_a_plugin_that_gives_nothing_is_an_error(tmp_path: Path) -> None:
@@ -230,7 +255,7 @@ async def test_an_oidc_token_is_looked_at_every_minute(tmp_path: Path) -> None:
     user = {"auth-provider": {"name": "oidc", "config": {"id-token": f"a.{claims}.b"}}}
     source = Kubeconfig([write(tmp_path / "k", config(user))], None)
     assert await token(source) == f"Bearer a.{claims}.b"
-    assert 0 < source._renew_at - time.time() <= 60
+    assert 0 < source._renew_at - time.monotonic() <= 60
 
 
 # -- in a pod
