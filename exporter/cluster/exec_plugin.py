@@ -122,8 +122,15 @@ async def _run(command: list[str], environment: dict[str, str]) -> bytes:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End it, if it runs, with all it started."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+    """End it, if it runs, with all it started, also what it left behind when it ended itself."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+    await asyncio.to_thread(_reap, process.pid)
+
+
+def _reap(group: int) -> None:
+    """Collect what has ended of a process group, which in a container, as PID 1, is ours to do."""
+    with contextlib.suppress(ChildProcessError):  # nothing of it is a child of ours
+        while True:
+            os.waitpid(-group, 0)

@@ -4,10 +4,12 @@ Long, for a kubeconfig has many forms; one test each.
 """
 
 import base64
+import ctypes
 import json
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -247,6 +249,33 @@ async def test_a_plugin_that_hangs_is_given_up(
     path = write(tmp_path / "k", config(exec_user("sleep", "60")))
     with pytest.raises(ConfigError, match="plugin sleep: no answer in 0 s"):
         await Kubeconfig([path], None).load()
+
+
+@pytest.fixture
+def first_process() -> Iterator[None]:
+    """As PID 1 of a container, what a child leaves behind becomes ours."""
+    libc, set_child_subreaper = ctypes.CDLL(None), 36
+    assert libc.prctl(set_child_subreaper, 1, 0, 0, 0) == 0
+    yield
+    assert libc.prctl(set_child_subreaper, 0, 0, 0, 0) == 0
+
+
+@pytest.mark.usefixtures("first_process")
+@pytest.mark.parametrize("holds", ["", ">&- 2>&-"], ids=["holds its output", "holds nothing"])
+async def test_what_a_plugin_leaves_behind_is_ended_and_no_zombie_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holds: str
+) -> None:
+    monkeypatch.setattr(plugin_module, "TIMEOUT", 1.0)
+    file = tmp_path / "pid"
+    reply = json.dumps({"kind": "ExecCredential", "status": {"token": "t"}})
+    script = f"sleep 600 {holds} & echo $! > {file}; echo '{reply}'"
+    source = Kubeconfig([write(tmp_path / "k", config(exec_user("sh", "-c", script)))], None)
+    if holds:
+        assert await token(source) == "Bearer t"
+    else:
+        with pytest.raises(ConfigError, match="plugin sh: no answer in 1 s"):
+            await source.load()
+    assert not Path("/proc", file.read_text().strip()).exists()
 
 
 async def test_an_oidc_token_is_looked_at_every_minute(tmp_path: Path) -> None:
