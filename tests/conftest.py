@@ -1,5 +1,6 @@
 """What tests of several packages share: API servers to run on, and a line to print at the end."""
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -28,6 +29,15 @@ settings.register_profile(
     ],
 )
 settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that runs in this process sets logging up, with the stderr of its test."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = before
 
 
 @pytest.fixture(scope="session")

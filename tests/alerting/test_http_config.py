@@ -63,7 +63,7 @@ async def test_a_token_is_read_again_when_it_is_rotated(
     assert {record.getMessage() for record in warnings} == {
         "files for Alertmanager cannot be used, keeping what was read before"
     }
-    assert [vars(record)["error"] for record in caplog.records] == [
+    assert [vars(record)["error"] for record in warnings] == [
         f"{token}: is empty, or holds more than one line",
         f"{token}: No such file or directory",
     ]

@@ -10,14 +10,6 @@ from exporter.runtime import logs
 HOSTILE = 'a"b\nlevel=error msg=forged \x1b[31m\u2028'
 
 
-@pytest.fixture(autouse=True)
-def _restored_logging() -> object:
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = before
-
-
 def logged(capsys: pytest.CaptureFixture[str], form: str, level: str = "info") -> list[str]:
     logs.set_up(level, form)  # type: ignore[arg-type]  # as the command line passes it
     log = logging.getLogger("exporter.cluster.reflector")
