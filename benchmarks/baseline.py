@@ -74,7 +74,8 @@ def _fleet(crawls: Sequence[Crawl]) -> Fleet:
     for job in (crawl.job for crawl in crawls):
         states = counts.setdefault(job.metadata.namespace, {})
         states[derived.state(job)] = states.get(derived.state(job), 0) + 1
-    return Fleet(counts, dict.fromkeys(counts, 0))
+    none = dict.fromkeys(counts, 0)
+    return Fleet(counts, malformed=none, dropped_pods=none)
 
 
 async def _ready(_: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from exporter.crawls import Crawl
 from exporter.metrics.catalog.family import CrawlFamily, Family, PodFamily
@@ -10,6 +11,12 @@ from exporter.metrics.table import Column, PodTable, Table
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.pods import PodPast, pods_of
 from exporter.resources.identity import crawl_id, org_id
+
+MAX_POD_BYTES: Final = 2 * 1024 * 1024
+"""Of exposition for the pods of one crawl, about: some 300 pods with the names that Browsertrix
+gives them. Whoever may write CrawlJobs could else make a scrape of hundreds of megabytes."""
+_NAME_AND_VALUE: Final = 50
+"""Bytes of a line beside its labels, about."""
 
 PodsBefore = Callable[[CrawlJob], Mapping[str, PodPast] | None]
 """Returns what earlier statuses said of the crawl's pods, by the pod's name."""
@@ -21,7 +28,9 @@ class CrawlRows:
 
     crawl: int
     pods: tuple[int, ...]
-    """Of all pods in their order, deleted ones included."""
+    """Of the pods served in their order, deleted ones included."""
+    dropped_pods: int
+    """Pods that follow, and have no series (``MAX_POD_BYTES``)."""
 
 
 class CrawlTables:
@@ -30,17 +39,24 @@ class CrawlTables:
     def __init__(self, families: Sequence[Family], pods_before: PodsBefore) -> None:
         self._pods_before = pods_before
         self._crawls = Table([f for f in families if isinstance(f, CrawlFamily)])
-        self._pods = PodTable([f for f in families if isinstance(f, PodFamily)])
+        of_pods = [f for f in families if isinstance(f, PodFamily)]
+        self._families_of_pods = len(of_pods)
+        self._pods = PodTable(of_pods)
 
     def add(self, crawl: Crawl) -> CrawlRows:
         """Give a crawl and its pods rows."""
         job = crawl.job
         labels = label_set(job.metadata.namespace, org_id(job), crawl_id(job))
-        pods = [
-            self._pods.add(pod, pod_label_set(labels, pod.name))
-            for pod in pods_of(job, self._pods_before(job))
-        ]
-        return CrawlRows(self._crawls.add(crawl, labels), tuple(pods))
+        pods = tuple(pods_of(job, self._pods_before(job)))
+        rows: list[int] = []
+        left = MAX_POD_BYTES
+        for pod in pods:
+            pod_labels = pod_label_set(labels, pod.name)
+            left -= self._families_of_pods * (len(pod_labels) + _NAME_AND_VALUE)
+            if left < 0:
+                break
+            rows.append(self._pods.add(pod, pod_labels))
+        return CrawlRows(self._crawls.add(crawl, labels), tuple(rows), len(pods) - len(rows))
 
     def update(self, rows: CrawlRows, before: Crawl, crawl: Crawl) -> CrawlRows:
         """Take over what the crawl in these rows says now, and was ``before``; return its rows."""
@@ -51,7 +67,7 @@ class CrawlTables:
             return self.add(crawl)
         self._crawls.update(rows.crawl, crawl)
         pods = pods_of(crawl.job, self._pods_before(crawl.job))
-        for pod, row in zip(pods, rows.pods, strict=True):
+        for pod, row in zip(pods, rows.pods, strict=False):
             self._pods.update(row, pod)
         return rows
 

@@ -4,6 +4,7 @@ A scope's content is served from its first complete list on; until then nothing 
 an alert never sees a fleet half there.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from exporter.metrics.snapshot import Snapshot
 from exporter.metrics.table import Column
 from exporter.resources.crawljob import derived
 from exporter.resources.identity import CRAWLJOB_PREFIX, Key, key_of
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -109,7 +112,7 @@ class SeriesStore:
         if entry.rows is None:
             self._show(entry)
         else:
-            entry.rows = self._tables[scope].update(entry.rows, before, crawl)
+            self._put(entry, self._tables[scope].update(entry.rows, before, crawl))
 
     def _drop(self, key: Key, entry: _Entry) -> None:
         del self._entries[key]
@@ -134,12 +137,26 @@ class SeriesStore:
             tables = self._tables.get(entry.scope)
             if tables is None:
                 tables = self._tables[entry.scope] = CrawlTables(self._families, self._pods_before)
-            entry.rows = tables.add(entry.crawl)
+            self._put(entry, tables.add(entry.crawl))
 
     def _conceal(self, entry: _Entry) -> None:
         if entry.rows is not None:
             self._tables[entry.scope].remove(entry.rows)
-            entry.rows = None
+            self._put(entry, None)
+
+    def _put(self, entry: _Entry, rows: CrawlRows | None) -> None:
+        """Note where the crawl is now, and which of its pods have no place."""
+        before = 0 if entry.rows is None else entry.rows.dropped_pods
+        dropped = 0 if rows is None else rows.dropped_pods
+        entry.rows = rows
+        if dropped != before:
+            namespace, name = key_of(entry.crawl.job)
+            self._counts[entry.scope].dropped_pods[namespace] += dropped - before
+            if not before:
+                logger.warning(
+                    "crawl has too many pods: the last of them are not served",
+                    extra={"namespace": namespace, "crawljob": name, "dropped_pods": dropped},
+                )
 
 
 def _twin(key: Key) -> Key:

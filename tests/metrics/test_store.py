@@ -5,6 +5,7 @@ Long, for what a scrape sees of each of these is tested while others are under w
 
 from typing import Any
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from exporter.cluster.changes import Change
@@ -19,10 +20,19 @@ from exporter.metrics import (
     selected,
     table,
 )
+from exporter.metrics.crawl_tables import MAX_POD_BYTES
 from exporter.metrics.snapshot import Snapshot
 from exporter.resources.crawljob import parse_json
 from exporter.resources.crawljob.states import KNOWN_STATES
-from support.factories import CREATED, UPDATED_EPOCH, crawler_pod, crawljob, redis_pod, to_wire
+from support.factories import (
+    CRAWL_ID,
+    CREATED,
+    UPDATED_EPOCH,
+    crawler_pod,
+    crawljob,
+    redis_pod,
+    to_wire,
+)
 
 CREATED_EPOCH = UPDATED_EPOCH - 960
 FAMILIES = selected(
@@ -180,6 +190,43 @@ def test_two_objects_that_mean_the_same_crawl_never_have_the_same_series() -> No
     assert sum(served.counts().values()) == 2
     served.drop(own)
     assert ['state="paused"' in line for line in served.states()] == [True]
+
+
+def test_a_crawl_with_a_thousand_pods_cannot_fill_a_scrape(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Neither with very many of them, nor with names that grow when they are escaped."""
+    served = Served("browsertrix_pod_*", "browsertrix_dropped_pods", "browsertrix_crawl_state")
+    served.store.on_synced("crawlers", "1")
+    pods = {'\n"' * 120 + str(number): crawler_pod() for number in range(1000)}
+    served.put(crawl("other", status={"podStatus": {"crawl-other-0": crawler_pod()}}))
+    alone = len("".join(served.lines()))
+    many = served.put(crawl("many", status={"podStatus": pods}))
+
+    lines = served.lines()
+    assert 1_000_000 < len("".join(lines)) - alone < MAX_POD_BYTES + 5_000
+    kept = sum(
+        line.startswith("browsertrix_pod_memory_allocated_bytes{") and 'crawl="many"' in line
+        for line in lines
+    )
+    assert f'browsertrix_dropped_pods{{namespace="crawlers"}} {1000 - kept}.0' in lines
+    assert any(line.startswith('browsertrix_crawl_state{crawl="many"') for line in lines)
+    assert [vars(one)["crawljob"] for one in caplog.records] == ["crawljob-many"]
+
+    paused = served.put(crawl("many", status={"podStatus": pods, "state": "paused"}), many)
+    fewer = served.put(crawl("many", status={"podStatus": dict(list(pods.items())[:2])}), paused)
+    assert 'browsertrix_dropped_pods{namespace="crawlers"} 0.0' in served.lines()
+    assert len(caplog.records) == 1
+    served.drop(fewer)
+    assert len("".join(served.lines())) == alone
+
+
+def test_fifty_pods_with_browsertrix_own_names_are_all_served() -> None:
+    served = Served("browsertrix_pod_*", "browsertrix_dropped_pods")
+    served.store.on_synced("crawlers", "1")
+    pods = {f"crawl-{CRAWL_ID}-{number}": crawler_pod() for number in range(50)}
+    served.put(crawl(CRAWL_ID, status={"podStatus": pods}))
+    assert 'browsertrix_dropped_pods{namespace="crawlers"} 0.0' in served.lines()
 
 
 def test_a_scrape_under_way_is_not_touched_by_changes() -> None:

@@ -33,6 +33,29 @@ def test_it_runs_without_privileges_on_a_read_only_root(objects: dict[str, Any])
     }
 
 
+def test_openshift_restricted_v2_accepts_it_without_the_line_that_the_docs_leave_out() -> None:
+    """Its rules: no user or group of one's own, no privileges, all capabilities dropped."""
+    docs = (ROOT / "docs" / "deployment.md").read_text()
+    assert "sed '/fsGroup:/d' deploy/kubernetes.yaml" in docs
+    lines = (ROOT / "deploy" / "kubernetes.yaml").read_text().splitlines(keepends=True)
+    left = [line for line in lines if "fsGroup:" not in line]
+    assert len(lines) - len(left) == 1
+    (pod,) = (
+        document["spec"]["template"]["spec"]
+        for document in yaml.safe_load_all("".join(left))
+        if document["kind"] == "StatefulSet"
+    )
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    (container,) = pod["containers"]
+    assert {"runAsUser", "runAsGroup", "privileged"}.isdisjoint(container["securityContext"])
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert {kind for volume in pod["volumes"] for kind in volume} == {"name", "emptyDir"}
+
+
 def test_the_history_lies_on_a_volume_of_its_own(objects: dict[str, Any]) -> None:
     spec = objects["StatefulSet"]["spec"]
     (container,) = spec["template"]["spec"]["containers"]

@@ -117,4 +117,4 @@ def fleet_of(crawls: Sequence[Crawl]) -> Fleet:
         states = counts.setdefault(namespace, {})
         states[derived.state(job)] = states.get(derived.state(job), 0) + 1
         malformed[namespace] = malformed.get(namespace, 0) + bool(job.problems)
-    return Fleet(counts, malformed)
+    return Fleet(counts, malformed, dict.fromkeys(counts, 0))  # none has so many pods

@@ -141,6 +141,8 @@ class Fleet:
     """CrawlJobs by namespace and state."""
     malformed: Mapping[str, int]
     """CrawlJobs with a field that could not be read, by namespace."""
+    dropped_pods: Mapping[str, int]
+    """Pods without series, by namespace: their crawls have too many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,11 @@ def _malformed(fleet: Fleet) -> Iterable[tuple[tuple[str, ...], float]]:
         yield (namespace,), count
 
 
+def _dropped_pods(fleet: Fleet) -> Iterable[tuple[tuple[str, ...], float]]:
+    for namespace, count in fleet.dropped_pods.items():
+        yield (namespace,), count
+
+
 _KNOWN_STATES: Final = frozenset(KNOWN_STATES)
 
 FLEET_FAMILIES: Final = (
@@ -38,5 +43,13 @@ FLEET_FAMILIES: Final = (
         source="count of CrawlJobs read with problems",
         labels=("namespace",),
         samples=_malformed,
+    ),
+    FleetFamily(
+        name="browsertrix_dropped_pods",
+        help="Pods without series: those of their crawl would exceed 2 MiB. The log "
+        "names the crawl.",
+        source="count of pods beyond the limit",
+        labels=("namespace",),
+        samples=_dropped_pods,
     ),
 )
