@@ -79,11 +79,12 @@ class Ledger:
             retention=retention,
             max_finished=max_finished,
         )
-        now = clock()
+        now = time.monotonic()
         self._tombstones = deque(
             (now, baseline.uid) for baseline in state.baselines.values() if baseline.deleted
         )
-        self._look_at_log = now
+        """When each was deleted, or first seen to be so, by the monotonic clock, and its uid."""
+        self._look_at_log = clock()
         for _, labels in tuple(state.tallies.totals):
             state.tallies.see_namespace(labels[0])
 
@@ -204,7 +205,7 @@ class Ledger:
                 listener.on_events(baseline, difference.events)
         if difference.ending_changed or baseline.deleted:
             if self._finished.update(baseline, now):
-                self._tombstones.append((now, baseline.uid))
+                self._tombstones.append((time.monotonic(), baseline.uid))
             return True
         return bool(difference.events)
 
@@ -305,12 +306,9 @@ class Ledger:
         """Forget what is past its time; to be called about once a second."""
         now, state = self._clock(), self._state
         self._finished.expire(now, most)
-        while self._tombstones and not 0 <= now - self._tombstones[0][0] < _TOMBSTONE_SECONDS:
-            deleted_at, uid = self._tombstones.popleft()
-            if deleted_at > now:  # the clock was set back
-                self._tombstones.append((now, uid))
-            else:
-                self.forget([uid])
+        long_ago = time.monotonic() - _TOMBSTONE_SECONDS
+        while self._tombstones and self._tombstones[0][0] <= long_ago:
+            self.forget([self._tombstones.popleft()[1]])
         if not 0 < self._look_at_log - now <= _LOG_EVERY:
             self._look_at_log = now + _LOG_EVERY
             self._pending.prune = oldest = now - self._retention

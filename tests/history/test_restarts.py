@@ -1,6 +1,9 @@
 """What is counted across restarts: resume points, replays, tombstones, and crawls that vanished."""
 
+import time
 from pathlib import Path
+
+import pytest
 
 from exporter.cluster.changes import ResumePoint
 from support.counters import FINISHED, PAUSES, POD_EVICTIONS, VANISHED
@@ -79,12 +82,36 @@ def test_tombstones_are_kept_until_no_replay_can_show_them(watch: Watch) -> None
     assert len(watch.ledger.finished_crawls) == 1
 
 
-def test_tombstones_are_forgotten_after_an_hour_whatever_the_versions(watch: Watch) -> None:
+def test_tombstones_are_forgotten_after_an_hour_whatever_the_versions(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: begun)
     watch.synced(5)
     watch.change(10, metadata={"resourceVersion": "x"}, status=OVER, deleted=True)
-    watch.clock.now += 3601
+    monkeypatch.setattr(time, "monotonic", lambda: begun + 3599)
+    watch.ledger.expire()
+    assert len(watch.ledger.baselines) == 1
+    monkeypatch.setattr(time, "monotonic", lambda: begun + 3600)
     watch.ledger.expire()
     assert watch.ledger.baselines == {}
+
+
+@pytest.mark.parametrize("ahead", [-86_400, 86_400])
+def test_a_clock_set_a_day_off_and_back_counts_nothing_again_that_a_replay_shows(
+    watch: Watch, ahead: float
+) -> None:
+    watch.synced(5)
+    watch.change(10, status=OVER)
+    watch.change(11, status=OVER, deleted=True)
+    watch.kill()
+    for now in (NOW + ahead, NOW):
+        watch.clock.now = now
+        watch.ledger.expire()
+    watch.change(10, status=OVER)
+    watch.change(11, status=OVER, deleted=True)
+    assert watch.total(FINISHED, "complete", "") == 1
+    assert watch.recorder.skipped == 2
 
 
 def test_those_known_alive_that_a_list_after_the_start_does_not_show_have_vanished(
