@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.history.events import COUNTERS
 from exporter.history.reading import events, finished_crawls
 from exporter.simulator import ApiServer, Browsertrix, Cluster
-from exporter.simulator.browsertrix.ground_truth import GroundTruth
-from support.exporter_process import Process, Scrape, Start
-from support.ground_truth import expected_counts
+from support.exporter_process import Process, Start
+from support.ground_truth import endings, expected_counts, served_counts
 from support.waiting import PROCESS_TIMEOUT, until
 
 pytestmark = pytest.mark.slow("a hundred processes are started and killed", timeout=1800)
@@ -58,26 +56,6 @@ async def _drain(stderr: asyncio.StreamReader, log: object) -> None:
             log.write(line)  # type: ignore[attr-defined]  # a binary file
 
 
-def shown(scrape: Scrape) -> dict[tuple[str, tuple[str, ...]], float]:
-    """The counters of a scrape as the ledger keys them; those at 0 are left out."""
-    found: dict[tuple[str, tuple[str, ...]], float] = {}
-    for counter in COUNTERS:
-        for series, value in scrape.of(counter.name).items():
-            inside = series.partition("{")[2].rstrip("}")
-            labels = dict(part.split("=", 1) for part in inside.split(","))
-            key = counter.name, tuple(labels[name].strip('"') for name in counter.labels)
-            if value and not counter.name.startswith("browsertrix_org_"):
-                found[key] = value
-    return found
-
-
-def endings(ground_truth: GroundTruth) -> set[tuple[str, str, str, str, str, float]]:
-    return {
-        (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, float(one.finished))
-        for one in ground_truth.finished.values()
-    }
-
-
 async def test_a_hundred_kills_lose_nothing_and_double_nothing(
     server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path
 ) -> None:
@@ -110,7 +88,7 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
 
     expected = expected_counts(ground_truth)
     scrape = await survivor.until(lambda scrape: sum(scrape.of("browsertrix_crawls").values()) == 0)
-    assert shown(scrape) == expected
+    assert served_counts(scrape) == expected
     recorded = [
         (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, one.finished)
         for one in finished_crawls(ledger)

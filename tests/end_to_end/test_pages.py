@@ -50,6 +50,7 @@ from exporter.simulator.browsertrix.ground_truth import Ended, GroundTruth
 from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from support.alertmanager import alertmanager
 from support.exporter_process import Process, Start
+from support.ground_truth import END_ALERTS, expected_notifications
 from support.inbox import Identity, Inbox
 from support.prometheus import Prometheus, prometheus
 from support.rules import ALERTS
@@ -70,19 +71,6 @@ PAGED: Final = ("pause_expires", "reaches_size_limit")
 PAUSED_OUT: Final = "stopped_pause_expired"
 TOO_LARGE: Final = "size-limit"
 
-ENDS: Final = {
-    "stopped_pause_expired": "BrowsertrixCrawlPauseExpired",
-    "size-limit": "BrowsertrixCrawlSizeLimitReached",
-    "time-limit": "BrowsertrixCrawlTimeLimitReached",
-    "stopped_storage_quota_reached": "BrowsertrixCrawlStorageQuotaReached",
-    "skipped_storage_quota_reached": "BrowsertrixCrawlStorageQuotaReached",
-    "stopped_time_quota_reached": "BrowsertrixCrawlTimeQuotaReached",
-    "skipped_time_quota_reached": "BrowsertrixCrawlTimeQuotaReached",
-    "stopped_org_readonly": "BrowsertrixCrawlOrgReadOnly",
-    "failed": "BrowsertrixCrawlFailed",
-    "failed_not_logged_in": "BrowsertrixCrawlFailedNotLoggedIn",
-}
-"""The alert of an end, by its state or its stop reason."""
 DECLARED: Final = {alert.name: alert for alert in ALERTS}
 
 
@@ -138,20 +126,6 @@ class Replica:
     async def start_again(self) -> None:
         assert await self.process.process.wait() == -9, "it was alive until it was killed"
         await self.start()
-
-
-def expected_notifications(ground_truth: GroundTruth) -> Counter[Identity]:
-    """What these ends have to notify of, each once."""
-    ends = Counter(
-        (alert, ended.namespace, ended.oid, ended.crawl)
-        for ended in ground_truth.finished.values()
-        for alert in {ENDS.get(ended.state), ENDS.get(ended.stop_reason)} - {None}
-        if alert is not None
-    )
-    deleted = {
-        ("BrowsertrixOrgCrawlsDeleted", *one[:2], "") for one in ground_truth.vanished.values()
-    }
-    return ends + Counter(deleted)
 
 
 def cast(rng: random.Random) -> list[str]:
@@ -337,7 +311,7 @@ async def test_each_crawl_that_ends_badly_notifies_exactly_once_and_no_other(  #
 
     judge(inbox, ground_truth)
     waits = sorted(
-        inbox.at[ENDS.get(ended.state) or ENDS[ended.stop_reason], *identity(ended)]
+        inbox.at[END_ALERTS.get(ended.state) or END_ALERTS[ended.stop_reason], *identity(ended)]
         - ends.at[ended.crawl]
         for ended in list(ends.values())[calm:]
     )
@@ -359,7 +333,9 @@ def judge(inbox: Inbox, ground_truth: GroundTruth) -> None:
     """Compare the notifications with the ground truth, and look whether a person can read them."""
     expected = expected_notifications(ground_truth)
     kinds = Counter(alert for alert, *_ in expected)
-    assert set(kinds) == {*ENDS.values(), "BrowsertrixOrgCrawlsDeleted"}, "all kinds of ends came"
+    assert set(kinds) == {*END_ALERTS.values(), "BrowsertrixOrgCrawlsDeleted"}, (
+        "all kinds of ends came"
+    )
     assert kinds["BrowsertrixCrawlPauseExpired"] >= 10
     assert kinds["BrowsertrixCrawlSizeLimitReached"] >= 10
     assert len(ground_truth.finished) - expected.total() >= 15, "and many that do not notify"

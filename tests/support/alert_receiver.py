@@ -3,8 +3,11 @@
 import asyncio
 import json
 import ssl
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Self
 
 from aiohttp import web
@@ -23,6 +26,8 @@ class Receiver:
     hangs: bool = False
     posts: list[list[dict[str, Any]]] = field(default_factory=list)
     """Each request that was not hung up on, with its alerts."""
+    arrivals: list[tuple[float, dict[str, Any]]] = field(default_factory=list)
+    """Each alert it accepted, each resend included, and when (seconds since 1970)."""
     seen: list[web.Request] = field(default_factory=list)
     port: int = 0
     _runner: web.AppRunner | None = None
@@ -35,6 +40,23 @@ class Receiver:
     def taken(self) -> list[dict[str, Any]]:
         """All alerts it accepted."""
         return [alert for post in self.posts for alert in post if not self.refuses(alert)]
+
+    def notifications(self) -> Counter[tuple[str, ...]]:
+        """How often Alertmanager would have notified, by alert, namespace, organisation, crawl
+        (empty where it is of none) and pod (where it is of one): each time that an alert begins to
+        be active, however often it is sent.
+        """
+        counts = Counter[tuple[str, ...]]()
+        ends: dict[tuple[str, ...], float] = {}
+        for at, alert in self.arrivals:
+            names = ("alertname", "namespace", "oid", "crawl")
+            key = tuple(alert["labels"].get(name, "") for name in names)
+            if "pod" in alert["labels"]:
+                key += (alert["labels"]["pod"],)
+            end = datetime.fromisoformat(alert["endsAt"]).timestamp()
+            counts[key] += end > at >= ends.get(key, 0.0)
+            ends[key] = max(end, ends.get(key, 0.0)) if end > at else end
+        return +counts
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=2**24)
@@ -57,6 +79,8 @@ class Receiver:
             await asyncio.Event().wait()
         if self.status == 200:
             self.posts.append(alerts)
+            now = time.time()
+            self.arrivals += [(now, alert) for alert in alerts if not self.refuses(alert)]
             if any(self.refuses(alert) for alert in alerts):
                 return web.json_response("invalid label set", status=400)
         return web.Response(status=self.status, text=self.body, headers=self.headers)

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+from exporter.history.events import COUNTERS
 from exporter.history.ledger import Ledger
 from exporter.history.tallies import Key
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.browsertrix.ground_truth import GroundTruth
 from support import counters
 from support.crawl_history import Clock
+from support.exporter_process import Scrape
 
 START: Final = 1_750_000_000.0
 
@@ -67,6 +69,51 @@ def expected_counts(ground_truth: GroundTruth) -> dict[Key, float]:
     return dict(expected)
 
 
+def served_counts(scrape: Scrape) -> dict[Key, float]:
+    """The counters of a scrape as the ledger keys them; those at 0 and of figures are left out."""
+    found: dict[Key, float] = {}
+    for counter in COUNTERS:
+        for series, value in scrape.of(counter.name).items():
+            inside = series.partition("{")[2].rstrip("}")
+            labels = dict(part.split("=", 1) for part in inside.split(","))
+            if value and not counter.name.startswith("browsertrix_org_"):
+                key = tuple(labels[name].strip('"') for name in counter.labels)
+                found[counter.name, key] = value
+    return found
+
+
+END_ALERTS: Final = {
+    "stopped_pause_expired": "BrowsertrixCrawlPauseExpired",
+    "size-limit": "BrowsertrixCrawlSizeLimitReached",
+    "time-limit": "BrowsertrixCrawlTimeLimitReached",
+    "stopped_storage_quota_reached": "BrowsertrixCrawlStorageQuotaReached",
+    "skipped_storage_quota_reached": "BrowsertrixCrawlStorageQuotaReached",
+    "stopped_time_quota_reached": "BrowsertrixCrawlTimeQuotaReached",
+    "skipped_time_quota_reached": "BrowsertrixCrawlTimeQuotaReached",
+    "stopped_org_readonly": "BrowsertrixCrawlOrgReadOnly",
+    "failed": "BrowsertrixCrawlFailed",
+    "failed_not_logged_in": "BrowsertrixCrawlFailedNotLoggedIn",
+}
+"""The alert of an end, by its state or its stop reason."""
+
+
+def expected_notifications(ground_truth: GroundTruth) -> Counter[tuple[str, ...]]:
+    """What these ends have to notify of, each once: alert, namespace, organisation, crawl.
+
+    The crawls of an organisation that were deleted are one.
+    """
+    ends = Counter[tuple[str, ...]](
+        (alert, ended.namespace, ended.oid, ended.crawl)
+        for ended in ground_truth.finished.values()
+        for alert in {END_ALERTS.get(ended.state), END_ALERTS.get(ended.stop_reason)} - {None}
+        if alert is not None
+    )
+    deleted = {
+        ("BrowsertrixOrgCrawlsDeleted", *one[:2], "") for one in ground_truth.vanished.values()
+    }
+    return ends + Counter(deleted)
+
+
 def remembered(ledger: Ledger) -> dict[str, tuple[str, ...]]:
     return {
         uid: (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, str(one.finished))
@@ -78,6 +125,14 @@ def remembered(ledger: Ledger) -> dict[str, tuple[str, ...]]:
 def paused(ledger: Ledger) -> dict[str, float]:
     finished = ledger.finished_crawls.values()
     return {one.uid: one.paused_seconds for one in finished if one.paused_seconds}
+
+
+def endings(ground_truth: GroundTruth) -> set[tuple[str, str, str, str, str, float]]:
+    """Namespace, organisation, crawl, state, stop reason and time of each stated end."""
+    return {
+        (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, float(one.finished))
+        for one in ground_truth.finished.values()
+    }
 
 
 def expected_ends(ground_truth: GroundTruth) -> dict[str, tuple[str, ...]]:
