@@ -16,12 +16,11 @@ from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, pods_of
 from exporter.metrics import catalog
 from exporter.metrics.catalog import CrawlFamily, Fleet, FleetFamily, PodFamily
 from exporter.metrics.catalog.family import Sample
 from exporter.resources.crawljob import derived, parse_value
-from exporter.resources.crawljob.pods import pods_of
 from exporter.resources.identity import crawl_id, org_id
 from exporter.simulator.browsertrix.fleet import fleet
 
@@ -38,7 +37,7 @@ class Crawls(Collector):
     def collect(self) -> Iterator[Metric]:
         now = time.time()
         crawls = [(_identity(crawl), crawl) for crawl in self._crawls]
-        pods = [((*labels, pod.name), pod) for labels, c in crawls for pod in pods_of(c.job)]
+        pods = [((*labels, pod.name), pod) for labels, c in crawls for pod in pods_of(c)]
         for family in catalog():
             metric = GaugeMetricFamily(family.name, family.help, labels=family.labels)
             match family:

@@ -34,8 +34,10 @@ QUESTIONS = {
 @dataclass
 class _Watch:
     objects: list[CrawlJob]
+    source: str = "crawljobs"
     scope: str = "crawlers"
     synced: bool = True
+    vouches: bool = True
     last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
     problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOB_RESOURCE))

@@ -78,11 +78,13 @@ class Exporter:
                 scope,
                 pipeline.crawls.by_source[source.name],
                 source=source.name,
+                required=source.required,
                 selector=source.selection(settings.selector),
                 idle_limit=settings.idle_limit,
                 resume=ledger.resume_point(source.name, scope),
             )
             for source in SOURCES
+            if source.required or getattr(settings, f"source_{source.name}")
             for scope in settings.scopes
         )
         self._required = {source.name for source in SOURCES if source.required}

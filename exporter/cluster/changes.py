@@ -48,3 +48,10 @@ class ChangeHandler(Protocol[T_contra]):
 
     def on_bookmark(self, scope: str, resource_version: str) -> None:
         """The watch has come this far; nothing before it can arrive any more."""
+
+
+class PartHandler(ChangeHandler[T_contra], Protocol[T_contra]):
+    """Handles the changes of a source that may fail for ever."""
+
+    def on_unknown(self, scope: str) -> None:
+        """The source no longer vouches for the scope's content, until ``on_synced`` comes again."""

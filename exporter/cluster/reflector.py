@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Generic, TypeVar
 
-from exporter.cluster.changes import ChangeHandler, ResumePoint
+from exporter.cluster.changes import ChangeHandler, PartHandler, ResumePoint
 from exporter.cluster.client import ApiClient, RequestError, Response
 from exporter.cluster.explain import explain
 from exporter.cluster.health import EXPIRED, WatchHealth
@@ -43,6 +43,9 @@ _HEALTHY_AFTER: Final = 10.0
 """Seconds. A watch that lasted this long was not refused, whatever ended it."""
 _SHORT: Final = 1.0
 """Seconds. A watch that ends sooner is followed by a pause, even if it brought something."""
+_VOUCHED_FOR: Final = 180.0
+"""Seconds without sync after which the content of a source that is not required is unknown: two
+bookmarks and a reconnection."""
 _REPLAYING: Final = "what happened meanwhile is being replayed"
 
 T = TypeVar("T", bound=ResourceObject)
@@ -56,9 +59,10 @@ class Reflector(Generic[T]):
         client: ApiClient,
         resource: Resource[T],
         scope: str,
-        handler: ChangeHandler[T],
+        handler: ChangeHandler[T] | PartHandler[T],
         *,
         source: str = "",
+        required: bool = True,
         selector: str = "",
         resume: ResumePoint | None = None,
         page_size: int = PAGE_SIZE,
@@ -70,7 +74,8 @@ class Reflector(Generic[T]):
     ) -> None:
         """Prepare to follow the namespace ``scope``, or all where it is empty.
 
-        ``source`` names it where several follow one scope; by default the resource does. With
+        ``source`` names it where several follow one scope; by default the resource does. Unless
+        it is ``required``, what is not in sync for long is withdrawn from the handler. With
         ``resume`` the handler gets what happened since, before it is synced: see ``replay``.
         ``idle_limit`` is in seconds.
         """
@@ -83,6 +88,10 @@ class Reflector(Generic[T]):
         self.last_error: str | None = "not started yet"
         """Why there is no content yet, or what is wrong now; one line, None when all is well."""
         self._handler = handler
+        self._withdraw = None if required else getattr(handler, "on_unknown", None)
+        self._withdrawn = False
+        self._synced_at = float("-inf")
+        """By a clock that nobody sets, when the content was last known to be current."""
         self._cache = ObjectCache(scope, handler, self.problems)
         self._health = WatchHealth(backoff or Backoff())
         self._version = ""
@@ -125,6 +134,11 @@ class Reflector(Generic[T]):
         return self.phase.synced
 
     @property
+    def vouches(self) -> bool:
+        """Whether the content counts: it was complete, and not out of sync for long since."""
+        return self.synced and not self._withdrawn
+
+    @property
     def objects(self) -> Collection[T]:
         """The scope's objects as last seen, a view; complete once it is ``synced``."""
         return self._cache.objects
@@ -146,6 +160,7 @@ class Reflector(Generic[T]):
 
     async def _recover(self, error: RequestError) -> None:
         """Count a failure, report what it means, and wait before the next try."""
+        self._withdraw_if_outdated()
         listing = self.phase.needs_list
         (self.stats.list_failures if listing else self.stats.reconnects)[error.reason] += 1
         if error.reason in EXPIRED and self._replay is not None:
@@ -164,6 +179,20 @@ class Reflector(Generic[T]):
         if self._replay is not None and self._replay.deadline_passed(retry.delay):
             await self._catch_up()
         await asyncio.sleep(retry.delay)
+
+    def _note_in_sync(self) -> None:
+        """The content is current; where it was withdrawn, it counts again."""
+        self.stats.last_sync = self._clock()
+        self._synced_at = time.monotonic()
+        if self._withdrawn:
+            self._withdrawn = False
+            self._handler.on_synced(self.scope, self._version)
+
+    def _withdraw_if_outdated(self) -> None:
+        outdated = time.monotonic() - self._synced_at > _VOUCHED_FOR
+        if self._withdraw is not None and self.vouches and outdated:
+            self._withdrawn = True
+            self._withdraw(self.scope)
 
     def _report(self, last_error: str | None) -> None:
         """Log an error once, however often it comes back, and its end."""
@@ -225,7 +254,8 @@ class Reflector(Generic[T]):
     def _complete(self) -> None:
         self.phase = Phase.WATCHING
         self.stats.objects = len(self._cache)
-        self.stats.last_sync = self._clock()
+        self._withdrawn = False
+        self._note_in_sync()
         self._note_last_write()
         self._handler.on_synced(self.scope, self._version)
 
@@ -252,7 +282,7 @@ class Reflector(Generic[T]):
                 if self._replay is None and self._last_watch_lasted:
                     # Nothing before now is missing: the server knows the version, and would send
                     # what came after it. A load balancer may cut each watch before a bookmark.
-                    self.stats.last_sync = self._clock()
+                    self._note_in_sync()
                 await self._follow(stream, deadline)
         except TimeoutError:
             if not deadline.expired():
@@ -297,7 +327,8 @@ class Reflector(Generic[T]):
     def _on_event(self, event: WatchEvent[T]) -> None:
         stats, item = self.stats, event.object
         stats.events[event.type] += 1
-        stats.last_event = stats.last_sync = self._clock()
+        stats.last_event = self._clock()
+        self._note_in_sync()
         apply = self._cache.delete if event.type == "DELETED" else self._cache.upsert
         if not apply(item, self._version):
             stats.stale_events += 1
@@ -311,7 +342,7 @@ class Reflector(Generic[T]):
         if is_older(version, self._version):
             # After a restored backup a server may wait for our version to come, silently.
             raise RequestError("rewound", "the API server's versions have gone back")
-        self.stats.last_sync = self._clock()
+        self._note_in_sync()
         self._progress()
         self._advance(version)
         if self._replay is None:

@@ -91,6 +91,7 @@ def configuration_page() -> str:
         lines += ["| flag | variable | default | |", "|---|---|---|---|"]
         for option in options_of([group]):
             flag = option.flag if option.switch else f"{option.flag} {option.metavar}"
+            flag = f"{flag}`, `{option.opposite}" if option.opposite else flag
             text = option.help.replace("|", r"\|") + (
                 " *(repeatable)*" if option.repeatable else ""
             )

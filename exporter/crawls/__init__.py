@@ -2,5 +2,6 @@
 
 from exporter.crawls.crawl import Crawl
 from exporter.crawls.join import CrawlJoin
+from exporter.crawls.pods import CrawlPod, PodPast, is_unchanged, pod_names, pods_of
 
-__all__ = ["Crawl", "CrawlJoin"]
+__all__ = ["Crawl", "CrawlJoin", "CrawlPod", "PodPast", "is_unchanged", "pod_names", "pods_of"]

@@ -4,13 +4,21 @@ What stands right of this package (history, alerting, metrics, web) reads crawls
 of a single source, so that a new source is a new field here and no change there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from exporter.resources.crawljob import CrawlJob
+from exporter.resources.pod import Pod
+
+Pods: TypeAlias = Mapping[str, Pod]
+"""By name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crawl:
-    """One crawl; for now its CrawlJob alone."""
+    """One crawl. What is beside its CrawlJob is None where no source vouches for it."""
 
     job: CrawlJob
+    pods: Pods | None = None
+    """Those that exist."""

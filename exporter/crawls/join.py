@@ -1,28 +1,54 @@
-"""From changes of each source's objects to changes of whole crawls."""
+"""From changes of each source's objects to changes of whole crawls.
 
-from collections.abc import Iterator, Mapping
+A change of a CrawlJob is handed on at once: what it shows must be on disk before its watch goes on.
+Changes of anything else are gathered for one turn of the event loop, so that ten pods of a crawl
+that change in one list are one change of the crawl.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from exporter.cluster.changes import Change, ChangeHandler
 from exporter.crawls.crawl import Crawl
+from exporter.crawls.part import CrawlKey, Part
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.identity import Key, key_of
-from exporter.sources import CRAWLJOBS
+from exporter.resources.identity import Key, crawl_id, key_of
+from exporter.resources.pod import Pod
+from exporter.runtime.time_slice import TimeSlice
+from exporter.sources import CRAWLJOBS, PODS
+
+Schedule = Callable[[Callable[[], None]], object]
+
+
+def _next_turn(callback: Callable[[], None]) -> object:
+    return asyncio.get_running_loop().call_soon(callback)
 
 
 class CrawlJoin:
-    """Handles the changes of CrawlJobs; hands changes of crawls to its handlers, in their order.
+    """Handles the changes of all sources; hands changes of crawls to its handlers, in their order.
 
     Each change's ``before`` is the very crawl that was handed over last.
     """
 
-    def __init__(self, *handlers: ChangeHandler[Crawl]) -> None:
-        self.by_source: Mapping[str, ChangeHandler[Any]] = {CRAWLJOBS.name: self}
+    def __init__(self, *handlers: ChangeHandler[Crawl], schedule: Schedule = _next_turn) -> None:
+        """``schedule`` has a callback called once, soon, on the event loop."""
+        self._pods = Part[Pod](lambda pod: pod.metadata.labels.crawl, self._part_changed)
+        self.by_source: Mapping[str, ChangeHandler[Any]] = {
+            CRAWLJOBS.name: self,
+            PODS.name: self._pods,
+        }
         """What handles the changes of each source's objects, by the source's name."""
         self._handlers = handlers
+        self._schedule = schedule
         self._crawls: dict[str, dict[Key, Crawl]] = {}
         """By scope: each has its own list, and is complete at a time of its own."""
+        self._named: dict[CrawlKey, dict[Key, str]] = {}
+        """The CrawlJobs of each crawl with their scopes: there is one, as a rule."""
         self._synced: set[str] = set()
+        self._due: dict[CrawlKey, None] = {}
+        """Crawls of which something beside the CrawlJob has changed, in that order."""
+        self._is_scheduled = False
 
     def __iter__(self) -> Iterator[Crawl]:
         """All crawls of the scopes that are synced."""
@@ -36,16 +62,20 @@ class CrawlJoin:
         if job is None:
             return
         key = key_of(job)
+        crawl_key = key[0], crawl_id(job)
         crawls = self._crawls.setdefault(change.scope, {})
         before = crawls.get(key)
-        after = None if change.after is None else Crawl(change.after)
+        after = None if change.after is None else self._whole(change.after, change.scope, crawl_key)
+        named = self._named.setdefault(crawl_key, {})
         if after is None or change.deleted:
             crawls.pop(key, None)
+            named.pop(key, None)
+            if not named:
+                del self._named[crawl_key]
         else:
             crawls[key] = after
-        whole = Change(change.scope, before, after, change.deleted)
-        for handler in self._handlers:
-            handler.on_change(whole)
+            named[key] = change.scope
+        self._emit(Change(change.scope, before, after, change.deleted))
 
     def on_synced(self, scope: str, resource_version: str) -> None:
         """The scope's CrawlJobs are complete, and so are its crawls."""
@@ -57,3 +87,40 @@ class CrawlJoin:
         """The watch of the scope's CrawlJobs has come this far."""
         for handler in self._handlers:
             handler.on_bookmark(scope, resource_version)
+
+    def _whole(self, job: CrawlJob, scope: str, key: CrawlKey) -> Crawl:
+        return Crawl(job, pods=self._pods.of(scope, key))
+
+    def _emit(self, change: Change[Crawl]) -> None:
+        for handler in self._handlers:
+            handler.on_change(change)
+
+    def _part_changed(self, scope: str, key: CrawlKey | None) -> None:
+        """Have one crawl, or where ``key`` is None all of the scope, handed on in a moment."""
+        if key is None:
+            for namespace, name in self._crawls.get(scope, ()):
+                crawl = self._crawls[scope][namespace, name]
+                self._due[namespace, crawl_id(crawl.job)] = None
+        elif key in self._named:
+            self._due[key] = None
+        if self._due and not self._is_scheduled:
+            self._is_scheduled = True
+            self._schedule(self._emit_due)
+
+    def _emit_due(self) -> None:
+        """Hand on what is due, a slice of the loop's time at once."""
+        self._is_scheduled = False
+        time_slice = TimeSlice()
+        while self._due:
+            key = next(iter(self._due))
+            del self._due[key]
+            for name, scope in self._named.get(key, {}).items():
+                before = self._crawls[scope][name]
+                after = self._whole(before.job, scope, key)
+                if after.pods is not before.pods:
+                    self._crawls[scope][name] = after
+                    self._emit(Change(scope, before, after))
+            if self._due and time_slice.is_due():
+                self._is_scheduled = True
+                self._schedule(self._emit_due)
+                return

@@ -48,6 +48,10 @@ class PodBaseline:
     """One status has said that the pod is no longer evicted; a second one confirms it."""
     restarts: list[str] = field(default_factory=list)
     """The last restart reasons, each with the target that makes it another one."""
+    evicted_uid: str = ""
+    """Of the pod whose eviction was counted last, where the pod itself has shown it."""
+    unstated_since: float | None = None
+    """When the pod was seen to be evicted; None once a status has said so, too."""
     evicted_at: float | None = None
     """When its last eviction was noticed; None where it was evicted before it was first seen."""
     oom_killed_at: float | None = None

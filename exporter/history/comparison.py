@@ -25,6 +25,7 @@ from exporter.history.events import (
     StateEntered,
     Vanished,
 )
+from exporter.history.live_pods import compare_live_pods
 from exporter.history.pods import compare_pods
 from exporter.resources.crawljob import CrawlJob, derived
 from exporter.resources.crawljob.states import RUNNING, UNKNOWN_STATE, WAITING
@@ -78,6 +79,8 @@ def compare(
         _compare_transition(baseline, job, now)
         if difference.pages or difference.size or not baseline.progressed:
             baseline.progressed = now
+    if crawl.pods and compare_live_pods(baseline, crawl, now, events):
+        difference.beyond_figures = True
     if job.status.pod_status and compare_pods(baseline, crawl, now, events, first_seen=first_seen):
         difference.beyond_figures = True
     _compare_ending(baseline, job, now, difference)
@@ -86,6 +89,14 @@ def compare(
         events += last.events
         difference.ending_changed |= last.ending_changed
     difference.beyond_figures |= read_all_but_figures(baseline) != before
+    return difference
+
+
+def compare_beside_job(baseline: Baseline, crawl: Crawl, now: float) -> Difference:
+    """Bring the baseline up to what is known of the crawl beside its CrawlJob; the difference."""
+    difference = Difference()
+    if crawl.pods and compare_live_pods(baseline, crawl, now, difference.events):
+        difference.beyond_figures = True
     return difference
 
 

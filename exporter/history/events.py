@@ -13,7 +13,7 @@ from exporter.history.baseline import Baseline
 from exporter.history.label_values import ROLES, known_endings, label_value, outcome
 from exporter.history.measures import DURATION, GROWTH, PAUSE_LENGTH, WAIT, Measure
 from exporter.history.records import LoggedEvent
-from exporter.resources.crawljob.pods import Role
+from exporter.resources.crawljob.pod_info import Role
 from exporter.resources.crawljob.states import (
     KNOWN_EXIT_REASONS,
     KNOWN_RESTART_REASONS,
@@ -227,6 +227,8 @@ class PodEvicted(CrawlEvent):
     )
     pod: str
     role: Role
+    resource: str = ""
+    """What ran out: memory, storage, inodes, pids or other; empty where only a status told."""
 
     def label_values(self) -> tuple[str, ...]:
         """The pod's role."""

@@ -4,10 +4,11 @@ Browsertrix never prunes ``podStatus``, and a status that steps back shows older
 every exit is known by its identity and every level (evicted) by its rise.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, CrawlPod, pods_of
 from exporter.history.baseline import Baseline, PodBaseline
 from exporter.history.events import (
     CrawlEvent,
@@ -17,13 +18,15 @@ from exporter.history.events import (
     RestartDue,
 )
 from exporter.resources.crawljob import PodInfo, derived
-from exporter.resources.crawljob.pods import Pod, pending_resize, pods_of
+from exporter.resources.crawljob.pod_info import pending_resize
+from exporter.resources.pod.derived import OOM_EXIT_CODE
 
-_OOM_EXIT_CODE: Final = 137
 NO_CRASHES: Final = frozenset({None, 0, 11, 13, 14, 15, 18})
 """Exit codes that are no crashes: ends and restarts on request, the size and the time limit, and
 rate limited (Browsertrix lets Kubernetes' growing delay slow such a crawl down). Any other is one,
 also those of newer releases. Source: browsertrix-crawler's exit codes, ``log_crashes``."""
+_STATUS_DELAY: Final = 600.0
+"""Seconds within which a status says of an eviction what the pod has shown."""
 
 
 def compare_pods(
@@ -42,7 +45,7 @@ def compare_pods(
             break
     else:
         return False
-    for pod in pods_of(job):
+    for pod in pods_of(Crawl(job)):  # what the status says, and not what was seen since
         info = pod.info
         known = pods.get(pod.name) or PodBaseline()
         if info.evicted is not None:
@@ -83,26 +86,39 @@ def _has_news(known: PodBaseline | None, info: PodInfo, *, forced: bool) -> bool
 
 
 def _compare_eviction(
-    known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent], *, first_seen: bool
+    known: PodBaseline, pod: CrawlPod, now: float, events: list[CrawlEvent], *, first_seen: bool
 ) -> None:
-    """Count false to true. One false may be an older status, so only the second ends the level."""
+    """Count false to true. One false may be an older status, so only the second ends the level.
+
+    An eviction that the pod itself has shown is counted already, and until a status agrees, those
+    that say otherwise are older.
+    """
     if pod.info.evicted:
         known.recovering = False
-        if not known.evicted:
-            known.evicted = True
+        if known.evicted and known.unstated_since is None:
+            return
+        if not known.evicted and not _is_awaited(known, now):
             known.evicted_at = None if first_seen else now
+            known.evicted_uid = ""
             events.append(PodEvicted(now, pod.name, pod.role))
-            if pod.restart_reason == "evicted":
-                events.append(RestartDue(now, pod.name, "evicted"))
-    elif known.evicted:
+        known.evicted, known.unstated_since = True, None
+        if pod.restart_reason == "evicted":
+            events.append(RestartDue(now, pod.name, "evicted"))
+    elif known.evicted and known.unstated_since is None:
         known.evicted = not known.recovering
         known.recovering = known.evicted
+
+
+def _is_awaited(known: PodBaseline, now: float) -> bool:
+    """Whether a status that says evicted now speaks of what the pod has shown before."""
+    since = known.unstated_since
+    return since is not None and abs(now - since) < _STATUS_DELAY
 
 
 def _compare_exit(  # noqa: PLR0913 - one comparison, split off for its length alone
     baseline: Baseline,
     known: PodBaseline,
-    pod: Pod,
+    pod: CrawlPod,
     now: float,
     events: list[CrawlEvent],
     *,
@@ -110,40 +126,73 @@ def _compare_exit(  # noqa: PLR0913 - one comparison, split off for its length a
 ) -> None:
     """An exit is identified by (pod, exit time), and emitted once.
 
-    Redis pods have no exit times: theirs is (pod, reason, code). So is a crawler's exit whose time
-    could not be read, and it is no other exit when the time is read after all.
+    The status of a redis pod has no exit time: its exit is (pod, reason, code). So is a crawler's
+    whose time could not be read, and it is no other exit when the time is read after all.
     """
     info = pod.info
-    untimed = f"{info.reason or ''}/{'' if info.exit_code is None else info.exit_code}"
+    untimed = untimed_identity(info.reason, info.exit_code)
     if info.exit_time is None:
         if known.exits and (untimed in known.exits or not isinstance(known.exits[-1], str)):
             return
         known.remember_exit(untimed)
-    else:
-        if info.exit_time in known.exits:
-            return
-        emitted = untimed in known.exits
-        if emitted:
-            known.exits.remove(untimed)
-        known.remember_exit(info.exit_time)
-        baseline.last_seen_alive = max(baseline.last_seen_alive, info.exit_time)
-        if emitted:
-            return
-    at = now if info.exit_time is None else info.exit_time
-    reason = info.reason or ""
-    killed = reason == "oom" or info.exit_code == _OOM_EXIT_CODE
-    known.exit_was_eviction = killed and known.evicted
+    elif not is_new_exit(known, info.exit_time, untimed):
+        return
+    exited = PodExited(
+        now if info.exit_time is None else info.exit_time,
+        pod.name,
+        pod.role,
+        info.reason or "",
+        info.exit_code,
+    )
+    timed = info.exit_time is not None
+    if timed:
+        baseline.last_seen_alive = max(baseline.last_seen_alive, exited.at)
+    note_exit(known, exited, events, timed=timed, evicted=known.evicted)
+    if first_seen:
+        known.oom_killed_at = None
+
+
+def is_new_exit(known: PodBaseline, at: float, untimed: str) -> bool:
+    """Remember an exit by its time; False where it was emitted, perhaps without one."""
+    if at in known.exits:
+        return False
+    emitted = untimed in known.exits
+    if emitted:
+        known.exits.remove(untimed)
+    known.remember_exit(at)
+    return not emitted
+
+
+def untimed_identity(reason: str | None, code: int | None) -> str:
+    """What identifies an exit whose time is not known."""
+    return f"{reason or ''}/{'' if code is None else code}"
+
+
+def note_exit(
+    known: PodBaseline,
+    exited: PodExited,
+    events: list[CrawlEvent],
+    *,
+    timed: bool,
+    evicted: bool,
+) -> None:
+    """Emit an exit, and an OOM kill where it was one; ``timed``: its time is the exit's own."""
+    at = exited.at
+    killed = exited.reason == "oom" or exited.code == OOM_EXIT_CODE
+    known.exit_was_eviction = killed and evicted
     if known.exit_was_eviction:
-        reason = "evicted"
-    elif info.exit_time is not None and info.exit_code not in NO_CRASHES:
+        exited = replace(exited, reason="evicted")
+    elif timed and exited.code not in NO_CRASHES:
         known.crashed_at = max(at, known.crashed_at or 0.0)
-    events.append(PodExited(at, pod.name, pod.role, reason, info.exit_code))
-    if killed and not known.evicted:
-        known.oom_killed_at = None if first_seen else max(at, known.oom_killed_at or 0.0)
-        events.append(OomKilled(at, pod.name, pod.role))
+    events.append(exited)
+    if killed and not evicted:
+        known.oom_killed_at = max(at, known.oom_killed_at or 0.0)
+        events.append(OomKilled(at, exited.pod, exited.role))
 
 
-def _compare_restart(known: PodBaseline, pod: Pod, now: float, events: list[CrawlEvent]) -> None:
+def _compare_restart(
+    known: PodBaseline, pod: CrawlPod, now: float, events: list[CrawlEvent]
+) -> None:
     """One for each new target; other reasons are emitted with the eviction and the request."""
     resize = pending_resize(pod.info) if pod.exists else None
     if resize is None:
@@ -154,7 +203,9 @@ def _compare_restart(known: PodBaseline, pod: Pod, now: float, events: list[Craw
         events.append(RestartDue(now, pod.name, resize[0]))
 
 
-def _note_waiting(known: PodBaseline, pod: Pod, now: float, restart_time: float | None) -> None:
+def _note_waiting(
+    known: PodBaseline, pod: CrawlPod, now: float, restart_time: float | None
+) -> None:
     """Since when it waits to be restarted, after a crash or for a reason of Browsertrix's."""
     if not (pod.exists and pod.info.backoff_wait):
         known.backoff_since = None

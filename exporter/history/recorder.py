@@ -24,7 +24,7 @@ from exporter.cluster.changes import Change
 from exporter.cluster.object_cache import is_newer
 from exporter.crawls import Crawl
 from exporter.history.baseline import Baseline
-from exporter.history.comparison import compare, vanish
+from exporter.history.comparison import compare, compare_beside_job, vanish
 from exporter.history.ledger import Ledger, covers
 from exporter.resources.identity import identity
 from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
@@ -73,7 +73,10 @@ class HistoryRecorder:
     def on_change(self, change: Change[Crawl], /) -> None:
         """Find out what happened, count it, and have it on disk before this returns."""
         if change.after is not None:
-            self._observe(change.scope, change.after, deleted=change.deleted)
+            if change.before is None or change.after.job is not change.before.job:
+                self._observe(change.scope, change.after, deleted=change.deleted)
+            elif change.after.pods is not change.before.pods:
+                self._observe_beside_job(change.scope, change.after)
         elif change.before is not None:
             self._vanished(change.scope, identity(change.before.job))
 
@@ -130,6 +133,7 @@ class HistoryRecorder:
             deleted and not baseline.deleted and version == baseline.version
         ):
             self.skipped += 1
+            self._observe_beside_job(scope, crawl)
             return
         elif baseline.deleted:
             self._ledger.undelete(baseline)
@@ -138,6 +142,14 @@ class HistoryRecorder:
         )
         baseline.version = version or ""
         self._write(scope, urgent=self._ledger.record(baseline, difference))
+
+    def _observe_beside_job(self, scope: str, crawl: Crawl) -> None:
+        baseline = self._ledger.baselines.get(identity(crawl.job))
+        if baseline is None or baseline.deleted:
+            return
+        difference = compare_beside_job(baseline, crawl, self._clock())
+        if difference.beyond_figures:
+            self._write(scope, urgent=self._ledger.record(baseline, difference))
 
     def _vanished(self, scope: str, uid: str) -> None:
         self._unmentioned.discard(uid)

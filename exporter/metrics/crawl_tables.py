@@ -4,15 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, PodPast, is_unchanged, pod_names, pods_of
 from exporter.metrics.catalog.family import CrawlFamily, Family, PodFamily
 from exporter.metrics.labels import label_set, pod_label_set
 from exporter.metrics.table import Column, PodTable, Table
 from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.pods import PodPast, pods_of
 from exporter.resources.identity import crawl_id, org_id
 
-MAX_POD_BYTES: Final = 2 * 1024 * 1024
+MAX_POD_BYTES: Final = 3 * 1024 * 1024
 """Of exposition for the pods of one crawl, about: some 300 pods with the names that Browsertrix
 gives them. Whoever may write CrawlJobs could else make a scrape of hundreds of megabytes."""
 _NAME_AND_VALUE: Final = 50
@@ -47,7 +46,7 @@ class CrawlTables:
         """Give a crawl and its pods rows."""
         job = crawl.job
         labels = label_set(job.metadata.namespace, org_id(job), crawl_id(job))
-        pods = tuple(pods_of(job, self._pods_before(job)))
+        pods = tuple(pods_of(crawl, self._pods_before(job)))
         rows: list[int] = []
         left = MAX_POD_BYTES
         for pod in pods:
@@ -60,15 +59,16 @@ class CrawlTables:
 
     def update(self, rows: CrawlRows, before: Crawl, crawl: Crawl) -> CrawlRows:
         """Take over what the crawl in these rows says now, and was ``before``; return its rows."""
-        if org_id(crawl.job) != org_id(before.job) or (
-            list(crawl.job.status.pod_status) != list(before.job.status.pod_status)
-        ):
+        if org_id(crawl.job) != org_id(before.job) or pod_names(crawl) != pod_names(before):
             self.remove(rows)
             return self.add(crawl)
-        self._crawls.update(rows.crawl, crawl)
-        pods = pods_of(crawl.job, self._pods_before(crawl.job))
+        same_job = crawl.job is before.job
+        if not same_job:
+            self._crawls.update(rows.crawl, crawl)
+        pods = pods_of(crawl, self._pods_before(crawl.job))
         for pod, row in zip(pods, rows.pods, strict=False):
-            self._pods.update(row, pod)
+            if not (same_job and is_unchanged(pod.name, before, crawl)):
+                self._pods.update(row, pod)
         return rows
 
     def remove(self, rows: CrawlRows) -> None:

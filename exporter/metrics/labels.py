@@ -4,6 +4,7 @@ On the wire labels are sorted by name, as prometheus_client sorts them: those of
 ``crawl``, ``namespace``, ``oid`` and ``pod``, and a family's own come before, between or after.
 """
 
+from bisect import bisect
 from typing import Any, Final
 
 from exporter.metrics.catalog.family import CrawlFamily, PodFamily
@@ -24,14 +25,17 @@ def pod_label_set(crawl: bytes, pod: str) -> bytes:
 
 def own_labels(family: CrawlFamily | PodFamily) -> tuple[str, ...]:
     """The names of the family's labels beyond the identity's."""
-    identity = CRAWL_LABELS if isinstance(family, CrawlFamily) else POD_LABELS
-    return family.labels[len(identity) :]
+    return family.labels[len(_identity(family)) :]
 
 
 def has_whole_lines(family: CrawlFamily | PodFamily) -> bool:
     """Whether labels of its own stand before others of the identity's; else they follow them."""
     own = own_labels(family)
-    return bool(own) and own[0] < max(CRAWL_LABELS)
+    return bool(own) and own[0] < max(_identity(family))
+
+
+def _identity(family: CrawlFamily | PodFamily) -> tuple[str, ...]:
+    return CRAWL_LABELS if isinstance(family, CrawlFamily) else POD_LABELS
 
 
 class Endings(dict[tuple[Any, ...], bytes]):
@@ -61,8 +65,10 @@ class LineWriter:
     """Writes the lines of a family whose own labels stand before others, or between."""
 
     def __init__(self, family: CrawlFamily | PodFamily) -> None:
-        """Raises ValueError where its own labels cannot be put around the identity's."""
+        """Raises ValueError where its own labels are not sorted."""
         self._own = _OwnLabels(family)
+        # No value has these characters: its quotes are escaped.
+        self._starts = [f',{name}="'.encode() for name in sorted(_identity(family))[1:]]
 
     def line(self, labels: bytes, sample: Any) -> bytes:
         """Write one; ``sample`` is a value and the values of the own labels.
@@ -70,17 +76,19 @@ class LineWriter:
         ``labels`` are those of the identity (``label_set``).
         """
         value, *own = sample
-        before, between, after = self._own[tuple(own)]
-        # No value has these characters: its quotes are escaped.
-        first, _, rest = labels[1:].partition(b',namespace="')
-        return b'%b%b%bnamespace="%b%b%b' % (before, first, between, rest, after, number(value))
+        before, *gaps = self._own[tuple(own)]
+        parts, rest = [before], labels[1:]
+        for start, gap in zip(self._starts, gaps, strict=False):
+            one, _, rest = rest.partition(start)
+            parts += (one, gap, start)
+        return b"".join((*parts, rest, gaps[-1], number(value)))
 
 
-class _OwnLabels(dict[tuple[str | int | None, ...], tuple[bytes, bytes, bytes]]):
+class _OwnLabels(dict[tuple[str | int | None, ...], tuple[bytes, ...]]):
     """The labels of a family beyond the identity's, as text, by their values.
 
-    The text has three parts: what stands before the label ``crawl``, the family's name included,
-    between it and the rest, and after all. They are remembered as ``Endings`` are.
+    A part for each place among the identity's labels: before the first, with the family's name,
+    before the second, and so on, and after the last. They are remembered as ``Endings`` are.
     """
 
     _MOST: Final = 2_000
@@ -90,30 +98,22 @@ class _OwnLabels(dict[tuple[str | int | None, ...], tuple[bytes, bytes, bytes]])
         _check(family)
         self._family = family.name
         self._names = own_labels(family)
+        self._identity = sorted(_identity(family))
 
-    def __missing__(self, values: tuple[str | int | None, ...]) -> tuple[bytes, bytes, bytes]:
+    def __missing__(self, values: tuple[str | int | None, ...]) -> tuple[bytes, ...]:
         if len(self) >= self._MOST:
             self.clear()
-        before, between, after = "", "", ""
+        texts = [""] * (len(self._identity) + 1)
         for name, value in zip(self._names, values, strict=True):
+            place = bisect(self._identity, name)
             written = label(name, value)
-            if name < "crawl":
-                before += f"{written},"
-            elif name < "namespace":
-                between += f",{written}"
-            else:
-                after += f",{written}"
-        texts = self[values] = (
-            f"{self._family}{{{before}".encode(),
-            f"{between},".encode(),
-            after.encode(),
-        )
-        return texts
+            texts[place] += f",{written}" if place else f"{written},"
+        texts[0] = f"{self._family}{{{texts[0]}"
+        found = self[values] = tuple(text.encode() for text in texts)
+        return found
 
 
 def _check(family: CrawlFamily | PodFamily) -> None:
     own = own_labels(family)
-    identity = family.labels[: -len(own)]
-    amid = [name for name in own if "namespace" < name < max(identity)]
-    if list(own) != sorted(own) or amid:
-        raise ValueError(f"{family.name}: its own labels must be sorted, none amid the identity's")
+    if list(own) != sorted(own):
+        raise ValueError(f"{family.name}: its own labels must be sorted")

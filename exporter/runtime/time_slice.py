@@ -15,8 +15,12 @@ class TimeSlice:
         self._seconds = seconds
         self._since = time.monotonic()
 
+    def is_due(self) -> bool:
+        """Whether it is time for others to run."""
+        return time.monotonic() - self._since >= self._seconds
+
     async def yield_if_due(self) -> None:
         """Give way to the event loop's other users if it is time."""
-        if time.monotonic() - self._since >= self._seconds:
+        if self.is_due():
             await asyncio.sleep(0)
             self._since = time.monotonic()

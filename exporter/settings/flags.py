@@ -35,6 +35,14 @@ def add_options(
 
 
 def _add(section: argparse._ActionsContainer, option: Option, section_meant: str = "") -> None:
+    if option.opposite is not None:
+        section.add_argument(
+            option.opposite,
+            dest=option.field,
+            help=f"not {option.flag}",
+            action="store_const",
+            const="false",
+        )
     kind: dict[str, Any] = (
         {"action": "store_const", "const": "true"}
         if option.switch

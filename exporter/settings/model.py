@@ -158,6 +158,16 @@ class History(_Group):
     )
 
 
+class Sources(_Group):
+    """What is asked of the API server beside CrawlJobs. Each may fail; it costs its own part."""
+
+    source_pods: Switch = Field(
+        True,
+        alias="source.pods",
+        description="watch the pods of crawls: why they wait, restart, or were evicted",
+    )
+
+
 class Browsertrix(_Group):
     """What is set in Browsertrix and no CrawlJob says."""
 
@@ -404,6 +414,7 @@ def _refuse_twice(field: str, flag: str, given: Sequence[str]) -> None:
 
 GROUPS: Final[tuple[type[BaseModel], ...]] = (
     Kubernetes,
+    Sources,
     Browsertrix,
     History,
     Metrics,
@@ -415,5 +426,7 @@ GROUPS: Final[tuple[type[BaseModel], ...]] = (
 """In the order of help and documentation."""
 
 
-class Settings(Kubernetes, Browsertrix, History, Metrics, Web, Alerts, Alertmanager, Logging):
+class Settings(
+    Kubernetes, Sources, Browsertrix, History, Metrics, Web, Alerts, Alertmanager, Logging
+):
     """What one exporter does, read once at the start and never changed after."""

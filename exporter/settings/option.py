@@ -39,6 +39,11 @@ class Option:
         return f"--{self.name}"
 
     @property
+    def opposite(self) -> str | None:
+        """The flag that turns off what is on by default."""
+        return f"--no-{self.name}" if self.switch and self.default else None
+
+    @property
     def variable(self) -> str:
         """The environment variable that stands for the flag."""
         return ENVIRONMENT_PREFIX + re.sub(r"[.-]", "_", self.name).upper()

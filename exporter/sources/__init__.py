@@ -7,8 +7,9 @@ from ``SOURCES``; which object belongs to which crawl is decided to the right of
 from typing import Any, Final
 
 from exporter.sources.crawljobs import CRAWLJOBS
+from exporter.sources.pods import PODS
 from exporter.sources.source import Source, rbac_rules
 
-__all__ = ["CRAWLJOBS", "SOURCES", "Source", "rbac_rules"]
+__all__ = ["CRAWLJOBS", "PODS", "SOURCES", "Source", "rbac_rules"]
 
-SOURCES: Final[tuple[Source[Any], ...]] = (CRAWLJOBS,)
+SOURCES: Final[tuple[Source[Any], ...]] = (CRAWLJOBS, PODS)

@@ -67,7 +67,7 @@ def test_the_text_format_has_neither_units_nor_an_end_mark() -> None:
     assert "# UNIT" not in text
     assert "# EOF" not in text
     assert "# TYPE browsertrix_crawl_info gauge\n" in text
-    assert "_created" not in text.replace("browsertrix_crawl_created_timestamp_seconds", "")
+    assert "_created" not in text.replace("_created_timestamp_seconds", "")
 
 
 def test_both_formats_have_the_same_sample_lines() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from exporter.crawls import Crawl, pods_of
 from exporter.resources.crawljob import (
     CrawlJob,
     InvalidObjectError,
@@ -17,7 +18,7 @@ from exporter.resources.crawljob import (
     parse_json,
     parse_value,
 )
-from exporter.resources.crawljob.pods import Role, pods_of
+from exporter.resources.crawljob.pod_info import Role
 from exporter.resources.identity import crawl_id, org_id
 from support.factories import crawljob, to_wire
 from support.strategies import any_json, crawljobs, hostile_json, mutated_crawljobs
@@ -78,7 +79,7 @@ def check(job: CrawlJob) -> None:
     derived.forced_restart_pending(job)
     for _, value in derived.unknown_values(job):
         assert value
-    for pod in pods_of(job):
+    for pod in pods_of(Crawl(job)):
         assert pod.role in get_args(Role)
         assert (pod.index is not None) == (pod.role == "crawler")
         for used in (pod.used_memory, pod.used_cpu, pod.used_storage):

@@ -25,6 +25,7 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "all-namespaces": ("true", True),
     "selector": ("role=job", "role=job"),
     "watch.idle-limit": ("2m", 120.0),
+    "source.pods": ("false", False),
     "pause-limit": ("90", 90.0),
     "history.path": ("/var/history.db", Path("/var/history.db")),
     "history.retention": ("1d12h", 129600.0),
@@ -67,7 +68,7 @@ NEEDED: Final = {
 }
 """What goes with an option, beside --alertmanager.url."""
 
-NATURAL: Final[dict[str, Any]] = {"true": True, "90": 90, "5000": 5000}
+NATURAL: Final[dict[str, Any]] = {"true": True, "false": False, "90": 90, "5000": 5000}
 """What needs no quotes in YAML, and is no string then."""
 
 OPTIONS: Final = tuple(options_of())
@@ -96,7 +97,9 @@ def together_with(option: Option) -> list[Option]:
 
 def as_flags(options: list[Option]) -> list[str]:
     return [
-        option.flag if option.switch else f"{option.flag}={EXAMPLES[option.name][0]}"
+        option.opposite or option.flag
+        if option.switch
+        else f"{option.flag}={EXAMPLES[option.name][0]}"
         for option in options
     ]
 

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
+from exporter.crawls import Crawl, pods_of
 from exporter.resources import crawljob
-from exporter.resources.crawljob.pods import pods_of
 from support.api_client import NOW
 from support.scenario_run import NS, PAUSE_LIMIT, ScenarioRun, changes, default_run
 
@@ -68,7 +68,9 @@ def test_out_of_memory_is_an_exit_and_a_backoff() -> None:
 def test_memory_is_requested_then_allocated() -> None:
     run = default_run("is_resized")
     reasons = {
-        pod.restart_reason for value in run.values for pod in pods_of(crawljob.parse_value(value))
+        pod.restart_reason
+        for value in run.values
+        for pod in pods_of(Crawl(crawljob.parse_value(value)))
     }
     assert reasons == {None, "newMemory"}
     memory = [info["allocated"]["memory"] for info in run.pod(0)]
@@ -89,7 +91,7 @@ def test_pods_that_are_deleted_stay_in_the_status() -> None:
     assert wanted == {4, 8, 2}
     running = [value for value in run.values if value.get("status", {}).get("state") == "running"]
     last = crawljob.parse_value(running[-1])
-    assert [(pod.index, pod.exists) for pod in pods_of(last) if pod.role == "crawler"] == [
+    assert [(pod.index, pod.exists) for pod in pods_of(Crawl(last)) if pod.role == "crawler"] == [
         *((0, True), (1, False), (2, False), (3, False))
     ]
 

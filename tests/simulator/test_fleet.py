@@ -3,9 +3,9 @@
 import json
 from collections import Counter
 
+from exporter.crawls import Crawl, pods_of
 from exporter.resources import crawljob
 from exporter.resources.crawljob import derived
-from exporter.resources.crawljob.pods import pods_of
 from exporter.resources.identity import crawl_id
 from exporter.simulator import Cluster
 from exporter.simulator.browsertrix.fleet import fleet
@@ -17,7 +17,7 @@ def test_a_fleet_is_sound_and_about_as_large_as_real_ones() -> None:
     assert all(job.problems == () and not list(derived.unknown_values(job)) for job in jobs)
     assert len({crawl_id(job) for job in jobs}) == 600
     for job in jobs:
-        roles = Counter(pod.role for pod in pods_of(job))
+        roles = Counter(pod.role for pod in pods_of(Crawl(job)))
         assert roles == {"crawler": 3, "redis": 1}
         assert job.metadata.creation_timestamp is not None
         assert NOW - 86_400 <= job.metadata.creation_timestamp < NOW

@@ -7,6 +7,7 @@ from playwright.async_api import Browser, Page, expect
 
 from exporter.app import Exporter
 from exporter.simulator import Cluster
+from exporter.sources import CRAWLJOBS
 from support.crawl_writes import patch_status
 from support.factories import crawljob
 from support.waiting import WAIT_TIMEOUT, until
@@ -53,7 +54,7 @@ class BrowsedSite:
         """Wait until the exporter has seen so many, and one of them with these in its status."""
 
         def are_seen() -> bool:
-            (reflector,) = self.exporter._reflectors
+            reflector = next(r for r in self.exporter._reflectors if r.source == CRAWLJOBS.name)
             seen = [
                 all(getattr(job.status, name) == value for name, value in status.items())
                 for job in reflector.objects

@@ -6,6 +6,7 @@ from exporter.crawls import Crawl
 from exporter.history.baseline import Baseline, PodBaseline
 from exporter.metrics import catalog
 from exporter.resources.crawljob import parse_json
+from exporter.resources.pod import Pod
 from support.factories import (
     CRAWL_ID,
     CREATED,
@@ -18,6 +19,7 @@ from support.factories import (
     crawljob,
     to_wire,
 )
+from support.pod_factories import pod
 from support.reference_exposition import samples
 
 PAUSE_LIMIT = 3600.0
@@ -53,9 +55,11 @@ Samples = dict[str, list[tuple[dict[str, str], float]]]
 """By family; one without a sample is not there."""
 
 
-def samples_of_wire(wire: dict[str, Any]) -> Samples:
-    """What is served of a CrawlJob as it comes over the wire."""
-    return samples(FAMILIES, [Crawl(parse_json(to_wire(wire)))], pods_before={POD["pod"]: POD_PAST})
+def samples_of_wire(wire: dict[str, Any], *live: Pod) -> Samples:
+    """What is served of a CrawlJob as it comes over the wire, and of its pods if there are any."""
+    pods = {one.metadata.name: one for one in live} or None
+    crawl = Crawl(parse_json(to_wire(wire)), pods)
+    return samples(FAMILIES, [crawl], pods_before={POD["pod"]: POD_PAST})
 
 
 def samples_of(**parts: Any) -> Samples:
@@ -70,9 +74,15 @@ def samples_of_pod(status: dict[str, Any] | None = None, **fields: Any) -> Sampl
     return {name: found[name] for name in found if name.startswith("browsertrix_pod_")}
 
 
+def samples_of_live_pod(**parts: Any) -> Samples:
+    """What is served of the pod of a crawl whose status says nothing of it yet."""
+    found = samples_of_wire(crawljob(pods={}), pod(POD["pod"], **parts))
+    return {name: found[name] for name in found if name.startswith("browsertrix_pod_")}
+
+
 def samples_of_everything() -> Samples:
     """What is served of a crawl that has a sample for every family."""
-    return samples_of(
+    wire = crawljob(
         metadata={"deletionTimestamp": UPDATED},
         spec={
             "pausedAt": CREATED,
@@ -96,3 +106,4 @@ def samples_of_everything() -> Samples:
             )
         },
     )
+    return samples_of_wire(wire, pod(POD["pod"]))

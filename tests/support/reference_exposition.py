@@ -11,13 +11,12 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from exporter.cluster.changes import Change
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, PodPast, pods_of
 from exporter.history.ledger import Ledger
 from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore
 from exporter.metrics.catalog import CrawlFamily, Family, Fleet, FleetFamily, PodFamily
 from exporter.metrics.catalog.family import Sample
 from exporter.resources.crawljob import derived
-from exporter.resources.crawljob.pods import PodPast, pods_of
 from exporter.resources.identity import crawl_id, org_id
 
 NOW = 1_900_000_000.5
@@ -87,7 +86,7 @@ def _metric(
                 _add(metric, family, _identity(crawl), sample)
         case PodFamily():
             for crawl in crawls:
-                for pod in pods_of(crawl.job, pods_before):
+                for pod in pods_of(crawl, pods_before):
                     if pod.exists or family.of_deleted_pods:
                         _add(metric, family, (*_identity(crawl), pod.name), family.value(pod))
         case FleetFamily():

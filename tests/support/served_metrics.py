@@ -34,6 +34,7 @@ def watch(scope: str = "crawlers", **stats: Any) -> Reflector[Any]:
         source="crawljobs",
         scope=scope,
         synced=True,
+        vouches=True,
         stats=Stats(**stats),
         problems=Problems(CRAWLJOB_RESOURCE),
     )

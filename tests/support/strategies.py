@@ -3,6 +3,7 @@
 All yield the decoded object; ``factories.to_wire`` renders it as the API server would.
 """
 
+import copy
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -261,3 +262,25 @@ def _paths(job: dict[str, Any]) -> list[tuple[str, ...]]:
 
 
 _IDENTITY: Final = {("metadata", "name"), ("metadata", "namespace")}
+
+
+@st.composite
+def mutated_objects(draw: st.DrawFn, wire: dict[str, Any]) -> dict[str, Any]:
+    """Any Kubernetes object with any JSON at all at a few places, also within its lists."""
+    found = copy.deepcopy(wire)
+    for _ in range(draw(st.integers(1, 4))):
+        places = [one for one in _places(found) if one[1] not in ("name", "namespace")]
+        if places:
+            node, key = draw(st.sampled_from(places))
+            node[key] = draw(_HOSTILE)
+    return found
+
+
+def _places(node: Any) -> list[tuple[Any, Any]]:
+    """Every value below, as what holds it and its key or number."""
+    items: Any = ()
+    if isinstance(node, dict):
+        items = list(node.items())
+    elif isinstance(node, list):
+        items = list(enumerate(node))
+    return [place for key, inner in items for place in ((node, key), *_places(inner))]

@@ -46,8 +46,10 @@ class WatchedScope:
     """A scope that is watched."""
 
     objects: list[CrawlJob] = field(default_factory=list)
+    source: str = "crawljobs"
     scope: str = "crawlers"
     synced: bool = True
+    vouches: bool = True
     last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
     problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOB_RESOURCE))

@@ -82,6 +82,11 @@ async def test_every_field_of_a_crawl(serve: Serve) -> None:
                         "name": f"crawl-{CRAWL_ID}-0",
                         "role": "crawler",
                         "exists": True,
+                        "phase": None,
+                        "node": None,
+                        "unschedulable": None,
+                        "waiting": None,
+                        "restarts": None,
                         "memory": {"used_bytes": GIB, "allocated_bytes": 2 * GIB, "ratio": 0.5},
                         "cpu": {"used_cores": 0.75, "allocated_cores": 1.5, "ratio": 0.5},
                         "storage": {
@@ -141,6 +146,11 @@ async def test_a_deleted_pod_keeps_its_exit_and_nothing_else(serve: Serve) -> No
         "name": f"crawl-{CRAWL_ID}-1",
         "role": "crawler",
         "exists": False,
+        "phase": None,
+        "node": None,
+        "unschedulable": None,
+        "waiting": None,
+        "restarts": None,
         "memory": {"used_bytes": None, "allocated_bytes": None, "ratio": None},
         "cpu": {"used_cores": None, "allocated_cores": None, "ratio": None},
         "storage": {"used_bytes": None, "allocated_bytes": None, "ratio": None},
@@ -262,10 +272,12 @@ async def test_the_exporter_with_its_watches_and_history(serve: Serve) -> None:
     found = await site.json("/api/v1/exporter")
     assert found["watches"] == [
         {
+            "source": "crawljobs",
             "namespace": "crawlers",
             "synced": True,
+            "up": True,
             "last_error": "the watch is refused",
-            "crawljobs": 1,
+            "objects": 1,
             "last_sync": "2025-05-21T12:00:00Z",
             "last_event": None,
             "unreadable_fields": 2,

@@ -18,6 +18,7 @@ from exporter.metrics.catalog.history import (
     FINISHED_TIMESTAMP,
     HISTORY_FAMILIES,
 )
+from exporter.metrics.catalog.live_pod import LIVE_POD_FAMILIES
 from exporter.metrics.catalog.pod import POD_FAMILIES
 from exporter.metrics.catalog.self_metrics import SELF_FAMILIES
 from exporter.resources.crawljob import CrawlJob
@@ -53,6 +54,7 @@ def catalog(pause_limit: float = DEFAULT_PAUSE_LIMIT, past: Past = _no_past) -> 
         *FLEET_FAMILIES,
         *crawl_families(pause_limit, past),
         *POD_FAMILIES,
+        *LIVE_POD_FAMILIES,
         *HISTORY_FAMILIES,
         *SELF_FAMILIES,
     )

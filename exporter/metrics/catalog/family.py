@@ -13,8 +13,7 @@ from typing import Final
 
 from prometheus_client import Metric
 
-from exporter.crawls import Crawl
-from exporter.resources.crawljob.pods import Pod
+from exporter.crawls import Crawl, CrawlPod
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
 
@@ -126,7 +125,7 @@ class CrawlFamily(Family):
 class PodFamily(Family):
     """A family with at most one sample for each pod of a crawl."""
 
-    value: Callable[[Pod], Sample]
+    value: Callable[[CrawlPod], Sample]
     of_deleted_pods: bool = False
     """Whether it is served for a pod that no longer exists: how it exited is, usage is not."""
     group: Group = Group.POD

@@ -46,7 +46,7 @@ FLEET_FAMILIES: Final = (
     ),
     FleetFamily(
         name="browsertrix_dropped_pods",
-        help="Pods without series: those of their crawl would exceed 2 MiB. The log "
+        help="Pods without series: those of their crawl would exceed 3 MiB. The log "
         "names the crawl.",
         source="count of pods beyond the limit",
         labels=("namespace",),

@@ -1,16 +1,17 @@
 """The families of one pod of a crawl.
 
 Browsertrix never prunes ``podStatus``: how a pod exited is served as long as it is there, usage and
-everything else about the present only for pods that exist.
+everything else about the present only for pods that exist. What Kubernetes says of pods is in
+``live_pod``.
 """
 
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
+from exporter.crawls import CrawlPod
 from exporter.metrics.catalog.family import Field, Kind, PodFamily, Sample, labelled
 from exporter.resources.crawljob import derived
-from exporter.resources.crawljob.pods import Pod
 from exporter.resources.identity import POD_LABELS
 
 _POD: Final = "status.podStatus.*"
@@ -20,7 +21,7 @@ def _pod(
     name: str,
     text: str,
     source: str,
-    value: Callable[[Pod], Sample],
+    value: Callable[[CrawlPod], Sample],
     unit: str = "",
     **more: Any,
 ) -> PodFamily:
@@ -34,14 +35,14 @@ def _pod(
     )
 
 
-def _usage(resource: str, *, zero_is_unknown: bool = False) -> Callable[[Pod], float | None]:
+def _usage(resource: str, *, zero_is_unknown: bool = False) -> Callable[[CrawlPod], float | None]:
     """Used over allocated, read of a pod that exists.
 
     In steps of 0.0001: all seventeen digits would be half of what a change costs to write.
     """
     read = attrgetter(f"info.used.{resource}", f"info.allocated.{resource}")
 
-    def ratio(pod: Pod) -> float | None:
+    def ratio(pod: CrawlPod) -> float | None:
         used, allocated = read(pod)
         if zero_is_unknown and not used:
             return None
@@ -67,14 +68,14 @@ POD_FAMILIES: Final = (
         "exit_code",
         "Exit code of the pod's last exit; also of pods that no longer exist.",
         "exitCode",
-        Field("info.exit_code"),
+        Field("exit_code"),
         of_deleted_pods=True,
     ),
     _pod(
         "exit_timestamp_seconds",
         "When the pod last exited, in seconds since 1970; also of pods that no longer exist.",
         "exitTime",
-        Field("info.exit_time"),
+        Field("exit_time"),
         "seconds",
         of_deleted_pods=True,
     ),
@@ -226,7 +227,7 @@ POD_FAMILIES: Final = (
         "evicted",
         "1 from the pod's eviction until its replacement is seen, 0 otherwise.",
         "evicted",
-        Field("info.evicted"),
+        Field("evicted"),
     ),
     _pod(
         "backoff",

@@ -78,8 +78,15 @@ WATCH_FAMILIES: Final = (
         source="the first complete list",
     ),
     _watch(
+        "source_up",
+        "1 while the source vouches for the scope's content; where it does not, what it would say "
+        "is not served, CrawlJobs excepted. No series where it is off.",
+        value=lambda reflector: float(reflector.vouches),
+        source="the watch",
+    ),
+    _watch(
         "objects",
-        "CrawlJobs held.",
+        "Objects held.",
         value=lambda reflector: reflector.stats.objects,
         source="the watch",
     ),

@@ -75,7 +75,8 @@ class StatusPage:
 
 
 def _several(watches: list[dict[str, Any]]) -> bool:
-    return len(watches) > 1 or any(watch["namespace"] is None for watch in watches)
+    namespaces = {watch["namespace"] for watch in watches}
+    return len(namespaces) > 1 or None in namespaces
 
 
 def _in_order(states: dict[str, int], chosen: str) -> list[tuple[str, int]]:

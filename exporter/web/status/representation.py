@@ -8,10 +8,9 @@ is *unknown* or *there is none*, never zero.
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, CrawlPod, pods_of
 from exporter.history.records import FinishedCrawl, LoggedEvent
 from exporter.resources.crawljob import CrawlJob, derived
-from exporter.resources.crawljob.pods import Pod, pods_of
 from exporter.resources.crawljob.states import EXIT_CODES
 from exporter.resources.identity import crawl_id, identity, org_id
 
@@ -34,7 +33,7 @@ def crawl(one: Crawl, now: float, pause_limit: float, paused_before: float) -> d
     job = one.job
     spec, status = job.spec, job.status
     size_limit, time_limit = derived.limit(spec.max_crawl_size), derived.limit(spec.timeout)
-    pods = sorted(pods_of(job), key=_by_role)
+    pods = sorted(pods_of(one), key=_by_role)
     return {
         "uid": identity(job),
         "namespace": job.metadata.namespace,
@@ -95,7 +94,7 @@ def _pause(job: CrawlJob, now: float, pause_limit: float) -> dict[str, Any] | No
     }
 
 
-def _pod(pod: Pod) -> dict[str, Any]:
+def _pod(pod: CrawlPod) -> dict[str, Any]:
     """A pod; of a deleted one only how it exited."""
     info = pod.info
     allocated = info.allocated
@@ -103,17 +102,22 @@ def _pod(pod: Pod) -> dict[str, Any]:
         "name": pod.name,
         "role": pod.role,
         "exists": pod.exists,
+        "phase": pod.status.phase,
+        "node": pod.spec.node_name,
+        "unschedulable": pod.scheduling.unschedulable,
+        "waiting": pod.container.waiting,
+        "restarts": pod.container.restarts,
         "memory": _usage(pod, pod.used_memory, allocated.memory, "bytes"),
         "cpu": _usage(pod, pod.used_cpu, allocated.cpu, "cores"),
         "storage": _usage(pod, pod.used_storage, allocated.storage, "bytes"),
         "restart_reason": pod.restart_reason,
-        "evicted": bool(info.evicted) if pod.exists else False,
+        "evicted": bool(pod.evicted) if pod.exists else False,
         "backoff": bool(info.backoff_wait) if pod.exists else False,
         "exit": _exit(pod),
     }
 
 
-def _usage(pod: Pod, used: float | None, allocated: float | None, unit: str) -> dict[str, Any]:
+def _usage(pod: CrawlPod, used: float | None, allocated: float | None, unit: str) -> dict[str, Any]:
     return {
         f"used_{unit}": used,
         f"allocated_{unit}": allocated if pod.exists else None,
@@ -121,16 +125,16 @@ def _usage(pod: Pod, used: float | None, allocated: float | None, unit: str) -> 
     }
 
 
-def _exit(pod: Pod) -> dict[str, Any] | None:
-    """Its last exit; None where the status has no sign of one."""
-    info = pod.info
-    if info.exit_time is None and info.exit_code is None and not info.reason:
+def _exit(pod: CrawlPod) -> dict[str, Any] | None:
+    """Its last exit; None where there is no sign of one."""
+    at, code, reason = pod.exit_time, pod.exit_code, pod.exit_reason
+    if at is None and code is None and not reason:
         return None
     return {
-        "at": timestamp(info.exit_time),
-        "code": info.exit_code,
-        "meaning": None if info.exit_code is None else EXIT_CODES.get(info.exit_code),
-        "reason": info.reason or None,
+        "at": timestamp(at),
+        "code": code,
+        "meaning": None if code is None else EXIT_CODES.get(code),
+        "reason": reason or None,
     }
 
 
@@ -163,7 +167,7 @@ def event(logged: LoggedEvent) -> dict[str, Any]:
     }
 
 
-def _by_role(pod: Pod) -> tuple[bool, str, int, str]:
+def _by_role(pod: CrawlPod) -> tuple[bool, str, int, str]:
     """Sorts existing pods before deleted ones, and crawlers by their number before redis."""
     return not pod.exists, pod.role, pod.index or 0, pod.name
 

@@ -27,7 +27,11 @@ MAX_FACETS: Final = 100
 
 
 class Watched(Protocol):
-    """One scope's watch: what a reflector offers."""
+    """One source's watch of a scope: what a reflector offers."""
+
+    @property
+    def source(self) -> str:
+        """Its name: ``crawljobs`` and others."""
 
     @property
     def scope(self) -> str:
@@ -38,12 +42,16 @@ class Watched(Protocol):
         """Whether it has been listed completely once."""
 
     @property
+    def vouches(self) -> bool:
+        """Whether its content counts."""
+
+    @property
     def last_error(self) -> str | None:
         """Why it is not current, in one line; None when it is."""
 
     @property
     def objects(self) -> Sized:
-        """The scope's CrawlJobs as last seen."""
+        """The scope's objects as last seen."""
 
     @property
     def stats(self) -> Stats:
@@ -171,10 +179,12 @@ class View:
             "warning": self._warning(),
             "watches": [
                 {
+                    "source": watch.source,
                     "namespace": watch.scope or None,
                     "synced": watch.synced,
+                    "up": watch.vouches,
                     "last_error": watch.last_error,
-                    "crawljobs": len(watch.objects),
+                    "objects": len(watch.objects),
                     "last_sync": representation.timestamp(watch.stats.last_sync),
                     "last_event": representation.timestamp(watch.stats.last_event),
                     "unreadable_fields": watch.problems.kinds.total(),

@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
+from exporter.crawls import Crawl, CrawlPod, pods_of
 from exporter.resources.crawljob import parse_json
-from exporter.resources.crawljob.pods import Pod, pods_of
 from support.factories import CRAWL_ID, GIB, UPDATED, crawler_pod, crawljob, redis_pod, to_wire
 
 
-def pods(**parts: Any) -> dict[str, Pod]:
-    return {pod.name: pod for pod in pods_of(parse_json(to_wire(crawljob(**parts))))}
+def pods(**parts: Any) -> dict[str, CrawlPod]:
+    return {pod.name: pod for pod in pods_of(Crawl(parse_json(to_wire(crawljob(**parts)))))}
 
 
-def one_pod(pod: dict[str, Any], *, name: str = "crawl-x-0", **status: Any) -> Pod:
+def one_pod(pod: dict[str, Any], *, name: str = "crawl-x-0", **status: Any) -> CrawlPod:
     return pods(pods={name: pod}, status=status)[name]
 
 
@@ -158,4 +158,4 @@ def test_a_crawl_without_status_has_no_pods() -> None:
     wire = crawljob()
     del wire["status"]
 
-    assert list(pods_of(parse_json(to_wire(wire)))) == []
+    assert list(pods_of(Crawl(parse_json(to_wire(wire))))) == []

@@ -1,0 +1,205 @@
+"""The pods of a crawl: what its CrawlJob says of each, and what Kubernetes does.
+
+The one place that decides whose word counts: of whether a pod exists, and of how it ended, the
+pod's own where it is known; of what both say with a time, the later.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from exporter.crawls.crawl import Crawl
+from exporter.resources.crawljob import PodInfo
+from exporter.resources.crawljob.derived import forced_restart_pending
+from exporter.resources.crawljob.pod_info import (
+    Role,
+    existence,
+    pending_resize,
+    role_and_index,
+)
+from exporter.resources.pod import Pod, Termination
+from exporter.resources.pod.derived import exit_reason, exits, is_evicted
+from exporter.resources.pod.model import (
+    ContainerStatus,
+    PodMetadata,
+    PodResources,
+    PodSpec,
+    PodStatus,
+    Scheduling,
+)
+
+
+class PodPast(Protocol):
+    """What was seen of a pod before and nothing says any more; seconds since 1970."""
+
+    evicted_at: float | None
+    oom_killed_at: float | None
+    crashed_at: float | None
+    exit_was_eviction: bool
+    backoff_since: float | None
+    pending: str
+    pending_since: float | None
+
+
+class _NoPast:
+    """Of a pod that nothing was seen of before."""
+
+    evicted_at: float | None = None
+    oom_killed_at: float | None = None
+    crashed_at: float | None = None
+    exit_was_eviction = False
+    backoff_since: float | None = None
+    pending = ""
+    pending_since: float | None = None
+
+
+NO_PAST: Final[PodPast] = _NoPast()
+_NO_ENTRY: Final = PodInfo()
+UNKNOWN_POD: Final = Pod(metadata=PodMetadata(name="unknown"))
+"""Of which nothing is known."""
+_NO_STATUS: Final = ContainerStatus()
+_NO_SCHEDULING: Final = Scheduling()
+_NO_RESOURCES: Final = PodResources()
+
+
+@dataclass(slots=True)
+class CrawlPod:
+    """One pod of a crawl; deleted ones stay as long as ``podStatus`` has them."""
+
+    name: str
+    role: Role
+    index: int | None
+    """The n of ``crawl-<id>-<n>``; None for redis."""
+    exists: bool
+    """False of one that was deleted since."""
+    info: PodInfo
+    """What the CrawlJob says of it."""
+    live: Pod
+    """What Kubernetes says of it."""
+    forced: bool = False
+    """Whether a restart of the crawl's crawler pods was asked for and is still to come."""
+    past: PodPast = NO_PAST
+
+    @property
+    def spec(self) -> PodSpec:
+        """What was asked for, and where it runs."""
+        return self.live.spec
+
+    @property
+    def status(self) -> PodStatus:
+        """What became of it."""
+        return self.live.status
+
+    @property
+    def container(self) -> ContainerStatus:
+        """The state of its own container."""
+        return self.live.status.container or _NO_STATUS
+
+    @property
+    def scheduling(self) -> Scheduling:
+        """Whether a node was found."""
+        return self.live.status.scheduling or _NO_SCHEDULING
+
+    @property
+    def resources(self) -> PodResources:
+        """Its requests and limits."""
+        return self.live.spec.resources or _NO_RESOURCES
+
+    @property
+    def exit(self) -> Termination | None:
+        """Its last exit that the pod itself shows, if that is the last one known."""
+        last = None
+        for last in exits(self.live):  # noqa: B007 - the last one is wanted
+            pass
+        if last is not None and (last.finished_at or 0.0) >= (self.info.exit_time or 0.0):
+            return last
+        return None
+
+    @property
+    def exit_reason(self) -> str | None:
+        """Why it exited last. An eviction shows as out of memory: who saw it knows better."""
+        if self.past.exit_was_eviction:
+            return "evicted"
+        return self.info.reason if (last := self.exit) is None else exit_reason(last)
+
+    @property
+    def exit_code(self) -> int | None:
+        """Of its last exit."""
+        return self.info.exit_code if (last := self.exit) is None else last.exit_code
+
+    @property
+    def exit_time(self) -> float | None:
+        """When it last exited, in seconds since 1970."""
+        return self.info.exit_time if (last := self.exit) is None else last.finished_at
+
+    @property
+    def evicted(self) -> bool | None:
+        """From its eviction until its replacement is seen."""
+        return True if is_evicted(self.live) else self.info.evicted
+
+    @property
+    def used_memory(self) -> float | None:
+        """Bytes. A crawler's 0 means that nobody measured (auto-resize is off)."""
+        return (self.info.used.memory or None) if self.exists else None
+
+    @property
+    def used_cpu(self) -> float | None:
+        """Cores. 0 means that nobody measured."""
+        return (self.info.used.cpu or None) if self.exists else None
+
+    @property
+    def used_storage(self) -> float | None:
+        """Bytes: of a crawler, archive data not yet uploaded; of redis, its files."""
+        return self.info.used.storage if self.exists else None
+
+    @property
+    def restart_reason(self) -> str | None:
+        """Why Browsertrix will restart the pod (``PodInfo.should_restart_pod``, same order)."""
+        if not self.exists:
+            return None
+        if resize := pending_resize(self.info):
+            return resize[0]
+        if self.info.evicted:
+            return "evicted"
+        return "forced" if self.forced else None
+
+
+def pods_of(crawl: Crawl, past: Mapping[str, PodPast] | None = None) -> Iterator[CrawlPod]:
+    """The pods that the CrawlJob has an entry of, deleted ones included, then any others.
+
+    ``past`` is by name. Where nobody vouches for the pods, the CrawlJob tells which exist.
+    """
+    job, live = crawl.job, crawl.pods
+    entries = job.status.pod_status
+    exists = existence(job)
+    forced = forced_restart_pending(job)
+    for name in pod_names(crawl):
+        role, index = role_and_index(name)
+        pod = UNKNOWN_POD if live is None else live.get(name, UNKNOWN_POD)
+        yield CrawlPod(
+            name,
+            role,
+            index,
+            exists(role, index) if live is None else name in live,
+            entries.get(name, _NO_ENTRY),
+            pod,
+            forced and role == "crawler",
+            past.get(name, NO_PAST) if past else NO_PAST,
+        )
+
+
+def pod_names(crawl: Crawl) -> list[str]:
+    """The names of ``pods_of``, in its order."""
+    entries = crawl.job.status.pod_status
+    if not crawl.pods:
+        return list(entries)
+    return [*entries, *sorted(name for name in crawl.pods if name not in entries)]
+
+
+def is_unchanged(name: str, before: Crawl, after: Crawl) -> bool:
+    """Whether all sources but the CrawlJob say the same of a pod as before."""
+    if (before.pods is None) != (after.pods is None):
+        return False
+    return before.pods is after.pods or (before.pods or {}).get(name) is (after.pods or {}).get(
+        name
+    )

@@ -1,0 +1,70 @@
+"""What happened to a crawl's pods as they show it themselves, each emitted once.
+
+A status tells of an exit or an eviction ten seconds later, and not of all: of a container that was
+killed and restarted between two syncs it says nothing. Both may tell first. So an exit is its time,
+which Browsertrix copies from the pod; and an eviction is its pod's uid, or that of the next status
+that tells of one (``pods``).
+"""
+
+from exporter.crawls import Crawl
+from exporter.history.baseline import Baseline, PodBaseline
+from exporter.history.events import CrawlEvent, PodEvicted, PodExited
+from exporter.history.pods import is_new_exit, note_exit, untimed_identity
+from exporter.resources.crawljob.pod_info import Role, role_and_index
+from exporter.resources.identity import identity
+from exporter.resources.pod import Pod
+from exporter.resources.pod.derived import exit_reason, exits, is_evicted
+
+
+def compare_live_pods(
+    baseline: Baseline, crawl: Crawl, now: float, events: list[CrawlEvent]
+) -> bool:
+    """Bring the baselines of the pods up to these, and append what happened to ``events``.
+
+    False where nothing has changed.
+    """
+    changed = False
+    for name, pod in (crawl.pods or {}).items():
+        known = baseline.pods.get(name)
+        if not _has_news(known, pod):
+            continue
+        changed = True
+        if known is None:
+            known = baseline.pods[name] = PodBaseline()
+        role, _ = role_and_index(name)
+        _compare_eviction(known, pod, role, now, events)
+        for termination in exits(pod):
+            at, reason = termination.finished_at or now, exit_reason(termination)
+            if is_new_exit(known, at, untimed_identity(reason, termination.exit_code)):
+                exited = PodExited(at, name, role, reason, termination.exit_code)
+                note_exit(known, exited, events, timed=True, evicted=is_evicted(pod))
+                baseline.last_seen_alive = max(baseline.last_seen_alive, at)
+    return changed
+
+
+def _has_news(known: PodBaseline | None, pod: Pod) -> bool:
+    evicted = is_evicted(pod)
+    if known is None:
+        return evicted or any(exits(pod))
+    if known.evicted_uid != identity(pod) and (
+        evicted or (known.evicted and known.unstated_since is not None)
+    ):
+        return True
+    return any(termination.finished_at not in known.exits for termination in exits(pod))
+
+
+def _compare_eviction(
+    known: PodBaseline, pod: Pod, role: Role, now: float, events: list[CrawlEvent]
+) -> None:
+    uid = identity(pod)
+    if not is_evicted(pod):
+        if known.evicted and known.unstated_since is not None and known.evicted_uid != uid:
+            known.evicted = False  # it was replaced before any status told of it
+    elif known.evicted_uid != uid:
+        if not known.evicted or known.evicted_uid:  # else a status has told of this one
+            last = max((end.finished_at or 0.0 for end in exits(pod)), default=0.0)
+            known.evicted_at = at = min(last, now) or now
+            known.evicted, known.recovering, known.unstated_since = True, False, now
+            resource = pod.status.exhausted or "other"
+            events.append(PodEvicted(at, pod.metadata.name, role, resource))
+        known.evicted_uid = uid

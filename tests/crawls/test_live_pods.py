@@ -1,0 +1,57 @@
+"""A pod as CrawlJob and Kubernetes tell of it: whose word counts."""
+
+from typing import Any
+
+from exporter.crawls import Crawl, CrawlPod, pods_of
+from exporter.resources.crawljob import parse_value
+from exporter.resources.pod import Pod
+from exporter.resources.pod import parse_value as parse_pod
+from support.factories import CRAWL_ID, CREATED, UPDATED, UPDATED_EPOCH, crawler_pod, crawljob
+from support.pod_factories import POD_NAME, evicted, pod, pod_wire, restarted, terminated
+
+OTHER = f"crawl-{CRAWL_ID}-1"
+
+
+def pods(*live: Pod, **parts: Any) -> dict[str, CrawlPod]:
+    crawl = Crawl(parse_value(crawljob(**parts)), {one.metadata.name: one for one in live})
+    return {one.name: one for one in pods_of(crawl)}
+
+
+def test_a_pod_that_kubernetes_does_not_have_is_deleted_whatever_the_status_says() -> None:
+    found = pods(pod(), pods={POD_NAME: crawler_pod(), OTHER: crawler_pod()}, status={"scale": 2})
+    assert {name: one.exists for name, one in found.items()} == {POD_NAME: True, OTHER: False}
+
+
+def test_a_pod_that_no_status_tells_of_yet_is_there() -> None:
+    found = pods(pod(), pods={}, status={"state": "starting"})
+    assert list(found) == [POD_NAME]
+    assert (found[POD_NAME].role, found[POD_NAME].index, found[POD_NAME].exists) == (
+        "crawler",
+        0,
+        True,
+    )
+
+
+def test_a_pod_of_a_paused_crawl_exists_as_long_as_kubernetes_has_it() -> None:
+    found = pods(pod(), pods={POD_NAME: crawler_pod()}, status={"state": "paused"})
+    assert found[POD_NAME].exists
+
+
+def test_the_later_of_two_exits_is_the_last() -> None:
+    ended = restarted(ended=terminated(UPDATED, 11, "Error"))
+    earlier = crawler_pod(exitTime=CREATED, exitCode=0, reason="done")
+    found = pods(parse_pod(ended), pods={POD_NAME: earlier})[POD_NAME]
+    assert (found.exit_time, found.exit_code, found.exit_reason) == (
+        UPDATED_EPOCH,
+        11,
+        "interrupt: 11",
+    )
+    later = crawler_pod(exitTime="2025-05-21T12:00:01Z", exitCode=0, reason="done")
+    found = pods(parse_pod(ended), pods={POD_NAME: later})[POD_NAME]
+    assert (found.exit_time, found.exit_code, found.exit_reason) == (UPDATED_EPOCH + 1, 0, "done")
+
+
+def test_an_evicted_pod_is_evicted_before_a_status_says_so() -> None:
+    one = crawler_pod(evicted=False)
+    assert pods(pod(status=evicted()), pods={POD_NAME: one})[POD_NAME].evicted is True
+    assert pods(parse_pod(pod_wire()), pods={POD_NAME: one})[POD_NAME].evicted is False
