@@ -1,9 +1,9 @@
 """Requests to the API server, with credentials that are always fresh.
 
 Everything that can go wrong with a request ends as a ``RequestError`` whose ``reason`` is one of
-``REASONS``, fit for a label, and whose text says what to do. Configuration and authentication are
-the official client's. The session is not: its watches end after five minutes, it follows redirects
-and reads ``.netrc``, so that a foreign host could be sent our credentials, and be believed.
+``REASONS``, fit for a label, and whose text says what to do. Kubeconfigs are read by the official
+client. Its session is not used: its watches end after five minutes, it follows redirects and reads
+``.netrc``, so that a foreign host could be sent our credentials, and be believed.
 """
 
 import asyncio
