@@ -11,7 +11,7 @@ import ssl
 import tempfile
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
@@ -106,16 +106,11 @@ def _places(
 
 
 def _load_chain(context: ssl.SSLContext, certificate: bytes, key: bytes | None) -> None:
-    # An encrypted key is refused; without this OpenSSL would ask for its password.
-    def password() -> str:
-        return ""
-
-    with _as_file(certificate) as certificate_file:
-        if key is None:
-            context.load_cert_chain(certificate_file, password=password)
-            return
-        with _as_file(key) as key_file:
-            context.load_cert_chain(certificate_file, key_file, password=password)
+    with ExitStack() as stack:
+        certificate_file = stack.enter_context(_as_file(certificate))
+        key_file = None if key is None else stack.enter_context(_as_file(key))
+        # An encrypted key is refused; without this OpenSSL would ask for its password.
+        context.load_cert_chain(certificate_file, key_file, password=lambda: "")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from support.certificates import certificate
 from support.change_recorder import Recorder
 from support.following import Follow, Opened, Run
 from support.oidc_issuer import OidcIssuer, jwt
-from support.oidc_user import NOW, REFRESH, SECRET, Clock, User
+from support.oidc_user import NOW, REFRESH, SECRET, TokenClock, User
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def follow(connection: ApiClient, run: Run) -> Follow:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    found = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> TokenClock:
+    found = TokenClock()
     monkeypatch.setattr(oidc, "time", found)
     monkeypatch.setattr(credentials, "time", found)
     return found

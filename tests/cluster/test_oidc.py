@@ -16,7 +16,7 @@ from support.certificates import needs_openssl
 from support.following import Opened
 from support.kubeconfigs import config, write
 from support.oidc_issuer import CONFIGURATION, TOKEN, OidcIssuer, jwt
-from support.oidc_user import NOW, REFRESH, SECRET, Clock, User, complaint, fresh, token
+from support.oidc_user import NOW, REFRESH, SECRET, TokenClock, User, complaint, fresh, token
 from support.tcp_proxy import TcpProxy
 
 pytestmark = needs_openssl
@@ -29,7 +29,7 @@ LIST = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"
 
 @pytest.mark.parametrize("name", ["Ann Example", "Zoë Ñandú ÿÿ", "李 小龙", "~~~???>>>"])
 async def test_a_valid_token_is_used_whatever_its_base64url_holds(
-    user: User, issuer: OidcIssuer, clock: Clock, name: str
+    user: User, issuer: OidcIssuer, clock: TokenClock, name: str
 ) -> None:
     valid = jwt(exp=clock.wall + 3600, name=name)
     user.set(id_token=valid)
@@ -63,7 +63,7 @@ def test_the_names_above_need_the_urls_alphabet() -> None:
     ],
 )
 async def test_a_token_that_has_expired_or_cannot_be_read_is_renewed(
-    user: User, issuer: OidcIssuer, clock: Clock, old: str | None
+    user: User, issuer: OidcIssuer, clock: TokenClock, old: str | None
 ) -> None:
     assert clock.wall == NOW
     issuer.tokens = [{"id_token": fresh()}]
@@ -84,7 +84,9 @@ async def test_without_a_refresh_token_it_says_to_log_in_again(
     assert issuer.asked == []
 
 
-async def test_without_a_refresh_token_a_token_is_used_to_its_end(user: User, clock: Clock) -> None:
+async def test_without_a_refresh_token_a_token_is_used_to_its_end(
+    user: User, clock: TokenClock
+) -> None:
     valid = jwt(exp=NOW + 5)
     user.set(id_token=valid, refresh_token=None)
     source = user.source()
@@ -112,7 +114,7 @@ async def test_a_token_of_the_kubeconfig_itself_goes_before_the_issuers(
 
 
 async def test_a_token_is_renewed_a_minute_before_it_expires(
-    user: User, issuer: OidcIssuer, clock: Clock
+    user: User, issuer: OidcIssuer, clock: TokenClock
 ) -> None:
     issuer.tokens = [{"id_token": fresh()}]
     user.set(id_token=jwt(exp=NOW + 3600))
@@ -126,7 +128,7 @@ async def test_a_token_is_renewed_a_minute_before_it_expires(
 
 
 async def test_a_token_of_a_minute_is_renewed_after_four_fifths(
-    user: User, issuer: OidcIssuer, clock: Clock
+    user: User, issuer: OidcIssuer, clock: TokenClock
 ) -> None:
     issuer.tokens = [{"id_token": fresh(exp=NOW + 60)}, {"id_token": fresh(2, iat=NOW + 48)}]
     source = user.source()
@@ -139,7 +141,7 @@ async def test_a_token_of_a_minute_is_renewed_after_four_fifths(
 
 
 async def test_a_clock_that_is_set_changes_nothing_for_a_token_in_use(
-    user: User, issuer: OidcIssuer, clock: Clock
+    user: User, issuer: OidcIssuer, clock: TokenClock
 ) -> None:
     issuer.tokens = [{"id_token": fresh()}]
     source = user.source()
@@ -153,7 +155,7 @@ async def test_a_clock_that_is_set_changes_nothing_for_a_token_in_use(
 
 @pytest.mark.parametrize("off", [-86_400, 86_400])
 async def test_a_new_token_lives_as_long_as_it_says_where_the_clock_is_wrong(
-    user: User, issuer: OidcIssuer, clock: Clock, off: float
+    user: User, issuer: OidcIssuer, clock: TokenClock, off: float
 ) -> None:
     clock.wall = NOW + off
     issuer.tokens = [{"id_token": fresh()}]
@@ -181,7 +183,7 @@ async def test_a_refused_token_is_renewed_though_it_is_valid(
 
 
 async def test_an_issuer_is_asked_every_ten_seconds_at_most(
-    user: User, issuer: OidcIssuer, clock: Clock
+    user: User, issuer: OidcIssuer, clock: TokenClock
 ) -> None:
     issuer.tokens = [{"id_token": fresh(number)} for number in (1, 2)]
     source = user.source()
@@ -193,7 +195,7 @@ async def test_an_issuer_is_asked_every_ten_seconds_at_most(
 
 
 async def test_a_change_elsewhere_in_the_kubeconfig_keeps_what_was_renewed(
-    user: User, issuer: OidcIssuer, clock: Clock
+    user: User, issuer: OidcIssuer, clock: TokenClock
 ) -> None:
     issuer.tokens = [{"id_token": fresh(1), "refresh_token": "second"}]
     source = user.source()
@@ -220,7 +222,7 @@ async def test_the_kubeconfig_is_not_written(user: User, issuer: OidcIssuer) -> 
 
 
 async def test_while_the_issuer_is_down_a_token_is_used_until_it_expires(
-    user: User, issuer: OidcIssuer, clock: Clock, caplog: pytest.LogCaptureFixture
+    user: User, issuer: OidcIssuer, clock: TokenClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = jwt(exp=NOW + 100)
     issuer.tokens = [{"id_token": fresh()}]
@@ -245,7 +247,7 @@ async def test_while_the_issuer_is_down_a_token_is_used_until_it_expires(
 
 
 async def test_an_issuer_that_was_down_is_asked_again_after_ten_seconds(
-    user: User, issuer: OidcIssuer, clock: Clock
+    user: User, issuer: OidcIssuer, clock: TokenClock
 ) -> None:
     issuer.answers = {CONFIGURATION: [web.Response(status=503)]}
     issuer.tokens = [{"id_token": fresh()}]
@@ -261,7 +263,7 @@ async def test_an_issuer_that_was_down_is_asked_again_after_ten_seconds(
 
 
 async def test_nothing_is_logged_of_tokens_and_secrets(
-    user: User, issuer: OidcIssuer, clock: Clock, caplog: pytest.LogCaptureFixture
+    user: User, issuer: OidcIssuer, clock: TokenClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     old = jwt(exp=NOW + 30)

@@ -13,7 +13,7 @@ from aiohttp import web
 from exporter.cluster import oidc_issuer
 from support.certificates import needs_openssl
 from support.oidc_issuer import CONFIGURATION, TOKEN, OidcIssuer, jwt
-from support.oidc_user import NOW, REFRESH, SECRET, Clock, User, complaint, fresh, token
+from support.oidc_user import NOW, REFRESH, SECRET, TokenClock, User, complaint, fresh, token
 
 pytestmark = needs_openssl
 
@@ -37,7 +37,7 @@ async def test_a_client_with_a_secret_sends_it_in_the_header(
     ids=str,
 )
 async def test_a_secret_refused_in_the_header_is_sent_in_the_body_and_so_it_stays(
-    user: User, issuer: OidcIssuer, clock: Clock, refusal: tuple[int, dict[str, str]]
+    user: User, issuer: OidcIssuer, clock: TokenClock, refusal: tuple[int, dict[str, str]]
 ) -> None:
     status, body = refusal
     issuer.answers = {TOKEN: [web.json_response(body, status=status)]}
@@ -71,7 +71,7 @@ async def test_a_public_client_names_itself_in_the_body(
 
 
 async def test_a_refresh_token_is_used_until_there_is_a_new_one(
-    user: User, issuer: OidcIssuer, clock: Clock
+    user: User, issuer: OidcIssuer, clock: TokenClock
 ) -> None:
     issuer.tokens = [
         {"id_token": fresh(1)},

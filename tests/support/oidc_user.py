@@ -14,11 +14,11 @@ from support.oidc_issuer import jwt
 REFRESH: Final = "r3fr3sh"
 SECRET: Final = "s3cr3t/+ä"  # noqa: S105 - of no client
 NOW: Final = 1_800_000_000.0
-"""Seconds since 1970, by ``Clock`` at first."""
+"""Seconds since 1970, by ``TokenClock`` at first."""
 
 
 @dataclass
-class Clock:
+class TokenClock:
     """Stands in for the module ``time``."""
 
     wall: float = NOW
