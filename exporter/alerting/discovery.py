@@ -170,12 +170,14 @@ class Discovery:
             send_loop.close()
             await tasks.end(_task(send_loop.endpoint))
             logger.info("an Alertmanager has left", extra=send_loop.endpoint.fields)
-        for address in found.keys() - self._send_loops.keys():
-            send_loop = self._send_loop(found[address])
+        for address, endpoint in found.items():
+            if address in self._send_loops:
+                continue
+            send_loop = self._send_loop(endpoint)
             send_loop.failure_listeners.append(self._on_doubt)
             self._send_loops[address] = send_loop
-            tasks.start(_task(send_loop.endpoint), send_loop.run)
-            logger.info("an Alertmanager has come", extra=send_loop.endpoint.fields)
+            tasks.start(_task(endpoint), send_loop.run)
+            logger.info("an Alertmanager has come", extra=endpoint.fields)
 
     async def _wait(self) -> None:
         """Until the schedule says so."""

@@ -134,7 +134,7 @@ async def _services(resolver: "DnsResolver", name: str) -> list[Service]:
     found = []
     # A target that is no host's name is a dot, for no service at all (RFC 2782), or nonsense.
     hosts_named = sorted(one for one in targets if is_dns_name(one[0]))
-    for target, port in hosts_named[:MOST_ADDRESSES]:
+    for target, port in hosts_named[: MOST_ADDRESSES + 1]:  # one more shows that there are more
         with contextlib.suppress(NXDOMAIN, NoAnswer):  # as that of a pod that is about to come
             hosts = await resolver.resolve_name(f"{target}.", search=False)
             found += [Service(target, port, address) for address in hosts.addresses()]
