@@ -8,9 +8,13 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.alerting.discovery import GRACE, INTERVAL, SHORTEST_INTERVAL, Schedule
+from exporter.alerting.http_config import HTTPClientConfigError
+from exporter.alerting.notifier import Notifier, NotifierSettings
 from exporter.alerting.resolver import MOST_ADDRESSES, ResolutionError, Service
+from exporter.history.ledger import Ledger
 from exporter.metrics import SelfMetrics, catalog
 from exporter.runtime.backoff import MOST, Backoff
+from exporter.runtime.tasks import SupervisedTasks
 from support.alert_receiver import Receiver
 from support.alert_sender import SELDOM, crawls
 from support.discovered import Discovered, ScriptedResolver
@@ -297,3 +301,28 @@ def test_a_name_has_no_addresses_once_nothing_else_was_answered_for_minutes() ->
     times.on_failure(3000.0, missing=True)
     times.on_success(3001.0)
     assert not times.has_left(3000.0 + GRACE)
+
+
+async def test_plain_urls_and_names_are_notified_side_by_side() -> None:
+    async with Receiver() as plain, Receiver(OTHER) as behind:
+        urls = (plain.url, f"dns+http://am.test:{behind.port}")
+        resolver = ScriptedResolver((OTHER,))
+        notifier = Notifier(NotifierSettings(urls=urls), Ledger.open(), resolver)
+        tasks = SupervisedTasks()
+        notifier.start(tasks)
+        await until(lambda: plain.posts and behind.posts)
+        assert {(loop.endpoint.url, loop.endpoint.address) for loop in notifier.send_loops} == {
+            (urls[0], ""),
+            (urls[1], f"{OTHER}:{behind.port}"),
+        }
+        await notifier.drain()
+        await tasks.cancel()
+
+
+def test_a_proxy_that_cannot_be_used_is_refused_before_any_name_is_resolved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "socks5://127.0.0.1:1080")
+    settings = NotifierSettings(urls=("dns+http://am.test:9093",))
+    with pytest.raises(HTTPClientConfigError, match="HTTP_PROXY: SOCKS"):
+        Notifier(settings, Ledger.open())
