@@ -4,7 +4,8 @@
 #   docker run --read-only --tmpfs /tmp --publish 10937:10937 \
 #     --volume ~/.kube/config:/kubeconfig:ro browsertrix-exporter --kubeconfig /kubeconfig
 #
-# /tmp is needed only for a kubeconfig with certificates in it; in a pod nothing is written.
+# Nothing is kept in /tmp, not even the certificates that a kubeconfig holds; SQLite would sort there
+# what is too large for memory.
 
 ARG PYTHON_IMAGE=python:3.13-slim
 

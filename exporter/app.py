@@ -96,7 +96,7 @@ class Exporter:
             pipeline.families,
             self._reflectors,
             ledger,
-            () if self._notifier is None else self._notifier.send_loops,
+            self._notifier,
             lambda: self._tasks.restarts,
         )
         health = Health(alive=self._not_alive, ready=self._not_ready)
@@ -135,9 +135,7 @@ class Exporter:
             self._tasks.start("history", self._pipeline.recorder.run)
             self._tasks.start("garbage collection", collect_periodically)
             if self._notifier is not None:
-                self._tasks.start("active alerts", self._notifier.run)
-                for send_loop in self._notifier.send_loops:
-                    self._tasks.start(f"alerts to {send_loop.url}", send_loop.run)
+                self._notifier.start(self._tasks)
             await stop.wait()
             log.info("stopping")
             if self._notifier is not None:

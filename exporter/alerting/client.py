@@ -6,14 +6,13 @@ from types import TracebackType
 from typing import Final, Self
 
 import aiohttp
-from yarl import URL
 
 from exporter import __version__
-from exporter.alerting.http_config import Credentials, HTTPClientConfigError
+from exporter.alerting.endpoint import Endpoint
+from exporter.alerting.http_config import Credentials
 from exporter.alerting.postable_alert import PostableAlert
 from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
-from exporter.runtime.proxies import ProxyConfig, ProxyError, request_options
-from exporter.settings.values import ALERTS_PATH
+from exporter.runtime.proxies import ProxyConfig, request_options
 
 TIMEOUT: Final = 10.0
 """Seconds for a whole request, as Prometheus's ``alertmanagers.timeout``."""
@@ -49,18 +48,10 @@ class RejectedError(RequestError):
 class AlertmanagerClient:
     """Posts alerts to one Alertmanager over kept connections; an asynchronous context."""
 
-    def __init__(self, url: str, credentials: Credentials) -> None:
-        """``url`` is Alertmanager's own address, with the prefix of its paths if it has one.
-
-        Raises HTTPClientConfigError where the environment names a proxy that cannot be used.
-        """
-        self.url = url
-        self._target = URL(url.rstrip("/") + ALERTS_PATH)
+    def __init__(self, endpoint: Endpoint, credentials: Credentials, proxies: ProxyConfig) -> None:
+        self.endpoint = endpoint
         self._credentials = credentials
-        try:
-            self._proxy = ProxyConfig.from_environment().choose(self._target)
-        except ProxyError as error:
-            raise HTTPClientConfigError(str(error)) from error
+        self._proxy = proxies.choose(endpoint.named)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -89,19 +80,21 @@ class AlertmanagerClient:
         where it cannot be reached, does not answer within ``TIMEOUT`` or refuses the sender.
         """
         assert self._session is not None, "to be used in its context"  # noqa: S101
-        https = self._target.scheme == "https"
+        endpoint = self.endpoint
+        https = endpoint.named.scheme == "https"
         try:
             async with self._session.post(
-                self._target,
+                endpoint.connect or endpoint.named,
                 data=json.dumps(alerts).encode(),
                 headers={
+                    "Host": endpoint.host_header,
                     "Content-Type": "application/json",
                     "Accept-Encoding": "identity",
                     **self._credentials.headers(),
                 },
                 allow_redirects=False,  # it would be sent the credentials
                 ssl=self._credentials.context() if https else True,
-                server_hostname=self._credentials.server_name if https else None,
+                server_hostname=self._credentials.server_name or endpoint.name if https else None,
                 **request_options(self._proxy),
             ) as response:
                 if not response.ok or response.status >= 300:

@@ -61,6 +61,9 @@ class SendLoop:
         ``resend`` is in seconds.
         """
         self.stats = SendStats()
+        self.endpoint = client.endpoint
+        self.failure_listeners: list[Callable[[], None]] = []
+        """Called after each request that failed, but for alerts that were rejected."""
         self._client = client
         self._alerts = alerts
         self._postable = postable
@@ -79,11 +82,6 @@ class SendLoop:
         self._drained = asyncio.Event()
         """Set while the queue is empty, or Alertmanager cannot be reached."""
         alerts.listeners.append(self._enqueue)
-
-    @property
-    def url(self) -> str:
-        """The Alertmanager's address."""
-        return self._client.url
 
     @property
     def pending(self) -> int:
@@ -106,6 +104,10 @@ class SendLoop:
                     await asyncio.sleep(self._backoff.next(error.retry_after))
                 else:
                     await self._wait()
+
+    def close(self) -> None:
+        """Take no more alerts: the Alertmanager is let go, and ``run`` is to be cancelled."""
+        self._alerts.listeners.remove(self._enqueue)
 
     async def drain(self, limit: float) -> None:
         """Wait until the queue is sent, at most ``limit`` seconds.
@@ -190,7 +192,7 @@ class SendLoop:
         self.stats.last_success = self._alerts.clock()
         if self._last_error is not None:
             self._last_error = None
-            logger.warning("alerts are delivered again", extra={"alertmanager": self.url})
+            logger.warning("alerts are delivered again", extra=self.endpoint.fields)
 
     def _on_rejected(self, key: Key, error: RejectedError) -> None:
         """Go on with the others; this one is tried again at the next resend."""
@@ -200,7 +202,7 @@ class SendLoop:
             logger.error(
                 "an alert is rejected, going on with the others",
                 extra={
-                    "alertmanager": self.url,
+                    **self.endpoint.fields,
                     "alert": name,
                     "labels": "/".join(label_values),
                     "error": str(error),
@@ -214,10 +216,12 @@ class SendLoop:
         if self._last_error is None:
             logger.error(
                 "alerts cannot be delivered, trying again",
-                extra={"alertmanager": self.url, "error": str(error)},
+                extra={**self.endpoint.fields, "error": str(error)},
             )
         self._last_error = str(error)
         self._drained.set()
+        for listener in self.failure_listeners:
+            listener()
 
 
 def _now() -> float:

@@ -1,14 +1,13 @@
 """Requests to the API server, with credentials that are always fresh.
 
 Everything that can go wrong with a request ends as a ``RequestError`` whose ``reason`` is one of
-``REASONS``, fit for a label, and whose text says what to do. Configuration and authentication are
-the official client's. The session is not: its watches end after five minutes, it follows redirects
-and reads ``.netrc``, so that a foreign host could be sent our credentials, and be believed.
+``REASONS``, fit for a label, and whose text says what to do. Kubeconfigs are read by the official
+client. Its session is not used: its watches end after five minutes, it follows redirects and reads
+``.netrc``, so that a foreign host could be sent our credentials, and be believed.
 """
 
 import asyncio
 import logging
-import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -16,12 +15,14 @@ from typing import Final, Self
 
 import aiohttp
 from kubernetes.aio.client import Configuration
+from kubernetes.aio.config.config_exception import ConfigException
 from multidict import CIMultiDict
 from yarl import URL
 
 from exporter import __version__
 from exporter.cluster.coalescing import ReadCoalescing
-from exporter.cluster.credentials import ConfigError, CredentialSource, find_source, tls_identity
+from exporter.cluster.credentials import ConfigError, CredentialSource, find_source
+from exporter.cluster.tls import TlsMaterial
 from exporter.cluster.wire import Status, read_status
 from exporter.resources.decoding import InvalidObjectError, decode
 from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
@@ -217,11 +218,18 @@ class ApiClient:
             if not secret.isprintable():
                 raise ConfigError("the token has characters that no token can have")
             configuration.api_key["BearerToken"] = f"{scheme.capitalize()} {secret}"
-        tls = tls_identity(configuration)
+        made_from = (
+            configuration.host,
+            configuration.proxy,
+            configuration.verify_ssl,
+            configuration.tls_server_name,
+            self._source.tls,
+        )
         old = self._session
-        if old is None or old.tls != tls:
+        if old is None or old.made_from != made_from:
             proxy = _proxy(configuration)
-            self._session = _Session(_client(configuration), proxy, tls)
+            client = _client(self._source.tls, verify=configuration.verify_ssl)
+            self._session = _Session(client, proxy, made_from)
         self._configuration = configuration
         self._generation += 1
         if old is not None and old is not self._session:
@@ -229,12 +237,14 @@ class ApiClient:
 
 
 class _Session:
-    """A session with what its TLS was made from; after a change of that it ends with its uses."""
+    """A session with what it was made from; after a change of that it ends with its uses."""
 
-    def __init__(self, client: aiohttp.ClientSession, proxy: Proxy | None, tls: object) -> None:
+    def __init__(
+        self, client: aiohttp.ClientSession, proxy: Proxy | None, made_from: object
+    ) -> None:
         self.client = client
         self.proxy = proxy
-        self.tls = tls
+        self.made_from = made_from
         self._uses = 0
         self._retired = False
 
@@ -268,36 +278,19 @@ def _proxy(configuration: Configuration) -> Proxy | None:
         raise ConfigError(f"{where}{error}") from error
 
 
-def _client(configuration: Configuration) -> aiohttp.ClientSession:
+def _client(tls: TlsMaterial, *, verify: bool) -> aiohttp.ClientSession:
+    try:
+        context = tls.context(verify=verify)
+    except ConfigException as error:
+        raise ConfigError(str(error)) from error
     return aiohttp.ClientSession(
         # Each scope has a watch open all the time, and there may be hundreds.
-        connector=aiohttp.TCPConnector(limit=0, ssl=_ssl_context(configuration)),
+        connector=aiohttp.TCPConnector(limit=0, ssl=context),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,  # nothing compressed was asked for
         read_bufsize=_READ_BUFFER,
         trust_env=False,
     )
-
-
-def _ssl_context(configuration: Configuration) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(
-            cafile=configuration.ssl_ca_cert, cadata=configuration.ca_cert_data
-        )
-        if configuration.cert_file:
-            context.load_cert_chain(configuration.cert_file, configuration.key_file)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        files = configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file
-        names = ", ".join(str(name) for name in files if name)
-        what = error.reason if isinstance(error, ssl.SSLError) else error
-        raise ConfigError(f"cannot use the certificates in {names}: {what}") from error
-    # Python 3.13 refuses authorities without a key usage, as old EKS and MicroK8s have made them.
-    # Chain, name and time are checked all the same, and so does Go, which made them.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if not configuration.verify_ssl:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _failure(error: Exception) -> RequestError:

@@ -1,17 +1,18 @@
 """Where the API server is and who we are to it: a kubeconfig, or the pod we run in.
 
-The official client reads the files and knows the kinds of authentication; what it leaves to its
-user is here. Credentials do not last: tokens are rotated on disk, exec plugins hand out some for
-an hour. So a source says when what it loaded is ``stale``, and is loaded again before the next
+The official client reads the files; what it leaves to its user, or does otherwise than kubectl, is
+here. Credentials do not last: tokens are rotated on disk, exec plugins and issuers hand out some
+for an hour. So a source says when what it loaded is ``stale``, and is loaded again before the next
 request. No message here shows the content of a field: any might be a secret.
 """
 
 import base64
+import copy
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import yaml
 from kubernetes.aio.client import Configuration
@@ -26,11 +27,10 @@ from kubernetes.aio.config.kube_config import ConfigNode, KubeConfigLoader
 
 from exporter.cluster.exec_plugin import run
 from exporter.cluster.kubeconfig_files import cluster_info, impersonation, merge
+from exporter.cluster.oidc import OidcAuthProvider, oidc_settings
+from exporter.cluster.tls import TlsMaterial, tls_files
 from exporter.runtime.files import FileFingerprint, changed, fingerprints
 from exporter.runtime.http_errors import without_userinfo
-
-_PROVIDER_CHECK: Final = 60.0
-"""Seconds between two looks at an auth provider's token (OIDC, gcp); those look locally first."""
 
 
 class ConfigError(Exception):
@@ -45,9 +45,14 @@ class CredentialSource(Protocol):
 
     headers: Sequence[tuple[str, str]]
     """What else every request says of who we are, as loaded last."""
+    tls: TlsMaterial
+    """What TLS is made from, as loaded last; what the Configuration says of it is not used."""
 
     async def load(self) -> Configuration:
-        """Read everything anew; raises ConfigError."""
+        """Read everything anew; raises ConfigError.
+
+        Where nothing is ``stale`` this is because the credentials were refused.
+        """
 
     def stale(self) -> bool:
         """Whether what was loaded last has changed on disk, or runs out."""
@@ -84,8 +89,11 @@ class Kubeconfig:
         self._files = [file.expanduser() for file in files]
         self._context = context
         self.headers: Sequence[tuple[str, str]] = ()
-        self._config: ConfigNode | None = None
-        self._cluster: Mapping[str, Any] = {}
+        self.tls = TlsMaterial()
+        self._merged: dict[str, Any] | None = None
+        self._cluster: dict[str, Any] = {}
+        self._file_token: str | None = None
+        self._oidc: OidcAuthProvider | None = None
         self._read_at: dict[str, FileFingerprint] = {}
         self._fingerprints: dict[str, FileFingerprint] = {}
         self._renew_at = float("inf")
@@ -94,11 +102,11 @@ class Kubeconfig:
         )
 
     def stale(self) -> bool:
-        """Whether a file it stands on has changed, or a plugin's credential runs out."""
+        """Whether a file it stands on has changed, or a credential of limited time runs out."""
         return time.monotonic() >= self._renew_at or changed(self._fingerprints)
 
     async def load(self) -> Configuration:
-        """Read the files if they changed, ask the plugin if there is one; raises ConfigError."""
+        """Read the files if they changed, ask the plugin or the issuer; raises ConfigError."""
         try:
             return await self._load()
         except ConfigError as error:
@@ -113,43 +121,70 @@ class Kubeconfig:
             raise ConfigError(f"{self._where}: this is no valid kubeconfig") from error
 
     async def _load(self) -> Configuration:
+        refused = not self.stale()
         found = fingerprints([str(file) for file in self._files])
-        if self._config is None or found != self._read_at:
-            self._config, self._read_at = self._read(), found
+        if self._merged is None or found != self._read_at:
+            self._merged, self._read_at = self._read(), found
+            self._file_token = None
+        # A copy, in which the loader finds what was done already, and nothing to do by itself.
+        config = ConfigNode("kubeconfig", copy.deepcopy(self._merged))
         self._renew_at = float("inf")
-        user = self._user(self._config)
-        self.headers = [] if user is None else list(impersonation(user.value))
-        plugin = user.value.pop("exec", None) if user is not None else None
-        try:
-            if user is not None and plugin is not None:
-                await self._ask(ConfigNode(f"{user.name}/exec", plugin, user.path), user)
-            elif user is not None and "tokenFile" in user:
-                found = found | fingerprints([user["tokenFile"]])
-                user.value["token"] = _text(user["tokenFile"]) or user.value.get("token")
-            elif user is not None and "auth-provider" in user:
-                self._renew_at = time.monotonic() + _PROVIDER_CHECK
-            configuration = Configuration()
-            loader = KubeConfigLoader(config_dict=self._config, active_context=self._context)
-            await loader.load_and_set(configuration)
-        finally:
-            if user is not None and plugin is not None:
-                user.value["exec"] = plugin
-        self._fingerprints = found | fingerprints(_tls_files(configuration))
+        user = self._user(config)
+        if user is not None:
+            found = found | await self._authenticate(user, refused=refused)
+        entry = {} if user is None else user.value
+        self.headers = list(impersonation(entry))
+        found = found | fingerprints(tls_files(self._cluster, entry))
+        tls = TlsMaterial.take(self._cluster, entry)
+        configuration = Configuration()
+        loader = KubeConfigLoader(config_dict=config, active_context=self._context)
+        await loader.load_and_set(configuration)
+        self.tls = tls
+        self._fingerprints = found
         return configuration
 
-    def _read(self) -> ConfigNode:
+    async def _authenticate(self, user: ConfigNode, *, refused: bool) -> dict[str, FileFingerprint]:
+        """Put the credentials where the loader looks for them; returns the files they are from.
+
+        What is there already goes before an issuer's, as in client-go.
+        """
+        entry = user.value
+        plugin, provider = entry.pop("exec", None), entry.pop("auth-provider", None)
+        settings = None if provider is None else oidc_settings(provider)
+        files: dict[str, FileFingerprint] = {}
+        if plugin is not None:
+            if settings is not None:
+                raise ConfigError("exec and auth-provider cannot be used in combination")
+            await self._ask(ConfigNode(f"{user.name}/exec", plugin), user)
+        elif "tokenFile" in user:
+            files = fingerprints([entry["tokenFile"]])
+            # Halfway through a rotation it is empty.
+            self._file_token = _text(entry["tokenFile"]) or self._file_token or entry.get("token")
+            entry["token"] = self._file_token
+        elif settings is not None and not (entry.get("token") or entry.get("username")):
+            entry["token"] = await self._ask_issuer(settings, refused=refused)
+        return files
+
+    async def _ask_issuer(self, settings: dict[str, Any], *, refused: bool) -> str:
+        if self._oidc is None or self._oidc.settings != settings:
+            self._oidc, refused = OidcAuthProvider(settings), False
+        try:
+            return await self._oidc.token(refused=refused)
+        finally:
+            self._renew_at = self._oidc.renew_at
+
+    def _read(self) -> dict[str, Any]:
         present = [file for file in self._files if file.exists()]
         if not present:
             raise ConfigError("no such file")
         try:
-            merged = merge(present)
+            return merge(present)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = f" at line {mark.line + 1}" if mark else ""
             raise ConfigError(f"not valid YAML{line}") from error
         except UnicodeDecodeError as error:
             raise ConfigError("not a text file") from error
-        return ConfigNode("kubeconfig", merged, str(present[0]))
 
     def _user(self, config: ConfigNode) -> ConfigNode | None:
         """The user's entry; complains readably of what the context lacks."""
@@ -196,6 +231,7 @@ class InCluster:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self.headers: Sequence[tuple[str, str]] = ()
+        self.tls = TlsMaterial()
         self._token = token
         self._certificate = certificate
         self._environ = environ
@@ -213,28 +249,14 @@ class InCluster:
             InClusterConfigLoader(
                 self._token, self._certificate, try_refresh_token=False, environ=self._environ
             ).load_and_set(configuration)
+            tls = TlsMaterial.take({"certificate-authority": self._certificate}, {})
         except ConfigException as error:
             raise ConfigError(f"service account of this pod: {error}") from error
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"service account of this pod: {_os_error(error)}") from error
+        self.tls = tls
         self._fingerprints = found
         return configuration
-
-
-def _tls_files(configuration: Configuration) -> list[str]:
-    names = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
-    return [name for name in names if name]
-
-
-def tls_identity(configuration: Configuration) -> object:
-    """What a session's TLS context and address were made from; equal while it can be kept."""
-    return (
-        configuration.host,
-        configuration.proxy,
-        configuration.verify_ssl,
-        configuration.tls_server_name,
-        fingerprints(_tls_files(configuration)),
-    )
 
 
 def _text(file: str) -> str:

@@ -16,7 +16,7 @@ from prometheus_client import (
 from prometheus_client.registry import Collector
 
 from exporter import __version__
-from exporter.alerting.send_loop import SendLoop
+from exporter.alerting.notifier import Notifier
 from exporter.cluster.reflector import Reflector
 from exporter.history.ledger import Ledger
 from exporter.metrics.catalog import Family
@@ -43,7 +43,7 @@ class SelfMetrics:
         families: Iterable[Family],
         reflectors: Sequence[Reflector[Any]],
         ledger: Ledger,
-        send_loops: Sequence[SendLoop] = (),
+        notifier: Notifier | None = None,
         restarts: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         """Families about watches, the ledger and alerts are read from these at each scrape.
@@ -57,8 +57,9 @@ class SelfMetrics:
         self.registry.register(_Watches(watched, reflectors))
         kept = [family for family in chosen if isinstance(family, LedgerFamily)]
         self.registry.register(_OfLedger(kept, ledger))
-        posted = [family for family in chosen if isinstance(family, AlertmanagerFamily)]
-        self.registry.register(_Alertmanagers(posted, send_loops))
+        if notifier is not None:
+            posted = [family for family in chosen if isinstance(family, AlertmanagerFamily)]
+            self.registry.register(_Alertmanagers(posted, notifier))
         if TASK_RESTARTS in chosen:
             self.registry.register(_Tasks(restarts))
         self._seconds = Histogram(
@@ -116,21 +117,15 @@ class _Watches(Collector):
 
 
 class _Alertmanagers(Collector):
-    """Reads what the send loops count anyway."""
+    """Reads what the notifier counts anyway."""
 
-    def __init__(
-        self, families: Sequence[AlertmanagerFamily], send_loops: Sequence[SendLoop]
-    ) -> None:
+    def __init__(self, families: Sequence[AlertmanagerFamily], notifier: Notifier) -> None:
         self._families = families
-        self._send_loops = send_loops
+        self._notifier = notifier
 
     def collect(self) -> Iterable[Metric]:
         for family in self._families:
-            yield family.filled(
-                ((send_loop.url, *labels), value)
-                for send_loop in self._send_loops
-                for labels, value in family.samples(send_loop)
-            )
+            yield family.filled(family.samples(self._notifier))
 
 
 class _Tasks(Collector):

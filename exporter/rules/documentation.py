@@ -181,7 +181,20 @@ It posts what the event rules find, with the same labels and texts, so **use bot
 takes them for one alert and notifies once. Alone, it needs no Prometheus, but conditions (a pause
 about to expire, a stuck crawl, a blind exporter) are for the rules alone.
 
-- Give each member of an Alertmanager cluster a flag of its own, as in Prometheus.
+- Give each member of an Alertmanager cluster a flag of its own, as in Prometheus, or let DNS name
+  them, as for Thanos. Of a headless Service (`alertmanager-operated` of the Prometheus operator) a
+  plain `http://` notifies one member only.
+  - `dns+http://alertmanager-operated.monitoring:9093/prefix`: each A and AAAA address of the name
+    is an Alertmanager of its own. The port must be given.
+  - `dnssrv+http://_web._tcp.alertmanager-operated.monitoring.svc`: each address of each target of
+    the SRV records, at the record's port; priorities and weights are of no account.
+  - With `https`, certificates are verified against the name: the URL's after `dns+`, the target's
+    after `dnssrv+`, or `--alertmanager.server-name`. `Host` and the choice of a proxy are by the
+    URL's or the target's name, too.
+  - The name is resolved every 30 seconds, and at once after a request failed (5 seconds after the
+    last time at the soonest). An address that comes is sent all alerts that are active; one that
+    leaves is let go, with its series (label `address`). While DNS fails, the addresses known stay;
+    if it says for five minutes that there are none, they are let go as well.
 - **The labels must be equal.** What Prometheus adds as `external_labels`, add by
   `--alertmanager.label NAME=VALUE`; the Prometheus operator adds `prometheus=NAMESPACE/NAME`. Leave
   `alert_relabel_configs` off these alerts. What you gave `rules`, give the exporter as well: the

@@ -259,11 +259,12 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             name="BrowsertrixExporterAlertmanagerFailing",
             severity=Severity.WARNING,
             summary="The exporter cannot deliver alerts to Alertmanager",
-            description=f"{_INSTANCE} cannot deliver event alerts to "
-            "{{ $labels.alertmanager }}, or one of them is refused. Its log says why.",
-            condition="an Alertmanager of `--alertmanager.url` cannot be reached, or refuses an "
-            "alert",
-            expr=f"max {by(*EXPORTER, 'alertmanager')} "
+            description=f"{_INSTANCE} cannot deliver event alerts to {{{{ $labels.alertmanager }}}}"
+            "{{ with $labels.address }} at {{ . }}{{ end }}, or one of them is refused. "
+            "Its log says why.",
+            condition="an Alertmanager of `--alertmanager.url` cannot be found or reached, or "
+            "refuses an alert",
+            expr=f"max {by(*EXPORTER, 'alertmanager', 'address')} "
             "(browsertrix_exporter_alertmanager_failing) == 1",
             for_=at.delivery_hold,
             keep_firing_for=at.bridge,

@@ -39,7 +39,7 @@ class _Supervised:
 
 
 class SupervisedTasks:
-    """Tasks that are not meant to end, each by a name for the log, a metric and ``/livez``."""
+    """Tasks not meant to end by themselves, each by a name for the log, a metric and ``/livez``."""
 
     def __init__(
         self,
@@ -53,12 +53,16 @@ class SupervisedTasks:
         self._backoff = backoff
 
     def start(self, name: str, work: Work) -> None:
-        """Run what ``work`` makes until ``cancel``; after a fault, again.
+        """Run what ``work`` makes until ``end`` or ``cancel``; after a fault, again.
 
         The name is one of a few, fit for a label, and of one task only.
         """
         part = self._parts[name] = _Supervised(work, self._backoff())
         part.task = asyncio.create_task(self._supervise(name, part), name=name)
+
+    async def end(self, name: str) -> None:
+        """End this one for good, and forget its restarts; returns once it has ended."""
+        await _cancelled(self._parts.pop(name))
 
     @property
     def restarts(self) -> Mapping[str, int]:
@@ -73,10 +77,7 @@ class SupervisedTasks:
 
     async def cancel(self) -> None:
         """End all of them; returns once they have."""
-        tasks = [part.task for part in self._parts.values() if part.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancelled(*self._parts.values())
 
     async def _supervise(self, name: str, part: _Supervised) -> None:
         while True:
@@ -96,6 +97,13 @@ class SupervisedTasks:
             await asyncio.sleep(part.backoff.next())
             part.restarts += 1
             log.warning("%s is run again", name)
+
+
+async def _cancelled(*parts: _Supervised) -> None:
+    tasks = [part.task for part in parts if part.task is not None]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _is_lost(part: _Supervised, now: float) -> bool:

@@ -300,7 +300,10 @@ class Alertmanager(_Group):
         (),
         alias="alertmanager.url",
         title="URL",
-        description="Alertmanager to post event alerts to at once; repeat it for each of a cluster",
+        description=(
+            "Alertmanager to post event alerts to at once; repeat it for each of a cluster, or "
+            "let DNS name them: dns+http://NAME:PORT for each address, dnssrv+http://NAME for SRV"
+        ),
     )
     alertmanager_labels: tuple[ExternalLabel, ...] = Field(
         (),

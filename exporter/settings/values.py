@@ -20,6 +20,7 @@ _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", re.ASCII
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?", re.ASCII)
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST: Final = re.compile(r"[A-Za-z0-9_.-]{1,253}|\[?[0-9A-Fa-f:]+\]?", re.ASCII)
+_DNS_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
@@ -94,7 +95,9 @@ def url_path(text: str) -> str:
 def alertmanager_url(text: str) -> str:
     """Check the address of an Alertmanager, with or without a prefix of its paths.
 
-    Returned without a slash at its end. Raises CredentialsInUrlError for one with a user in it.
+    Before its scheme may be ``dns+`` or ``dnssrv+``, as Thanos has them: then the host is a name
+    whose addresses, or whose SRV records' addresses, are an Alertmanager each. Returned without a
+    slash at its end. Raises CredentialsInUrlError for one with a user in it.
     """
     if "@" in text:
         raise CredentialsInUrlError(
@@ -106,11 +109,33 @@ def alertmanager_url(text: str) -> str:
         url = URL(text)
     except ValueError:
         raise ValueError(wanted) from None
-    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
+    discovery, plus, scheme = url.scheme.rpartition("+")
+    if scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
         raise ValueError(wanted)
+    if plus:
+        _refuse_unresolvable(discovery, url)
     if url.path.rstrip("/").endswith(ALERTS_PATH):
         raise ValueError(f"expected the address without {ALERTS_PATH}")
     return text.rstrip("/")
+
+
+def _refuse_unresolvable(discovery: str, url: URL) -> None:
+    """Check what is particular to ``dns+`` and ``dnssrv+``."""
+    if discovery not in ("dns", "dnssrv"):
+        raise ValueError(f"expected dns+ or dnssrv+ before http:// or https://, not {discovery}+")
+    if discovery == "dns" and url.explicit_port is None:
+        raise ValueError("expected a port, such as dns+http://alertmanager:9093")
+    if discovery == "dnssrv" and url.explicit_port is not None:
+        raise ValueError("expected no port: the SRV records of a dnssrv+ name have it")
+    if not is_dns_name((url.host or "").removesuffix(".")):
+        raise ValueError(f"expected a name that DNS can have after {url.scheme}://")
+
+
+def is_dns_name(text: str) -> bool:
+    """Whether this can be a host or service in DNS, and is no address; without a dot at its end."""
+    labels = text.split(".")
+    fits = len(text) <= 253 and not labels[-1].isdecimal()
+    return fits and all(_DNS_LABEL.fullmatch(label) for label in labels)
 
 
 def external_label(text: str) -> tuple[str, str]:

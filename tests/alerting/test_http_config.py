@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from exporter.alerting.client import AlertmanagerClient
+from exporter.alerting.endpoint import Endpoint
 from exporter.alerting.http_config import Credentials, HTTPClientConfig, HTTPClientConfigError
 from exporter.runtime.http_errors import RequestError
+from exporter.runtime.proxies import ProxyConfig
 from support.alert_receiver import Receiver
 from support.certificates import certificate, needs_openssl
 
@@ -24,7 +26,7 @@ def write(path: Path, text: str) -> Path:
 
 
 async def post(receiver: Receiver, credentials: Credentials) -> None:
-    async with AlertmanagerClient(receiver.url, credentials) as client:
+    async with AlertmanagerClient(Endpoint.of(receiver.url), credentials, ProxyConfig()) as client:
         await client.post([])
 
 

@@ -16,7 +16,7 @@ def served(*urls: str) -> dict[tuple[str, str, str], float]:
     """By name without the prefix, Alertmanager and reason."""
     ledger = Ledger.open()
     notifier = Notifier(NotifierSettings(urls=urls), ledger)
-    own = SelfMetrics(catalog(), (), ledger, notifier.send_loops)
+    own = SelfMetrics(catalog(), (), ledger, notifier)
     return {
         (
             sample.name.removeprefix(PREFIX),

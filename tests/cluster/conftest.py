@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from exporter.cluster import credentials, oidc
 from exporter.cluster.client import ApiClient
 from exporter.cluster.credentials import CredentialSource, Kubeconfig
 from exporter.cluster.reflector import Reflector
@@ -18,6 +19,8 @@ from exporter.simulator import ApiServer, Cluster
 from support.certificates import certificate
 from support.change_recorder import Recorder
 from support.following import Follow, Opened, Run
+from support.oidc_issuer import OidcIssuer, jwt
+from support.oidc_user import NOW, REFRESH, SECRET, TokenClock, User
 
 
 @pytest.fixture
@@ -92,3 +95,42 @@ def follow(connection: ApiClient, run: Run) -> Follow:
         return reflector, recorder
 
     return start
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> TokenClock:
+    found = TokenClock()
+    monkeypatch.setattr(oidc, "time", found)
+    monkeypatch.setattr(credentials, "time", found)
+    return found
+
+
+@pytest.fixture(scope="session")
+def vouchers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With issuer.crt, which vouches for the issuer, and other.crt, which does not."""
+    found = tmp_path_factory.mktemp("certificates")
+    for name in ("issuer", "other"):
+        certificate(found, name)
+    return found
+
+
+@pytest.fixture
+async def issuer(vouchers: Path) -> AsyncIterator[OidcIssuer]:
+    async with OidcIssuer.running(vouchers / "issuer.crt", vouchers / "issuer.key") as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def user(tmp_path: Path, issuer: OidcIssuer, vouchers: Path) -> User:
+    """Whose token has expired."""
+    return User(
+        tmp_path / "kubeconfig",
+        {
+            "client-id": "kubernetes:x",
+            "client-secret": SECRET,
+            "id-token": jwt(exp=NOW - 5),
+            "idp-issuer-url": issuer.url,
+            "idp-certificate-authority": str(vouchers / "issuer.crt"),
+            "refresh-token": REFRESH,
+        },
+    )

@@ -249,7 +249,8 @@ async def test_a_new_certificate_does_not_cut_the_watches_on_the_old_one(
     connection = await opened(path)
     before = connection._session
     async with connection.get(LIST, {"watch": "1", "resourceVersion": "0"}, idle=5) as reply:
-        authority.touch()
+        other, _ = certificate(tmp_path, "other")
+        authority.write_text(authority.read_text() + other.read_text())
         await get(connection)
         assert connection._session is not before
         cluster.create(crawljob())

@@ -141,3 +141,18 @@ async def test_cancel_waits_until_all_have_ended(tasks: SupervisedTasks) -> None
     await tasks.cancel()
 
     assert sorted(ended) == ["a", "b"]
+
+
+async def test_one_that_is_ended_is_forgotten_and_the_others_run_on(tasks: SupervisedTasks) -> None:
+    ended, other = Faulty(), Faulty()
+    tasks.start("ended", ended.run)
+    tasks.start("other", other.run)
+    await fail(ended)
+
+    await tasks.end("ended")
+    ended.fault.set()
+    await fail(other)
+
+    assert ended.runs == 2
+    assert tasks.restarts == {"other": 1}
+    await tasks.cancel()

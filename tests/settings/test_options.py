@@ -185,6 +185,18 @@ def test_the_flags_of_alertmanagers_configure_the_notifier() -> None:
         ((URL, "http://a:x"), "expected the address of an Alertmanager"),
         ((URL, "http://a/?x=1"), "expected the address of an Alertmanager"),
         ((URL, "http://a/api/v2/alerts"), "expected the address without /api/v2/alerts"),
+        ((URL, "dns+http://a"), "expected a port, such as dns+http://alertmanager:9093, got"),
+        ((URL, "dns+http://10.0.0.1:9093"), "expected a name that DNS can have after dns+http://"),
+        ((URL, "dns+http://[::1]:9093"), "expected a name that DNS can have after dns+http://"),
+        ((URL, "dns+http://a..b:9093"), "expected a name that DNS can have after dns+http://"),
+        ((URL, f"dns+http://{'a' * 64}:1"), "expected a name that DNS can have after dns+http://"),
+        ((URL, "dns+http://a:9093/api/v2/alerts"), "expected the address without /api/v2/alerts"),
+        ((URL, "dns+http://a:9093?x=1"), "expected the address of an Alertmanager"),
+        ((URL, "dns+a:9093"), "expected the address of an Alertmanager"),
+        ((URL, "dns+ftp://a:9093"), "expected the address of an Alertmanager"),
+        ((URL, "dnssrv+http://_web._tcp.a:9093"), "expected no port: the SRV records"),
+        ((URL, "dnssrvnoa+http://_web._tcp.a"), "expected dns+ or dnssrv+ before http:// or"),
+        ((URL, "dns+dns+http://a:1"), "expected dns+ or dnssrv+ before http:// or https://, not"),
         ((URL, "http://a", URL, "http://a/"), "--alertmanager.url: http://a is given twice"),
         (("--alertmanager.label", "a=b"), "does nothing without --alertmanager.url"),
         (("--alertmanager.ca-file", "/ca"), "does nothing without --alertmanager.url"),
@@ -228,10 +240,21 @@ def test_options_of_alertmanager_that_conflict_are_refused(
     assert says in complaint(*flags)
 
 
+def test_alertmanagers_can_be_found_in_dns() -> None:
+    urls = (
+        "dns+http://alertmanager-operated.monitoring:9093",
+        "dns+https://am.example.:443/prefix",
+        "dnssrv+http://_web._tcp.alertmanager-operated.monitoring.svc",
+        "DNSSRV+HTTPS://_web._tcp.am/prefix",
+    )
+    assert read(ALERTMANAGER_URL=" ".join(urls)).alertmanager_urls == urls
+
+
 def test_a_password_in_a_url_is_refused_and_not_repeated(
     complaint: Complaint,
 ) -> None:
-    said = complaint(URL, "http://me:secret@a:9093")
+    for url in ("http://me:secret@a:9093", "dns+http://me:secret@a:9093"):
+        said = complaint(URL, url)
 
-    assert "--alertmanager.password-file" in said
-    assert "secret" not in said
+        assert "--alertmanager.password-file" in said
+        assert "secret" not in said

@@ -15,8 +15,9 @@ from aiohttp import web
 
 @dataclass
 class Receiver:
-    """Serves on 127.0.0.1; stopped and started again it keeps its port."""
+    """Serves on 127.0.0.1, or another address; stopped and started again it keeps its port."""
 
+    host: str = "127.0.0.1"
     tls: ssl.SSLContext | None = None
     status: int = 200
     body: str = ""
@@ -34,7 +35,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}"
 
     @property
     def taken(self) -> list[dict[str, Any]]:
@@ -63,7 +64,7 @@ class Receiver:
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self.tls)
+        site = web.TCPSite(self._runner, self.host, self.port, ssl_context=self.tls)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
         return self

@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from exporter.alerting.active_alerts import ActiveAlerts
 from exporter.alerting.client import AlertmanagerClient
+from exporter.alerting.endpoint import Endpoint
 from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.postable_alert import postable_alert
 from exporter.alerting.send_loop import SendLoop
 from exporter.alerting.tuning import AlertTuning
 from exporter.runtime.backoff import Backoff
+from exporter.runtime.proxies import ProxyConfig
 from support.active_alerts import ended
 from support.crawl_history import Watch
 
@@ -29,7 +31,7 @@ class Sender:
         self.watch.synced()
         self.alerts = ActiveAlerts(self.watch.ledger, self.watch.clock)
         self.send_loop = SendLoop(
-            AlertmanagerClient(url, Credentials(HTTPClientConfig())),
+            AlertmanagerClient(Endpoint.of(url), Credentials(HTTPClientConfig()), ProxyConfig()),
             self.alerts,
             partial(postable_alert, tuning=AlertTuning(), external_labels={"cluster": "one"}),
             resend=resend,

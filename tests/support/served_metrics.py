@@ -6,7 +6,9 @@ from typing import Any, cast
 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.alerting.send_loop import SendLoop, SendStats
+from exporter.alerting.endpoint import Endpoint
+from exporter.alerting.notifier import Notifier
+from exporter.alerting.send_loop import SendStats
 from exporter.cluster.changes import Change
 from exporter.cluster.problems import Problems
 from exporter.cluster.reflector import Reflector
@@ -41,11 +43,19 @@ def watch(scope: str = "crawlers", **stats: Any) -> Reflector[Any]:
     return cast("Reflector[Any]", found)
 
 
-def send_loop() -> SendLoop:
-    """What the self metrics read of a send loop to an Alertmanager."""
-    stats = SendStats(last_success=1.0)
-    found = SimpleNamespace(url="http://alertmanager:9093", failing=False, pending=0, stats=stats)
-    return cast("SendLoop", found)
+def notifier() -> Notifier:
+    """What the self metrics read of a notifier with one Alertmanager, and one behind a name."""
+    send_loop = SimpleNamespace(
+        endpoint=Endpoint.of("http://alertmanager:9093"),
+        failing=False,
+        pending=0,
+        stats=SendStats(last_success=1.0),
+    )
+    discovery = SimpleNamespace(
+        url="dns+http://cluster:9093", failing=False, send_loops=(), failures={"timeout": 0}
+    )
+    found = SimpleNamespace(send_loops=[send_loop], discoveries=[discovery], active=0)
+    return cast("Notifier", found)
 
 
 class ServedMetrics:
@@ -66,7 +76,7 @@ class ServedMetrics:
             self.families,
             reflectors or [watch()],
             ledger,
-            [send_loop()],
+            notifier(),
             lambda: {"history": 0},
         )
         self.exposition = Exposition(
