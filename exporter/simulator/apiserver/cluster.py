@@ -198,24 +198,37 @@ class Cluster:
         wanted = merge_patch(current.value(), merge)
         return self._update(current, wanted, status, manager, timestamp)
 
+    def bind(self, value: Object, *, manager: str, timestamp: float | None = None) -> Object:
+        """Put one object as a whole, spec and status at once, as the binding of a pod does."""
+        resource = self._resource_of(value)
+        metadata = value["metadata"]
+        current = self.stored(metadata["namespace"], metadata["name"], resource)
+        note_write(current.value(), value, manager, self._stamp(timestamp), status=True)
+        return self._write("MODIFIED", resource, current.key, value)
+
     def delete(
         self,
         namespace: str,
         name: str,
         *,
+        grace: int = 0,
         timestamp: float | None = None,
         resource: ServedResource = CRAWLJOBS,
     ) -> Object | None:
-        """Delete one object; what is left of it while it waits for finalizers, else None."""
+        """Delete one object; what is left of it while it waits for finalizers, else None.
+
+        With ``grace``, in seconds, it waits as well: for whoever deletes it again without.
+        """
         current = self.stored(namespace, name, resource)
         value = current.value()
         metadata = value["metadata"]
-        if not metadata.get("finalizers"):
+        if not metadata.get("finalizers") and not grace:
             self._write("DELETED", resource, current.key, value)
             return None
         if "deletionTimestamp" not in metadata:
-            metadata["deletionTimestamp"] = self._stamp(timestamp)
-            metadata["deletionGracePeriodSeconds"] = 0
+            asked = self.clock() if timestamp is None else timestamp
+            metadata["deletionTimestamp"] = stamp(asked + grace)
+            metadata["deletionGracePeriodSeconds"] = grace
             metadata["generation"] = metadata.get("generation", 1) + 1
             return self._write("MODIFIED", resource, current.key, value)
         return value
@@ -246,7 +259,8 @@ class Cluster:
             return before  # a write that changes nothing gives no version
         writer = manager or (resource.status_manager if status else resource.manager)
         note_write(before, after, writer, self._stamp(timestamp), status=status)
-        if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
+        held = before["metadata"].get("finalizers") and "deletionTimestamp" in metadata
+        if held and not metadata.get("finalizers"):
             self._write("DELETED", resource, current.key, before)  # what this changed is lost
             return after
         return self._write("MODIFIED", resource, current.key, after)
