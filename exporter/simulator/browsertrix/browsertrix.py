@@ -11,14 +11,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.served_resource import POD_METRICS
 from exporter.simulator.browsertrix.agenda import Agenda
 from exporter.simulator.browsertrix.crawl import Crawl
 from exporter.simulator.browsertrix.crawljob_manifest import Traits
+from exporter.simulator.browsertrix.dedupe_index import DedupeIndexes
 from exporter.simulator.browsertrix.ground_truth import GroundTruth
 from exporter.simulator.browsertrix.installation import Installation
 from exporter.simulator.browsertrix.scenarios import SCENARIOS, Scenario
 from exporter.simulator.browsertrix.seeded_random import random_uuid, seeded
 from exporter.simulator.browsertrix.stages import Steps
+from exporter.simulator.browsertrix.usage import PodUsage
 
 _DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
 _LONGEST_STRIDE: Final = 0.1
@@ -58,10 +61,14 @@ class Browsertrix:
             cluster,
             self.ground_truth,
             self._agenda,
+            PodUsage(clock, speed),
             _DEFAULT_PAUSE_LIMIT / speed if pause_limit is None else pause_limit,
             resize,
             stale_writes,
         )
+        if POD_METRICS in cluster.resources:
+            cluster.compute(POD_METRICS, self._installation.usage.objects)
+        self._indexes = DedupeIndexes(self._installation)
         self._clock = clock
         self._seed = seed
         self._sync_every = sync_every
@@ -147,6 +154,11 @@ class Browsertrix:
         }
         traits = Traits(**{**chosen, **scenario.traits, **overrides})
         crawl = Crawl(self._installation, traits, rng, self._agenda.now)
+        if traits.dedupe_collection:
+            collection = (crawl.namespace, traits.oid, traits.dedupe_collection)
+            crawl.index = self._indexes.of(*collection)
+            if crawl.index is not None:
+                crawl.index.use(crawl.uid)
         self.active[crawl.uid] = crawl
         self._next_step(crawl, scenario.script(crawl))
         self._agenda.after(self._sync_every, lambda: self._sync(crawl))

@@ -19,6 +19,7 @@ from exporter.simulator.browsertrix.crawljob_manifest import (
     initial_status,
     redis_pod,
 )
+from exporter.simulator.browsertrix.dedupe_index import DedupeIndex
 from exporter.simulator.browsertrix.ground_truth import Ended
 from exporter.simulator.browsertrix.installation import Installation
 from exporter.simulator.browsertrix.progress import Progress
@@ -51,8 +52,15 @@ class Crawl:
         self.wanted = traits.pods
         self.status: dict[str, Any] = {}
         self.deleted = False
-        self.surroundings = Surroundings(installation, manifest, seeded("surroundings", self.id))
+        self.index: DedupeIndex | None = None
+        """Of the collection it compares its pages with, if it does."""
         self.progress = Progress(traits, rng, measured=installation.resize)
+        self.surroundings = Surroundings(
+            installation,
+            manifest,
+            seeded("surroundings", self.id),
+            self.progress.memory_ratio.get,
+        )
         self._writer = StatusWriter(
             installation.cluster,
             self.namespace,
@@ -241,6 +249,8 @@ class Crawl:
         self.deleted = not self.installation.cluster.exists(self.namespace, self.name)
         if self.deleted:
             self.surroundings.collect_garbage()
+            if self.index is not None:
+                self.index.leave(self.uid)
         if self.deleted and "finished" not in self.status:
             self._end_pause()
             identity = (self.namespace, self.traits.oid, self.id)

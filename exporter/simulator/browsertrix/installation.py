@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from exporter.simulator.apiserver.cluster import Cluster
 from exporter.simulator.browsertrix.agenda import Agenda
 from exporter.simulator.browsertrix.ground_truth import GroundTruth
+from exporter.simulator.browsertrix.usage import PodUsage
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,7 @@ class Installation:
     cluster: Cluster
     ground_truth: GroundTruth
     agenda: Agenda
+    usage: PodUsage
     pause_limit: float
     resize: bool
     stale_writes: bool

@@ -6,6 +6,7 @@ that a deletion brings) takes its own time. A pod that was replaced is another o
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from exporter.simulator.apiserver.served_resource import PODS
@@ -19,6 +20,19 @@ _INTERRUPTED: Final = 11
 """How a crawler ends that is told to (SIGTERM)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps a pod from running, in the words of whoever finds out."""
+
+    unschedulable: str = ""
+    """The scheduler's, where no node has room for it."""
+    image_error: str = ""
+    """The container runtime's, where its image cannot be pulled."""
+
+
+NO_OBSTACLE: Final = Obstacle()
+
+
 class Pod:
     """Seconds are simulated. Once it is ``gone`` nothing happens to it any more."""
 
@@ -27,14 +41,12 @@ class Pod:
         installation: Installation,
         plan: PodPlan,
         rng: random.Random,
-        *,
-        unschedulable: str = "",
-        image_error: str = "",
+        obstacle: Obstacle = NO_OBSTACLE,
+        memory_share: Callable[[], float | None] = lambda: None,
     ) -> None:
-        """Create it; it starts within five seconds.
+        """Create it; it starts within five seconds, or once its obstacle is overcome.
 
-        With ``unschedulable`` (the scheduler's message) only once ``schedule`` is called, with
-        ``image_error`` (the runtime's) only once ``find_image`` is.
+        ``memory_share`` says how much of its memory it uses, where that is unusual.
         """
         self.plan = plan
         self.gone = False
@@ -43,15 +55,17 @@ class Pod:
         self._agenda = installation.agenda
         self._cluster = installation.cluster
         self._rng = rng
-        self._image_error = image_error
+        self._image_error = obstacle.image_error
+        self._usage = installation.usage
+        self._memory_share = memory_share
         self._node = ""
         self._status = PodStatus(plan.container, plan.image)
         made = self._cluster.create(pod(plan, self._agenda.now), timestamp=self._agenda.now)
         self.uid: str = made["metadata"]["uid"]
-        if unschedulable:
-            self._after(0.2, lambda: self._refuse(unschedulable))
+        if obstacle.unschedulable:
+            self._after(0.2, lambda: self._refuse(obstacle.unschedulable))
         else:
-            self._after(rng.uniform(0.1, 0.5), self.schedule)
+            self._after(rng.uniform(0.1, 0.5), self._schedule)
 
     # Its beginning
 
@@ -65,8 +79,22 @@ class Pod:
         """Whether it was evicted, and is but a record of that."""
         return self._status.reason == "Evicted"
 
-    def schedule(self) -> None:
-        """Bind it to a node, where its container is then made."""
+    @property
+    def is_held_back(self) -> bool:
+        """Whether an obstacle keeps it from running."""
+        return "PodScheduled" in self._status.conditions and bool(
+            not self._node or self._image_error
+        )
+
+    def overcome(self) -> None:
+        """What keeps it from running does so no longer."""
+        failing, self._image_error = self._image_error, ""
+        if not self._node:
+            self._schedule()
+        elif failing and self._status.state:
+            self._run()
+
+    def _schedule(self) -> None:
         if self._node:
             return
         self._node = self._rng.choice(NODES)
@@ -77,13 +105,6 @@ class Pod:
         self._cluster.bind(value, manager=_SCHEDULER, timestamp=self._agenda.now)
         self._status.host_ip = f"10.0.0.{NODES.index(self._node) + 11}"
         self._after(self._rng.uniform(0.2, 0.8), self._prepare)
-
-    def find_image(self) -> None:
-        """The image that could not be pulled is there."""
-        if self._image_error:
-            self._image_error = ""
-            if self._status.state:
-                self._run()
 
     def _refuse(self, message: str) -> None:
         if not self._node:
@@ -115,6 +136,15 @@ class Pod:
         container_id = f"containerd://{hash_of(name)}{hash_of(name[::-1])}"
         pod_ip = f"10.42.{NODES.index(self._node)}.{int(hash_of(self.uid)[:4], 16) % 250 + 2}"
         self._status.running(self._agenda.now, container_id, pod_ip)
+        self._usage.add(
+            (self.plan.namespace, self.plan.name),
+            self.plan.labels,
+            self.plan.container,
+            memory=self.plan.memory,
+            cpu=self.plan.cpu,
+            share=self._memory_share,
+            since=self._agenda.now,
+        )
         self._write()
 
     # Its container
@@ -122,7 +152,7 @@ class Pod:
     def end(self, code: int, *, out_of_memory: bool = False) -> None:
         """The container ends; the pod has succeeded where the code is 0."""
         reason = "OOMKilled" if out_of_memory else TERMINATED_REASONS.get(code, "Error")
-        self._status.terminated(self._agenda.now, code, reason)
+        self._terminated(code, reason)
         if code == 0:
             self._status.phase = "Succeeded"
         self._write()
@@ -143,7 +173,7 @@ class Pod:
     def evict(self, message: str) -> None:
         """The kubelet ends it because its node runs short of something, as the message says."""
         now = self._agenda.now
-        self._status.terminated(now, 137, "Error")
+        self._terminated(137, "Error")
         self._status.phase = "Failed"
         self._status.reason = "Evicted"
         self._status.message = message
@@ -173,6 +203,7 @@ class Pod:
         """Let it be gone at once."""
         if not self.gone:
             self.gone = True
+            self._usage.remove((self.plan.namespace, self.plan.name))
             self._cluster.delete(
                 self.plan.namespace, self.plan.name, timestamp=self._agenda.now, resource=PODS
             )
@@ -181,9 +212,13 @@ class Pod:
     def _stop(self) -> None:
         if self.is_running:
             code = _INTERRUPTED if self.plan.container == "crawler" else 0
-            self._status.terminated(self._agenda.now, code, TERMINATED_REASONS.get(code, "Error"))
+            self._terminated(code, TERMINATED_REASONS.get(code, "Error"))
             self._write()
         self._after(0.3, self.remove)
+
+    def _terminated(self, code: int, reason: str) -> None:
+        self._status.terminated(self._agenda.now, code, reason)
+        self._usage.remove((self.plan.namespace, self.plan.name))
 
     # Writing
 

@@ -1,52 +1,66 @@
-"""What belongs to one CrawlJob beside itself: its pods, made and removed as the operator does it.
+"""What belongs to one CrawlJob beside itself: its pods and claims, as the operator wants them.
 
-A crawl says what shall be and what befalls a pod; an API that the cluster does not serve is left
-out of it.
+A crawl says what shall be and what befalls a pod.
 """
 
 import random
+from collections.abc import Callable
+from typing import Final
 
-from exporter.simulator.apiserver.served_resource import PODS
 from exporter.simulator.apiserver.updates import Object
 from exporter.simulator.browsertrix.crawljob_manifest import (
     CRAWLER_CPU,
     CRAWLER_MEMORY,
+    CRAWLER_STORAGE,
     REDIS_CPU,
     REDIS_MEMORY,
+    REDIS_STORAGE,
 )
 from exporter.simulator.browsertrix.installation import Installation
-from exporter.simulator.browsertrix.pod import Pod
+from exporter.simulator.browsertrix.pod import NO_OBSTACLE, Obstacle
 from exporter.simulator.browsertrix.pod_manifest import (
     CRAWLER_IMAGE,
     REDIS_IMAGE,
     PodPlan,
     owned_by_crawljob,
 )
+from exporter.simulator.browsertrix.pod_set import PodSet
 
-_LIMIT_PADDING = 1.2
+_LIMIT_PADDING: Final = 1.2
 """``MEM_LIMIT_PADDING`` of Browsertrix: the limit of memory over what is requested."""
 
 
-class Surroundings:
-    """The pods of one crawl, by name; those that are gone are not among them."""
+class Surroundings(PodSet):
+    """The pods and claims of one crawl."""
 
-    def __init__(self, installation: Installation, manifest: Object, rng: random.Random) -> None:
-        self.pods: dict[str, Pod] = {}
-        self._installation = installation
+    def __init__(
+        self,
+        installation: Installation,
+        manifest: Object,
+        rng: random.Random,
+        memory_share: Callable[[str], float | None],
+    ) -> None:
+        super().__init__(installation, rng, memory_share)
         self._manifest = manifest
-        self._id: str = manifest["spec"]["id"]
-        self._is_qa: bool = manifest["metadata"]["labels"]["role"] == "qa-job"
-        self._rng = rng
 
-    def scale_to(self, crawlers: int) -> None:
-        """Have this many crawler pods, and redis with the first of them."""
+    def scale_to(self, crawlers: int, obstacle: Obstacle = NO_OBSTACLE) -> None:
+        """Have this many crawler pods, and redis with the first of them.
+
+        Those that wait for a node or an image wait no longer, unless there is an obstacle. Without
+        any the claims stay, as of a crawl that is paused.
+        """
         if crawlers:
-            self._make(redis_plan(self._manifest))
+            self.make(redis_plan(self._manifest), REDIS_STORAGE)
         for index in range(crawlers):
-            self._make(crawler_plan(self._manifest, index))
-        for name, pod in list(self.pods.items()):
+            self.make(crawler_plan(self._manifest, index), CRAWLER_STORAGE, obstacle)
+        if obstacle is NO_OBSTACLE:
+            self.overcome()
+        for name in list(self.claims | self.pods):
             if name.startswith("crawl-") and int(name.rpartition("-")[2]) >= crawlers:
-                pod.delete()
+                if crawlers:
+                    self.delete_with_claim(name)
+                else:
+                    self.delete(name)
 
     def end(self, name: str, code: int) -> None:
         """The container of a pod ends; 137 is for want of memory."""
@@ -58,53 +72,25 @@ class Surroundings:
         if pod := self.pods.get(name):
             pod.evict(message)
 
-    def restart(self, name: str, *, backoff: bool) -> None:
+    def restart(self, name: str, *, backoff: bool = False) -> None:
         """The container of a pod is started again, or waits for it; an evicted pod is replaced."""
         pod = self.pods.get(name)
         if pod is None:
             return
         if pod.is_evicted:
             pod.remove()
-            self._make(pod.plan)
+            self.make(pod.plan)
         elif backoff:
             pod.back_off()
         else:
             pod.restart()
-
-    def delete(self, name: str) -> None:
-        """The operator takes a pod away."""
-        if pod := self.pods.get(name):
-            pod.delete()
 
     def replace(self, name: str, memory: int) -> None:
         """The pod is there again, another one, with so many bytes of memory."""
         if pod := self.pods.get(name):
             pod.remove()
         index = int(name.rpartition("-")[2])
-        self._make(crawler_plan(self._manifest, index, memory))
-
-    def delete_all(self) -> None:
-        """The operator takes everything away."""
-        for pod in list(self.pods.values()):
-            pod.delete()
-
-    def collect_garbage(self) -> None:
-        """What belongs to a CrawlJob that is gone goes as well."""
-        for pod in list(self.pods.values()):
-            pod.remove()
-
-    def _make(self, plan: PodPlan) -> None:
-        before = self.pods.get(plan.name)
-        if PODS not in self._installation.cluster.resources or (before and not before.deleting):
-            return
-        if before:
-            before.remove()
-        pod = self.pods[plan.name] = Pod(self._installation, plan, self._rng)
-        pod.when_gone = lambda: self._forget(pod)
-
-    def _forget(self, pod: Pod) -> None:
-        if self.pods.get(pod.plan.name) is pod:
-            del self.pods[pod.plan.name]
+        self.make(crawler_plan(self._manifest, index, memory), CRAWLER_STORAGE)
 
 
 def crawler_plan(manifest: Object, index: int, memory: int = CRAWLER_MEMORY) -> PodPlan:
