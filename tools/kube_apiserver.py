@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from tools.browsertrix_crds import CRDS
 from tools.certificates import make_certificates
-from tools.crawljob_crd import CRAWLJOB_CRD
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 BUILT: Final = ROOT / ".tools" / "real" / "bin"
@@ -217,15 +217,19 @@ class KubeApiserver:
         return f"http://127.0.0.1:{self.etcd_port}"
 
     def _install(self) -> None:
-        self.request(
-            "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", CRAWLJOB_CRD
-        )
+        for definition in CRDS.values():
+            path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+            self.request("POST", path, definition)
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "crawlers"}}
         self.request("POST", "/api/v1/namespaces", namespace)
         deadline = time.monotonic() + START_TIMEOUT
+        for plural in CRDS:
+            self._wait_until_served(plural, deadline)
+
+    def _wait_until_served(self, plural: str, deadline: float) -> None:
         while True:
             try:
-                self.request("GET", f"{GROUP_PATH}/crawljobs?limit=1")
+                self.request("GET", f"{GROUP_PATH}/{plural}?limit=1")
             except RefusedError:
                 if time.monotonic() > deadline:
                     raise

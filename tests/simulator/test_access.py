@@ -61,9 +61,11 @@ async def test_without_the_definition_the_group_is_not_found(
 
 async def test_a_client_can_discover_the_resource(client: Client) -> None:
     _, groups = await client.ask("GET", "/apis")
-    assert [group["name"] for group in groups["groups"]] == ["btrix.cloud"]
+    assert [group["name"] for group in groups["groups"]] == ["btrix.cloud", "metrics.k8s.io"]
     _, resources = await client.ask("GET", ROOT)
-    assert {item["name"] for item in resources["resources"]} == {"crawljobs", "crawljobs/status"}
+    names = {item["name"] for item in resources["resources"]}
+    assert {name for name in names if "/" not in name} == {"crawljobs", "collindexes"}
+    assert "crawljobs/status" in names
     assert "watch" in resources["resources"][0]["verbs"]
     for path in ("/version", "/version/"):
         assert (await client.ask("GET", path))[1]["major"] == "1"
@@ -112,9 +114,11 @@ async def test_discovery_is_one_document_for_who_can_read_it(client: Client) -> 
     ) as response:
         assert response.headers["Content-Type"] == discovery.AGGREGATED
         answer = json.loads(await response.read())
-    (group,) = answer["items"]
-    assert group["metadata"] == {"name": "btrix.cloud"}
-    assert [one["resource"] for one in group["versions"][0]["resources"]] == ["crawljobs"]
+    found = {
+        group["metadata"]["name"]: {one["resource"] for one in group["versions"][0]["resources"]}
+        for group in answer["items"]
+    }
+    assert found == {"btrix.cloud": {"crawljobs", "collindexes"}, "metrics.k8s.io": {"pods"}}
 
 
 async def test_only_json_is_served(client: Client) -> None:
@@ -122,3 +126,54 @@ async def test_only_json_is_served(client: Client) -> None:
         client.url + jobs(), headers={"Accept": "application/yaml"}
     ) as response:
         assert (response.status, (await response.json())["reason"]) == (406, "NotAcceptable")
+
+
+METRICS = "/apis/metrics.k8s.io/v1beta1"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("metrics.k8s.io", f"{METRICS}/pods"),
+        ("pods.metrics.k8s.io", f"{METRICS}/namespaces/crawlers/pods"),
+        ("collindexes", f"{ROOT}/collindexes"),
+        ("collindexes.btrix.cloud", f"{ROOT}/namespaces/crawlers/collindexes"),
+        ("pods", "/api/v1/pods"),
+        ("persistentvolumeclaims", "/api/v1/namespaces/crawlers/persistentvolumeclaims"),
+    ],
+)
+async def test_a_resource_can_be_absent_or_denied(
+    name: str, path: str, server: ApiServer, client: Client
+) -> None:
+    assert (await client.ask("GET", path))[0] == 200
+    server.without = {name}
+    assert await client.ask("GET", path) == (404, "404 page not found\n")
+    assert (await client.list())[0] == 200
+    _, groups = await client.ask("GET", "/apis")
+    offered = {group["name"] for group in groups["groups"]}
+    assert ("metrics.k8s.io" in offered) == ("metrics.k8s.io" not in name)
+    server.without = set()
+    server.denied = {name}
+    status, answer = await client.ask("GET", path)
+    assert (status, answer["reason"]) == (403, "Forbidden")
+    assert (await client.list())[0] == 200
+    server.denied = set()
+    assert (await client.ask("GET", path))[0] == 200
+
+
+async def test_pods_are_those_of_the_core_group(client: Client, server: ApiServer) -> None:
+    server.without = {"pods"}
+    assert (await client.ask("GET", f"{METRICS}/pods"))[0] == 200
+    assert (await client.ask("GET", "/api/v1/pods"))[0] == 404
+
+
+async def test_a_metrics_server_that_is_down_is_answered_for_in_plain_text(
+    cluster: Cluster, client: Client
+) -> None:
+    async with ApiServer(cluster, down={"metrics.k8s.io"}) as server:
+        other = Client(client.session, server.url)
+        for path in (f"{METRICS}/pods", METRICS):
+            assert await other.ask("GET", path) == (503, "service unavailable\n")
+        assert (await other.ask("GET", "/api/v1/pods"))[0] == 200
+        server.down.clear()
+        assert (await other.ask("GET", f"{METRICS}/pods"))[0] == 200

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.simulator import ApiServer
+from exporter.simulator import ApiServer, Browsertrix
 from exporter.simulator.apiserver import discovery
+from support.api_client import NOW
 from support.api_servers import Api
 from support.factories import crawljob
 from support.tools import require_kube_apiserver
@@ -46,7 +47,8 @@ def kubectl(api: Api, tmp_path: Path) -> Kubectl:
 async def test_resources_are_discovered(kubectl: Kubectl) -> None:
     listed = await kubectl("api-resources", "--api-group=btrix.cloud", "--no-headers")
     assert [line.split() for line in listed] == [
-        ["crawljobs", "cjs", "btrix.cloud/v1", "true", "CrawlJob"]
+        ["collindexes", "cixs", "btrix.cloud/v1", "true", "CollIndex"],
+        ["crawljobs", "cjs", "btrix.cloud/v1", "true", "CrawlJob"],
     ]
     assert "pods" in await kubectl("api-resources", "--api-group=", "--output=name")
 
@@ -66,6 +68,34 @@ async def test_objects_are_read_and_written(api: Api, kubectl: Kubectl) -> None:
     await kubectl("patch", "crawljob", "crawljob-b", "--type=merge", f"--patch={finalizers}")
     await kubectl("delete", "crawljob", "crawljob-b")
     assert await kubectl("get", "cjs", "--output=name") == names[:1]
+
+
+@pytest.mark.parametrize("anywhere", ["simulator"], indirect=True)
+async def test_pods_claims_indexes_and_usage_are_shown(server: ApiServer, kubectl: Kubectl) -> None:
+    now = NOW
+    browsertrix = Browsertrix(server.cluster, clock=lambda: now)
+    server.cluster.clock = lambda: now
+    crawl = browsertrix.start("waits_for_dedupe_index", pods=1)
+    while "state" not in crawl.status or crawl.status["state"] != "running":
+        assert browsertrix.next_due is not None
+        now = browsertrix.next_due
+        browsertrix.step()
+    now += 30
+    collection = crawl.traits.dedupe_collection
+    names = [crawl.pod(0), f"redis-coll-{collection}", f"redis-{crawl.id}"]
+    listed = await kubectl("get", "pods,pvc,collindexes", "--output=name")
+    assert sorted(listed) == sorted(
+        [
+            *(f"pod/{name}" for name in names),
+            *(f"persistentvolumeclaim/{name}" for name in names),
+            f"collindex.btrix.cloud/collindex-{collection}",
+        ]
+    )
+    shown = await kubectl("top", "pods", "--no-headers")
+    assert sorted(line.split()[0] for line in shown) == sorted(names)
+    assert all(line.split()[2].endswith("Mi") for line in shown)
+    of_crawls = await kubectl("top", "pods", "--no-headers", "-l", "crawl,role in (crawler, redis)")
+    assert {line.split()[0] for line in of_crawls} == {names[0], names[2]}
 
 
 @pytest.mark.parametrize("anywhere", ["simulator"], indirect=True)

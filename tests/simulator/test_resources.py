@@ -188,7 +188,7 @@ async def test_a_refusal_can_wait_for_one_resource(server: ApiServer, client: Cl
 async def test_a_client_can_discover_pods(client: Client) -> None:
     _, resources = await client.ask("GET", POD_ROOT)
     assert resources["groupVersion"] == "v1"
-    assert [item["name"] for item in resources["resources"]] == ["pods", "pods/status"]
+    assert [item["name"] for item in resources["resources"]][:2] == ["pods", "pods/status"]
     assert (await client.ask("GET", "/api"))[1]["versions"] == ["v1"]
 
 

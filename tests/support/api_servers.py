@@ -101,6 +101,13 @@ class Real:
         listed = await self._request("GET", "/api/v1/pods")
         for item in listed["items"]:
             await self.delete_pod(item["metadata"]["namespace"], item["metadata"]["name"])
+        listed = await self._request("GET", "/api/v1/persistentvolumeclaims")
+        for item in listed["items"]:
+            namespace, name = item["metadata"]["namespace"], item["metadata"]["name"]
+            path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{name}"
+            await self._request("PATCH", path, {"metadata": {"finalizers": None}})
+            if "deletionTimestamp" not in item["metadata"]:
+                await self._request("DELETE", path)
 
     async def create(self, value: dict[str, Any]) -> dict[str, Any]:
         namespace, name = value["metadata"]["namespace"], value["metadata"]["name"]

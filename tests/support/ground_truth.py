@@ -11,6 +11,7 @@ from exporter.history.events import COUNTERS
 from exporter.history.ledger import Ledger
 from exporter.history.tallies import Key
 from exporter.simulator import Browsertrix, Cluster
+from exporter.simulator.apiserver.served_resource import CRAWLJOBS
 from exporter.simulator.browsertrix.ground_truth import GroundTruth
 from support import counters
 from support.crawl_history import Clock
@@ -143,8 +144,9 @@ def expected_ends(ground_truth: GroundTruth) -> dict[str, tuple[str, ...]]:
 
 
 def installation(seed: int) -> tuple[Clock, Cluster, Browsertrix]:
+    """A cluster with CrawlJobs alone."""
     clock = Clock(START)
-    cluster = Cluster(clock=clock, seed=seed)
+    cluster = Cluster(clock=clock, seed=seed, resources=(CRAWLJOBS,))
     return (
         clock,
         cluster,

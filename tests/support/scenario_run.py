@@ -8,6 +8,7 @@ from exporter.resources import crawljob
 from exporter.resources.crawljob import derived
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.apiserver.event_log import WatchEvent
+from exporter.simulator.apiserver.served_resource import CRAWLJOBS, PODS
 from exporter.simulator.browsertrix.crawl import Crawl
 from exporter.simulator.browsertrix.ground_truth import Ended
 from support.api_client import NOW
@@ -33,7 +34,9 @@ class ScenarioRun:
             self.now = due
             self.browsertrix.step()
         self.ground_truth = self.browsertrix.ground_truth
-        self.events: list[WatchEvent] = self.cluster.since(1, 10_000)
+        self.written: list[WatchEvent] = self.cluster.since(1, 10_000)
+        """To all resources."""
+        self.events = [one for one in self.written if one.after.resource is CRAWLJOBS]
         self.values = [event.after.value() for event in self.events]
         self.statuses = [value.get("status", {}) for value in self.values]
 
@@ -53,6 +56,11 @@ class ScenarioRun:
     def ended(self) -> Ended:
         """Its end, by the ground truth."""
         return self.ground_truth.finished[self.crawl.uid]
+
+    def lives(self, name: str) -> list[dict[str, Any]]:
+        """What was written of the pods of this name, oldest first."""
+        found = [one.after for one in self.written if one.after.resource is PODS]
+        return [one.value() for one in found if one.key[1] == name]
 
     def pod(self, index: int) -> list[dict[str, Any]]:
         """The entries of one crawler pod in the statuses."""

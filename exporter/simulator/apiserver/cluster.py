@@ -41,6 +41,7 @@ class Cluster:
         self._random = Random(seed)  # noqa: S311 - uids that a seed repeats, not secrets
         self._collections = {resource: Collection() for resource in resources}
         self._log = EventLog(history)
+        self._computed: dict[ServedResource, Callable[[], list[Stored]]] = {}
 
     # Reading
 
@@ -64,8 +65,12 @@ class Cluster:
 
     def stored(self, namespace: str, name: str, resource: ServedResource = CRAWLJOBS) -> Stored:
         """One object as it is kept. Raises ApiError (404) where there is none."""
+        if resource in self._computed:
+            found = {stored.key: stored for stored in self._computed[resource]()}
+        else:
+            found = self._collections[resource].objects
         try:
-            return self._collections[resource].objects[namespace, name]
+            return found[namespace, name]
         except KeyError:
             raise errors.not_found(resource, name) from None
 
@@ -79,6 +84,8 @@ class Cluster:
 
     def snapshot(self, resource: ServedResource = CRAWLJOBS) -> Snapshot:
         """All objects of a resource now."""
+        if resource in self._computed:
+            return Snapshot(self.resource_version, self._computed[resource]())
         return self._collections[resource].snapshot(self.resource_version)
 
     def snapshot_at(self, version: int, resource: ServedResource = CRAWLJOBS) -> Snapshot | None:
@@ -86,6 +93,13 @@ class Cluster:
         if version == self.resource_version:
             return self.snapshot(resource)
         return self._collections[resource].snapshot_at(version)
+
+    def compute(self, resource: ServedResource, supplier: Callable[[], list[Stored]]) -> None:
+        """Ask ``supplier`` for the objects of a resource, sorted by key, whenever they are read.
+
+        For what nobody writes: figures that are measured (an aggregated resource).
+        """
+        self._computed[resource] = supplier
 
     # History
 
@@ -96,9 +110,9 @@ class Cluster:
         """
         return self._log.since(version, most)
 
-    def recent(self, number: int) -> list[WatchEvent]:
-        """The last events of all resources, oldest first; fewer where fewer are kept."""
-        return self._log.recent(number)
+    def recent(self, number: int, resource: ServedResource | None = None) -> list[WatchEvent]:
+        """The last events, of all resources or of one, oldest first; fewer where fewer are kept."""
+        return self._log.recent(number, resource)
 
     def compact(self) -> None:
         """Forget all history before now: older watches and continued lists get a 410."""
@@ -152,6 +166,8 @@ class Cluster:
             raise errors.already_exists(resource, name)
         new.setdefault("apiVersion", resource.api_version)
         new.setdefault("kind", resource.kind)
+        if resource.aggregated:
+            return self._write("ADDED", resource, key, new)
         metadata.setdefault("uid", str(uuid.UUID(int=self._random.getrandbits(128), version=4)))
         metadata.setdefault("creationTimestamp", stamp(self.clock()))
         metadata.setdefault("generation", 1)
@@ -198,24 +214,37 @@ class Cluster:
         wanted = merge_patch(current.value(), merge)
         return self._update(current, wanted, status, manager, timestamp)
 
+    def bind(self, value: Object, *, manager: str, timestamp: float | None = None) -> Object:
+        """Put one object as a whole, spec and status at once, as the binding of a pod does."""
+        resource = self._resource_of(value)
+        metadata = value["metadata"]
+        current = self.stored(metadata["namespace"], metadata["name"], resource)
+        note_write(current.value(), value, manager, self._stamp(timestamp), status=True)
+        return self._write("MODIFIED", resource, current.key, value)
+
     def delete(
         self,
         namespace: str,
         name: str,
         *,
+        grace: int = 0,
         timestamp: float | None = None,
         resource: ServedResource = CRAWLJOBS,
     ) -> Object | None:
-        """Delete one object; what is left of it while it waits for finalizers, else None."""
+        """Delete one object; what is left of it while it waits for finalizers, else None.
+
+        With ``grace``, in seconds, it waits as well: for whoever deletes it again without.
+        """
         current = self.stored(namespace, name, resource)
         value = current.value()
         metadata = value["metadata"]
-        if not metadata.get("finalizers"):
+        if not metadata.get("finalizers") and not grace:
             self._write("DELETED", resource, current.key, value)
             return None
         if "deletionTimestamp" not in metadata:
-            metadata["deletionTimestamp"] = self._stamp(timestamp)
-            metadata["deletionGracePeriodSeconds"] = 0
+            asked = self.clock() if timestamp is None else timestamp
+            metadata["deletionTimestamp"] = stamp(asked + grace)
+            metadata["deletionGracePeriodSeconds"] = grace
             metadata["generation"] = metadata.get("generation", 1) + 1
             return self._write("MODIFIED", resource, current.key, value)
         return value
@@ -240,13 +269,16 @@ class Cluster:
         resource = current.resource
         before = current.value()
         after = status_written(before, wanted) if status else all_but_status(before, wanted)
+        if resource.aggregated:
+            return self._write("MODIFIED", resource, current.key, wanted)
         metadata = after["metadata"]
         metadata["resourceVersion"] = before["metadata"]["resourceVersion"]
         if after == before:
             return before  # a write that changes nothing gives no version
         writer = manager or (resource.status_manager if status else resource.manager)
         note_write(before, after, writer, self._stamp(timestamp), status=status)
-        if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
+        held = before["metadata"].get("finalizers") and "deletionTimestamp" in metadata
+        if held and not metadata.get("finalizers"):
             self._write("DELETED", resource, current.key, before)  # what this changed is lost
             return after
         return self._write("MODIFIED", resource, current.key, after)
@@ -254,9 +286,10 @@ class Cluster:
     def _write(self, type_: EventType, resource: ServedResource, key: Key, value: Object) -> Object:
         version = self.resource_version + 1
         metadata = value["metadata"]
-        metadata["resourceVersion"] = str(version)
+        if not resource.aggregated:
+            metadata["resourceVersion"] = str(version)
         labels = metadata.get("labels")
-        if not resource.group:
+        if not resource.is_custom:
             value = resource.type_meta | value | resource.type_meta  # first, as lists rely on
         stored = Stored(
             resource,

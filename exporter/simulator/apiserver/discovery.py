@@ -78,18 +78,18 @@ def aggregated(resources: Iterable[ServedResource]) -> dict[str, dict[str, Any]]
 def _aggregated_resource(resource: ServedResource) -> dict[str, Any]:
     version = resource.version if resource.group else ""
     kind = {"group": resource.group, "version": version, "kind": resource.kind}
-    entry, status = _entries(resource)
-    return {
+    entry, *status = _entries(resource)
+    of: dict[str, Any] = {
         "resource": resource.plural,
         "responseKind": kind,
         "scope": "Namespaced",
         "singularResource": resource.singular,
-        "verbs": entry["verbs"],
-        "shortNames": entry["shortNames"],
-        "subresources": [
-            {"subresource": "status", "responseKind": kind, "verbs": status["verbs"]},
-        ],
+        **{key: entry[key] for key in ("verbs", "shortNames") if key in entry},
     }
+    if status:
+        verbs = status[0]["verbs"]
+        of["subresources"] = [{"subresource": "status", "responseKind": kind, "verbs": verbs}]
+    return of
 
 
 def _group(name: str, version: str) -> dict[str, Any]:
@@ -107,6 +107,16 @@ def _resource_list(root: str, resources: list[ServedResource]) -> dict[str, Any]
 
 
 def _entries(resource: ServedResource) -> list[dict[str, Any]]:
+    if resource.aggregated:
+        return [
+            {
+                "name": resource.plural,
+                "singularName": resource.singular,
+                "namespaced": True,
+                "kind": resource.kind,
+                "verbs": ["get", "list"],
+            }
+        ]
     return [
         {
             "name": resource.plural,

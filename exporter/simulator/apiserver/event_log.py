@@ -3,9 +3,11 @@
 import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from exporter.simulator.apiserver import errors
+from exporter.simulator.apiserver.served_resource import ServedResource
 from exporter.simulator.apiserver.storage import Stored
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
@@ -60,9 +62,14 @@ class EventLog:
         first = bisect.bisect_right(self._events, version, key=lambda event: event.version)
         return self._events[first : first + most]
 
-    def recent(self, number: int) -> list[WatchEvent]:
-        """The last events, oldest first; fewer where fewer are kept."""
-        return self._events[-number:] if number > 0 else []
+    def recent(self, number: int, resource: ServedResource | None = None) -> list[WatchEvent]:
+        """The last events, of all resources or of one, oldest first; fewer where fewer are kept."""
+        newest = (
+            event
+            for event in reversed(self._events)
+            if resource is None or event.after.resource is resource
+        )
+        return list(islice(newest, number))[::-1]
 
     def compact(self) -> None:
         """Forget all events."""

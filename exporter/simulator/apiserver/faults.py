@@ -1,7 +1,8 @@
 """Faults that a test orders: refused requests, stalled ones, and watches that break.
 
 Orders are one-shot or counted and used up in the order given. Those about watches act on the
-ones that are open at that time, unless they say that they act on later ones.
+ones that are open at that time, unless they say that they act on later ones. Each is about all
+resources, or about the one it names.
 """
 
 import asyncio
@@ -46,9 +47,10 @@ class Faults:
         """The open watches."""
         self._cluster = cluster
         self._refusals: deque[Refusal] = deque()
-        self._stalled: frozenset[str] = frozenset()
+        self._stalled: set[tuple[str, ServedResource | None]] = set()
         self._released = asyncio.Event()
         self._duplicates = 0
+        self._duplicated: ServedResource | None = None
         self.gone_form: GoneForm = "event"
         """What a watch from a compacted version gets: an ERROR event in a 200 stream, or a 410."""
 
@@ -65,7 +67,7 @@ class Faults:
         only: Verb | None = None,
         resource: ServedResource | None = None,
     ) -> None:
-        """Answer the next requests (for one verb or one resource only, if named) like this instead.
+        """Answer the next requests (for one verb only, if named) like this instead.
 
         ``retry_after`` is in seconds, or an HTTP date; without a body a ``Status`` is sent.
         """
@@ -81,9 +83,17 @@ class Faults:
             )
         )
 
-    def answer_html(self, times: int = 1, *, code: int = 200, only: Verb | None = None) -> None:
+    def answer_html(
+        self,
+        times: int = 1,
+        *,
+        code: int = 200,
+        only: Verb | None = None,
+        resource: ServedResource | None = None,
+    ) -> None:
         """Answer with HTML, like a proxy in front of a server that is down."""
-        self.refuse(code, times, body=HTML, content_type="text/html", only=only)
+        html = "text/html"
+        self.refuse(code, times, body=HTML, content_type=html, only=only, resource=resource)
 
     def refusal(self, verb: str, resource: ServedResource) -> Refusal | None:
         """The order, if any, that this request uses up."""
@@ -97,25 +107,25 @@ class Faults:
                 return refusal
         return None
 
-    def stall(self, *verbs: Verb) -> None:
+    def stall(self, *verbs: Verb, resource: ServedResource | None = None) -> None:
         """Send nothing, not even bookmarks or the end, until ``release``; by default in watches."""
-        self._stalled = frozenset(verbs or ("watch",))
+        self._stalled = {(verb, resource) for verb in verbs or ("watch",)}
         self._released.clear()
         self._wake()
 
     def release(self) -> None:
         """End ``stall``: what was held back is sent."""
-        self._stalled = frozenset()
+        self._stalled.clear()
         self._released.set()
         self._wake()
 
-    def stalled(self, verb: str) -> bool:
+    def stalled(self, verb: str, resource: ServedResource) -> bool:
         """Whether requests with this verb are kept waiting."""
-        return verb in self._stalled
+        return (verb, None) in self._stalled or (verb, resource) in self._stalled
 
-    async def pass_stall(self, verb: str) -> None:
+    async def pass_stall(self, verb: str, resource: ServedResource) -> None:
         """Wait while requests with this verb are kept waiting."""
-        while self.stalled(verb):
+        while self.stalled(verb, resource):
             await self._released.wait()
 
     def expire_continues(self) -> None:
@@ -124,46 +134,58 @@ class Faults:
 
     # Streams
 
-    def cut(self, how: Cut = "clean") -> None:
+    def cut(self, how: Cut = "clean", *, resource: ServedResource | None = None) -> None:
         """End the open watches: properly, within a line, or by a connection reset."""
-        for stream in self.streams:
+        for stream in self._open(resource):
             stream.cut(how)
 
-    def inject(self, line: bytes) -> None:
+    def inject(self, line: bytes, *, resource: ServedResource | None = None) -> None:
         """Put bytes into the open watches, as they are."""
-        for stream in self.streams:
+        for stream in self._open(resource):
             stream.inject(line)
 
-    def invalid_line(self) -> None:
+    def invalid_line(self, *, resource: ServedResource | None = None) -> None:
         """Send a line that is no JSON."""
-        self.inject(b'{"type":"MODIFIED","object":{"metadata":\x00\xff<garbage>\n')
+        line = b'{"type":"MODIFIED","object":{"metadata":\x00\xff<garbage>\n'
+        self.inject(line, resource=resource)
 
-    def error_event(self, code: int, message: str = "ordered by a test") -> None:
+    def error_event(
+        self,
+        code: int,
+        message: str = "ordered by a test",
+        *,
+        resource: ServedResource | None = None,
+    ) -> None:
         """Send an ERROR event; the watches stay open."""
         status = ApiError(code, message).status()
-        self.inject(serialise({"type": "ERROR", "object": status}) + b"\n")
+        line = serialise({"type": "ERROR", "object": status}) + b"\n"
+        self.inject(line, resource=resource)
 
-    def expire_streams(self) -> None:
+    def expire_streams(self, *, resource: ServedResource | None = None) -> None:
         """Send an ERROR event (410, too old version) in the open watches, and end them."""
-        self.error_event(410, "too old resource version: 1 (2)")
-        self.cut()
+        self.error_event(410, "too old resource version: 1 (2)", resource=resource)
+        self.cut(resource=resource)
 
-    def resend(self, events: int = 1) -> None:
+    def resend(self, events: int = 1, *, resource: ServedResource | None = None) -> None:
         """Send the last events again, older than the watch's position though they are."""
-        for stream in self.streams:
-            for event in self._cluster.recent(events):
+        for stream in self._open(resource):
+            for event in self._cluster.recent(events, stream.resource):
                 stream.inject(stream.line(event))
 
-    def duplicate(self, events: int = 1) -> None:
+    def duplicate(self, events: int = 1, *, resource: ServedResource | None = None) -> None:
         """Send each of the next events twice, in watches opened later too."""
         self._duplicates = events
+        self._duplicated = resource
 
-    def use_duplicate(self) -> bool:
+    def use_duplicate(self, resource: ServedResource) -> bool:
         """Whether to send the current event twice; uses up one of ``duplicate``."""
-        if not self._duplicates:
+        if not self._duplicates or self._duplicated not in {None, resource}:
             return False
         self._duplicates -= 1
         return True
+
+    def _open(self, resource: ServedResource | None) -> "list[WatchStream]":
+        return [one for one in self.streams if resource is None or one.resource is resource]
 
     def _wake(self) -> None:
         for stream in self.streams:

@@ -52,8 +52,10 @@ def _page(snapshot: Snapshot, selection: Selection, limit: int, after: Key | Non
     if limit:
         chosen = chosen[:limit]
     metadata: dict[str, object] = {"resourceVersion": str(snapshot.version)}
-    if selection.resource.group:  # of a custom resource it is always there
+    if selection.resource.is_custom:  # of a custom resource it is always there
         metadata["continue"] = ""
+    if selection.resource.aggregated:  # what is measured has no version
+        metadata, limit = {}, 0
     # With a selector neither this server nor the real one looks whether more of them match.
     if limit and len(chosen) == limit and chosen[-1] is not objects[-1]:
         metadata["continue"] = _encoded(snapshot.version, chosen[-1].key)

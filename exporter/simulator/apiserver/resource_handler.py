@@ -63,6 +63,10 @@ class ResourceHandler:
             field_selector(query.get("fieldSelector", "")),
         )
         watch = is_true(query, "watch")
+        if self._resource.aggregated:
+            if watch:
+                raise errors.not_allowed(self._resource, "watch")
+            return json_response(page(self._cluster, selection, 0, ""))
         validation.check_list_options(query, watch=watch)
         version = validation.version(query, watch=watch)
         if watch:

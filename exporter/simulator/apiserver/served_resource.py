@@ -1,7 +1,7 @@
 """Which resources the simulator serves: one declaration each, and nothing else names them.
 
-All are namespaced and have a status subresource. Sources: ``kubectl api-resources -o wide`` and,
-for CrawlJobs, ``chart/crds`` of Browsertrix.
+All are namespaced. Sources: ``kubectl api-resources -o wide``; for CrawlJobs and CollIndexes
+``chart/btrix-crds`` of Browsertrix; for PodMetrics metrics-server, which the API server asks.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,9 @@ class ServedResource:
     """Field manager of a write within the process that names none."""
     status_manager: str
     """The same for a write of its status."""
+    aggregated: bool = False
+    """Served by another server behind this one: only to be read, not to be watched, and without
+    versions, uids and status."""
 
     @property
     def api_version(self) -> str:
@@ -37,6 +40,22 @@ class ServedResource:
     def root(self) -> str:
         """The path of its group and version."""
         return f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether it is defined by a CustomResourceDefinition."""
+        return bool(self.group) and not self.aggregated
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What an option may call it: by its plural, with its group, or by its group alone.
+
+        The plural alone means that of the core group, or of a custom resource.
+        """
+        if not self.group:
+            return (self.plural,)
+        plural = () if self.aggregated else (self.plural,)
+        return (*plural, self.qualified(self.plural), self.group)
 
     def qualified(self, name: str) -> str:
         """A name of it (its plural, its kind) as messages write it: ``crawljobs.btrix.cloud``."""
@@ -68,4 +87,35 @@ PODS: Final = ServedResource(
     manager="metacontroller",
     status_manager="kubelet",
 )
-RESOURCES: Final = (CRAWLJOBS, PODS)
+CLAIMS: Final = ServedResource(
+    group="",
+    version="v1",
+    plural="persistentvolumeclaims",
+    singular="persistentvolumeclaim",
+    kind="PersistentVolumeClaim",
+    short_names=("pvc",),
+    manager="metacontroller",
+    status_manager="kube-controller-manager",
+)
+COLLINDEXES: Final = ServedResource(
+    group="btrix.cloud",
+    version="v1",
+    plural="collindexes",
+    singular="collindex",
+    kind="CollIndex",
+    short_names=("cixs",),
+    manager="OpenAPI-Generator",
+    status_manager="metacontroller",
+)
+POD_METRICS: Final = ServedResource(
+    group="metrics.k8s.io",
+    version="v1beta1",
+    plural="pods",
+    singular="",
+    kind="PodMetrics",
+    short_names=(),
+    manager="",
+    status_manager="",
+    aggregated=True,
+)
+RESOURCES: Final = (CRAWLJOBS, PODS, CLAIMS, COLLINDEXES, POD_METRICS)

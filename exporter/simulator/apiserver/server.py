@@ -9,10 +9,10 @@ import re
 import ssl
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
@@ -52,8 +52,11 @@ class ApiServer:
 
     ``tokens`` are the bearer tokens accepted (None: everybody), ``forbidden`` the namespaces in
     which nothing is allowed (an empty one stands for the cluster scope), ``installed`` whether
-    the CrawlJob definition is there; all three may be changed while it runs. ``bookmark_every``
-    is in seconds, as is ``watch_timeout``, for watches that name no timeout of their own.
+    Browsertrix' definitions are there. By the names of resources or groups (``ServedResource
+    .names``) ``without`` is what is not served (404), ``denied`` what nobody may ask for (403),
+    ``down`` what the server behind this one does not answer for (503), as without metrics-server.
+    All of these may be changed while it runs. ``bookmark_every`` is in seconds, as is
+    ``watch_timeout``, for watches that name no timeout of their own.
     """
 
     def __init__(  # each a property of a server  # noqa: PLR0913
@@ -61,6 +64,9 @@ class ApiServer:
         cluster: Cluster,
         *,
         tokens: set[str] | None = None,
+        without: Iterable[str] = (),
+        denied: Iterable[str] = (),
+        down: Iterable[str] = (),
         host: str = "127.0.0.1",
         port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
@@ -71,6 +77,9 @@ class ApiServer:
         self.tokens = tokens
         self.forbidden: set[str] = set()
         self.installed = True
+        self.without = set(without)
+        self.denied = set(denied)
+        self.down = set(down)
         self.requests: deque[Request] = deque(maxlen=_REMEMBERED_REQUESTS)
         self.faults = Faults(cluster)
         self._bookmark_every = bookmark_every
@@ -148,10 +157,9 @@ class ApiServer:
 
     def _application(self) -> web.Application:
         app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[self._gate])
-        aggregated = discovery.aggregated(self.cluster.resources)
-        for path, document in discovery.documents(self.cluster.resources).items():
-            app.router.add_get(path, _document(document, aggregated.get(path)))
-            app.router.add_get(f"{path}/", _document(document))  # as generated clients ask
+        for path in discovery.documents(self.cluster.resources):
+            app.router.add_get(path, self._discover)
+            app.router.add_get(f"{path}/", self._discover)  # as generated clients ask
         for path in ("/livez", "/readyz", "/healthz"):
             app.router.add_get(path, _ok)
         for resource in self.cluster.resources:
@@ -170,12 +178,34 @@ class ApiServer:
         one = f"{many}/{{name}}"
         router.add_get(f"{resource.root}/{resource.plural}", handler.collection)
         router.add_get(many, handler.collection)
+        if resource.aggregated:
+            router.add_get(one, handler.read)
+            return
         router.add_post(many, handler.create)
         router.add_delete(one, handler.delete)
         for path in (one, f"{one}/status"):
             router.add_get(path, handler.read)
             router.add_put(path, handler.replace)
             router.add_patch(path, handler.patch)
+
+    async def _discover(self, request: web.Request) -> web.Response:
+        """A discovery document, of what is served at present."""
+        path = request.path
+        served = [one for one in self.cluster.resources if not self._is(self.without, one)]
+        if discovery.AGGREGATED in request.headers.get("Accept", ""):
+            whole = discovery.aggregated(served).get(path)
+            if whole is not None:
+                return web.Response(
+                    body=serialise(whole), headers={"Content-Type": discovery.AGGREGATED}
+                )
+        document = discovery.documents(served).get(path.rstrip("/"))
+        if document is None:
+            raise web.HTTPNotFound
+        return web.Response(body=serialise(document), content_type="application/json")
+
+    @staticmethod
+    def _is(among: set[str], resource: ServedResource) -> bool:
+        return not among.isdisjoint(resource.names)
 
     @web.middleware
     async def _gate(
@@ -199,6 +229,8 @@ class ApiServer:
         )
         try:
             self._authorise(request, resource, verb)
+            if self._is_down(request.path):
+                return web.Response(status=503, text="service unavailable\n")
             if resource is not None:
                 ordered = await self._ordered(verb, resource)
                 if ordered is not None:
@@ -232,7 +264,8 @@ class ApiServer:
         user = "system:anonymous" if anonymous else "simulated"
         if resource is not None:
             namespace = request.match_info.get("namespace", "")
-            if anonymous or namespace in self.forbidden:
+            refused = namespace in self.forbidden or self._is(self.denied, resource)
+            if anonymous or refused:
                 name = request.match_info.get("name", "")
                 sub = "status" if request.path.endswith("/status") else ""
                 raise errors.forbidden(user, verb, resource, namespace, name=name, sub=sub)
@@ -243,11 +276,20 @@ class ApiServer:
             raise errors.not_acceptable()
         if not self.installed and request.path.startswith(f"/apis/{CRAWLJOBS.group}"):
             raise web.HTTPNotFound
+        if resource is not None and self._is(self.without, resource):
+            raise web.HTTPNotFound
+
+    def _is_down(self, path: str) -> bool:
+        """Whether it is a path of a group whose own server is to be asked, and does not answer."""
+        return any(
+            f"{path}/".startswith(f"{resource.root}/") and self._is(self.down, resource)
+            for resource in self.cluster.resources
+        )
 
     async def _ordered(self, verb: Verb, resource: ServedResource) -> web.Response | None:
         """The answer that a test ordered instead, if any; first waits while the verb is stalled."""
         if verb != "watch":  # a stalled watch has headers already: the stream sees to it
-            await self.faults.pass_stall(verb)
+            await self.faults.pass_stall(verb, resource)
         refusal = self.faults.refusal(verb, resource)
         if refusal is None:
             return None
@@ -263,17 +305,6 @@ async def _ok(_: web.Request) -> web.Response:
     return web.Response(text="ok")
 
 
-def _document(document: Any, aggregated: Any = None) -> Any:
-    async def answer(request: web.Request) -> web.Response:
-        if aggregated is not None and discovery.AGGREGATED in request.headers.get("Accept", ""):
-            return web.Response(
-                body=serialise(aggregated), headers={"Content-Type": discovery.AGGREGATED}
-            )
-        return web.Response(body=serialise(document), content_type="application/json")
-
-    return answer
-
-
 def _no_such_path() -> web.Response:
     return web.Response(status=404, text="404 page not found\n")
 
@@ -281,7 +312,7 @@ def _no_such_path() -> web.Response:
 def _wrong_method(path: str, resource: ServedResource | None, verb: Verb) -> web.Response:
     """The answer to a method that a path does not have; custom resources have answers of theirs."""
     wrong = errors.not_allowed()
-    if resource is not None and resource.group:
+    if resource is not None and resource.is_custom:
         if path == f"{resource.root}/{resource.plural}":
             return _no_such_path()
         wrong = errors.not_allowed(resource, verb)

@@ -8,6 +8,7 @@ import bisect
 import json
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from exporter.simulator.apiserver.encoding import serialise
@@ -37,10 +38,15 @@ class Stored:
         return found
 
     def list_item(self) -> bytes:
-        """As a list has it: items of the core group have neither apiVersion nor kind."""
-        if self.resource.group:
+        """As a list has it: only those of custom resources have apiVersion and kind."""
+        if self.resource.is_custom:
             return self.data
-        return b"{" + self.data[len(serialise(self.resource.type_meta)) :]
+        return b"{" + self.data[_type_meta_size(self.resource) :]
+
+
+@lru_cache
+def _type_meta_size(resource: ServedResource) -> int:
+    return len(serialise(resource.type_meta))
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def read_object(resource: ServedResource, body: bytes) -> Object:
         value = None
     if not isinstance(value, dict):
         raise _unrecognised(resource, "couldn't get version/kind; json parse error", body)
-    if resource.group and not value.get("kind"):  # a resource of its own has it by default
+    if resource.is_custom and not value.get("kind"):  # a resource of its own has it by default
         text = body.decode(errors="replace")
         raise _unrecognised(resource, f"Object 'Kind' is missing in '{text}'", body)
     _check_metadata(resource, value)

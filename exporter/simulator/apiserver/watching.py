@@ -72,6 +72,11 @@ class WatchStream:
             version = snapshot.version
         self._version = version
 
+    @property
+    def resource(self) -> ServedResource:
+        """What it is a watch of."""
+        return self._selection.resource
+
     def wake(self) -> None:
         """Look again at what there is to do."""
         self._woken.set()
@@ -99,7 +104,7 @@ class WatchStream:
         try:
             while True:
                 self._woken.clear()
-                if self._faults.stalled("watch"):
+                if self._faults.stalled("watch", self.resource):
                     await self._woken.wait()
                     continue
                 try:
@@ -117,7 +122,7 @@ class WatchStream:
                 if now >= until:
                     return
                 if now >= next_bookmark:
-                    await response.write(bookmark(self._selection.resource, self._version))
+                    await response.write(bookmark(self.resource, self._version))
                     next_bookmark = self._bookmark_after(now, until)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(min(until, next_bookmark) - now):
@@ -138,7 +143,7 @@ class WatchStream:
             return [_line("ADDED", stored.data) for stored in batch]
         if self._initial:
             self._initial = False
-            return [bookmark(self._selection.resource, self._version, initial=True)]
+            return [bookmark(self.resource, self._version, initial=True)]
         lines: list[bytes] = []
         while not lines:
             events = self._cluster.since(self._version, _BATCH)
@@ -146,7 +151,7 @@ class WatchStream:
                 line = self.line(event)
                 if line:
                     lines.append(line)
-                    if self._faults.use_duplicate():
+                    if self._faults.use_duplicate(self.resource):
                         lines.append(line)
             if len(events) < _BATCH:
                 break
@@ -183,12 +188,11 @@ class WatchStream:
         if how == "clean" or transport is None:
             return
         if how == "mid-line":
-            resource = self._selection.resource
-            recent = [event.after for event in self._cluster.recent(1)]
-            if recent and recent[0].resource is resource:
-                whole = _line("MODIFIED", recent[0].data)
+            recent = self._cluster.recent(1, self.resource)
+            if recent:
+                whole = _line("MODIFIED", recent[0].after.data)
             else:
-                whole = bookmark(resource, self._version)
+                whole = bookmark(self.resource, self._version)
             await response.write(whole[: len(whole) // 2])
             transport.close()
             return

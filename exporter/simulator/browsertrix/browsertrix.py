@@ -6,18 +6,22 @@ ones; the timestamps written are real, so that a recorder's clock agrees with th
 """
 
 import asyncio
-import heapq
 import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from exporter.simulator.apiserver.cluster import Cluster
-from exporter.simulator.browsertrix.crawl import Crawl, Installation
+from exporter.simulator.apiserver.served_resource import POD_METRICS
+from exporter.simulator.browsertrix.agenda import Agenda
+from exporter.simulator.browsertrix.crawl import Crawl
 from exporter.simulator.browsertrix.crawljob_manifest import Traits
+from exporter.simulator.browsertrix.dedupe_index import DedupeIndexes
 from exporter.simulator.browsertrix.ground_truth import GroundTruth
+from exporter.simulator.browsertrix.installation import Installation
 from exporter.simulator.browsertrix.scenarios import SCENARIOS, Scenario
 from exporter.simulator.browsertrix.seeded_random import random_uuid, seeded
 from exporter.simulator.browsertrix.stages import Steps
+from exporter.simulator.browsertrix.usage import PodUsage
 
 _DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
 _LONGEST_STRIDE: Final = 0.1
@@ -52,26 +56,28 @@ class Browsertrix:
         self.crawls = crawls
         self.active: dict[str, Crawl] = {}
         """Crawls whose scenario has not ended, by uid."""
+        self._agenda = Agenda(clock(), speed)
         self._installation = Installation(
             cluster,
             self.ground_truth,
-            speed,
+            self._agenda,
+            PodUsage(clock, speed),
             _DEFAULT_PAUSE_LIMIT / speed if pause_limit is None else pause_limit,
             resize,
             stale_writes,
         )
+        if POD_METRICS in cluster.resources:
+            cluster.compute(POD_METRICS, self._installation.usage.objects)
+        self._indexes = DedupeIndexes(self._installation)
         self._clock = clock
         self._seed = seed
         self._sync_every = sync_every
         self._namespaces = namespaces
         rng = seeded(seed, "organisations")
         self._organisations = [random_uuid(rng) for _ in range(organisations)]
-        self._now = clock()
         self._started = 0
         self._arrivals = 0
         self._expected = 0
-        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
-        self._entries = 0
 
     @property
     def pause_limit(self) -> float:
@@ -81,7 +87,7 @@ class Browsertrix:
     @property
     def next_due(self) -> float | None:
         """When (real seconds since 1970) the next step is due; None when none is planned."""
-        return self._agenda[0][0] if self._agenda else None
+        return self._agenda.next_due
 
     def start(self, scenario: str | Scenario, **overrides: Any) -> Crawl:
         """Start a crawl with this scenario now; overrides are fields of ``Traits``.
@@ -94,25 +100,23 @@ class Browsertrix:
                     f"no scenario is called {scenario}; there are: {', '.join(SCENARIOS)}"
                 )
             scenario = SCENARIOS[scenario]
-        self._now = max(self._now, self._clock())
+        self._agenda.now = max(self._agenda.now, self._clock())
         return self._start(scenario, overrides)
 
     def step(self, now: float | None = None) -> None:
         """Run everything that is due until ``now``, by default the clock's."""
         until = self._clock() if now is None else now
         self._keep_number()
-        while self._agenda and self._agenda[0][0] <= until:
-            self._now, _, callback = heapq.heappop(self._agenda)
-            callback()
+        while self._agenda.run_next(until):
             self._keep_number()
-        self._now = max(self._now, until)
+        self._agenda.now = max(self._agenda.now, until)
 
     async def run(self) -> None:
         """Step in real time, until cancelled."""
         while True:
             now = self._clock()
-            behind = now - self._now > _LONGEST_STRIDE
-            self.step(self._now + _LONGEST_STRIDE if behind else now)
+            behind = now - self._agenda.now > _LONGEST_STRIDE
+            self.step(self._agenda.now + _LONGEST_STRIDE if behind else now)
             due = self.next_due
             wait = _LONGEST_STRIDE if due is None else due - self._clock()
             await asyncio.sleep(0 if behind else min(max(wait, 0.001), _LONGEST_STRIDE))
@@ -123,7 +127,7 @@ class Browsertrix:
             self._expected += 1
             self._arrivals += 1
             delay = seeded(self._seed, "arrival", self._arrivals).uniform(0, 60)
-            self._after(delay, self._arrive)
+            self._agenda.after(delay, self._arrive)
 
     def _arrive(self) -> None:
         self._expected -= 1
@@ -149,29 +153,29 @@ class Browsertrix:
             "page_size": rng.randrange(200_000, 3_000_000),
         }
         traits = Traits(**{**chosen, **scenario.traits, **overrides})
-        crawl = Crawl(self._installation, traits, rng, self._now)
+        crawl = Crawl(self._installation, traits, rng, self._agenda.now)
+        if traits.dedupe_collection:
+            collection = (crawl.namespace, traits.oid, traits.dedupe_collection)
+            crawl.index = self._indexes.of(*collection)
+            if crawl.index is not None:
+                crawl.index.use(crawl.uid)
         self.active[crawl.uid] = crawl
         self._next_step(crawl, scenario.script(crawl))
-        self._after(self._sync_every, lambda: self._sync(crawl))
+        self._agenda.after(self._sync_every, lambda: self._sync(crawl))
         return crawl
 
     def _next_step(self, crawl: Crawl, steps: Steps) -> None:
-        crawl.now = self._now
+        crawl.now = self._agenda.now
         wait = next(steps, None)
         if wait is None:
             del self.active[crawl.uid]
         else:
-            self._after(wait, lambda: self._next_step(crawl, steps))
+            self._agenda.after(wait, lambda: self._next_step(crawl, steps))
 
     def _sync(self, crawl: Crawl) -> None:
         if crawl.is_over:
             return
-        crawl.now = self._now
+        crawl.now = self._agenda.now
         if crawl.pods:  # without any there is nothing that could have changed
             crawl.sync()
-        self._after(self._sync_every, lambda: self._sync(crawl))
-
-    def _after(self, simulated: float, callback: Callable[[], None]) -> None:
-        self._entries += 1  # so that two at the same time run in the order they were planned
-        due = self._now + simulated / self._installation.speed
-        heapq.heappush(self._agenda, (due, self._entries, callback))
+        self._agenda.after(self._sync_every, lambda: self._sync(crawl))

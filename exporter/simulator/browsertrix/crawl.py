@@ -6,10 +6,8 @@ are real ones; how much was crawled, and for how long, goes by simulated time, w
 """
 
 import random
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from exporter.simulator.apiserver.cluster import Cluster
 from exporter.simulator.apiserver.encoding import stamp
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS
 from exporter.simulator.browsertrix.crawljob_manifest import (
@@ -21,21 +19,18 @@ from exporter.simulator.browsertrix.crawljob_manifest import (
     initial_status,
     redis_pod,
 )
-from exporter.simulator.browsertrix.ground_truth import Ended, GroundTruth
+from exporter.simulator.browsertrix.dedupe_index import DedupeIndex
+from exporter.simulator.browsertrix.ground_truth import Ended
+from exporter.simulator.browsertrix.installation import Installation
 from exporter.simulator.browsertrix.progress import Progress
+from exporter.simulator.browsertrix.seeded_random import seeded
 from exporter.simulator.browsertrix.status_writer import StatusWriter
+from exporter.simulator.browsertrix.surroundings import Surroundings
 
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """What all crawls of one Browsertrix share. ``pause_limit`` is in real seconds."""
-
-    cluster: Cluster
-    ground_truth: GroundTruth
-    speed: float
-    pause_limit: float
-    resize: bool
-    stale_writes: bool
+EVICTION: Final = (
+    "The node was low on resource: memory. Threshold quantity: 100Mi, available: 82148Ki. "
+    "Container crawler was using 1543212Ki, request is 1536Mi, has larger consumption of memory. "
+)
 
 
 class Crawl:
@@ -57,7 +52,15 @@ class Crawl:
         self.wanted = traits.pods
         self.status: dict[str, Any] = {}
         self.deleted = False
+        self.index: DedupeIndex | None = None
+        """Of the collection it compares its pages with, if it does."""
         self.progress = Progress(traits, rng, measured=installation.resize)
+        self.surroundings = Surroundings(
+            installation,
+            manifest,
+            seeded("surroundings", self.id),
+            self.progress.memory_ratio.get,
+        )
         self._writer = StatusWriter(
             installation.cluster,
             self.namespace,
@@ -100,6 +103,7 @@ class Crawl:
     def scale_to(self, pods: int) -> None:
         """Run this many crawler pods; entries of pods that are deleted stay in the status."""
         self._advance()
+        self.surroundings.scale_to(pods)
         entries = self.status["podStatus"]
         if pods:
             entries.setdefault(f"redis-{self.id}", redis_pod())
@@ -114,6 +118,7 @@ class Crawl:
 
     def stop_redis(self) -> None:
         """Redis stops a minute after the last crawler pod."""
+        self.surroundings.delete(f"redis-{self.id}")
         self.status["initRedis"] = False
         self.sync()
 
@@ -122,6 +127,10 @@ class Crawl:
     def exit(self, pod: str, code: int, *, evicted: bool = False) -> None:
         """A crawler pod's container ends; evicted ones end with 137, as out of memory."""
         self._advance()
+        if evicted:
+            self.surroundings.evict(pod, EVICTION)
+        else:
+            self.surroundings.end(pod, code)
         self.progress.count_time(self.status, self.now)
         reason = {0: "done", 137: "oom"}.get(code, f"interrupt: {code}")
         exit_time = stamp(self.now)
@@ -143,6 +152,7 @@ class Crawl:
     def restart(self, pod: str, *, backoff: bool = False) -> None:
         """The pod's container runs again, or (``backoff``) waits before it does."""
         self._advance()
+        self.surroundings.restart(pod, backoff=backoff)
         info = self.status["podStatus"][pod]
         info["evicted"] = False
         info["backoffWait"] = backoff
@@ -158,12 +168,14 @@ class Crawl:
         if signal:
             info["signalAtMem"] = info["newMemory"]
         self.installation.ground_truth.restarts[self.namespace, "newMemory"] += 1
+        self.surroundings.delete(pod)
         self.sync()
 
     def grant_memory(self, pod: str) -> None:
         """The pod runs with the memory that was asked for."""
         info = self.status["podStatus"][pod]
         info["allocated"]["memory"] = info["newMemory"]
+        self.surroundings.replace(pod, info["newMemory"])
         self.progress.memory_ratio.pop(pod, None)
         self.sync()
 
@@ -222,6 +234,7 @@ class Crawl:
     def delete(self) -> None:
         """Ask the cluster to delete the CrawlJob: it stays until its finalizer is removed."""
         self.installation.cluster.delete(self.namespace, self.name, timestamp=self.now)
+        self.surroundings.delete_all()
 
     def set_finalizer(self, present: bool) -> None:
         """Add or remove the finalizer; removing it completes a deletion that was asked for."""
@@ -234,6 +247,10 @@ class Crawl:
             timestamp=self.now,
         )
         self.deleted = not self.installation.cluster.exists(self.namespace, self.name)
+        if self.deleted:
+            self.surroundings.collect_garbage()
+            if self.index is not None:
+                self.index.leave(self.uid)
         if self.deleted and "finished" not in self.status:
             self._end_pause()
             identity = (self.namespace, self.traits.oid, self.id)

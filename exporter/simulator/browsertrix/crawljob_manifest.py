@@ -11,11 +11,12 @@ from typing import Any, Final, Literal
 from exporter.simulator.apiserver.encoding import stamp
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS
 from exporter.simulator.apiserver.updates import Object
+from exporter.simulator.browsertrix.pod_manifest import CRAWLER_IMAGE
 
 Origin = Literal["manual", "sched", "qa"]
 
 FINALIZER: Final = "metacontroller.io/compositecontroller-crawl-operator"
-IMAGE: Final = "docker.io/webrecorder/browsertrix-crawler:1.8.2"
+
 _TTL: Final = 30
 """Seconds a finished crawl stays (QA runs: 0)."""
 
@@ -23,9 +24,9 @@ CRAWLER_MEMORY: Final = 1_610_612_736
 CRAWLER_CPU: Final = 1.8
 CRAWLER_STORAGE: Final = 23_622_320_128
 WINDOWS_PER_POD: Final = 2
-_REDIS_MEMORY: Final = 209_715_200
-_REDIS_CPU: Final = 0.1
-_REDIS_STORAGE: Final = 3_221_225_472
+REDIS_MEMORY: Final = 209_715_200
+REDIS_CPU: Final = 0.1
+REDIS_STORAGE: Final = 3_221_225_472
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +132,7 @@ def initial_status() -> dict[str, Any]:
         "filesAddedSize": 0,
         "stopping": False,
         "initRedis": False,
-        "crawlerImage": IMAGE,
+        "crawlerImage": CRAWLER_IMAGE,
         "lastConfigUpdate": "",
         "lastActiveTime": "",
         "podStatus": {},
@@ -162,7 +163,7 @@ def crawler_pod() -> dict[str, Any]:
 def redis_pod() -> dict[str, Any]:
     """The redis pod's entry in ``podStatus`` when it is new."""
     return {
-        "allocated": {"memory": _REDIS_MEMORY, "cpu": _REDIS_CPU, "storage": _REDIS_STORAGE},
+        "allocated": {"memory": REDIS_MEMORY, "cpu": REDIS_CPU, "storage": REDIS_STORAGE},
         "used": {"memory": 12_000_000, "cpu": 0.01, "storage": 4096},
         "evicted": False,
         "lastWorkers": 0,

@@ -8,12 +8,12 @@ from typing import Any, Final
 from exporter.simulator.apiserver.encoding import stamp
 from exporter.simulator.apiserver.updates import Object
 from exporter.simulator.browsertrix.crawljob_manifest import (
-    IMAGE,
     Traits,
     crawler_pod,
     crawljob,
     redis_pod,
 )
+from exporter.simulator.browsertrix.pod_manifest import CRAWLER_IMAGE
 from exporter.simulator.browsertrix.seeded_random import random_uuid, seeded
 
 _PODS: Final = 3
@@ -74,7 +74,7 @@ def _status(crawl: str, rng: random.Random, now: float) -> dict[str, Any]:
         "filesAddedSize": uploaded,
         "stopping": False,
         "initRedis": True,
-        "crawlerImage": IMAGE,
+        "crawlerImage": CRAWLER_IMAGE,
         "lastConfigUpdate": "",
         "lastActiveTime": stamp(now - rng.uniform(0, 10)),
         "podStatus": pods,

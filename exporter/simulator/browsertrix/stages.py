@@ -118,12 +118,16 @@ def skip(crawl: Crawl, state: str) -> Steps:
     yield from finish(crawl, state)
 
 
-def wait_as(crawl: Crawl, state: str) -> Steps:
-    """A whole scenario that has to wait at first, and then starts again."""
+def wait(crawl: Crawl, state: str) -> Steps:
+    """It has to wait at first."""
     yield from begin(crawl)
     yield crawl.rng.uniform(1, 10)
     crawl.enter(state)
     yield crawl.rng.uniform(60, 900)
+
+
+def go_on(crawl: Crawl) -> Steps:
+    """It has waited: it starts again, and runs to its end."""
     crawl.enter("starting")
     yield from run(crawl, 1)
     yield from end(crawl)

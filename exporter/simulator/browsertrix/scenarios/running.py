@@ -28,12 +28,18 @@ def waits_for_capacity(crawl: Crawl) -> Steps:
 
 def waits_for_org_limit(crawl: Crawl) -> Steps:
     """The organisation has as many crawls as it may."""
-    yield from stages.wait_as(crawl, "waiting_org_limit")
+    yield from stages.wait(crawl, "waiting_org_limit")
+    yield from stages.go_on(crawl)
 
 
 def waits_for_dedupe_index(crawl: Crawl) -> Steps:
-    """The index that finds duplicates is not ready."""
-    yield from stages.wait_as(crawl, "waiting_dedupe_index")
+    """The index that finds duplicates is not ready: earlier crawls are imported into it."""
+    if crawl.index is not None:
+        crawl.index.begin("importing")
+    yield from stages.wait(crawl, "waiting_dedupe_index")
+    if crawl.index is not None:
+        crawl.index.done("importing")
+    yield from stages.go_on(crawl)
 
 
 def is_resized(crawl: Crawl) -> Steps:
