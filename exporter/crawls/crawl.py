@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from exporter.resources.claim import Claim
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.pod import Pod
 
 Pods: TypeAlias = Mapping[str, Pod]
 """By name."""
+Volumes: TypeAlias = Mapping[str, Claim]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +24,9 @@ class Crawl:
     job: CrawlJob
     pods: Pods | None = None
     """Those that exist."""
+    volumes: Volumes | None = None
+    """The claims of its pods, by the pod's name, which is the claim's; they outlast the pods."""
+
+    def is_same(self, other: "Crawl") -> bool:
+        """Whether every source says what it said: the very objects, which are never changed."""
+        return all(getattr(self, name) is getattr(other, name) for name in self.__slots__)

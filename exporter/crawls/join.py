@@ -12,11 +12,12 @@ from typing import Any
 from exporter.cluster.changes import Change, ChangeHandler
 from exporter.crawls.crawl import Crawl
 from exporter.crawls.part import CrawlKey, Part
+from exporter.resources.claim import Claim
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import Key, crawl_id, key_of
 from exporter.resources.pod import Pod
 from exporter.runtime.time_slice import TimeSlice
-from exporter.sources import CRAWLJOBS, PODS
+from exporter.sources import CRAWLJOBS, PODS, VOLUMES
 
 Schedule = Callable[[Callable[[], None]], object]
 
@@ -34,9 +35,11 @@ class CrawlJoin:
     def __init__(self, *handlers: ChangeHandler[Crawl], schedule: Schedule = _next_turn) -> None:
         """``schedule`` has a callback called once, soon, on the event loop."""
         self._pods = Part[Pod](lambda pod: pod.metadata.labels.crawl, self._part_changed)
+        self._volumes = Part[Claim](lambda claim: claim.metadata.labels.crawl, self._part_changed)
         self.by_source: Mapping[str, ChangeHandler[Any]] = {
             CRAWLJOBS.name: self,
             PODS.name: self._pods,
+            VOLUMES.name: self._volumes,
         }
         """What handles the changes of each source's objects, by the source's name."""
         self._handlers = handlers
@@ -89,7 +92,7 @@ class CrawlJoin:
             handler.on_bookmark(scope, resource_version)
 
     def _whole(self, job: CrawlJob, scope: str, key: CrawlKey) -> Crawl:
-        return Crawl(job, pods=self._pods.of(scope, key))
+        return Crawl(job, pods=self._pods.of(scope, key), volumes=self._volumes.of(scope, key))
 
     def _emit(self, change: Change[Crawl]) -> None:
         for handler in self._handlers:
@@ -117,7 +120,7 @@ class CrawlJoin:
             for name, scope in self._named.get(key, {}).items():
                 before = self._crawls[scope][name]
                 after = self._whole(before.job, scope, key)
-                if after.pods is not before.pods:
+                if not after.is_same(before):
                     self._crawls[scope][name] = after
                     self._emit(Change(scope, before, after))
             if self._due and time_slice.is_due():

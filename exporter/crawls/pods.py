@@ -6,9 +6,11 @@ pod's own where it is known; of what both say with a time, the later.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from exporter.crawls.crawl import Crawl
+from exporter.resources.claim import Claim
+from exporter.resources.claim.model import ClaimMetadata
 from exporter.resources.crawljob import PodInfo
 from exporter.resources.crawljob.derived import forced_restart_pending
 from exporter.resources.crawljob.pod_info import (
@@ -27,6 +29,8 @@ from exporter.resources.pod.model import (
     PodStatus,
     Scheduling,
 )
+
+T = TypeVar("T")
 
 
 class PodPast(Protocol):
@@ -55,6 +59,7 @@ class _NoPast:
 
 NO_PAST: Final[PodPast] = _NoPast()
 _NO_ENTRY: Final = PodInfo()
+UNKNOWN_VOLUME: Final = Claim(metadata=ClaimMetadata(name="unknown"))
 UNKNOWN_POD: Final = Pod(metadata=PodMetadata(name="unknown"))
 """Of which nothing is known."""
 _NO_STATUS: Final = ContainerStatus()
@@ -76,6 +81,8 @@ class CrawlPod:
     """What the CrawlJob says of it."""
     live: Pod
     """What Kubernetes says of it."""
+    volume: Claim
+    """What it writes to."""
     forced: bool = False
     """Whether a restart of the crawl's crawler pods was asked for and is still to come."""
     past: PodPast = NO_PAST
@@ -170,6 +177,7 @@ def pods_of(crawl: Crawl, past: Mapping[str, PodPast] | None = None) -> Iterator
     ``past`` is by name. Where nobody vouches for the pods, the CrawlJob tells which exist.
     """
     job, live = crawl.job, crawl.pods
+    volumes = crawl.volumes or {}
     entries = job.status.pod_status
     exists = existence(job)
     forced = forced_restart_pending(job)
@@ -183,6 +191,7 @@ def pods_of(crawl: Crawl, past: Mapping[str, PodPast] | None = None) -> Iterator
             exists(role, index) if live is None else name in live,
             entries.get(name, _NO_ENTRY),
             pod,
+            volumes.get(name, UNKNOWN_VOLUME),
             forced and role == "crawler",
             past.get(name, NO_PAST) if past else NO_PAST,
         )
@@ -191,15 +200,16 @@ def pods_of(crawl: Crawl, past: Mapping[str, PodPast] | None = None) -> Iterator
 def pod_names(crawl: Crawl) -> list[str]:
     """The names of ``pods_of``, in its order."""
     entries = crawl.job.status.pod_status
-    if not crawl.pods:
-        return list(entries)
-    return [*entries, *sorted(name for name in crawl.pods if name not in entries)]
+    others = {*(crawl.pods or ()), *(crawl.volumes or ())}.difference(entries)
+    return [*entries, *sorted(others)]
 
 
 def is_unchanged(name: str, before: Crawl, after: Crawl) -> bool:
     """Whether all sources but the CrawlJob say the same of a pod as before."""
-    if (before.pods is None) != (after.pods is None):
-        return False
-    return before.pods is after.pods or (before.pods or {}).get(name) is (after.pods or {}).get(
-        name
-    )
+    return _is_same(name, before.pods, after.pods) and _is_same(name, before.volumes, after.volumes)
+
+
+def _is_same(name: str, one: Mapping[str, T] | None, other: Mapping[str, T] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one is other or one.get(name) is other.get(name)

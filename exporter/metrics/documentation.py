@@ -11,6 +11,7 @@ _TITLES: Final = {
     Group.FLEET: "All crawls of a namespace",
     Group.CRAWL: "One crawl",
     Group.POD: "One pod of a crawl",
+    Group.VOLUME: "The volume of a pod",
     Group.HISTORY: "What happened",
     Group.EXPORTER: "The exporter itself",
 }
@@ -67,6 +68,7 @@ _COMMON: Final[Mapping[Group, tuple[str, ...]]] = {
     Group.FLEET: ("namespace",),
     Group.CRAWL: CRAWL_LABELS,
     Group.POD: POD_LABELS,
+    Group.VOLUME: POD_LABELS,
     Group.HISTORY: ("namespace",),
     Group.EXPORTER: (),
 }
@@ -80,6 +82,8 @@ _NOTES: Final = {
     Group.POD: "Labels: `namespace`, `oid`, `crawl`, `pod`; and those of the table.\n\n"
     "Browsertrix never forgets a pod of a crawl. Of one that no longer exists (after a scale-down, "
     "a pause, the end) only `browsertrix_pod_info` and its exit are served.",
+    Group.VOLUME: "Labels: `namespace`, `oid`, `crawl`, `pod`, which is also the claim's name; and "
+    "those of the table. A paused crawl keeps its volumes.",
     Group.HISTORY: "Labels: `namespace`; and those of the table. Each event is counted once, "
     "however often it is seen, and counters go on through restarts (with `--history.path`). They "
     "are there at 0 as soon as a namespace is, so `increase` and `rate` miss nothing.",

@@ -9,6 +9,7 @@ has about a hundred of them; Python is called only for dates and quantity string
 import math
 from datetime import UTC, datetime
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Annotated
 
 from kubernetes.utils import parse_quantity
@@ -83,8 +84,13 @@ _ReadQuantity = Annotated[
 if TYPE_CHECKING:  # what reading makes of them
     Timestamp = float | None
     Quantity = float | None
+    SharedText = str | None
 else:
     Timestamp = _ReadTimestamp
     """Seconds since 1970. Tolerates fractions, offsets, none (UTC); ``""`` and null: not set."""
     Quantity = _ReadQuantity
     """Bytes or cores as a number; a Kubernetes quantity string is read as well."""
+    SharedText = (
+        Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(intern)] | None
+    )
+    """A text that many objects have, held once."""

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 
-from exporter.resources.fields import Text, Timestamp
+from exporter.resources.fields import SharedText, Text, Timestamp
 
 WIRE: Final = ConfigDict(alias_generator=to_camel, extra="ignore")
 """Of every model: camelCase on the wire, and unknown fields are ignored."""
@@ -25,3 +25,11 @@ class ObjectMeta:
     resource_version: Text = None
     creation_timestamp: Timestamp = None
     deletion_timestamp: Timestamp = None
+
+
+@dataclass(config=WIRE, slots=True, kw_only=True)
+class CrawlLabels:
+    """The labels of what Browsertrix makes for a crawl: which it is, and what it does there."""
+
+    crawl: SharedText = None
+    role: SharedText = None

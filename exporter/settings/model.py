@@ -166,6 +166,11 @@ class Sources(_Group):
         alias="source.pods",
         description="watch the pods of crawls: why they wait, restart, or were evicted",
     )
+    source_volumes: Switch = Field(
+        True,
+        alias="source.volumes",
+        description="watch the claims of crawls: how large their volumes are",
+    )
 
 
 class Browsertrix(_Group):

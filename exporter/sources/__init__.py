@@ -9,7 +9,8 @@ from typing import Any, Final
 from exporter.sources.crawljobs import CRAWLJOBS
 from exporter.sources.pods import PODS
 from exporter.sources.source import Source, rbac_rules
+from exporter.sources.volumes import VOLUMES
 
-__all__ = ["CRAWLJOBS", "PODS", "SOURCES", "Source", "rbac_rules"]
+__all__ = ["CRAWLJOBS", "PODS", "SOURCES", "VOLUMES", "Source", "rbac_rules"]
 
-SOURCES: Final[tuple[Source[Any], ...]] = (CRAWLJOBS, PODS)
+SOURCES: Final[tuple[Source[Any], ...]] = (CRAWLJOBS, PODS, VOLUMES)

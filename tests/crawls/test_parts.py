@@ -7,9 +7,11 @@ import pytest
 from exporter.cluster.changes import Change, PartHandler
 from exporter.crawls import Crawl, CrawlJoin
 from exporter.crawls.part import MOST_OBJECTS
+from exporter.resources.claim import Claim
 from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.resources.pod import Pod
-from exporter.sources import PODS
+from exporter.sources import PODS, VOLUMES
+from support.claim_factories import claim
 from support.factories import CRAWL_ID, NAMESPACE, crawljob
 from support.pod_factories import POD_NAME, pod
 
@@ -213,3 +215,20 @@ def test_a_whole_fleet_is_handed_on_in_slices_of_the_loops_time(
         assert len(joined.changes) == 1
         joined.changes.clear()
     assert joined._due == []
+
+
+def test_each_source_becomes_known_and_unknown_by_itself(joined: Joined) -> None:
+    volumes: PartHandler[Claim] = joined.join.by_source[VOLUMES.name]  # type: ignore[assignment]
+    joined.job()
+    joined.pods.on_synced(NAMESPACE, "1")
+    joined.pod(None, pod())
+    volumes.on_change(Change(NAMESPACE, None, claim()))
+    joined.turn()
+    volumes.on_synced(NAMESPACE, "1")
+    (known,) = joined.turn()
+    assert known.after is not None
+    assert known.after.volumes == {POD_NAME: claim()}
+    joined.pods.on_unknown(NAMESPACE)
+    (left,) = joined.turn()
+    assert left.after is not None
+    assert (left.after.pods, left.after.volumes) == (None, {POD_NAME: claim()})

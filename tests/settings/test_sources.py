@@ -26,6 +26,7 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "selector": ("role=job", "role=job"),
     "watch.idle-limit": ("2m", 120.0),
     "source.pods": ("false", False),
+    "source.volumes": ("false", False),
     "pause-limit": ("90", 90.0),
     "history.path": ("/var/history.db", Path("/var/history.db")),
     "history.retention": ("1d12h", 129600.0),

@@ -21,6 +21,7 @@ from exporter.metrics.catalog.history import (
 from exporter.metrics.catalog.live_pod import LIVE_POD_FAMILIES
 from exporter.metrics.catalog.pod import POD_FAMILIES
 from exporter.metrics.catalog.self_metrics import SELF_FAMILIES
+from exporter.metrics.catalog.volume import VOLUME_FAMILIES
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
@@ -55,6 +56,7 @@ def catalog(pause_limit: float = DEFAULT_PAUSE_LIMIT, past: Past = _no_past) -> 
         *crawl_families(pause_limit, past),
         *POD_FAMILIES,
         *LIVE_POD_FAMILIES,
+        *VOLUME_FAMILIES,
         *HISTORY_FAMILIES,
         *SELF_FAMILIES,
     )

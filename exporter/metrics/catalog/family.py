@@ -22,6 +22,7 @@ class Group(StrEnum):
 
     CRAWL = "crawl"
     POD = "pod"
+    VOLUME = "volume"
     FLEET = "fleet"
     HISTORY = "history"
     EXPORTER = "exporter"

@@ -7,7 +7,6 @@ Source of names and meanings: Kubernetes API, core/v1 ``Pod``; what of it Browse
 its ``operator/crawls.py`` (``sync_pod_status``).
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, Final
@@ -20,11 +19,12 @@ from exporter.resources.fields import (
     ExitCode,
     Quantity,
     Seconds,
+    SharedText,
     Text,
     Timestamp,
     read_timestamp,
 )
-from exporter.resources.metadata import WIRE, ObjectMeta
+from exporter.resources.metadata import WIRE, CrawlLabels, ObjectMeta
 from exporter.resources.parsing import Problem
 from exporter.resources.pod.messages import exhausted_resource, unschedulable_reason
 
@@ -36,28 +36,12 @@ _ShortText = Annotated[str, StringConstraints(max_length=64)]
 _MAIN_CONTAINERS: Final = frozenset({"crawler", "redis"})
 """As Browsertrix names them. Others are put in by a service mesh, or whoever else."""
 
-if TYPE_CHECKING:  # what reading makes of it
-    SharedText = str | None
-else:
-    SharedText = (
-        Annotated[str, StringConstraints(max_length=1024), AfterValidator(sys.intern)] | None
-    )
-    """A text that many pods have, held once."""
-
-
-@dataclass(config=WIRE, slots=True, kw_only=True)
-class PodLabels:
-    """The labels that say which crawl the pod is of, and what it does there."""
-
-    crawl: SharedText = None
-    role: SharedText = None
-
 
 @dataclass(config=WIRE, slots=True, kw_only=True)
 class PodMetadata(ObjectMeta):
     """Who the pod is; ``deletion_timestamp`` is by when it will be gone."""
 
-    labels: PodLabels = field(default_factory=PodLabels)
+    labels: CrawlLabels = field(default_factory=CrawlLabels)
     deletion_grace_period_seconds: Seconds = None
 
 
