@@ -48,3 +48,13 @@ class ChangeHandler(Protocol[T_contra]):
 
     def on_bookmark(self, scope: str, resource_version: str) -> None:
         """The watch has come this far; nothing before it can arrive any more."""
+
+
+class PolledHandler(ChangeHandler[T_contra], Protocol[T_contra]):
+    """Handles the changes of a source that is polled; between two lists nobody vouches for it."""
+
+    def on_unknown(self, scope: str, /) -> None:
+        """Nothing is known of the scope any more: its lists have failed for too long.
+
+        None of its objects is reported as deleted; the next good list brings all of them anew.
+        """
