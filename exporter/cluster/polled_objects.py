@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from exporter.cluster.changes import Change, PolledHandler
 from exporter.cluster.problems import Problems
-from exporter.resources.identity import Key, key_of
+from exporter.resources.identity import Key
 from exporter.resources.resource import Resource, ResourceObject
 
 T = TypeVar("T", bound=ResourceObject)
@@ -48,12 +48,11 @@ class PolledObjects(Generic[T]):
         """All that are vouched for: a view of what is held, which changes with it."""
         return self._objects.values()
 
-    def upsert(self, item: T, now: float) -> bool:
+    def upsert(self, key: Key, item: T, now: float) -> bool:
         """Handle an object that is listed; ``now`` is the list's, by a clock that nobody sets.
 
         Returns whether that was handed on.
         """
-        key = key_of(item)
         held = self._objects.get(key)
         last = held or self._stale.get(key)
         if last is None or self._has_moved(last, item):

@@ -26,7 +26,7 @@ from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
 from exporter.cluster.wire import InvalidObject, WireDecoder
 from exporter.resources.decoding import InvalidObjectError
-from exporter.resources.identity import key_of
+from exporter.resources.identity import Key, key_of
 from exporter.resources.resource import Resource, ResourceObject
 from exporter.runtime.backoff import Backoff
 from exporter.runtime.garbage_collection import uncollected
@@ -190,9 +190,11 @@ class Poller(Generic[T]):
     async def _apply(self, listed: list[T], now: float) -> None:
         """Hand on what the list has brought, and then what it does not have any more."""
         changed = False
-        seen = set(map(key_of, listed))
+        seen = set[Key]()
         for item in listed:
-            changed |= self._objects.upsert(item, now)
+            key = key_of(item)
+            seen.add(key)
+            changed |= self._objects.upsert(key, item, now)
             await self._time_slice.yield_if_due()
         for key in self._objects.keys_except(seen):
             changed |= self._objects.vanished(key)
