@@ -16,7 +16,7 @@ _longest = 0.0
 
 def take_longest() -> float:
     """Return the longest callback since the last time, in seconds."""
-    global _longest  # noqa: PLW0603 - one per process
+    global _longest
     longest, _longest = _longest, 0.0
     return longest
 

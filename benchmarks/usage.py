@@ -36,7 +36,7 @@ _INTERVAL: Final = 5.0
 def _pod_metrics(number: int, minute: int) -> dict[str, Any]:
     """One pod's, as metrics-server writes them: labels of the pod, and one container."""
     crawl = f"manual-20250521114400-{number // 4:012x}"
-    cpu, memory = random.randrange(2 * 10**9), random.randrange(2 * 2**20)  # noqa: S311
+    cpu, memory = random.randrange(2 * 10**9), random.randrange(2 * 2**20)
     return {
         "metadata": {
             "name": f"crawl-{crawl}-{number % 4}",

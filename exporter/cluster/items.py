@@ -74,7 +74,10 @@ class ItemSplitter:
         self._size = 0
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Take the next piece of the body; return the text of each item completed by it."""
+        """Take the next piece of the body; return the text of each item completed by it.
+
+        Where numbers and the like are among them, they come with the next that has brackets.
+        """
         found: list[bytes] = []
         taken = 0  # up to here, the piece is in an item or in the envelope
         at = self._end_of_string(piece) if self._in_string else 0

@@ -233,11 +233,11 @@ class Poller(Generic[T]):
         return found
 
     def _read_item(self, text: bytes, found: list[T]) -> None:
-        item = self._decoder.read_item(text)
-        if isinstance(item, InvalidObject):
-            self._on_invalid(item.namespace, item.why)
-        else:
-            found.append(item)
+        for item in self._decoder.read_item(text):
+            if isinstance(item, InvalidObject):
+                self._on_invalid(item.namespace, item.why)
+            else:
+                found.append(item)
 
     def _on_too_long(self) -> None:
         self._on_invalid("", f"it is longer than {self._longest_item} bytes")

@@ -166,15 +166,18 @@ class WireDecoder(Generic[T]):
         """Anything less would make every object vanish because some proxy said ``{}``."""
         return kind == self._list_kind if self._list_kind else bool(version)
 
-    def read_item(self, text: bytes) -> T | InvalidObject:
-        """Read one item of a list; never raises, whatever it is."""
+    def read_item(self, text: bytes) -> Iterable[T | InvalidObject]:
+        """Read one item of a list; never raises, whatever it is.
+
+        Numbers and the like in front of it, which are no objects, are invalid ones.
+        """
         try:
-            return self._reader.parse_json(text)
+            return (self._reader.parse_json(text),)
         except InvalidObjectError as error:
             try:
-                return self._read_item(decode(text), None)
+                return self._read_items(decode(b"[%b]" % text))
             except InvalidObjectError:
-                return InvalidObject(str(error))
+                return (InvalidObject(str(error)),)
 
     def _read_items(self, items: list[Any]) -> Iterator[T | InvalidObject]:
         for item in items:

@@ -61,7 +61,7 @@ def test_items_come_out_whole_and_the_rest_is_left_over(
 @st.composite
 def bodies(draw: st.DrawFn) -> tuple[bytes, list[Any], dict[str, Any]]:
     """A list in any formatting and order of keys, its items, and what else is in it."""
-    items = draw(st.lists(st.dictionaries(st.text(max_size=5), any_json(), max_size=3), max_size=5))
+    items = draw(st.lists(any_json(), max_size=5))
     rest = draw(st.dictionaries(st.text(max_size=8).filter(lambda key: key != "items"), any_json()))
     keys = draw(st.permutations(["items", *rest]))
     value = {key: items if key == "items" else rest[key] for key in keys}
@@ -84,7 +84,8 @@ def test_they_are_the_items_that_a_whole_parse_finds(
     body, items, rest = drawn
     texts, envelope, skipped = split(cut(body, cuts))
     # By their text, for NaN is not equal to itself.
-    assert [repr(json.loads(text)) for text in texts] == [repr(item) for item in items]
+    found = [item for text in texts for item in json.loads(b"[%b]" % text)]
+    assert list(map(repr, found)) == list(map(repr, items))
     assert repr(sorted(json.loads(envelope).items())) == repr(
         sorted((rest | {"items": []}).items())
     )

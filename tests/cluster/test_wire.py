@@ -199,9 +199,15 @@ def test_without_its_kind_it_is_not_taken_for_an_empty_one(body: bytes) -> None:
 
 @given(any_json())
 def test_no_json_makes_reading_an_item_fail(value: Any) -> None:
-    assert isinstance(UNVERSIONED.read_item(to_wire(value)), PodMetrics | InvalidObject)
+    (found,) = UNVERSIONED.read_item(to_wire(value))
+    assert isinstance(found, PodMetrics | InvalidObject)
 
 
 def test_an_item_that_is_no_json_is_invalid() -> None:
-    found = UNVERSIONED.read_item(b'{"metadata":{')
+    (found,) = UNVERSIONED.read_item(b'{"metadata":{')
     assert found == InvalidObject("not valid JSON at character 13")
+
+
+def test_what_is_no_object_in_front_of_an_item_is_invalid_and_costs_nothing_else() -> None:
+    found = list(UNVERSIONED.read_item(b'5, null ,"a",' + to_wire(pod_metrics("b"))))
+    assert [type(item) for item in found] == [InvalidObject] * 3 + [PodMetrics]

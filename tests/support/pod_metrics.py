@@ -1,4 +1,4 @@
-"""PodMetrics as metrics-server sends them, as Hypothesis draws them, and as they never should be."""
+"""PodMetrics as metrics-server sends them, as Hypothesis draws them, and as none should be."""
 
 from typing import Any, Final
 
