@@ -51,7 +51,7 @@ class ChangeHandler(Protocol[T_contra]):
 
 
 class PolledHandler(ChangeHandler[T_contra], Protocol[T_contra]):
-    """Handles the changes of a source that is polled; between two lists nobody vouches for it."""
+    """Handles the changes of a source that is polled; nobody vouches for it between two lists."""
 
     def on_unknown(self, scope: str, /) -> None:
         """Nothing is known of the scope any more: its lists have failed for too long.

@@ -371,7 +371,7 @@ async def test_odd_objects_cost_themselves_alone(
     texts = "\n".join(logged(caplog))
     assert texts.count("PodMetrics crawlers/odd: containers is left out: ") == 1
     assert texts.count("PodMetrics in crawlers cannot be read: ") == 3  # each once
-    assert "it is longer than 262144 bytes" in texts
+    assert "it is longer than 131072 bytes" in texts
     assert (poller.up, poller.last_error) == (True, None)
 
 
@@ -450,3 +450,18 @@ async def test_run_again_after_a_fault_it_goes_on_with_what_it_holds(
     assert len(recorder.changes) == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_once_it_is_ended_it_withdraws_nothing(
+    listing: ListingServer, client: ApiClient
+) -> None:
+    listing.items = [pod_metrics("a")]
+    recorder = PolledRecorder[PodMetrics]()
+    poller = Poller(client, PODMETRICS_RESOURCE, "crawlers", recorder, interval=INTERVAL)
+    task = asyncio.create_task(poller.run())
+    await until(lambda: recorder.syncs)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert poller._withdrawal is not None
+    assert poller._withdrawal.cancelled()
+    assert recorder.names == ["a"]

@@ -80,7 +80,11 @@ if TYPE_CHECKING:  # what reading makes of it
     SummedUsage = Usage | None
 else:
     SummedUsage = (
-        Annotated[list[_Container], Field(max_length=MOST_CONTAINERS), AfterValidator(_summed)]
+        Annotated[
+            list[_Container],
+            Field(max_length=MOST_CONTAINERS, fail_fast=True),
+            AfterValidator(_summed),
+        ]
         | None
     )
     """``containers``, summed; None where they could not be read."""
