@@ -7,6 +7,7 @@ or a change waits for.
 import asyncio
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmarks.remembering import finish
 from exporter.cluster.problems import Problems
@@ -15,6 +16,7 @@ from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.resources.resource import Resource
 from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.simulator.browsertrix.fleet import fleet
 from exporter.web import Health, View
@@ -35,6 +37,7 @@ QUESTIONS = {
 class _Watch:
     objects: list[CrawlJob]
     source: str = "crawljobs"
+    resource: Resource[Any] = CRAWLJOB_RESOURCE
     scope: str = "crawlers"
     synced: bool = True
     vouches: bool = True

@@ -21,6 +21,7 @@ from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.notifier import Notifier, NotifierSettings
 from exporter.alerting.tuning import AlertTuning
 from exporter.cluster.client import ApiClient
+from exporter.cluster.poller import Poller
 from exporter.cluster.reflector import Reflector
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
@@ -36,7 +37,7 @@ from exporter.metrics import (
 from exporter.runtime.garbage_collection import collect_periodically, keep_collections_short
 from exporter.runtime.tasks import SupervisedTasks
 from exporter.settings import Settings
-from exporter.sources import SOURCES
+from exporter.sources import SOURCES, Source
 from exporter.web import Health, View, WebServer, WebSettings
 
 log = logging.getLogger(__name__)
@@ -71,18 +72,8 @@ class Exporter:
         """Wire the packages; nothing starts yet. The connection is closed by who opened it."""
         self._ledger = ledger
         self._pipeline = pipeline = Pipeline(settings, ledger)
-        self._reflectors = tuple(
-            Reflector(
-                connection,
-                source.resource,
-                scope,
-                pipeline.crawls.by_source[source.name],
-                source=source.name,
-                required=source.required,
-                selector=source.selection(settings.selector),
-                idle_limit=settings.idle_limit,
-                resume=ledger.resume_point(source.name, scope),
-            )
+        self._followed = tuple(
+            _follow(source, scope, settings, connection, pipeline, ledger)
             for source in SOURCES
             if source.required or getattr(settings, f"source_{source.name}")
             for scope in settings.scopes
@@ -94,14 +85,14 @@ class Exporter:
         self._tasks = SupervisedTasks()
         self_metrics = SelfMetrics(
             pipeline.families,
-            self._reflectors,
+            self._followed,
             ledger,
             self._notifier,
             lambda: self._tasks.restarts,
         )
         health = Health(alive=self._not_alive, ready=self._not_ready)
         view = View(
-            self._reflectors,
+            self._followed,
             pipeline.crawls,
             ledger,
             pause_limit=settings.pause_limit,
@@ -129,9 +120,10 @@ class Exporter:
             keep_collections_short()
             ending.callback(self._ledger.close)
             ending.push_async_callback(self._tasks.cancel)
-            for reflector in self._reflectors:
-                scope = reflector.scope or "all namespaces"
-                self._tasks.start(f"watch of {reflector.source} in {scope}", reflector.run)
+            for one in self._followed:
+                where = f"{one.source} in {one.scope or 'all namespaces'}"
+                kind = "lists" if isinstance(one, Poller) else "watch"
+                self._tasks.start(f"{kind} of {where}", one.run)
             self._tasks.start("history", self._pipeline.recorder.run)
             self._tasks.start("garbage collection", collect_periodically)
             if self._notifier is not None:
@@ -147,11 +139,36 @@ class Exporter:
 
     def _not_ready(self) -> str | None:
         missing = [
-            f"{reflector.scope or 'all namespaces'}: {reflector.last_error or 'not listed yet'}"
-            for reflector in self._reflectors
-            if reflector.source in self._required and not reflector.synced
+            f"{one.scope or 'all namespaces'}: {one.last_error or 'not listed yet'}"
+            for one in self._followed
+            if one.source in self._required and not one.synced
         ]
         return "; ".join(missing) or None
+
+
+def _follow(  # noqa: PLR0913, PLR0917 - all there is to wire
+    source: Source[Any],
+    scope: str,
+    settings: Settings,
+    connection: ApiClient,
+    pipeline: Pipeline,
+    ledger: Ledger,
+) -> Reflector[Any] | Poller[Any]:
+    """Make what follows one source in one scope."""
+    handler = pipeline.crawls.by_source[source.name]
+    common: dict[str, Any] = {
+        "source": source.name,
+        "selector": source.selection(settings.selector),
+        "idle_limit": settings.idle_limit,
+    }
+    if source.polled:
+        interval = getattr(settings, f"source_{source.name}_interval")
+        return Poller(connection, source.resource, scope, handler, interval=interval, **common)
+    resume = ledger.resume_point(source.name, scope)
+    required = source.required
+    return Reflector(
+        connection, source.resource, scope, handler, required=required, resume=resume, **common
+    )
 
 
 def notifier_settings(settings: Settings) -> NotifierSettings:

@@ -53,5 +53,8 @@ class ChangeHandler(Protocol[T_contra]):
 class PartHandler(ChangeHandler[T_contra], Protocol[T_contra]):
     """Handles the changes of a source that may fail for ever."""
 
-    def on_unknown(self, scope: str) -> None:
-        """The source no longer vouches for the scope's content, until ``on_synced`` comes again."""
+    def on_unknown(self, scope: str, /) -> None:
+        """The source no longer vouches for the scope's content, until ``on_synced`` comes again.
+
+        What changes meanwhile is handed on all the same.
+        """

@@ -8,7 +8,7 @@ client. Its session is not used: its watches end after five minutes, it follows 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final, Self
@@ -66,14 +66,16 @@ class Response:
 
     async def read(self) -> bytes:
         """Return the whole body; raises RequestError, also where it exceeds ``LONGEST_BODY``."""
-        parts: list[bytes] = []
+        return b"".join([piece async for piece in self.pieces()])
+
+    async def pieces(self) -> AsyncGenerator[bytes]:
+        """Yield the body as it arrives, within the same limit; raises RequestError."""
         size = 0
         while chunk := await self._read_available():
-            parts.append(chunk)
             size += len(chunk)
             if size > LONGEST_BODY:
                 raise RequestError("too_large", f"a page of the list exceeds {LONGEST_BODY} bytes")
-        return b"".join(parts)
+            yield chunk
 
     async def read_chunk(self) -> bytes:
         """Return what has arrived next, empty at the end; raises RequestError.

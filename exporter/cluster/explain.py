@@ -1,20 +1,28 @@
-"""Why a scope cannot be followed, in one line that says what to do."""
+"""Why a scope cannot be followed or polled, in one line that says what to do."""
 
-from typing import Any
+from typing import Any, Final
 
 from exporter.cluster.client import RequestError
 from exporter.resources.resource import Resource
 
+_NOT_SERVED: Final = ("not_found", "server_error")
+"""What is answered for an API that another server should serve (Kubernetes: "API Aggregation"): 404
+where that is not registered, 503 where it does not answer."""
+
 
 def explain(error: RequestError, resource: Resource[Any], where: str) -> str:
     """Say what the failure means for a scope, of which ``where`` is the name in a sentence."""
+    product = resource.installed_by
     match error.reason:
         case "unauthorized":
             return f"{error}: the credentials are not accepted"
         case "forbidden":
-            return f"{error}: RBAC must allow list and watch on {resource.name} in {where}"
-        case "not_found" if resource.installed_by:
-            product = resource.installed_by
+            verbs = "list and watch" if resource.versioned else "list"
+            return f"{error}: RBAC must allow {verbs} on {resource.name} in {where}"
+        case reason if reason in _NOT_SERVED and not resource.versioned:
+            api = f"{resource.group}/{resource.version}"
+            return f"{error}: {product} is not installed, or not running: nothing serves {api}"
+        case "not_found" if product:
             return f"{error}: is {product}, with its CRD {resource.name}, installed there?"
         case _:
             return str(error)

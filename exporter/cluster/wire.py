@@ -91,6 +91,7 @@ class ListMeta:
 @parsed(slots=True)
 class _ParsedPage(Generic[Item]):
     items: list[Item]
+    kind: str = ""
     metadata: ListMeta = field(default_factory=ListMeta)
 
 
@@ -107,6 +108,7 @@ class WireDecoder(Generic[T]):
 
     def __init__(self, resource: Resource[T]) -> None:
         self._reader = resource.reader
+        self._list_kind = "" if resource.versioned else f"{resource.kind}List"
         model: Any = resource.reader.model  # known at run time alone, which suits pydantic
         self._event: TypeAdapter[WatchEvent[T]] = TypeAdapter(WatchEvent[model])
         self._page: TypeAdapter[_ParsedPage[T]] = TypeAdapter(_ParsedPage[model])
@@ -148,16 +150,34 @@ class WireDecoder(Generic[T]):
         except ValidationError:
             pass
         else:
-            if page.metadata.version:
+            if self._is_list(page.kind, page.metadata.version):
                 return Page(page.metadata, page.items)
         reply = _dict(decode(body))
         items, version = reply.get("items", ()), _version(reply)
-        # Anything less would make every object vanish because some proxy said "{}".
-        if not version or not (items is None or isinstance(items, list)):
-            raise InvalidObjectError("the reply to a list is no list with a version")
+        is_list = self._is_list(reply.get("kind"), version)
+        if not is_list or not (items is None or isinstance(items, list)):
+            wanted = self._list_kind or "list with a version"
+            raise InvalidObjectError(f"the reply to a list is no {wanted}")
         more = _dict(reply.get("metadata")).get("continue")
         metadata = ListMeta(version, more if isinstance(more, str) else "")
         return Page(metadata, self._read_items(items or []))
+
+    def _is_list(self, kind: Any, version: str) -> bool:
+        """Anything less would make every object vanish because some proxy said ``{}``."""
+        return kind == self._list_kind if self._list_kind else bool(version)
+
+    def read_item(self, text: bytes) -> Iterable[T | InvalidObject]:
+        """Read one item of a list; never raises, whatever it is.
+
+        Numbers and the like in front of it, which are no objects, are invalid ones.
+        """
+        try:
+            return (self._reader.parse_json(text),)
+        except InvalidObjectError as error:
+            try:
+                return self._read_items(decode(b"[%b]" % text))
+            except InvalidObjectError:
+                return (InvalidObject(str(error)),)
 
     def _read_items(self, items: list[Any]) -> Iterator[T | InvalidObject]:
         for item in items:

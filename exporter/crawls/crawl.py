@@ -11,9 +11,11 @@ from typing import TypeAlias
 from exporter.resources.claim import Claim
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.pod import Pod
+from exporter.resources.podmetrics import PodMetrics
 
 Pods: TypeAlias = Mapping[str, Pod]
 """By name."""
+Usage: TypeAlias = Mapping[str, PodMetrics]
 Volumes: TypeAlias = Mapping[str, Claim]
 
 
@@ -24,6 +26,8 @@ class Crawl:
     job: CrawlJob
     pods: Pods | None = None
     """Those that exist."""
+    usage: Usage | None = None
+    """Of its pods that were measured lately, by the pod's name."""
     volumes: Volumes | None = None
     """The claims of its pods, by the pod's name, which is the claim's; they outlast the pods."""
 

@@ -9,15 +9,16 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from exporter.cluster.changes import Change, ChangeHandler
+from exporter.cluster.changes import Change, ChangeHandler, PartHandler
 from exporter.crawls.crawl import Crawl
 from exporter.crawls.part import CrawlKey, Part
 from exporter.resources.claim import Claim
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import Key, crawl_id, key_of
 from exporter.resources.pod import Pod
+from exporter.resources.podmetrics import PodMetrics
 from exporter.runtime.time_slice import TimeSlice
-from exporter.sources import CRAWLJOBS, PODS, VOLUMES
+from exporter.sources import CRAWLJOBS, PODS, USAGE, VOLUMES
 
 Schedule = Callable[[Callable[[], None]], object]
 
@@ -35,10 +36,12 @@ class CrawlJoin:
     def __init__(self, *handlers: ChangeHandler[Crawl], schedule: Schedule = _next_turn) -> None:
         """``schedule`` has a callback called once, soon, on the event loop."""
         self._pods = Part[Pod](lambda pod: pod.metadata.labels.crawl, self._part_changed)
+        self._usage = Part[PodMetrics](lambda one: one.metadata.labels.crawl, self._part_changed)
         self._volumes = Part[Claim](lambda claim: claim.metadata.labels.crawl, self._part_changed)
-        self.by_source: Mapping[str, ChangeHandler[Any]] = {
+        self.by_source: Mapping[str, PartHandler[Any]] = {
             CRAWLJOBS.name: self,
             PODS.name: self._pods,
+            USAGE.name: self._usage,
             VOLUMES.name: self._volumes,
         }
         """What handles the changes of each source's objects, by the source's name."""
@@ -91,8 +94,16 @@ class CrawlJoin:
         for handler in self._handlers:
             handler.on_bookmark(scope, resource_version)
 
+    def on_unknown(self, scope: str) -> None:
+        """Nothing to do: crawls last known stay, and their staleness is served."""
+
     def _whole(self, job: CrawlJob, scope: str, key: CrawlKey) -> Crawl:
-        return Crawl(job, pods=self._pods.of(scope, key), volumes=self._volumes.of(scope, key))
+        return Crawl(
+            job,
+            pods=self._pods.of(scope, key),
+            usage=self._usage.of(scope, key),
+            volumes=self._volumes.of(scope, key),
+        )
 
     def _emit(self, change: Change[Crawl]) -> None:
         for handler in self._handlers:

@@ -29,6 +29,8 @@ from exporter.resources.pod.model import (
     PodStatus,
     Scheduling,
 )
+from exporter.resources.podmetrics import PodMetrics
+from exporter.resources.podmetrics.model import Metadata as PodMetricsMetadata
 
 T = TypeVar("T")
 
@@ -60,6 +62,7 @@ class _NoPast:
 NO_PAST: Final[PodPast] = _NoPast()
 _NO_ENTRY: Final = PodInfo()
 UNKNOWN_VOLUME: Final = Claim(metadata=ClaimMetadata(name="unknown"))
+UNKNOWN_USAGE: Final = PodMetrics(metadata=PodMetricsMetadata(name="unknown"))
 UNKNOWN_POD: Final = Pod(metadata=PodMetadata(name="unknown"))
 """Of which nothing is known."""
 _NO_STATUS: Final = ContainerStatus()
@@ -81,8 +84,12 @@ class CrawlPod:
     """What the CrawlJob says of it."""
     live: Pod
     """What Kubernetes says of it."""
+    usage: PodMetrics
+    """What was measured of it last."""
     volume: Claim
     """What it writes to."""
+    stated_at: float
+    """When its CrawlJob's figures are of, in seconds since 1970."""
     forced: bool = False
     """Whether a restart of the crawl's crawler pods was asked for and is still to come."""
     past: PodPast = NO_PAST
@@ -146,13 +153,29 @@ class CrawlPod:
 
     @property
     def used_memory(self) -> float | None:
-        """Bytes. A crawler's 0 means that nobody measured (auto-resize is off)."""
-        return (self.info.used.memory or None) if self.exists else None
+        """Bytes. A crawler's 0 means that Browsertrix did not measure (auto-resize is off)."""
+        return self._fresher(self.info.used.memory, self.usage.memory) if self.exists else None
 
     @property
     def used_cpu(self) -> float | None:
-        """Cores. 0 means that nobody measured."""
-        return (self.info.used.cpu or None) if self.exists else None
+        """Cores. 0 means that Browsertrix did not measure."""
+        return self._fresher(self.info.used.cpu, self.usage.cpu) if self.exists else None
+
+    def _fresher(self, stated: float | None, measured: float | None) -> float | None:
+        """A figure of the status, which has no time of its own, or the one measured."""
+        if measured is None or (stated and (self.usage.timestamp or 0.0) < self.stated_at):
+            return stated or None
+        return measured
+
+    @property
+    def usable_memory(self) -> float | None:
+        """Bytes: what Browsertrix gave it, else its limit."""
+        return self.info.allocated.memory or self.resources.memory_limit
+
+    @property
+    def usable_cpu(self) -> float | None:
+        """Cores: what Browsertrix gave it, which is a request, else its own request."""
+        return self.info.allocated.cpu or self.resources.cpu_request
 
     @property
     def used_storage(self) -> float | None:
@@ -177,7 +200,8 @@ def pods_of(crawl: Crawl, past: Mapping[str, PodPast] | None = None) -> Iterator
     ``past`` is by name. Where nobody vouches for the pods, the CrawlJob tells which exist.
     """
     job, live = crawl.job, crawl.pods
-    volumes = crawl.volumes or {}
+    usage, volumes = crawl.usage or {}, crawl.volumes or {}
+    stated_at = job.status.last_updated_time or 0.0
     entries = job.status.pod_status
     exists = existence(job)
     forced = forced_restart_pending(job)
@@ -191,7 +215,9 @@ def pods_of(crawl: Crawl, past: Mapping[str, PodPast] | None = None) -> Iterator
             exists(role, index) if live is None else name in live,
             entries.get(name, _NO_ENTRY),
             pod,
+            usage.get(name, UNKNOWN_USAGE),
             volumes.get(name, UNKNOWN_VOLUME),
+            stated_at,
             forced and role == "crawler",
             past.get(name, NO_PAST) if past else NO_PAST,
         )
@@ -206,7 +232,11 @@ def pod_names(crawl: Crawl) -> list[str]:
 
 def is_unchanged(name: str, before: Crawl, after: Crawl) -> bool:
     """Whether all sources but the CrawlJob say the same of a pod as before."""
-    return _is_same(name, before.pods, after.pods) and _is_same(name, before.volumes, after.volumes)
+    return (
+        _is_same(name, before.pods, after.pods)
+        and _is_same(name, before.usage, after.usage)
+        and _is_same(name, before.volumes, after.volumes)
+    )
 
 
 def _is_same(name: str, one: Mapping[str, T] | None, other: Mapping[str, T] | None) -> bool:

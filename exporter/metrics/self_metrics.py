@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.alerting.notifier import Notifier
-from exporter.cluster.reflector import Reflector
+from exporter.cluster.followed import Followed
 from exporter.history.ledger import Ledger
 from exporter.metrics.catalog import Family
 from exporter.metrics.catalog.alerting import AlertmanagerFamily
@@ -41,7 +41,7 @@ class SelfMetrics:
     def __init__(
         self,
         families: Iterable[Family],
-        reflectors: Sequence[Reflector[Any]],
+        followed: Sequence[Followed],
         ledger: Ledger,
         notifier: Notifier | None = None,
         restarts: Callable[[], Mapping[str, int]] = dict,
@@ -54,7 +54,7 @@ class SelfMetrics:
         self.registry.register(_Build())
         chosen = tuple(families)
         watched = [family for family in chosen if isinstance(family, WatchFamily)]
-        self.registry.register(_Watches(watched, reflectors))
+        self.registry.register(_Watches(watched, followed))
         kept = [family for family in chosen if isinstance(family, LedgerFamily)]
         self.registry.register(_OfLedger(kept, ledger))
         if notifier is not None:
@@ -99,20 +99,18 @@ class _Build(Collector):
 
 
 class _Watches(Collector):
-    """Reads what the reflectors count anyway."""
+    """Reads what reflectors and pollers count anyway."""
 
-    def __init__(
-        self, families: Sequence[WatchFamily], reflectors: Sequence[Reflector[Any]]
-    ) -> None:
+    def __init__(self, families: Sequence[WatchFamily], followed: Sequence[Followed]) -> None:
         self._families = families
-        self._reflectors = reflectors
+        self._followed = followed
 
     def collect(self) -> Iterable[Metric]:
         for family in self._families:
             yield family.filled(
-                ((reflector.source, reflector.scope or "*", *labels), value)
-                for reflector in self._reflectors
-                for labels, value in family.samples(reflector)
+                ((followed.source, followed.scope or "*", *labels), value)
+                for followed in self._followed
+                for labels, value in family.samples(followed)
             )
 
 

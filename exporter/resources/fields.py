@@ -1,4 +1,4 @@
-"""The kinds of value a CrawlJob holds, each with what it tolerates.
+"""The kinds of value a resource holds, each with what it tolerates.
 
 A validator here sees one value and answers or raises ``ValueError``; it never prints the value,
 for whatever stands in a wrong field may be anything, an e-mail address or a secret among them.
@@ -7,10 +7,11 @@ has about a hundred of them; Python is called only for dates and quantity string
 """
 
 import math
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from sys import intern
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from kubernetes.utils import parse_quantity
 from pydantic import AfterValidator, Field, StringConstraints
@@ -43,13 +44,8 @@ def _nothing(_: str) -> None:
     """An empty text is how Browsertrix clears a field."""
 
 
-@lru_cache(maxsize=1024)
-def _quantity(text: str) -> float:
-    """``512Mi`` to 536870912.0. Stricter than the client's parser, which takes NaN and 1_000.
-
-    Remembered: the client's parser takes as long as a quarter of a CrawlJob, and all pods have
-    one of a few.
-    """
+def _read_quantity(text: str) -> float:
+    """``512Mi`` to 536870912.0. Stricter than the client's parser, which takes NaN and 1_000."""
     if "_" in text:
         raise ValueError("expected a quantity such as 512Mi or 250m")
     try:
@@ -59,6 +55,30 @@ def _quantity(text: str) -> float:
     if not math.isfinite(value) or value < 0:
         raise ValueError("expected a finite quantity of at least 0")
     return value
+
+
+_remembered_quantity: Final = lru_cache(maxsize=1024)(_read_quantity)
+"""The client's parser takes as long as a quarter of a CrawlJob, and all pods have one of a few."""
+
+_MEASURED: Final = re.compile("([0-9]{1,18})([num]|[KM]i|)")
+_SCALES: Final = {"n": (1, 10**9), "u": (1, 10**6), "m": (1, 1000), "": (1, 1)} | {
+    "Ki": (1024, 1),
+    "Mi": (1024**2, 1),
+}
+
+
+def read_measured_quantity(text: str) -> float:
+    """Read what somebody measured, such as ``1833422n`` or ``812344Ki``; raises ValueError.
+
+    No two measurements are the same, so they would only push each other out of what is remembered.
+    The forms that metrics-server writes are read at a tenth of the cost of the others instead, to
+    the same float: whole numbers are multiplied exactly, and a division is rounded once.
+    """
+    found = _MEASURED.fullmatch(text)
+    if found is None:
+        return _read_quantity(text)
+    factor, divisor = _SCALES[found[2]]
+    return int(found[1]) * factor / divisor
 
 
 Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)] | None
@@ -76,7 +96,7 @@ _ReadTimestamp = Annotated[
 
 _ReadQuantity = Annotated[
     Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-    | Annotated[str, StringConstraints(max_length=64), AfterValidator(_quantity)]
+    | Annotated[str, StringConstraints(max_length=64), AfterValidator(_remembered_quantity)]
     | None,
     Field(union_mode="left_to_right"),
 ]

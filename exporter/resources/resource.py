@@ -1,6 +1,6 @@
 """One kind of object of the Kubernetes API: how it is addressed, and how it is read.
 
-All that the list+watch of ``cluster`` needs to know to follow it (lightkube's idea); a new
+All that ``cluster`` needs to know to follow or to poll it (lightkube's idea); a new
 resource is a model and one of these.
 """
 
@@ -41,7 +41,10 @@ class Resource(Generic[T]):
     """Its name in a manifest: ``CrawlJob``."""
     reader: LenientReader[T]
     installed_by: str = ""
-    """The product whose CRD it is; empty for what every cluster has."""
+    """The product whose CRD or API it is; empty for what every cluster has."""
+    versioned: bool = True
+    """Whether a list of it says at which version it is, from where a watch goes on. One that does
+    not can only be listed again and again (``cluster.poller``); its permission is ``list``."""
     open_fields: tuple[str, ...] = ()
     """The fields whose values are an open set: all that ``unknown_values`` may name."""
     unknown_values: Callable[[T], Iterable[tuple[str, str]]] = _none

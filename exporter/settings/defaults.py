@@ -9,6 +9,9 @@ DEFAULT_TELEMETRY_PATH: Final = "/metrics"
 DEFAULT_IDLE_LIMIT: Final = 90.0
 """Seconds without a byte. Bookmarks come about every 60."""
 
+DEFAULT_USAGE_INTERVAL: Final = 15.0
+"""Seconds: metrics-server's own ``--metric-resolution``."""
+
 DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
 """Seconds. Browsertrix's ``PAUSED_CRAWL_LIMIT_MINUTES`` default (10080); not in the object."""
 

@@ -30,6 +30,7 @@ from exporter.settings.defaults import (
     DEFAULT_RETENTION,
     DEFAULT_RUNBOOKS,
     DEFAULT_TELEMETRY_PATH,
+    DEFAULT_USAGE_INTERVAL,
 )
 
 
@@ -54,6 +55,8 @@ def _read_by(parse: Callable[[str], Any]) -> BeforeValidator:
 _once_each = AfterValidator(lambda given: tuple(dict.fromkeys(given)))
 
 Duration = Annotated[float, _read_by(values.duration)]
+"""Seconds."""
+PollInterval = Annotated[float, _read_by(values.poll_interval)]
 """Seconds."""
 Count = Annotated[int, _read_by(values.whole_number)]
 Switch = Annotated[bool, _read_by(values.switch)]
@@ -165,6 +168,20 @@ class Sources(_Group):
         True,
         alias="source.pods",
         description="watch the pods of crawls: why they wait, restart, or were evicted",
+    )
+    source_usage: Switch = Field(
+        True,
+        alias="source.usage",
+        description="ask metrics-server what the pods of crawls use",
+    )
+    source_usage_interval: PollInterval = Field(
+        DEFAULT_USAGE_INTERVAL,
+        alias="source.usage.interval",
+        title="DURATION",
+        description=(
+            "how often to ask; not less than metrics-server's --metric-resolution: what it has not "
+            "measured anew within three intervals is dropped"
+        ),
     )
     source_volumes: Switch = Field(
         True,

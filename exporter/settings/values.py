@@ -61,6 +61,17 @@ def duration(text: str) -> float:
     return float(seconds)
 
 
+_SHORTEST_POLL: Final = 5.0
+
+
+def poll_interval(text: str) -> float:
+    """A duration of at least five seconds: nothing that is polled is measured more often."""
+    seconds = duration(text)
+    if seconds < _SHORTEST_POLL:
+        raise ValueError(f"expected a duration of at least {_SHORTEST_POLL:g}s")
+    return seconds
+
+
 def whole_number(text: str) -> int:
     """A decimal number from 1 to 999,999,999."""
     if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text) > 0):

@@ -9,8 +9,9 @@ from typing import Any, Final
 from exporter.sources.crawljobs import CRAWLJOBS
 from exporter.sources.pods import PODS
 from exporter.sources.source import Source, rbac_rules
+from exporter.sources.usage import USAGE
 from exporter.sources.volumes import VOLUMES
 
-__all__ = ["CRAWLJOBS", "PODS", "SOURCES", "VOLUMES", "Source", "rbac_rules"]
+__all__ = ["CRAWLJOBS", "PODS", "SOURCES", "USAGE", "VOLUMES", "Source", "rbac_rules"]
 
-SOURCES: Final[tuple[Source[Any], ...]] = (CRAWLJOBS, PODS, VOLUMES)
+SOURCES: Final[tuple[Source[Any], ...]] = (CRAWLJOBS, PODS, USAGE, VOLUMES)

@@ -11,7 +11,7 @@ T = TypeVar("T", bound=ResourceObject)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source(Generic[T]):
-    """A resource that is followed by list and watch, in each scope."""
+    """A resource that is followed in each scope: by list and watch, or by lists alone."""
 
     name: str
     """In the label ``source`` of the exporter's own metrics, and in the ledger."""
@@ -21,6 +21,8 @@ class Source(Generic[T]):
     required: bool
     """Whether the exporter is ready only with it. Any other may fail for ever: what it would say
     is unknown then, and nothing else."""
+    polled: bool = False
+    """Whether it can only be listed, again and again."""
     selector: str = ""
     """The labels of the objects that matter, for the API server to choose them."""
     takes_selector: bool = False
@@ -32,7 +34,7 @@ class Source(Generic[T]):
         return {
             "apiGroups": [self.resource.group],
             "resources": [self.resource.plural],
-            "verbs": ["list", "watch"],
+            "verbs": ["list"] if self.polled else ["list", "watch"],
         }
 
     def selection(self, selector: str) -> str:

@@ -43,7 +43,7 @@ async def site(browser: Browser, tmp_path: Path) -> AsyncIterator[BrowsedSite]:
         exporter = Exporter(settings, connection, Ledger.open())
         running = asyncio.create_task(exporter.run(stop))
         await until(
-            lambda: all(one.synced for one in exporter._reflectors if one.source == "crawljobs")
+            lambda: all(one.synced for one in exporter._followed if one.source == "crawljobs")
         )
         site = BrowsedSite(cluster, exporter, browser)
         yield site

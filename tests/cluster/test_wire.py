@@ -17,7 +17,9 @@ from exporter.cluster.wire import (
 )
 from exporter.resources.crawljob import CrawlJob, InvalidObjectError
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.resources.podmetrics import PODMETRICS_RESOURCE, PodMetrics
 from support.factories import crawljob, to_wire
+from support.pod_metrics import pod_metrics, pod_metrics_list
 from support.strategies import any_json, crawljobs, mutated_crawljobs
 
 DECODER = WireDecoder(CRAWLJOB_RESOURCE)
@@ -163,3 +165,49 @@ def test_a_list_without_items_is_empty() -> None:
 def test_a_reply_that_is_no_list_is_not_taken_for_an_empty_one(body: bytes) -> None:
     with pytest.raises(InvalidObjectError):
         DECODER.read_page(body)
+
+
+# -- lists without a version
+
+UNVERSIONED = WireDecoder(PODMETRICS_RESOURCE)
+
+
+@pytest.mark.parametrize("items", [[], None, [pod_metrics("a")], [pod_metrics("a"), 5]])
+def test_a_list_that_is_never_versioned_is_known_by_its_kind(items: Any) -> None:
+    page = UNVERSIONED.read_page(to_wire(pod_metrics_list() | {"items": items}))
+    assert page.metadata.version == ""
+    names = [item.metadata.name for item in page.items if isinstance(item, PodMetrics)]
+    assert names == (["a"] if items else [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"items":[]}',
+        b'{"kind":"PodMetricsList"}',
+        b'{"kind":"PodMetricsList","items":{}}',
+        b'{"kind":"NodeMetricsList","items":[]}',
+        b'{"kind":["PodMetricsList"],"items":[]}',
+        b'{"kind":"PodMetrics","metadata":{"resourceVersion":"5"},"items":[]}',
+    ],
+)
+def test_without_its_kind_it_is_not_taken_for_an_empty_one(body: bytes) -> None:
+    with pytest.raises(InvalidObjectError, match=r"no PodMetricsList|no list"):
+        UNVERSIONED.read_page(body)
+
+
+@given(any_json())
+def test_no_json_makes_reading_an_item_fail(value: Any) -> None:
+    (found,) = UNVERSIONED.read_item(to_wire(value))
+    assert isinstance(found, PodMetrics | InvalidObject)
+
+
+def test_an_item_that_is_no_json_is_invalid() -> None:
+    (found,) = UNVERSIONED.read_item(b'{"metadata":{')
+    assert found == InvalidObject("not valid JSON at character 13")
+
+
+def test_what_is_no_object_in_front_of_an_item_is_invalid_and_costs_nothing_else() -> None:
+    found = list(UNVERSIONED.read_item(b'5, null ,"a",' + to_wire(pod_metrics("b"))))
+    assert [type(item) for item in found] == [InvalidObject] * 3 + [PodMetrics]

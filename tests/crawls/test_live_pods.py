@@ -6,7 +6,8 @@ from exporter.crawls import Crawl, CrawlPod, pods_of
 from exporter.resources.crawljob import parse_value
 from exporter.resources.pod import Pod
 from exporter.resources.pod import parse_value as parse_pod
-from support.factories import CRAWL_ID, CREATED, UPDATED, UPDATED_EPOCH, crawler_pod, crawljob
+from exporter.resources.podmetrics.resource import PODMETRICS_RESOURCE
+from support.factories import CRAWL_ID, CREATED, GIB, UPDATED, UPDATED_EPOCH, crawler_pod, crawljob
 from support.pod_factories import POD_NAME, evicted, pod, pod_wire, restarted, terminated
 
 OTHER = f"crawl-{CRAWL_ID}-1"
@@ -55,3 +56,51 @@ def test_an_evicted_pod_is_evicted_before_a_status_says_so() -> None:
     one = crawler_pod(evicted=False)
     assert pods(pod(status=evicted()), pods={POD_NAME: one})[POD_NAME].evicted is True
     assert pods(parse_pod(pod_wire()), pods={POD_NAME: one})[POD_NAME].evicted is False
+
+
+def measured(at: str = "2025-05-21T12:00:30Z", memory: str = "1536Mi", cpu: str = "250m") -> Any:
+    return {
+        "metadata": {"name": POD_NAME, "namespace": "crawlers", "labels": {"crawl": CRAWL_ID}},
+        "timestamp": at,
+        "window": "15s",
+        "containers": [{"name": "crawler", "usage": {"cpu": cpu, "memory": memory}}],
+    }
+
+
+def used(wire: Any, **info: Any) -> tuple[float | None, float | None]:
+    """Memory and CPU of the pod whose status was written at 12:00."""
+    usage = {POD_NAME: PODMETRICS_RESOURCE.reader.parse_value(wire)}
+    job = parse_value(crawljob(pods={POD_NAME: crawler_pod(**info)}))
+    (found,) = pods_of(Crawl(job, usage=usage))
+    return found.used_memory, found.used_cpu
+
+
+def test_what_nobody_else_measures_is_known_by_its_usage() -> None:
+    """Also where the clock of its node is years behind."""
+    nothing = {"used": {"memory": 0, "cpu": 0, "storage": 0}}
+    assert used(measured(), **nothing) == (1.5 * GIB, 0.25)
+    assert used(measured("2020-01-01T00:00:00Z"), **nothing) == (1.5 * GIB, 0.25)
+
+
+def test_of_two_figures_the_fresher_one_counts() -> None:
+    assert used(measured("2025-05-21T12:00:30Z")) == (1.5 * GIB, 0.25)
+    assert used(measured("2025-05-21T11:59:30Z")) == (GIB, 0.75)
+
+
+def test_a_usage_that_could_not_be_read_leaves_what_the_status_says() -> None:
+    assert used(measured(memory="much", cpu="250m")) == (GIB, 0.25)
+
+
+def test_a_pod_that_is_gone_uses_nothing_whatever_was_measured() -> None:
+    job = parse_value(crawljob(pods={POD_NAME: crawler_pod()}))
+    usage = {POD_NAME: PODMETRICS_RESOURCE.reader.parse_value(measured())}
+    (found,) = pods_of(Crawl(job, pods={}, usage=usage))
+    assert (found.used_memory, found.used_cpu) == (None, None)
+
+
+def test_what_it_may_use_is_its_own_limit_where_no_status_says_it() -> None:
+    found = pods(pod(), pods={})[POD_NAME]
+    assert (found.usable_memory, found.usable_cpu) == (1229 * 1024**2, 0.9)
+    given = crawler_pod(allocated={"memory": GIB, "cpu": 2, "storage": 0})
+    found = pods(pod(), pods={POD_NAME: given})[POD_NAME]
+    assert (found.usable_memory, found.usable_cpu) == (GIB, 2)

@@ -23,7 +23,7 @@ class Joined:
         self.changes: list[Change[Crawl]] = []
         self._due: list[Callable[[], None]] = []
         self.join = CrawlJoin(self, schedule=self._due.append)
-        self.pods: PartHandler[Pod] = self.join.by_source[PODS.name]  # type: ignore[assignment]
+        self.pods: PartHandler[Pod] = self.join.by_source[PODS.name]
 
     def on_change(self, change: Change[Crawl]) -> None:
         self.changes.append(change)
@@ -218,7 +218,7 @@ def test_a_whole_fleet_is_handed_on_in_slices_of_the_loops_time(
 
 
 def test_each_source_becomes_known_and_unknown_by_itself(joined: Joined) -> None:
-    volumes: PartHandler[Claim] = joined.join.by_source[VOLUMES.name]  # type: ignore[assignment]
+    volumes: PartHandler[Claim] = joined.join.by_source[VOLUMES.name]
     joined.job()
     joined.pods.on_synced(NAMESPACE, "1")
     joined.pod(None, pod())

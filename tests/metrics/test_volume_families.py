@@ -23,7 +23,7 @@ OF_A_VOLUME: dict[str, Any] = {
 
 def samples_of_volume(state: str = "running", **parts: Any) -> Samples:
     job = parse_value(crawljob(status={"state": state}, pods={POD["pod"]: crawler_pod()}))
-    found = samples(FAMILIES, [Crawl(job, None, {POD["pod"]: claim(**parts)})])
+    found = samples(FAMILIES, [Crawl(job, volumes={POD["pod"]: claim(**parts)})])
     return {name: found[name] for name in found if name.startswith("browsertrix_volume_")}
 
 

@@ -26,6 +26,8 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "selector": ("role=job", "role=job"),
     "watch.idle-limit": ("2m", 120.0),
     "source.pods": ("false", False),
+    "source.usage": ("false", False),
+    "source.usage.interval": ("1m", 60.0),
     "source.volumes": ("false", False),
     "pause-limit": ("90", 90.0),
     "history.path": ("/var/history.db", Path("/var/history.db")),

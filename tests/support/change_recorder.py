@@ -63,3 +63,15 @@ class Recorder(ChangeRecorder[CrawlJob]):
     def state(self, crawl: str, namespace: str = "crawlers") -> str | None:
         job = self.objects.get((namespace, f"crawljob-{crawl}"))
         return job.status.state if job else None
+
+
+class PolledRecorder(ChangeRecorder[T]):
+    """Of a source that is polled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unknown: list[str] = []
+
+    def on_unknown(self, scope: str) -> None:
+        self.unknown.append(scope)
+        self.objects.clear()

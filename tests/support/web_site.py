@@ -17,6 +17,7 @@ from exporter.history.ledger import Ledger
 from exporter.metrics import Format
 from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.resources.resource import Resource
 from exporter.settings import Address
 from exporter.web import WebServer
 from support.factories import UPDATED_EPOCH
@@ -47,6 +48,7 @@ class WatchedScope:
 
     objects: list[CrawlJob] = field(default_factory=list)
     source: str = "crawljobs"
+    resource: Resource[Any] = CRAWLJOB_RESOURCE
     scope: str = "crawlers"
     synced: bool = True
     vouches: bool = True

@@ -35,18 +35,15 @@ def _pod(
     )
 
 
-def _usage(resource: str, *, zero_is_unknown: bool = False) -> Callable[[CrawlPod], float | None]:
-    """Used over allocated, read of a pod that exists.
+def _ratio(used: str, usable: str) -> Callable[[CrawlPod], float | None]:
+    """One attribute over another, read of a pod that exists.
 
     In steps of 0.0001: all seventeen digits would be half of what a change costs to write.
     """
-    read = attrgetter(f"info.used.{resource}", f"info.allocated.{resource}")
+    read = attrgetter(used, usable)
 
     def ratio(pod: CrawlPod) -> float | None:
-        used, allocated = read(pod)
-        if zero_is_unknown and not used:
-            return None
-        quotient = derived.ratio(used, allocated)
+        quotient = derived.ratio(*read(pod))
         if quotient is None or quotient >= 1e9:
             return quotient
         return int(quotient * 10_000 + 0.5) / 10_000
@@ -141,16 +138,16 @@ POD_FAMILIES: Final = (
     ),
     _pod(
         "memory_used_bytes",
-        "Bytes of memory the pod uses; absent for crawlers unless Browsertrix measures them.",
-        "used.memory",
-        Field("info.used.memory", zero_is_unknown=True),
+        "Bytes of memory the pod uses, as metrics-server or Browsertrix has measured last.",
+        f"containers.usage.memory of PodMetrics, {_POD}.used.memory",
+        Field("used_memory"),
         "bytes",
     ),
     _pod(
         "memory_usage_ratio",
-        "Memory used over memory allocated.",
-        f"{_POD}.used.memory over .allocated.memory",
-        _usage("memory", zero_is_unknown=True),
+        "Memory used over memory allocated; over the pod's limit where no status says that.",
+        f"used over {_POD}.allocated.memory, the pod's limit",
+        _ratio("used_memory", "usable_memory"),
         "ratio",
     ),
     _pod(
@@ -176,16 +173,16 @@ POD_FAMILIES: Final = (
     ),
     _pod(
         "cpu_used_cores",
-        "CPU cores the pod uses; absent unless Browsertrix measures them.",
-        "used.cpu",
-        Field("info.used.cpu", zero_is_unknown=True),
+        "CPU cores the pod uses, as metrics-server or Browsertrix has measured last.",
+        f"containers.usage.cpu of PodMetrics, {_POD}.used.cpu",
+        Field("used_cpu"),
         "cores",
     ),
     _pod(
         "cpu_usage_ratio",
-        "CPU used over CPU allocated.",
-        f"{_POD}.used.cpu over .allocated.cpu",
-        _usage("cpu", zero_is_unknown=True),
+        "CPU used over CPU allocated, which is a request and no limit.",
+        f"used over {_POD}.allocated.cpu, the pod's request",
+        _ratio("used_cpu", "usable_cpu"),
         "ratio",
     ),
     _pod(
@@ -213,7 +210,7 @@ POD_FAMILIES: Final = (
         "storage_usage_ratio",
         "Storage used over storage allocated.",
         f"{_POD}.used.storage over .allocated.storage",
-        _usage("storage"),
+        _ratio("info.used.storage", "info.allocated.storage"),
         "ratio",
     ),
     _pod(

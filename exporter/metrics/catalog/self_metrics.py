@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from exporter.cluster.reflector import Reflector
+from exporter.cluster.followed import Followed
 from exporter.history.ledger import Ledger
 from exporter.metrics.catalog.alerting import ALERTMANAGER_FAMILIES
 from exporter.metrics.catalog.family import Family, Group, Kind
@@ -17,7 +17,7 @@ _WATCH_LABELS: Final = ("source", "scope")
 class WatchFamily(Family):
     """A family about the watch of one source in one scope, which are its first two labels."""
 
-    samples: Callable[[Reflector[Any]], Iterable[tuple[tuple[str, ...], float]]]
+    samples: Callable[[Followed], Iterable[tuple[tuple[str, ...], float]]]
     """The values of the labels after ``source`` and ``scope``, and the value."""
     group: Group = Group.EXPORTER
 
@@ -26,8 +26,8 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
     name: str,
     text: str,
     *,
-    value: Callable[[Reflector[Any]], float | None] | None = None,
-    by: Mapping[str, Callable[[Reflector[Any]], Mapping[str, int]]] | None = None,
+    value: Callable[[Followed], float | None] | None = None,
+    by: Mapping[str, Callable[[Followed], Mapping[str, int]]] | None = None,
     source: str,
     kind: Kind = Kind.GAUGE,
     unit: str = "",
@@ -41,13 +41,13 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
             source=source,
             kind=kind,
             labels=(*_WATCH_LABELS, label),
-            samples=lambda reflector: (
-                ((label_value,), count) for label_value, count in counts(reflector).items()
+            samples=lambda followed: (
+                ((label_value,), count) for label_value, count in counts(followed).items()
             ),
         )
 
-    def samples(reflector: Reflector[Any]) -> Iterator[tuple[tuple[str, ...], float]]:
-        found = value(reflector) if value else None
+    def samples(followed: Followed) -> Iterator[tuple[tuple[str, ...], float]]:
+        found = value(followed) if value else None
         if found is not None:
             yield (), found
 
@@ -62,39 +62,39 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
     )
 
 
-def _problems(reflector: Reflector[Any]) -> dict[str, int]:
-    return dict.fromkeys(reflector.resource.reader.fields, 0) | reflector.problems.kinds
+def _problems(followed: Followed) -> dict[str, int]:
+    return dict.fromkeys(followed.resource.reader.fields, 0) | followed.problems.kinds
 
 
-def _unknown_values(reflector: Reflector[Any]) -> dict[str, int]:
-    return dict.fromkeys(reflector.resource.open_fields, 0) | reflector.problems.unknown_values
+def _unknown_values(followed: Followed) -> dict[str, int]:
+    return dict.fromkeys(followed.resource.open_fields, 0) | followed.problems.unknown_values
 
 
 WATCH_FAMILIES: Final = (
     _watch(
         "synced",
         "1 once the scope's content was complete; before that none of it is served.",
-        value=lambda reflector: float(reflector.synced),
+        value=lambda followed: float(followed.synced),
         source="the first complete list",
     ),
     _watch(
         "source_up",
         "1 while the source vouches for the scope's content; where it does not, what it would say "
         "is not served, CrawlJobs excepted. No series where it is off.",
-        value=lambda reflector: float(reflector.vouches),
+        value=lambda followed: float(followed.vouches),
         source="the watch",
     ),
     _watch(
         "objects",
         "Objects held.",
-        value=lambda reflector: reflector.stats.objects,
+        value=lambda followed: followed.stats.objects,
         source="the watch",
     ),
     _watch(
         "last_sync_timestamp_seconds",
         "When the content was last known to be current, by a list, an event or a bookmark, "
         "in seconds since 1970.",
-        value=lambda reflector: reflector.stats.last_sync,
+        value=lambda followed: followed.stats.last_sync,
         source="the watch",
         unit="seconds",
     ),
@@ -102,7 +102,7 @@ WATCH_FAMILIES: Final = (
         "last_event_timestamp_seconds",
         "When a CrawlJob was last seen to change, in seconds since 1970; after a list, when its "
         "CrawlJobs were last written.",
-        value=lambda reflector: reflector.stats.last_event,
+        value=lambda followed: followed.stats.last_event,
         source="the watch, status.lastUpdatedTime",
         unit="seconds",
     ),
@@ -110,63 +110,63 @@ WATCH_FAMILIES: Final = (
         "lists_total",
         "Lists of all CrawlJobs that were completed; after the first, each means a watch that "
         "could not be taken up where it stopped.",
-        value=lambda reflector: reflector.stats.lists,
+        value=lambda followed: followed.stats.lists,
         source="the API server's replies",
         kind=Kind.COUNTER,
     ),
     _watch(
         "list_failures_total",
         "Lists that failed, by reason.",
-        by={"reason": lambda reflector: reflector.stats.list_failures},
+        by={"reason": lambda followed: followed.stats.list_failures},
         source="the API server's replies",
         kind=Kind.COUNTER,
     ),
     _watch(
         "watches_total",
         "Watches that the API server accepted.",
-        value=lambda reflector: reflector.stats.watches,
+        value=lambda followed: followed.stats.watches,
         source="the API server's replies",
         kind=Kind.COUNTER,
     ),
     _watch(
         "watch_reconnects_total",
         "Watches that were left, by reason; ended, by the server's own timeout, is normal.",
-        by={"reason": lambda reflector: reflector.stats.reconnects},
+        by={"reason": lambda followed: followed.stats.reconnects},
         source="the watch",
         kind=Kind.COUNTER,
     ),
     _watch(
         "watch_events_total",
         "Events received, by type.",
-        by={"type": lambda reflector: reflector.stats.events},
+        by={"type": lambda followed: followed.stats.events},
         source="the watch",
         kind=Kind.COUNTER,
     ),
     _watch(
         "stale_events_total",
         "Events that told nothing newer than what was known; ignored.",
-        value=lambda reflector: reflector.stats.stale_events,
+        value=lambda followed: followed.stats.stale_events,
         source="metadata.resourceVersion",
         kind=Kind.COUNTER,
     ),
     _watch(
         "garbage_lines_total",
         "Lines of a watch that were no event.",
-        value=lambda reflector: reflector.stats.invalid_lines,
+        value=lambda followed: followed.stats.invalid_lines,
         source="the watch",
         kind=Kind.COUNTER,
     ),
     _watch(
         "skipped_lines_total",
         "Lines of a watch that were too long to be read.",
-        value=lambda reflector: reflector.stats.skipped_lines,
+        value=lambda followed: followed.stats.skipped_lines,
         source="the watch",
         kind=Kind.COUNTER,
     ),
     _watch(
         "unusable_objects_total",
         "Objects received that could not be read at all.",
-        value=lambda reflector: reflector.stats.invalid_objects,
+        value=lambda followed: followed.stats.invalid_objects,
         source="the watch and the lists",
         kind=Kind.COUNTER,
     ),

@@ -5,6 +5,6 @@ each object as JSON. ``page`` renders the view's answers as HTML, and ``handlers
 """
 
 from exporter.web.status.handlers import API, PREFIXES, StatusHandlers
-from exporter.web.status.view import View, Watched
+from exporter.web.status.view import View
 
-__all__ = ["API", "PREFIXES", "StatusHandlers", "View", "Watched"]
+__all__ = ["API", "PREFIXES", "StatusHandlers", "View"]

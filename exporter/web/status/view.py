@@ -5,12 +5,11 @@ No copy is kept: everything is computed for the request, and only for what it as
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence, Sized
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 from exporter import __version__
-from exporter.cluster.problems import Problems
-from exporter.cluster.stats import Stats
+from exporter.cluster.followed import Followed
 from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
@@ -26,42 +25,6 @@ MAX_FACETS: Final = 100
 """States, and organisations, with counts of their own: those with the most crawls."""
 
 
-class Watched(Protocol):
-    """One source's watch of a scope: what a reflector offers."""
-
-    @property
-    def source(self) -> str:
-        """Its name: ``crawljobs`` and others."""
-
-    @property
-    def scope(self) -> str:
-        """The namespace; empty where all are watched."""
-
-    @property
-    def synced(self) -> bool:
-        """Whether it has been listed completely once."""
-
-    @property
-    def vouches(self) -> bool:
-        """Whether its content counts."""
-
-    @property
-    def last_error(self) -> str | None:
-        """Why it is not current, in one line; None when it is."""
-
-    @property
-    def objects(self) -> Sized:
-        """The scope's objects as last seen."""
-
-    @property
-    def stats(self) -> Stats:
-        """Counts and times of lists, watches and events."""
-
-    @property
-    def problems(self) -> Problems[Any]:
-        """Fields that could not be read."""
-
-
 class View:
     """Answers queries with plain values, ready for JSON; docs/status-page.md documents them.
 
@@ -71,7 +34,7 @@ class View:
 
     def __init__(  # noqa: PLR0913 - each by its name
         self,
-        watches: Sequence[Watched],
+        watches: Sequence[Followed],
         crawls: Iterable[Crawl],
         ledger: Ledger,
         *,
