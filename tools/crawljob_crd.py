@@ -12,7 +12,7 @@ CRAWLJOB_CRD: Final[dict[str, Any]] = {
         "names": {
             "kind": "CrawlJob",
             "plural": "crawljobs",
-            "singular": "crawljob",
+            "singular": "crawlob",  # as Browsertrix writes it
             "shortNames": ["cjs"],
         },
         "versions": [

@@ -168,7 +168,7 @@ POD_FAMILIES: Final = (
     ),
     _pod(
         "cpu_allocated_cores",
-        "CPU cores the pod was given.",
+        "CPU cores the pod asked for.",
         "allocated.cpu",
         Field("info.allocated.cpu"),
         "cores",
@@ -182,7 +182,7 @@ POD_FAMILIES: Final = (
     ),
     _pod(
         "cpu_usage_ratio",
-        "CPU used over CPU allocated.",
+        "CPU used over CPU asked for: it may be more than 1.",
         f"{_POD}.used.cpu over .allocated.cpu",
         _usage("cpu", zero_is_unknown=True),
         "ratio",

@@ -1,7 +1,7 @@
 """Which resources the simulator serves: one declaration each, and nothing else names them.
 
 All are namespaced and have a status subresource. Sources: ``kubectl api-resources -o wide`` and,
-for CrawlJobs, ``chart/crds`` of Browsertrix.
+for CrawlJobs, ``chart/btrix-crds`` of Browsertrix.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ CRAWLJOBS: Final = ServedResource(
     group="btrix.cloud",
     version="v1",
     plural="crawljobs",
-    singular="crawljob",
+    singular="crawlob",  # a slip of Browsertrix's: kubectl knows no "crawljob"
     kind="CrawlJob",
     short_names=("cjs",),
     manager="OpenAPI-Generator",  # how the Python client of Browsertrix' backend calls itself
