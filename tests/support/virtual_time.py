@@ -1,7 +1,7 @@
 """An event loop whose clock stands still while anything can run, and then goes to what is due next.
 
 So a wait of ten minutes takes none, and one of 9.9 seconds is told from one of 10. For tests whose
-every wait is a timer: what another process or thread does, and real time, has no place in them.
+every wait is a timer: while there is one, nothing another thread or process does is waited for.
 """
 
 import asyncio
@@ -10,6 +10,8 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec
 from unittest.mock import patch
+
+from support.waiting import WAIT_TIMEOUT
 
 P = ParamSpec("P")
 
@@ -23,7 +25,7 @@ class _Selector(selectors.SelectSelector):
         """Seconds, by the loop's clock."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        found = super().select(0)
+        found = super().select(WAIT_TIMEOUT if timeout is None else 0)
         if timeout is None and not found:
             raise RuntimeError("everything waits, and for no timer")
         if timeout and not found:
