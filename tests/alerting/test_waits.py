@@ -106,14 +106,14 @@ async def test_a_failure_is_followed_by_a_wait_and_by_two_minutes_of_any_retry_a
 
 
 @in_virtual_time
-async def test_a_drain_gives_up_in_time() -> None:
+async def test_a_drain_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     watch, client = Watch(), FakeClient()
     stuck = asyncio.Event()
 
     async def post(_: Sequence[Any]) -> None:
         await stuck.wait()
 
-    client.post = post  # type: ignore[method-assign]
+    monkeypatch.setattr(client, "post", post)
     async with sending(watch, client) as send_loop:
         await asyncio.sleep(1)
         await send_loop.drain(2.5)

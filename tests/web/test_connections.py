@@ -1,6 +1,7 @@
-"""How long a client may take over what: to the second, in virtual time."""
+"""How many connections there may be, and how long a client may take over what: in virtual time."""
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.settings import Address
-from exporter.web import Health, WebServer, WebSettings
+from exporter.web import Health, WebServer, WebSettings, connections
 from support.memory_transport import MemoryTransport
 from support.virtual_time import in_virtual_time, now
 from support.web_site import Exposition
@@ -43,8 +44,10 @@ async def serving(
     def connect(*, takes_nothing: bool = False) -> MemoryTransport:
         return MemoryTransport(protocols[0](), takes_nothing=takes_nothing)
 
-    yield web, connect
-    await web.stop()
+    try:
+        yield web, connect
+    finally:
+        await web.stop()
 
 
 @in_virtual_time
@@ -102,3 +105,35 @@ async def test_a_scrape_in_flight_has_ten_seconds_at_a_shutdown(
         await web.stop()
         assert now() == pytest.approx(11, abs=0.5)
         assert client.closed_at == pytest.approx(11, abs=0.5)
+
+
+@pytest.mark.parametrize("descriptors", [6, 7, 1024, resource.RLIM_INFINITY])
+@in_virtual_time
+async def test_each_of_many_connections_at_once_takes_the_place_of_another(
+    monkeypatch: pytest.MonkeyPatch, descriptors: int
+) -> None:
+    most = 3 if descriptors in (6, 7) else 512
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (descriptors, descriptors))
+    async with serving(monkeypatch) as (_, connect):
+        clients = [connect() for _ in range(most + 7)]
+        assert [client.is_closing() for client in clients] == [True] * 7 + [False] * most
+        await asyncio.sleep(1)
+        clients.append(connect())
+        assert [client.is_closing() for client in clients] == [True] * 8 + [False] * most
+
+
+@in_virtual_time
+async def test_connections_at_work_are_none_that_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 2)
+    async with serving(monkeypatch, *[MEGABYTE] * 10) as (_, connect):
+        working = connect(takes_nothing=True)
+        working.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        arriving = connect()
+        arriving.send(b"GET /livez HTTP/1.1\r\n")
+        await asyncio.sleep(1)
+        assert connect().is_closing()
+        arriving.send(b"Host: x\r\n\r\n")
+        await asyncio.sleep(1)
+        assert not connect().is_closing(), "one is idle again"
+        assert arriving.is_closing()
+        assert not working.is_closing()
