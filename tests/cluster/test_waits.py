@@ -2,26 +2,29 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from itertools import count, pairwise
-from typing import Any, cast
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from exporter.cluster.changes import ResumePoint
-from exporter.cluster.client import ApiClient, RequestError
-from exporter.cluster.reflector import Reflector
-from exporter.resources.crawljob import CrawlJob
-from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.cluster.client import RequestError
 from exporter.runtime.backoff import Backoff
 from support.change_recorder import Recorder
-from support.scripted_api import FOR_EVER, Answer, Part, ScriptedApi, answers, event, page
-from support.virtual_time import VirtualTimeLoop, in_virtual_time, now
+from support.scripted_api import (
+    FOR_EVER,
+    SILENT,
+    Answer,
+    Part,
+    event,
+    following,
+    listing,
+    watching,
+)
+from support.virtual_time import in_virtual_time, now
 
 ENDS = RequestError("unreachable", "nobody there")
 CUT = RequestError("cut", "the connection was cut")
-SILENT: Answer = (FOR_EVER,)
 
 
 class TimedRecorder(Recorder):
@@ -40,37 +43,11 @@ def longest(_: float, most: float) -> float:
     return most
 
 
-@asynccontextmanager
-async def following(
-    api: ScriptedApi, recorder: Recorder | None = None, **more: Any
-) -> AsyncIterator[Reflector[CrawlJob]]:
-    reflector = Reflector(
-        cast("ApiClient", api),
-        CRAWLJOB_RESOURCE,
-        "crawlers",
-        recorder or Recorder(),
-        clock=now,
-        **more,
-    )
-    task = asyncio.create_task(reflector.run())
-    yield reflector
-    task.cancel()
-    assert isinstance((await asyncio.gather(task, return_exceptions=True))[0], BaseException)
-
-
-def lists(*script: Answer, watches: tuple[Answer, ...] = (SILENT,)) -> ScriptedApi:
-    return ScriptedApi(answers(*script), answers(*watches))
-
-
-def watches(*script: Answer) -> ScriptedApi:
-    return lists((page("a"),), watches=script)
-
-
 @in_virtual_time
 async def test_a_list_that_fails_is_asked_for_again_after_waits_that_grow_to_half_a_minute() -> (
     None
 ):
-    api = lists(ENDS)
+    api = listing(ENDS)
     async with following(api):
         await asyncio.sleep(300)
     waits = [after - before for before, after in pairwise(api.times("list"))]
@@ -82,7 +59,7 @@ async def test_a_list_that_fails_is_asked_for_again_after_waits_that_grow_to_hal
 
 @in_virtual_time
 async def test_every_request_may_be_silent_for_ninety_seconds() -> None:
-    api = watches((20.0,))
+    api = watching((20.0,))
     async with following(api):
         await asyncio.sleep(61)
     assert {one.idle for one in api.asked} == {90.0}
@@ -95,7 +72,7 @@ async def test_a_watch_is_asked_for_four_to_five_minutes(
     monkeypatch: pytest.MonkeyPatch, draw: Any, seconds: str
 ) -> None:
     monkeypatch.setattr(random, "randint", draw)
-    api = watches(SILENT)
+    api = watching(SILENT)
     async with following(api):
         await asyncio.sleep(1)
     assert api.asked[-1].query["timeoutSeconds"] == seconds
@@ -117,7 +94,7 @@ async def test_a_watch_is_asked_for_four_to_five_minutes(
 async def test_only_a_watch_that_lasted_is_followed_by_the_next_at_once(
     parts: tuple[Part, ...], ends_at: float, *, at_once: bool
 ) -> None:
-    api = watches(parts, SILENT)
+    api = watching(parts, SILENT)
     async with following(api, backoff=Backoff(rng=longest)) as reflector:
         await asyncio.sleep(60)
         assert sum(reflector.stats.reconnects.values()) == 1
@@ -129,7 +106,7 @@ async def test_only_a_watch_that_lasted_is_followed_by_the_next_at_once(
 async def test_a_watch_accepted_after_one_that_lasted_ten_seconds_is_in_sync(
     lasted: float, in_sync_at: float
 ) -> None:
-    api = watches((lasted, CUT), SILENT)
+    api = watching((lasted, CUT), SILENT)
     async with following(api, backoff=Backoff(rng=longest)) as reflector:
         await asyncio.sleep(60)
         assert reflector.stats.last_sync == pytest.approx(in_sync_at)
@@ -141,7 +118,7 @@ async def test_versions_forgotten_again_are_listed_at_once_only_after_ten_second
     lasted: float, next_at: float
 ) -> None:
     expired = RequestError("expired", "too old")
-    api = watches((expired,), (lasted, event("a", 11), expired), SILENT)
+    api = watching((expired,), (lasted, event("a", 11), expired), SILENT)
     async with following(api, backoff=Backoff(rng=longest)):
         await asyncio.sleep(60)
     assert api.times("list") == pytest.approx([0.0, 0.0, lasted + next_at])
@@ -171,76 +148,7 @@ async def test_a_replay_of_which_something_is_missing_is_given_up(
 ) -> None:
     recorder = TimedRecorder()
     resume = ResumePoint("5", frozenset({"of another cluster"}))
-    api = watches(*script)
+    api = watching(*script)
     async with following(api, recorder, resume=resume, backoff=Backoff(rng=longest)):
         await asyncio.sleep(100)
     assert recorder.synced_at == [synced_at]
-
-
-# -- a list that never ends
-
-
-def endless(*parts: Part) -> Iterator[Answer]:
-    for number in count():
-        yield (*parts, page(version=10, more=f"token {number}"))
-
-
-@in_virtual_time
-async def test_a_list_has_ten_thousand_pages_at_most() -> None:
-    api = ScriptedApi(endless(), answers(SILENT))
-    async with following(api, backoff=Backoff(first=1000.0, most=1000.0)) as reflector:
-        await asyncio.sleep(1)
-        assert reflector.stats.list_failures["too_large"] == 1
-        assert reflector.last_error is not None
-        assert "the list has more than 10000 pages" in reflector.last_error
-        assert not reflector.synced
-    assert len(api.asked) == 10_000 + 1, "the page after the last was on its way"
-
-
-@in_virtual_time
-async def test_a_list_has_ten_minutes_at_most() -> None:
-    api = ScriptedApi(endless(7.0), answers(SILENT))
-    async with following(api, backoff=Backoff(first=1000.0, most=1000.0)) as reflector:
-        await asyncio.sleep(599.9)
-        assert reflector.stats.list_failures["stalled"] == 0
-        await asyncio.sleep(0.2)
-        assert reflector.stats.list_failures["stalled"] == 1
-        assert reflector.last_error is not None
-        assert "the list took more than 600 s" in reflector.last_error
-
-
-@in_virtual_time
-async def test_a_list_that_names_one_next_page_twice_has_failed() -> None:
-    api = lists((page("a", more="same"),))
-    async with following(api, backoff=Backoff(first=1000.0, most=1000.0)) as reflector:
-        await asyncio.sleep(1)
-        assert reflector.stats.list_failures["not_json"] == 1
-    assert len(api.asked) == 2
-
-
-# -- lines without end
-
-
-@pytest.mark.parametrize("line", [b"{}\n", b'""\n', b"x\n"])
-@in_virtual_time
-async def test_tiny_lines_give_way_to_others_every_ten_milliseconds(
-    monkeypatch: pytest.MonkeyPatch, line: bytes
-) -> None:
-    api = watches((1.0, line * 1000, FOR_EVER))
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualTimeLoop)
-    turns: list[int] = []
-
-    async with following(api) as reflector:
-        read = reflector._watcher._decoder.read_event
-
-        def read_event(line: bytes) -> Any:
-            loop.work_for(2**-10)  # a millisecond, of which sums are exact
-            return read(line)
-
-        monkeypatch.setattr(reflector._watcher._decoder, "read_event", read_event)
-        await asyncio.sleep(1.0)
-        while reflector.stats.invalid_lines < 1000:
-            turns.append(reflector.stats.invalid_lines)
-            await asyncio.sleep(0)
-    assert max(after - before for before, after in pairwise(turns)) == 11

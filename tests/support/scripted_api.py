@@ -5,9 +5,13 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
-from exporter.cluster.client import RequestError
+from exporter.cluster.client import ApiClient, RequestError
+from exporter.cluster.reflector import Reflector
+from exporter.resources.crawljob import CrawlJob
+from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from support.change_recorder import Recorder
 from support.factories import crawljob
 from support.virtual_time import now
 
@@ -18,6 +22,7 @@ is never accepted."""
 
 FOR_EVER: Final = 1e6
 """Seconds."""
+SILENT: Final[Answer] = (FOR_EVER,)
 
 
 @dataclass
@@ -97,3 +102,28 @@ def event(crawl: str, version: int, kind: str = "MODIFIED") -> bytes:
 
 def _crawl(crawl: str, version: int) -> dict[str, Any]:
     return crawljob(crawl=crawl, metadata={"resourceVersion": str(version)})
+
+
+@asynccontextmanager
+async def following(
+    api: ScriptedApi, recorder: Recorder | None = None, **more: Any
+) -> AsyncIterator[Reflector[CrawlJob]]:
+    """Follow CrawlJobs, with all limits as they are but for those given."""
+    handler = recorder or Recorder()
+    client = cast("ApiClient", api)
+    reflector = Reflector(client, CRAWLJOB_RESOURCE, "crawlers", handler, clock=now, **more)
+    task = asyncio.create_task(reflector.run())
+    yield reflector
+    task.cancel()
+    (ended,) = await asyncio.gather(task, return_exceptions=True)
+    assert isinstance(ended, asyncio.CancelledError), ended
+
+
+def listing(*script: Answer, watches: tuple[Answer, ...] = (SILENT,)) -> ScriptedApi:
+    """A server that answers lists by this script."""
+    return ScriptedApi(answers(*script), answers(*watches))
+
+
+def watching(*script: Answer) -> ScriptedApi:
+    """A server that has listed one crawl, and answers watches by this script."""
+    return listing((page("a"),), watches=script)

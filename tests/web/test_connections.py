@@ -137,3 +137,32 @@ async def test_connections_at_work_are_none_that_make_room(monkeypatch: pytest.M
         assert not connect().is_closing(), "one is idle again"
         assert arriving.is_closing()
         assert not working.is_closing()
+
+
+@in_virtual_time
+async def test_more_than_forty_scrapes_are_refused_and_that_is_logged_once_until_all_have_ended(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refusals() -> int:
+        return sum("too many scrapes" in one.getMessage() for one in caplog.records)
+
+    async with serving(monkeypatch, *[MEGABYTE] * 10) as (_, connect):
+
+        async def scrape(number: int) -> MemoryTransport:
+            """Begin so many that take nothing, and are left after half a minute; the last one."""
+            for _n in range(number):
+                client = connect(takes_nothing=True)
+                client.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            await asyncio.sleep(10)
+            return client
+
+        assert b" 200 " in (await scrape(39)).written
+        assert b" 200 " in (await scrape(1)).written
+        assert b" 503 " in (await scrape(1)).written
+        assert b" 200 " in (await scrape(39)).written
+        assert b" 503 " in (await scrape(2)).written
+        assert refusals() == 1, "one of them was at work all the time"
+        await asyncio.sleep(60)
+        assert b" 200 " in (await scrape(40)).written
+        assert b" 503 " in (await scrape(1)).written
+        assert refusals() == 2
