@@ -120,6 +120,25 @@ async def test_a_drain_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None
         assert now() == 3.5
 
 
+@in_virtual_time
+async def test_a_drain_ends_as_soon_as_all_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, client = Watch(), FakeClient()
+
+    async def post(_: Sequence[Any]) -> None:
+        await asyncio.sleep(0.5)
+
+    monkeypatch.setattr(client, "post", post)
+    async with sending(watch, client) as send_loop:
+        await asyncio.sleep(10)
+        for number in range(100):
+            watch.change(1001 + number, crawl=f"c{number}", status=ended(0))
+        await send_loop.drain(5)
+        assert now() == 11.0
+        assert send_loop.pending == 0
+        await send_loop.drain(5)
+        assert now() == 11.0, "there was nothing left"
+
+
 # -- the notifier
 
 

@@ -100,6 +100,12 @@ def event(crawl: str, version: int, kind: str = "MODIFIED") -> bytes:
     return json.dumps({"type": kind, "object": _crawl(crawl, version)}).encode() + b"\n"
 
 
+def bookmark(version: int) -> bytes:
+    """A line of a watch that says how far it is."""
+    metadata = {"resourceVersion": str(version)}
+    return json.dumps({"type": "BOOKMARK", "object": {"metadata": metadata}}).encode() + b"\n"
+
+
 def _crawl(crawl: str, version: int) -> dict[str, Any]:
     return crawljob(crawl=crawl, metadata={"resourceVersion": str(version)})
 
