@@ -11,10 +11,13 @@ import pytest
 
 from exporter.alerting.active_alerts import ActiveAlerts
 from exporter.alerting.client import AlertmanagerClient
+from exporter.alerting.endpoint import Endpoint
 from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.notifier import Notifier, NotifierSettings
 from exporter.alerting.send_loop import SendLoop
 from exporter.runtime.http_errors import RequestError
+from exporter.runtime.proxies import ProxyConfig
+from exporter.runtime.tasks import SupervisedTasks
 from support.active_alerts import ended
 from support.crawl_history import Watch
 from support.virtual_time import in_virtual_time, now
@@ -23,7 +26,7 @@ from support.virtual_time import in_virtual_time, now
 class FakeClient:
     """Notes what is posted, and when; fails while ``error`` is set."""
 
-    url = "http://alertmanager"
+    endpoint = Endpoint.of("http://alertmanager")
 
     def __init__(self) -> None:
         self.posts: list[tuple[float, int]] = []
@@ -159,9 +162,10 @@ async def test_alerts_that_are_over_are_freed_every_fifteen_seconds(
 ) -> None:
     times: list[float] = []
     monkeypatch.setattr(notifier._alerts, "expire", lambda: times.append(now()))
-    task = asyncio.create_task(notifier.run())
+    tasks = SupervisedTasks()
+    notifier.start(tasks)
     await asyncio.sleep(50)
-    task.cancel()
+    await tasks.cancel()
     assert times == [0, 15, 30, 45]
 
 
@@ -174,7 +178,8 @@ async def test_a_request_may_take_ten_seconds(monkeypatch: pytest.MonkeyPatch) -
         await asyncio.sleep(1e6)
 
     monkeypatch.setattr(aiohttp.TCPConnector, "connect", hang)
-    async with AlertmanagerClient("http://one", Credentials(HTTPClientConfig())) as client:
+    endpoint, credentials = Endpoint.of("http://one"), Credentials(HTTPClientConfig())
+    async with AlertmanagerClient(endpoint, credentials, ProxyConfig.from_environment()) as client:
         with pytest.raises(RequestError, match=r"^no answer within 10 s$"):
             await client.post([])
     assert now() == pytest.approx(10.0, abs=0.001)

@@ -1,8 +1,6 @@
 """How long a connection, a credential plugin and a read are waited for, in virtual time."""
 
 import asyncio
-import base64
-import json
 import socket
 import sys
 from datetime import UTC, datetime
@@ -71,18 +69,6 @@ def test_a_plugin_is_asked_again_a_minute_or_a_fifth_of_its_life_before_its_cred
     status = {"token": "t", "expirationTimestamp": expires}
     assert Credential.read({"status": status}, started).renew_after == renewed
     assert Credential.read({"status": status}, started + 7200.0).renew_after == 0.0
-
-
-@in_virtual_time
-async def test_an_auth_provider_is_looked_at_every_minute(tmp_path: Path) -> None:
-    claims = base64.urlsafe_b64encode(json.dumps({"exp": 2**33}).encode()).decode().rstrip("=")
-    user = {"auth-provider": {"name": "oidc", "config": {"id-token": f"a.{claims}.b"}}}
-    source = Kubeconfig([write(tmp_path / "k", config(user))], None)
-    await source.load()
-    await asyncio.sleep(59.9)
-    assert not source.stale()
-    await asyncio.sleep(0.1)
-    assert source.stale()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="SO_RCVLOWAT is set on Linux alone")
