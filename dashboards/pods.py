@@ -74,8 +74,8 @@ _NOW: Final = row(
         ),
         stat(
             "Nearly out of space",
-            "Pods that use more than eight tenths of their volume. The crawler stops itself at "
-            "nine.",
+            "Pods that use more than eight tenths of their volume. At nine the crawler uploads "
+            "what it has and is started again.",
             _fuller("storage", "0.9", "1", "1.1"),
             FieldConfig(thresholds=BAD_FROM_ONE),
         ),

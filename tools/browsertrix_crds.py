@@ -19,7 +19,9 @@ def _definition(
             "names": {
                 "kind": kind,
                 "plural": plural,
-                "singular": kind.lower(),
+                "singular": "crawlob"
+                if kind == "CrawlJob"
+                else kind.lower(),  # as Browsertrix writes it
                 "shortNames": [short_name],
             },
             "versions": [

@@ -224,8 +224,8 @@ ENDS: Final = (
         "BrowsertrixCrawlFailed",
         severity=Severity.WARNING,
         summary="A crawl failed",
-        description="failed: none of its pods could archive anything more. What was uploaded "
-        "before is kept; run the workflow again when the cause is gone.",
+        description="failed: none of its pods could archive anything more. Browsertrix "
+        "deletes what a failed crawl had uploaded; run the workflow again when the cause is gone.",
         condition="ended as `failed`",
         matchers=_state("failed"),
         window=FAILED_SECONDS,
@@ -234,8 +234,9 @@ ENDS: Final = (
         "BrowsertrixCrawlFailedNotLoggedIn",
         severity=Severity.WARNING,
         summary="A crawl failed because its browser profile is not logged in any more",
-        description="failed because its browser profile is not logged in to the site any more: "
-        "nothing was archived. Log in to the profile again and run the workflow.",
+        description="failed because its browser profile is not logged in to the site any more. "
+        "Browsertrix deletes what a failed crawl had uploaded; log in to the profile again and run "
+        "the workflow.",
         condition="ended as `failed_not_logged_in`",
         matchers=_state("failed_not_logged_in"),
         window=FAILED_SECONDS,
@@ -298,7 +299,8 @@ OUT_OF_SPACE: Final = _of_pod(
     "BrowsertrixPodOutOfSpace",
     severity=Severity.CRITICAL,
     summary="A crawler ran out of disk space",
-    why="ended with exit code 3, out of space: its volume is full.",
+    why="ended with exit code 3, out of space: its volume is full, and until that is enlarged each "
+    "start ends so.",
     condition="a crawler ran out of disk space",
     window=POD_SECONDS,
 )

@@ -242,7 +242,7 @@ class OomKilled(CrawlEvent):
     kind = "oom kill"
     counter = Measure(
         name="browsertrix_pod_oom_kills_total",
-        help="Pods killed for using more memory than allocated, evicted ones not among them.",
+        help="Pods killed for using more memory than they may, evicted ones not among them.",
         source="status.podStatus.*.reason oom",
         labels=("namespace", "role"),
         zeros=tuple((role,) for role in ROLES),

@@ -29,7 +29,8 @@ def _near(  # noqa: PLR0913 - a table's row, each column by its name
     *,
     severity: Severity,
     resource: str,
-    what: str,
+    summary: str,
+    of: str,
     level: float,
     hold: int = 0,
 ) -> AlertingRule:
@@ -37,9 +38,9 @@ def _near(  # noqa: PLR0913 - a table's row, each column by its name
     return AlertingRule(
         name=name,
         severity=severity,
-        summary=f"A pod has nearly used up its {what}",
-        description=f"{POD} uses {PERCENT} of the {what} it was given.",
-        condition=f"more than {level:.0%} of the {what} allocated is used",
+        summary=summary,
+        description=f"{POD} uses {PERCENT} of {of}.",
+        condition=f"more than {level:.0%} of {of} is used",
         # Compared first: the few that are near are looked at further, not all pods.
         expr=f"max {by(*POD_LABELS)} ({current(f'({series} > {level})')})",
         for_=hold,
@@ -145,7 +146,8 @@ def conditions(at: Thresholds) -> RuleGroup:
                 "BrowsertrixPodMemoryNearLimit",
                 severity=Severity.WARNING,
                 resource="memory",
-                what="memory",
+                summary="A pod has nearly used up its memory",
+                of="the memory it was given",
                 level=at.memory_near,
                 hold=at.memory_hold,
             ),
@@ -154,7 +156,9 @@ def conditions(at: Thresholds) -> RuleGroup:
                 "BrowsertrixPodCPUNearLimit",
                 severity=Severity.INFO,
                 resource="cpu",
-                what="CPU",
+                # A request: Browsertrix sets no limit of CPU.
+                summary="A pod uses nearly all the CPU it asked for",
+                of="the CPU it asked for",
                 level=at.cpu_near,
                 hold=at.cpu_hold,
             ),
@@ -163,7 +167,8 @@ def conditions(at: Thresholds) -> RuleGroup:
                 "BrowsertrixPodStorageNearLimit",
                 severity=Severity.WARNING,
                 resource="storage",
-                what="storage",
+                summary="A pod has nearly used up its storage",
+                of="the storage it was given",
                 level=at.storage_near,
             ),
             AlertingRule(

@@ -53,8 +53,8 @@ def _waiting(at: Thresholds) -> tuple[AlertingRule, ...]:
         _too_long(
             at,
             "BrowsertrixCrawlWaitingForCapacity",
-            summary="A crawl waits for room in the cluster",
-            description="has been waiting for room in the cluster",
+            summary="A crawl waits because its pods do not run",
+            description="has been waiting without a running crawler pod, or without its redis,",
             condition="in state `waiting_capacity`",
             since=state_since("waiting_capacity"),
             seconds=at.capacity_hold,
@@ -178,10 +178,14 @@ def _on_the_way(at: Thresholds) -> tuple[AlertingRule, ...]:
 
 
 def _fewer_pods(at: Thresholds) -> AlertingRule:
-    wanted, there = (
-        f"max {by(*CRAWL_LABELS)} ({current(f'browsertrix_crawl_{which}')})"
-        for which in ("desired_scale", "scale")
+    wanted, there, found, windows = (
+        f"max {by(*CRAWL_LABELS)} ({current(f'browsertrix_{which}')})"
+        for which in ("crawl_desired_scale", "crawl_scale", "crawl_pages_found", "pod_workers")
     )
+    # Browsertrix makes a further pod only once there are pages for the windows of those before it,
+    # and says in desiredScale how many it would make in the end. Only pods, all but the last of
+    # which are full, say how many windows one has; where they do not, desiredScale must do.
+    worth = f"floor(\n    {found}\n    / {windows}\n  ) + 1"
     hold = at.fewer_pods_hold
     return AlertingRule(
         name="BrowsertrixCrawlFewerPodsThanWanted",
@@ -189,8 +193,14 @@ def _fewer_pods(at: Thresholds) -> AlertingRule:
         summary="A crawl has fewer pods than it should",
         description=f"{CRAWL} has been running with {{{{ $value }}}} pods fewer than Browsertrix "
         f"wants for more than {format_duration(hold)}: it takes longer.",
-        condition="running with fewer crawler pods than Browsertrix wants",
-        expr=f"{wanted} - {there} > 0\nand {now_in_state('running')}",
+        condition="running with fewer crawler pods than Browsertrix wants for the pages found",
+        expr=f"""\
+(
+  {worth}
+  < {wanted}
+  or {wanted}
+) - {there} > 0
+and {now_in_state("running")}""",
         for_=hold,
         keep_firing_for=at.bridge,
         dashboard=Dashboard.CRAWL,

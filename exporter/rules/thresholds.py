@@ -106,10 +106,16 @@ class Thresholds(BaseModel):
         0.95, "Browsertrix's auto-resize acts at 0.90; above this it did not help."
     )
     memory_hold: Seconds = _because(10 * _MINUTE, "It needs a few minutes to act.")
-    cpu_near: Share = _because(0.95, "Browsers use all they get for minutes on end.")
-    cpu_hold: Seconds = _because(30 * _MINUTE, "Half an hour means that it slows the crawl.")
+    cpu_near: Share = _because(
+        0.95, "Of what it asks for: it has no limit. Browsers use all they get for minutes on end."
+    )
+    cpu_hold: Seconds = _because(
+        30 * _MINUTE, "Half an hour means that it needs more than it asks for."
+    )
     storage_near: Share = _because(
-        0.8, "The crawler stops itself at 90 % of its disk (`disk_utilization_threshold`)."
+        0.8,
+        "At 90 % of its disk (`disk_utilization_threshold`) the crawler uploads what it has, ends "
+        "its session and is started again.",
     )
     eviction_storm: Count = _because(
         5, "One eviction is Kubernetes at work; five are a node in trouble."
@@ -123,8 +129,8 @@ class Thresholds(BaseModel):
     )
     crashes: Count = _because(
         3,
-        "Browsertrix restarts a crashed crawler up to a thousand times; three times within the "
-        "hour means that it crashes on the same page again and again.",
+        "Kubernetes restarts a crashed crawler without end; three times within the hour means that "
+        "it crashes on the same page again and again.",
     )
     crashes_window: Seconds = _because(_HOUR, "The time within which they are counted.")
     crash_loop: Seconds = _because(
@@ -134,7 +140,8 @@ class Thresholds(BaseModel):
         30 * _MINUTE, "Before it restarts, a crawler may finish its page and commit its data."
     )
     fewer_pods_hold: Seconds = _because(
-        30 * _MINUTE, "A new node is there in ten minutes; a crawl with half its pods is slow."
+        30 * _MINUTE,
+        "A pod that is replaced is there in minutes; a crawl with half its pods is slow.",
     )
 
     # Stuck ---------------------------------------------------------------------------------------
@@ -148,7 +155,8 @@ class Thresholds(BaseModel):
     dedupe_index_hold: Seconds = _because(_HOUR, "An index is restored from its backup in minutes.")
     starting_hold: Seconds = _because(
         15 * _MINUTE,
-        "Browsertrix itself calls a start slow after 150 s; large images take ten minutes.",
+        "Browsertrix calls it `waiting_capacity` after 150 s if its pods do not run; this is "
+        "without any, and outlasts a restart of the operator.",
     )
     progress_hold: Seconds = _because(
         _HOUR, "Without a page and without a byte. Long behaviours take up to 10 minutes a page."

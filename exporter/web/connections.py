@@ -32,6 +32,11 @@ class Connection(web_protocol.RequestHandler):
         self._overdue: asyncio.TimerHandle | None = None
 
     @property
+    def is_closing(self) -> bool:
+        """Whether its end has begun; the framework still counts it, some turns of the loop long."""
+        return self.transport is None or self.transport.is_closing()
+
+    @property
     def is_idle(self) -> bool:
         """Whether no request is at work, or on its way."""
         return not self._messages and self._current_request is None and self._overdue is None
@@ -72,10 +77,13 @@ async def listen(server: web.Server, one: socket.socket) -> asyncio.Server:
 
     def protocol() -> asyncio.BaseProtocol:
         if len(server.connections) >= most:
-            idle = next((one for one in server.connections if getattr(one, "is_idle", False)), None)
-            if idle is None:
-                return _Refused()
-            idle.force_close()
+            found = (one for one in server.connections if isinstance(one, Connection))
+            left = [one for one in found if not one.is_closing]
+            if len(left) >= most:
+                idle = next((one for one in left if one.is_idle), None)
+                if idle is None:
+                    return _Refused()
+                idle.force_close()
         return Connection(server, loop=loop, **server._kwargs)  # noqa: SLF001 - as Server makes them
 
     # asyncio accepts as many at a time as its backlog, and out of descriptors it logs a traceback

@@ -215,8 +215,9 @@ async def test_the_first_line_of_a_refusal_is_in_its_text() -> None:
             await post(receiver, Credentials(HTTPClientConfig()))
 
 
-async def test_a_deeply_nested_refusal_is_one_all_the_same() -> None:
+@pytest.mark.parametrize("depth", [3000, 100_000])
+async def test_a_deeply_nested_refusal_is_one_all_the_same(depth: int) -> None:
     headers = {"Content-Type": "application/json"}
-    async with Receiver(status=400, body="[" * 3000, headers=headers) as receiver:
+    async with Receiver(status=400, body="[" * depth, headers=headers) as receiver:
         with pytest.raises(RequestError, match=r"it answered 400$"):
             await post(receiver, Credentials(HTTPClientConfig()))

@@ -60,3 +60,21 @@ def test_an_endless_line_takes_no_memory() -> None:
     for _ in range(1000):
         assert not list(lines.feed(b"x" * 1000))
     assert lines._parts == []
+
+
+@pytest.mark.parametrize("blank", [b"\n", b" \n", b"\r\n", b"\t \n", b" " * 50 + b"\n"])
+def test_a_million_blank_lines_are_one(blank: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop waits for a piece; so must nothing in it be done line by line."""
+    finished: list[object] = []
+    finish = LineDecoder._finish
+
+    def counting(lines: LineDecoder) -> bytes | None:
+        finished.append(lines)
+        return finish(lines)
+
+    monkeypatch.setattr(LineDecoder, "_finish", counting)
+    lines = LineDecoder(Skipped())
+    piece = b"one\n" + blank * (2 * 2**20 // len(blank)) + b"two\n"
+    assert list(lines.feed(piece)) == [b"one", b"two"]
+    assert list(lines.feed(blank * 2**20)) == []
+    assert len(finished) <= 6

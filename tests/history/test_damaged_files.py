@@ -139,6 +139,21 @@ def test_a_file_deleted_under_the_exporter_is_written_anew_and_whole(path: Path)
     assert watch.resource_versions() == {NAMESPACE: "4"}
 
 
+def test_of_a_file_deleted_under_the_exporter_nothing_is_said_to_be_kept(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = Watch(path)
+    watch.synced()
+    for file in path.parent.glob("history.db*"):
+        if not file.name.endswith(".lock"):
+            file.unlink()
+    watch.change(10, status=OVER)
+    assert watch.ledger.flush()
+    assert "moved or deleted under us" in caplog.text
+    assert "kept as" not in caplog.text
+    assert not [*path.parent.glob("history.db.*lost*")]
+
+
 def test_a_file_damaged_under_the_exporter_is_replaced_and_written_whole(path: Path) -> None:
     watch = Watch(path)
     watch.synced(4)

@@ -85,7 +85,7 @@ def test_tombstones_are_kept_until_no_replay_can_show_them(watch: Watch) -> None
 def test_tombstones_are_forgotten_after_an_hour_whatever_the_versions(
     watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = time.monotonic()
+    begun = 1000.0  # a sum of it and an hour loses nothing
     monkeypatch.setattr(time, "monotonic", lambda: begun)
     watch.synced(5)
     watch.change(10, metadata={"resourceVersion": "x"}, status=OVER, deleted=True)
@@ -154,3 +154,55 @@ def test_watching_all_namespaces_covers_those_watched_before(tmp_path: Path) -> 
     watch.start()
     watch.recorder.on_synced("", "20")
     assert len(watch.ledger.finished_crawls) == 2
+
+
+def test_where_one_of_several_scopes_went_back_only_its_crawls_forget_their_version(
+    tmp_path: Path,
+) -> None:
+    """One of the clusters behind a proxy was restored from a backup, or one namespace moved."""
+    watch = Watch(tmp_path / "history.db", scopes=(NAMESPACE, "other"))
+    watch.recorder.on_synced(NAMESPACE, "1000")
+    watch.recorder.on_synced("other", "1000")
+    watch.change(990, crawl="older")
+    watch.change(1010, crawl="newer")
+    watch.change(1010, crawl="newer", namespace="other")
+    watch.recorder.on_synced(NAMESPACE, "995")
+    versions = {(one.namespace, one.crawl): one.version for one in watch.ledger.baselines.values()}
+    assert versions == {
+        (NAMESPACE, "older"): "990",
+        (NAMESPACE, "newer"): "",
+        ("other", "newer"): "1010",
+    }
+    watch.ledger.flush()
+    watch.kill()
+    assert {
+        (one.namespace, one.crawl): one.version for one in watch.ledger.baselines.values()
+    } == versions
+    watch.change(996, crawl="newer", status=OVER)
+    watch.change(996, crawl="newer", namespace="other", status=OVER)
+    assert [one.namespace for one in watch.finished()] == [NAMESPACE]
+    assert watch.recorder.skipped == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "kept"), [("1001", "1000"), ("1000", "1000"), ("999", ""), ("another-kind", "1000")]
+)
+def test_versions_are_forgotten_where_the_scope_went_back_and_not_where_it_went_on(
+    watch: Watch, version: str, kept: str
+) -> None:
+    watch.synced(1000)
+    watch.change(1000)
+    watch.recorder.on_bookmark(NAMESPACE, version)
+    (baseline,) = watch.ledger.baselines.values()
+    assert baseline.version == kept
+
+
+def test_a_scope_of_all_namespaces_that_went_back_forgets_the_versions_of_all(
+    tmp_path: Path,
+) -> None:
+    watch = Watch(tmp_path / "history.db", scope="")
+    watch.synced(1000)
+    watch.change(1010)
+    watch.change(1010, namespace="other")
+    watch.synced(995)
+    assert [one.version for one in watch.ledger.baselines.values()] == ["", ""]

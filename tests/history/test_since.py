@@ -92,7 +92,7 @@ def test_pages_and_bytes_are_progress_and_nothing_else_is() -> None:
     ("state", "lasted", "counts_on"),
     [
         ("waiting_capacity", MINUTE, True),
-        ("starting", 9 * MINUTE, True),
+        ("starting", 10 * MINUTE - 1, True),
         ("waiting_capacity", 10 * MINUTE, False),
         ("rate-limited", MINUTE, False),
         ("uploading-wacz", MINUTE, False),

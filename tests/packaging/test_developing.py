@@ -17,7 +17,8 @@ pytestmark = pytest.mark.slow("a copy is tested in processes of its own")
 
 GUIDE = ROOT / "docs" / "developing.md"
 _BLOCK = re.compile(
-    r"^```(?:python|yaml|markdown) (\S+)(?: (\w+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^(?P<fence>`{3,})(?:python|yaml|markdown) (\S+)(?: (\w+))?\n(.*?)^(?P=fence)$",
+    re.MULTILINE | re.DOTALL,
 )
 _FILE = re.compile(r"^- (`.*)$", re.MULTILINE)
 
@@ -46,7 +47,9 @@ def read(section: str) -> Change:
     text = guide[start:end]
     _, _, listed = text.partition("Files:")
     files = {name for line in _FILE.findall(listed) for name in re.findall(r"`([^`]+)`", line)}
-    return Change([(file, name or "", block) for file, name, block in _BLOCK.findall(text)], files)
+    return Change(
+        [(file, name or "", block) for _, file, name, block in _BLOCK.findall(text)], files
+    )
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """How long the exporter waits before it tries again."""
 
-from exporter.runtime.backoff import LONGEST_RETRY_AFTER, Backoff
+from exporter.runtime.backoff import Backoff
 
 
 def longest(_: float, most: float) -> float:
@@ -44,4 +44,12 @@ def test_the_server_may_ask_for_a_longer_delay_but_not_for_a_shorter() -> None:
 
 
 def test_the_server_may_not_ask_for_an_hour() -> None:
-    assert Backoff(rng=longest).next(at_least=3600.0) == LONGEST_RETRY_AFTER
+    assert Backoff(rng=longest).next(at_least=3600.0) == 120.0
+    assert Backoff(rng=longest).next(at_least=119.0) == 119.0
+
+
+def test_another_one_counts_for_itself() -> None:
+    backoff = Backoff(1.0, 4.0, longest)
+    other = backoff.another()
+    assert [backoff.next() for _ in range(4)] == [1.0, 2.0, 4.0, 4.0]
+    assert other.next() == 1.0

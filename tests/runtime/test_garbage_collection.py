@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.runtime import garbage_collection
 from exporter.runtime.garbage_collection import (
     collect_periodically,
     keep_collections_short,
     uncollected,
 )
-from support.waiting import until
+from support.virtual_time import in_virtual_time
 
 
 @pytest.fixture(autouse=True)
@@ -62,14 +61,19 @@ def test_collections_go_on_after_a_failure() -> None:
     del kept
 
 
-async def test_garbage_that_was_kept_is_freed_by_the_hourly_collection(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@in_virtual_time
+async def test_garbage_that_was_kept_is_freed_by_the_hourly_collection() -> None:
     with uncollected():
         garbage = tied()
     gc.collect()
     assert garbage() is not None
-    monkeypatch.setattr(garbage_collection, "_FULL_COLLECTION_EVERY", 0.0)
     task = asyncio.create_task(collect_periodically())
-    await until(lambda: garbage() is None)
+    await asyncio.sleep(3599.9)
+    assert garbage() is not None
+    await asyncio.sleep(0.2)
+    assert garbage() is None
+    with uncollected():
+        later = tied()
+    await asyncio.sleep(3600)
+    assert later() is None
     task.cancel()

@@ -76,6 +76,8 @@ def test_user_and_password_are_sent_and_never_shown() -> None:
         "proxy": URL("http://host:3128"),
         "proxy_headers": {"Authorization": "Basic dXNlcjpzM0BjcmV0"},
     }
+    assert request_options(Proxy.parse("host:3128")) == {"proxy": URL("http://host:3128")}
+    assert request_options(None) == {}
     assert "s3" not in repr(proxy)
     assert "dXNl" not in repr(proxy)
 

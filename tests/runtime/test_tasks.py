@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from exporter.runtime.backoff import Backoff
-from exporter.runtime.tasks import GIVE_UP, LASTED, SupervisedTasks
+from exporter.runtime.tasks import SupervisedTasks
 from support.waiting import until
 
 
@@ -82,9 +82,11 @@ async def test_the_pause_before_a_run_grows_and_is_short_again_once_one_lasted(
     await until(lambda: faulty.runs == 1)
     for _ in range(3):
         await fail(faulty)
-    clock.now += LASTED
+    clock.now += 59.9
     await fail(faulty)
-    assert pauses == [1.0, 2.0, 4.0, 1.0]
+    clock.now += 60.0
+    await fail(faulty)
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 1.0]
     await tasks.cancel()
 
 
@@ -95,13 +97,16 @@ async def test_it_is_lost_when_running_it_again_has_not_helped_for_ten_minutes(
     tasks.start("history", faulty.run)
     await until(lambda: faulty.runs == 1)
     await fail(faulty)
-    for _ in range(int(GIVE_UP / 30) - 1):
+    for _ in range(19):
         clock.now += 30
         await fail(faulty)
+    clock.now += 29.5
     assert tasks.failing == []
-    clock.now += 30
+    clock.now += 0.5
     assert tasks.failing == ["history"]
-    clock.now += LASTED
+    clock.now += 29.5
+    assert tasks.failing == ["history"], "it has run for less than a minute"
+    clock.now += 0.5
     assert tasks.failing == [], "it has run for a minute: it works"
     await fail(faulty)
     assert tasks.failing == [], "a new fault, after it has worked"

@@ -59,15 +59,25 @@ async def test_objects_are_read_and_written(api: Api, kubectl: Kubectl) -> None:
     names = ["crawljob.btrix.cloud/crawljob-a", "crawljob.btrix.cloud/crawljob-b"]
     assert await kubectl("get", "cjs", "--output=name") == names
     state = "--output=jsonpath={.status.state}"
-    assert await kubectl("get", "crawljob", "crawljob-a", state) == ["running"]
+    assert await kubectl("get", "crawljobs", "crawljob-a", state) == ["running"]
     paused = '{"status":{"state":"paused"}}'
-    patch = ("patch", "crawljob", "crawljob-a", "--type=merge", f"--patch={paused}")
+    patch = ("patch", "crawljobs", "crawljob-a", "--type=merge", f"--patch={paused}")
     await kubectl(*patch, "--subresource=status")
-    assert await kubectl("get", "crawljob", "crawljob-a", state) == ["paused"]
+    assert await kubectl("get", "crawljobs", "crawljob-a", state) == ["paused"]
     finalizers = '{"metadata":{"finalizers":null}}'
-    await kubectl("patch", "crawljob", "crawljob-b", "--type=merge", f"--patch={finalizers}")
-    await kubectl("delete", "crawljob", "crawljob-b")
+    await kubectl("patch", "crawljobs", "crawljob-b", "--type=merge", f"--patch={finalizers}")
+    await kubectl("delete", "crawljobs", "crawljob-b")
     assert await kubectl("get", "cjs", "--output=name") == names[:1]
+
+
+async def test_a_crawljob_has_no_singular_but_browsertrix_own_slip(
+    api: Api, kubectl: Kubectl
+) -> None:
+    """Runbooks that say ``kubectl get crawljob`` would not work: the definition says crawlob."""
+    await api.create(crawljob(crawl="a"))
+    assert await kubectl("get", "crawlob", "--output=name") == ["crawljob.btrix.cloud/crawljob-a"]
+    with pytest.raises(AssertionError, match='resource type "crawljob"'):
+        await kubectl("get", "crawljob")
 
 
 @pytest.mark.parametrize("anywhere", ["simulator"], indirect=True)

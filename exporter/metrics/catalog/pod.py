@@ -166,7 +166,7 @@ POD_FAMILIES: Final = (
     ),
     _pod(
         "cpu_allocated_cores",
-        "CPU cores the pod was given.",
+        "CPU cores the pod asked for.",
         "allocated.cpu",
         Field("info.allocated.cpu"),
         "cores",
@@ -180,7 +180,7 @@ POD_FAMILIES: Final = (
     ),
     _pod(
         "cpu_usage_ratio",
-        "CPU used over CPU allocated, which is a request and no limit.",
+        "CPU used over CPU asked for, which is no limit: it may be more than 1.",
         f"used over {_POD}.allocated.cpu, the pod's request",
         _ratio("used_cpu", "usable_cpu"),
         "ratio",

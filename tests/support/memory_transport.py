@@ -1,0 +1,57 @@
+"""A connection without a network, for tests in virtual time: what a client sends, it is given."""
+
+import asyncio
+import socket
+from typing import Any
+
+from support.virtual_time import now
+
+
+class MemoryTransport(asyncio.Transport):
+    """The server's end. A client that ``takes_nothing`` lets the server wait."""
+
+    def __init__(self, protocol: Any, *, takes_nothing: bool = False) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed_at: float | None = None
+        """Seconds since the test began; None while it is open."""
+        self._protocol = protocol
+        self._takes_nothing = takes_nothing
+        self._paused = False
+        protocol.connection_made(self)
+
+    def send(self, data: bytes) -> None:
+        """As the client."""
+        self._protocol.data_received(data)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return _Socket() if name == "socket" else default
+
+    def write(self, data: Any) -> None:
+        self.written += bytes(data)
+        if self._takes_nothing and not self._paused:
+            self._paused = True
+            self._protocol.pause_writing()
+
+    def writelines(self, data: Any) -> None:
+        self.write(b"".join(map(bytes, data)))
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return self.closed_at is not None
+
+    def close(self) -> None:
+        if self.closed_at is None:
+            self.closed_at = now()
+            asyncio.get_running_loop().call_soon(self._protocol.connection_lost, None)
+
+    abort = close
+
+
+class _Socket:
+    family, type, proto = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+
+    def setsockopt(self, *_: Any) -> None:
+        pass
