@@ -22,7 +22,7 @@ from support.listing_server import ListingServer
 from support.pod_metrics import container, pod_metrics, pod_metrics_list
 from support.waiting import until
 
-INTERVAL = 0.2
+INTERVAL = 0.5
 Polled = tuple[Poller[PodMetrics], PolledRecorder[PodMetrics]]
 Poll = Callable[..., Polled]
 
@@ -144,15 +144,17 @@ async def test_exporters_that_start_together_do_not_list_together(poll: Poll) ->
 async def test_a_list_that_takes_longer_than_the_interval_is_not_followed_sooner(
     listing: ListingServer, poll: Poll
 ) -> None:
+    interval = 1.0
+
     async def slow(_: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(1.5 * INTERVAL)
+        await asyncio.sleep(1.2 * interval)
         return web.json_response(pod_metrics_list(moving("a")))
 
     listing.answer = slow
-    poller, recorder = poll()
-    await synced_again(recorder, 3)
-    assert all(gap >= 2.5 * INTERVAL * 0.95 for _, gap in gaps(listing))
-    assert recorder.unknown == []
+    poller, recorder = poll(interval=interval)
+    await synced_again(recorder, 2)
+    assert all(gap >= 2.2 * interval * 0.95 for _, gap in gaps(listing))
+    assert recorder.unknown == []  # they are slow, and good
     assert poller.up
 
 
@@ -180,7 +182,7 @@ async def test_a_refusal_is_said_once_in_plain_words(
     reason, text, *body = case
     listing.refuse(int(text[:3]), body=body[0] if body else None)
     poller, recorder = poll()
-    await until(lambda: poller.stats.list_failures[reason] >= 3)
+    await until(lambda: poller.stats.list_failures[reason] >= 2)
     assert poller.last_error == f"the API server answered {text}"
     assert logged(caplog) == [f"namespace crawlers: PodMetrics: {poller.last_error}; trying again"]
     assert not poller.synced
@@ -214,7 +216,7 @@ async def test_one_failure_changes_nothing_that_is_known(
     listing: ListingServer, poll: Poll
 ) -> None:
     keep_moving(listing, "a")
-    poller, recorder = poll(interval=0.5)
+    poller, recorder = poll()
     await until(lambda: recorder.syncs)
     listing.refuse(500)
     await until(lambda: poller.stats.list_failures["server_error"] == 1)
@@ -265,7 +267,7 @@ async def test_a_server_that_hangs_is_left_and_nothing_is_known_meanwhile(
     listing.answer = hang
     await until(lambda: recorder.unknown)
     await until(lambda: poller.stats.list_failures["stalled"])
-    assert poller.last_error == "the list took more than 0.6 s"
+    assert poller.last_error == "the list took more than 0.95 s"
     keep_moving(listing, "a")
     await until(lambda: poller.up)
     assert recorder.names == ["a"]
