@@ -127,7 +127,7 @@ async def test_a_list_of_40000_pods_is_read_as_any_other(
     value = {"items": items, "metadata": {}, "kind": "PodMetricsList"}
     listing.send(json.dumps(value).encode())
     poller, recorder = poll(interval=30.0)
-    await until(lambda: recorder.syncs, within=90)
+    await until(lambda: recorder.syncs, within=100)
     assert recorder.sizes_at_sync == [pods]
     assert len(recorder.changes) == pods
     assert poller.stats.objects == pods
