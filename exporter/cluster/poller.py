@@ -36,7 +36,10 @@ from exporter.settings.defaults import DEFAULT_IDLE_LIMIT
 logger = logging.getLogger(__name__)
 
 UNKNOWN_AFTER: Final = 3.0
-"""Intervals without a good list, or with a timestamp that stands still. A list may take as long."""
+"""Intervals without a good list, or with a timestamp that stands still."""
+_LONGEST_LIST: Final = 1.9
+"""Intervals that a list may take: with the one before it less than three, so that lists which are
+slow and good withdraw nothing."""
 _HAIR: Final = 0.05
 """Of an interval. Lists are never on the dot, and a fourth one would be another interval."""
 _LONGEST_DELAY: Final = 4.0
@@ -213,7 +216,7 @@ class Poller(Generic[T]):
 
     async def _list(self) -> list[T]:
         """Return what a complete list shows, as far as it can be read."""
-        longest = UNKNOWN_AFTER * self._interval
+        longest = _LONGEST_LIST * self._interval
         try:
             async with asyncio.timeout(longest), self._get({}) as reply:
                 return await self._read(reply)

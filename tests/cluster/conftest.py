@@ -11,14 +11,17 @@ import pytest
 from exporter.cluster import credentials, oidc
 from exporter.cluster.client import ApiClient
 from exporter.cluster.credentials import CredentialSource, Kubeconfig
+from exporter.cluster.poller import Poller
 from exporter.cluster.reflector import Reflector
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.resources.podmetrics import PODMETRICS_RESOURCE, PodMetrics
 from exporter.runtime.backoff import Backoff
 from exporter.simulator import ApiServer, Cluster
 from support.certificates import certificate
-from support.change_recorder import Recorder
-from support.following import Follow, Opened, Run
+from support.change_recorder import PolledRecorder, Recorder
+from support.following import INTERVAL, Follow, Opened, Poll, Polled, Run
+from support.listing_server import ListingServer
 from support.oidc_issuer import OidcIssuer, jwt
 from support.oidc_user import NOW, REFRESH, SECRET, TokenClock, User
 
@@ -134,3 +137,34 @@ def user(tmp_path: Path, issuer: OidcIssuer, vouchers: Path) -> User:
             "refresh-token": REFRESH,
         },
     )
+
+
+@pytest.fixture
+async def listing() -> AsyncIterator[ListingServer]:
+    async with ListingServer.started() as server:
+        yield server
+
+
+@pytest.fixture
+async def listing_client(listing: ListingServer, opened: Opened, tmp_path: Path) -> ApiClient:
+    return await opened(listing.kubeconfig(tmp_path / "kubeconfig"))
+
+
+@pytest.fixture
+async def poll(listing_client: ApiClient) -> AsyncIterator[Poll]:
+    """Start pollers that begin at once; none may fail, whatever the test does."""
+    tasks: list[asyncio.Task[None]] = []
+
+    def start(scope: str = "crawlers", **more: Any) -> Polled:
+        recorder = PolledRecorder[PodMetrics]()
+        more.setdefault("interval", INTERVAL)
+        more.setdefault("rng", lambda least, _: least)
+        poller = Poller(listing_client, PODMETRICS_RESOURCE, scope, recorder, **more)
+        tasks.append(asyncio.create_task(poller.run()))
+        return poller, recorder
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        assert isinstance(result, asyncio.CancelledError), result

@@ -4,13 +4,14 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
 
 from support.kubeconfigs import config, write
-from support.pod_metrics import pod_metrics_list
+from support.pod_metrics import moving, pod_metrics_list
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -59,9 +60,22 @@ class ListingServer:
 
         self.answer = answer
 
+    def keep_moving(self, *names: str) -> None:
+        """Answer with these pods from now on, measured anew each time."""
+
+        async def answer(_: web.Request) -> web.StreamResponse:
+            return web.json_response(pod_metrics_list(*map(moving, names)))
+
+        self.answer = answer
+
     def recover(self) -> None:
         """Answer with ``items`` again."""
         self.answer = None
+
+    @property
+    def gaps(self) -> list[float]:
+        """Seconds between each request and the one before."""
+        return [after - before for before, after in pairwise(self.times)]
 
     def kubeconfig(self, path: Path) -> Path:
         return write(path, config(cluster={"server": self.url}))

@@ -1,5 +1,6 @@
 """PodMetrics as metrics-server sends them, as Hypothesis draws them, and as none should be."""
 
+import time
 from typing import Any, Final
 
 from hypothesis import strategies as st
@@ -38,6 +39,12 @@ def pod_metrics(
         "containers": list(containers or [container()]),
     }
     return {key: item for key, item in value.items() if item is not ABSENT}
+
+
+def moving(name: str, *containers: Any, **more: Any) -> dict[str, Any]:
+    """One whose timestamp is of now."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{time.time_ns() % 10**9:09}Z"
+    return pod_metrics(name, *containers, timestamp=stamp, **more)
 
 
 def pod_metrics_list(*items: Any) -> dict[str, Any]:
