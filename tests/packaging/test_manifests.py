@@ -15,10 +15,15 @@ def objects() -> dict[str, Any]:
     return {document["kind"]: document for document in documents}
 
 
-def test_it_may_list_and_watch_crawljobs_and_nothing_else(objects: dict[str, Any]) -> None:
-    assert objects["Role"]["rules"] == [
-        {"apiGroups": ["btrix.cloud"], "resources": ["crawljobs"], "verbs": ["list", "watch"]}
-    ]
+def test_it_may_read_what_the_sources_need_and_change_nothing(objects: dict[str, Any]) -> None:
+    rules = objects["Role"]["rules"]
+    assert {verb for rule in rules for verb in rule["verbs"]} == {"list", "watch"}
+    assert {(*rule["apiGroups"], *rule["resources"]) for rule in rules} == {
+        ("btrix.cloud", "crawljobs"),
+        ("", "pods"),
+        ("metrics.k8s.io", "pods"),
+        ("", "persistentvolumeclaims"),
+    }
     assert "ClusterRole" not in objects
 
 
