@@ -21,6 +21,7 @@ from exporter.metrics import catalog
 from exporter.metrics.catalog import CrawlFamily, Fleet, FleetFamily, PodFamily
 from exporter.metrics.catalog.family import Sample
 from exporter.resources.crawljob import derived, parse_value
+from exporter.resources.crawljob.states import RUNNING
 from exporter.resources.identity import crawl_id, org_id
 from exporter.simulator.browsertrix.fleet import fleet
 
@@ -70,11 +71,15 @@ def _add(metric: GaugeMetricFamily, identity: tuple[str, ...], sample: Sample) -
 
 def _fleet(crawls: Sequence[Crawl]) -> Fleet:
     counts: dict[str, dict[str, int]] = {}
+    last_status: dict[str, float] = {}
     for job in (crawl.job for crawl in crawls):
+        written, namespace = job.status.last_updated_time, job.metadata.namespace
+        if written is not None and derived.state(job) in RUNNING:
+            last_status[namespace] = max(written, last_status.get(namespace, 0.0))
         states = counts.setdefault(job.metadata.namespace, {})
         states[derived.state(job)] = states.get(derived.state(job), 0) + 1
     none = dict.fromkeys(counts, 0)
-    return Fleet(counts, malformed=none, dropped_pods=none)
+    return Fleet(counts, malformed=none, dropped_pods=none, last_status=last_status)
 
 
 async def _ready(_: web.Request) -> web.Response:

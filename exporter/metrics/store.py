@@ -97,6 +97,7 @@ class SeriesStore:
         entry = _Entry(scope, crawl, derived.state(job), bool(job.problems))
         self._entries[key] = entry
         self._count(key, entry, 1)
+        self._counts[scope].note_status(key[0], entry.state, job.status.last_updated_time)
         self._hide(key, entry)
         self._show(entry)
 
@@ -109,6 +110,7 @@ class SeriesStore:
                 self._conceal(entry)
             entry.scope, entry.state, entry.malformed = scope, state, malformed
             self._count(key, entry, 1)
+        self._counts[scope].note_status(key[0], state, crawl.job.status.last_updated_time)
         if entry.rows is None:
             self._show(entry)
         else:

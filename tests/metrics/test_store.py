@@ -446,3 +446,23 @@ def test_no_scrape_has_more_than_a_few_milliseconds_of_changes_to_write_at_a_tim
     assert 0 < max(waiting) <= table._MOST_UNWRITTEN
     assert {line.split()[-1] for line in served.lines()} == {"3.0"}
     assert len(served.lines()) == len(held)
+
+
+def test_the_operators_pulse_is_the_latest_status_of_the_crawls_at_work() -> None:
+    served = Served("browsertrix_operator_last_status_timestamp_seconds")
+    served.store.on_synced("crawlers", "1")
+    assert served.lines() == []
+
+    def put(name: str, state: str, updated: str, before: Crawl | None = None) -> Crawl:
+        return served.put(crawl(name, status={"state": state, "lastUpdatedTime": updated}), before)
+
+    waiting = put("waiting", "waiting_capacity", "2025-05-21T12:30:00Z")
+    assert served.lines() == []
+    first = put("a", "running", "2025-05-21T12:00:00Z")
+    put("b", "uploading-wacz", "2025-05-21T12:01:00Z")
+    pulse = 'browsertrix_operator_last_status_timestamp_seconds{namespace="crawlers"}'
+    assert served.lines() == [f"{pulse} 1.74782886e+09"]
+    put("a", "running", "2025-05-21T12:02:00Z", first)
+    assert served.lines() == [f"{pulse} 1.74782892e+09"]
+    put("waiting", "running", "2025-05-21T11:00:00Z", waiting)
+    assert served.lines() == [f"{pulse} 1.74782892e+09"]

@@ -17,6 +17,7 @@ from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore
 from exporter.metrics.catalog import CrawlFamily, Family, Fleet, FleetFamily, PodFamily
 from exporter.metrics.catalog.family import Sample
 from exporter.resources.crawljob import derived
+from exporter.resources.crawljob.states import RUNNING
 from exporter.resources.identity import crawl_id, org_id
 
 NOW = 1_900_000_000.5
@@ -116,4 +117,9 @@ def fleet_of(crawls: Sequence[Crawl]) -> Fleet:
         states = counts.setdefault(namespace, {})
         states[derived.state(job)] = states.get(derived.state(job), 0) + 1
         malformed[namespace] = malformed.get(namespace, 0) + bool(job.problems)
-    return Fleet(counts, malformed, dict.fromkeys(counts, 0))  # none has so many pods
+    last_status: dict[str, float] = {}
+    for job in (crawl.job for crawl in crawls):
+        written, namespace = job.status.last_updated_time, job.metadata.namespace
+        if written is not None and derived.state(job) in RUNNING:
+            last_status[namespace] = max(written, last_status.get(namespace, 0.0))
+    return Fleet(counts, malformed, dict.fromkeys(counts, 0), last_status)  # no crowd of pods

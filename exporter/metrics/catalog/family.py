@@ -143,6 +143,8 @@ class Fleet:
     """CrawlJobs with a field that could not be read, by namespace."""
     dropped_pods: Mapping[str, int]
     """Pods without series, by namespace: their crawls have too many."""
+    last_status: Mapping[str, float]
+    """When the status of a crawl at work was last written, by namespace; seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,11 @@ def _dropped_pods(fleet: Fleet) -> Iterable[tuple[tuple[str, ...], float]]:
         yield (namespace,), count
 
 
+def _last_status(fleet: Fleet) -> Iterable[tuple[tuple[str, ...], float]]:
+    for namespace, written in fleet.last_status.items():
+        yield (namespace,), written
+
+
 _KNOWN_STATES: Final = frozenset(KNOWN_STATES)
 
 FLEET_FAMILIES: Final = (
@@ -51,5 +56,14 @@ FLEET_FAMILIES: Final = (
         source="count of pods beyond the limit",
         labels=("namespace",),
         samples=_dropped_pods,
+    ),
+    FleetFamily(
+        name="browsertrix_operator_last_status_timestamp_seconds",
+        help="When Browsertrix's operator last wrote the status of a crawl at work, in seconds "
+        "since 1970; about every minute while it acts. Absent where no crawl is at work.",
+        source="the latest status.lastUpdatedTime of crawls that run",
+        labels=("namespace",),
+        unit="seconds",
+        samples=_last_status,
     ),
 )
