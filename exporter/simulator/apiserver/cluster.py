@@ -9,6 +9,7 @@ given, where the API server takes them out of a request first.
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 
 from exporter.simulator.apiserver import errors
@@ -176,6 +177,17 @@ class Cluster:
         )
         return self._write("ADDED", resource, key, new)
 
+    def load(
+        self,
+        resource: ServedResource,
+        key: Key,
+        labels: dict[str, str],
+        body: Callable[[int], bytes],
+    ) -> None:
+        """Add one object whose JSON ``body`` makes, for its version, whenever it is read."""
+        version = self.resource_version + 1
+        self._store("ADDED", Stored(resource, key, version, labels, partial(body, version)))
+
     def replace(
         self,
         value: Object,
@@ -298,14 +310,17 @@ class Cluster:
             labels if isinstance(labels, dict) else {},
             serialise(value),
         )
-        collection = self._collections[resource]
-        event = WatchEvent(type_, collection.objects.get(key), stored)
+        self._store(type_, stored)
+        return value
+
+    def _store(self, type_: EventType, stored: Stored) -> None:
+        collection = self._collections[stored.resource]
+        event = WatchEvent(type_, collection.objects.get(stored.key), stored)
         if type_ == "DELETED":
-            collection.remove(key)
+            collection.remove(stored.key)
         else:
             collection.put(stored)
         self._log.append(event)
-        return value
 
 
 def _check_version(current: Stored, wanted: Object) -> None:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import bisect
 import json
+from itertools import islice
 
 from exporter.simulator.apiserver import errors
 from exporter.simulator.apiserver.cluster import Cluster
@@ -26,31 +27,29 @@ def page(
 
     Raises ApiError: 400 for a token that is none, 410 for one, or a version, that has expired.
     """
-    snapshot, after = cluster.snapshot(selection.resource), None
-    if exactly is not None:
-        past = cluster.snapshot_at(exactly, selection.resource)
-        if past is None:
-            raise errors.list_too_old()
-        snapshot = past
+    resource, after = selection.resource, None
+    snapshot = None
     if token:
         version, after = _decoded(token)
         if version != _INCONSISTENT:
-            found = cluster.snapshot_at(version, selection.resource)
-            if found is None:
+            snapshot = cluster.snapshot_at(version, resource)
+            if snapshot is None:
                 raise errors.continue_expired(_encoded(_INCONSISTENT, after))
-            snapshot = found
-    return _page(snapshot, selection, limit, after)
+    elif exactly is not None:
+        snapshot = cluster.snapshot_at(exactly, resource)
+        if snapshot is None:
+            raise errors.list_too_old()
+    return _page(snapshot or cluster.snapshot(resource), selection, limit, after)
 
 
 def _page(snapshot: Snapshot, selection: Selection, limit: int, after: Key | None) -> bytes:
     objects = snapshot.within(selection.namespace)
     if after is not None:
         objects = objects[bisect.bisect_right(objects, after, key=lambda item: item.key) :]
-    chosen = objects
+    chosen = objects[:limit] if limit else objects
     if selection.selects:
-        chosen = [stored for stored in objects if stored in selection]
-    if limit:
-        chosen = chosen[:limit]
+        selected = (stored for stored in objects if stored in selection)
+        chosen = list(islice(selected, limit or None))
     metadata: dict[str, object] = {"resourceVersion": str(snapshot.version)}
     if selection.resource.is_custom:  # of a custom resource it is always there
         metadata["continue"] = ""

@@ -157,6 +157,18 @@ class Pod:
             self._status.phase = "Succeeded"
         self._write()
 
+    def crash(self, code: int, down: float, *, out_of_memory: bool = False) -> None:
+        """The container ends, and the kubelet starts it again after so many seconds.
+
+        If that is at once, nothing was written in between: only its last state tells.
+        """
+        if down:
+            self.end(code, out_of_memory=out_of_memory)
+            self._after(down, self.restart)
+        else:
+            self._terminated(code, "OOMKilled" if out_of_memory else "Error")
+            self.restart()
+
     def back_off(self) -> None:
         """The container waits to be started again."""
         self._status.remember_end()

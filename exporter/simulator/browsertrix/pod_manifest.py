@@ -131,8 +131,8 @@ def cpu_quantity(cores: float) -> str:
 
 def _applied_spec(plan: PodPlan) -> Object:
     """The spec of the template."""
-    is_redis = plan.container == "redis"
-    user = 999 if is_redis else 201407
+    user = 999 if plan.container == "redis" else 201407
+    container = {"redis": _redis, "crawler": _crawler}.get(plan.container, _browser)
     priority = {"priorityClassName": plan.priority[0]} if plan.priority[0] else {}
     return {
         "hostname": plan.name,
@@ -149,7 +149,7 @@ def _applied_spec(plan: PodPlan) -> Object:
         "volumes": _volumes(plan),
         "affinity": _affinity(plan),
         "tolerations": list(_TOLERATIONS),
-        "containers": [_redis(plan) if is_redis else _crawler(plan)],
+        "containers": [container(plan)],
     }
 
 
@@ -242,6 +242,21 @@ def _crawler(plan: PodPlan) -> Object:
             "periodSeconds": 120,
             "failureThreshold": 3,
         },
+        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True},
+    }
+
+
+def _browser(plan: PodPlan) -> Object:
+    command = ["create-login-profile", "--interactive", "--filename", "/tmp/profile.tar.gz"]  # noqa: S108
+    return {
+        "name": plan.container,
+        "image": plan.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": [*command, "--url", "https://example.com/login"],
+        "volumeMounts": [{"name": "tmpdir", "mountPath": "/tmp"}],  # noqa: S108
+        "envFrom": [{"secretRef": {"name": "storage-default"}}],
+        "env": [{"name": "HOME", "value": "/tmp/home"}],  # noqa: S108
+        "resources": _resources(plan),
         "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True},
     }
 
