@@ -18,7 +18,13 @@ from exporter.simulator.apiserver.event_log import EventLog, EventType, WatchEve
 from exporter.simulator.apiserver.managed_fields import note_creation, note_write
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS, RESOURCES, ServedResource
 from exporter.simulator.apiserver.storage import Collection, Key, Snapshot, Stored
-from exporter.simulator.apiserver.updates import Object, all_but_status, merge_patch, status_written
+from exporter.simulator.apiserver.updates import (
+    Object,
+    all_but_status,
+    mark_deleted,
+    merge_patch,
+    status_written,
+)
 
 
 class Cluster:
@@ -171,7 +177,8 @@ class Cluster:
             return self._write("ADDED", resource, key, new)
         metadata.setdefault("uid", str(uuid.UUID(int=self._random.getrandbits(128), version=4)))
         metadata.setdefault("creationTimestamp", stamp(self.clock()))
-        metadata.setdefault("generation", 1)
+        if resource.has_generations:
+            metadata.setdefault("generation", 1)
         note_creation(
             new, manager or resource.manager, resource.status_manager, self._stamp(timestamp)
         )
@@ -243,23 +250,24 @@ class Cluster:
         timestamp: float | None = None,
         resource: ServedResource = CRAWLJOBS,
     ) -> Object | None:
-        """Delete one object; what is left of it while it waits for finalizers, else None.
+        """Delete one object; what is left of it while it waits for something, else None.
 
-        With ``grace``, in seconds, it waits as well: for whoever deletes it again without.
+        It waits for its finalizers. One whose resource ``is_graceful`` waits for ``grace``
+        seconds as well, or until it is deleted once more and without: two writes in any case,
+        as the API server makes them.
         """
         current = self.stored(namespace, name, resource)
         value = current.value()
-        metadata = value["metadata"]
-        if not metadata.get("finalizers") and not grace:
+        if not resource.is_graceful and not value["metadata"].get("finalizers"):
             self._write("DELETED", resource, current.key, value)
             return None
-        if "deletionTimestamp" not in metadata:
-            asked = self.clock() if timestamp is None else timestamp
-            metadata["deletionTimestamp"] = stamp(asked + grace)
-            metadata["deletionGracePeriodSeconds"] = grace
-            metadata["generation"] = metadata.get("generation", 1) + 1
-            return self._write("MODIFIED", resource, current.key, value)
-        return value
+        asked = self.clock() if timestamp is None else timestamp
+        if mark_deleted(value["metadata"], asked, grace, counts=resource.has_generations):
+            self._write("MODIFIED", resource, current.key, value)
+        if grace or value["metadata"].get("finalizers"):
+            return value
+        self._write("DELETED", resource, current.key, value)
+        return None
 
     def _resource_of(self, value: Object) -> ServedResource:
         for resource in self.resources:

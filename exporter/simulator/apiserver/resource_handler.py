@@ -12,6 +12,7 @@ from aiohttp import web
 
 from exporter.simulator.apiserver import errors, validation
 from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.defaults import grace_period, initial_status
 from exporter.simulator.apiserver.encoding import serialise
 from exporter.simulator.apiserver.errors import ApiError
 from exporter.simulator.apiserver.faults import Faults, Verb
@@ -129,6 +130,8 @@ class ResourceHandler:
         if "resourceVersion" in metadata:
             why = "resourceVersion should not be set on objects to be created"
             raise ApiError(500, why, reason="")
+        if status := initial_status(self._resource, value):
+            value["status"] = status
         created = self._cluster.create(value, manager=_manager(request), resource=self._resource)
         return json_response(serialise(created), 201)
 
@@ -184,7 +187,8 @@ class ResourceHandler:
         stored = self._cluster.stored(namespace, name, self._resource)
         options = validation.read_options(await _body(request) if request.can_read_body else b"")
         wanted = options.get("preconditions") or {}
-        uid = stored.value()["metadata"].get("uid")
+        value = stored.value()
+        uid = value["metadata"].get("uid")
         if wanted.get("uid", uid) != uid:
             raise errors.precondition_failed(
                 self._resource,
@@ -201,9 +205,12 @@ class ResourceHandler:
                 f"ResourceVersion in record ({stored.version}). The object might have been "
                 "modified",
             )
-        left = self._cluster.delete(namespace, name, resource=self._resource)
+        grace = grace_period(self._resource, value, options.get("gracePeriodSeconds"))
+        left = self._cluster.delete(namespace, name, grace=grace, resource=self._resource)
         if left is not None:
             return json_response(serialise(left))
+        if not self._resource.is_custom:  # they answer with what it was
+            return json_response(self._cluster.recent(1, self._resource)[0].after.data)
         details = {"name": name, **self._resource.details, "uid": uid}
         done = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
         return json_response(serialise({**done, "details": details}))

@@ -12,9 +12,8 @@ from typing import Any, Final, Literal
 from exporter.simulator.apiserver.encoding import stamp
 from exporter.simulator.apiserver.served_resource import COLLINDEXES
 from exporter.simulator.apiserver.updates import Object
-from exporter.simulator.browsertrix.claim import storage_quantity
 from exporter.simulator.browsertrix.installation import Installation
-from exporter.simulator.browsertrix.pod_manifest import REDIS_IMAGE, PodPlan, owned_by
+from exporter.simulator.browsertrix.pod_manifest import REDIS_IMAGE, PodPlan, owned_by, quantity
 from exporter.simulator.browsertrix.pod_set import PodSet
 from exporter.simulator.browsertrix.seeded_random import seeded
 
@@ -176,9 +175,9 @@ class DedupeIndex:
                 "loaded": self._loaded,
                 "savedAt": "",
             },
-            storageCapacity=storage_quantity(CAPACITY),
+            storageCapacity=quantity(CAPACITY),
             storageUsed=f"{-(-self._used // (1 << 30))}Gi",
-            storageDesired=storage_quantity(CAPACITY),
+            storageDesired=quantity(CAPACITY),
         )
         self._cluster.replace(
             {

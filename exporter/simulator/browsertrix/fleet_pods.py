@@ -6,12 +6,11 @@ somebody reads it: forty thousand pods are there in a second, and in a tenth of 
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 from exporter.simulator.apiserver.cluster import Cluster
-from exporter.simulator.apiserver.encoding import serialise, stamp
+from exporter.simulator.apiserver.encoding import seconds, serialise, stamp
 from exporter.simulator.apiserver.managed_fields import note_creation
 from exporter.simulator.apiserver.served_resource import (
     CLAIMS,
@@ -46,7 +45,9 @@ class Template:
 
     def __init__(self, resource: ServedResource, value: Object) -> None:
         """Of a whole object, in which the markers stand for what is open."""
-        value["metadata"].update(uid=_UID, generation=1)
+        value["metadata"]["uid"] = _UID
+        if resource.has_generations:
+            value["metadata"]["generation"] = 1
         note_creation(value, resource.manager, resource.status_manager, stamp(_RUNNING))
         value["metadata"]["resourceVersion"] = _VERSION
         stamps = (stamp(number) for number in range(_RESTARTED + 1))
@@ -80,7 +81,7 @@ class FleetPods:
         """Add CrawlJobs of a ``fleet``; those that are paused have claims alone."""
         for crawljob in crawljobs:
             self._cluster.create(crawljob)
-            created = _seconds(crawljob["metadata"]["creationTimestamp"]) + _STARTED_AFTER
+            created = seconds(crawljob["metadata"]["creationTimestamp"]) + _STARTED_AFTER
             for plan, info in _plans(crawljob):
                 self._load(CLAIMS, plan, crawljob, {}, created)
                 if crawljob["status"]["scale"]:
@@ -117,7 +118,7 @@ class FleetPods:
         role = (resource, plan.name.replace(crawl, _CRAWL), info.get("exitCode"))
         if role not in self._templates:
             self._templates[role] = _template(crawljob, *role)
-        ended = _seconds(info["exitTime"]) if info.get("exitTime") else 0.0
+        ended = seconds(info["exitTime"]) if info.get("exitTime") else 0.0
         names = (crawl, owner, random_uuid(self._rng))
         fill = partial(self._templates[role].body, names, created, ended)
         self._cluster.load(resource, (plan.namespace, plan.name), plan.labels, fill)
@@ -171,7 +172,3 @@ def _plans(crawljob: Object) -> Iterator[tuple[PodPlan, dict[str, Any]]]:
             yield redis_plan(crawljob), info
         else:
             yield crawler_plan(crawljob, int(name.rpartition("-")[2])), info
-
-
-def _seconds(time: str) -> float:
-    return datetime.fromisoformat(time).timestamp()

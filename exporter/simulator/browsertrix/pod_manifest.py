@@ -8,6 +8,7 @@ metacontroller applies them, with what an API server fills in; profile browsers 
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from exporter.simulator.apiserver.defaults import initial_status
 from exporter.simulator.apiserver.encoding import serialise, stamp
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS, PODS
 from exporter.simulator.apiserver.updates import Object
@@ -111,17 +112,20 @@ def pod(plan: PodPlan, created: float) -> Object:
     }
     if plan.owner:
         metadata["ownerReferences"] = [plan.owner]
-    return {
+    value = {
         **PODS.type_meta,
         "metadata": metadata,
         "spec": _defaulted(applied["spec"], plan),
-        "status": {"phase": "Pending", "qosClass": "Burstable"},
     }
+    return {**value, "status": initial_status(PODS, value)}
 
 
-def memory_quantity(size: int) -> str:
-    """Bytes as a quantity, in whole Mi where they are."""
-    return f"{size >> 20}Mi" if size % (1 << 20) == 0 else str(size)
+def quantity(size: int) -> str:
+    """Bytes in the form that the API server gives to quantities: ``22Gi``, ``1536Mi``."""
+    for shift, unit in ((30, "Gi"), (20, "Mi"), (10, "Ki")):
+        if size % (1 << shift) == 0:
+            return f"{size >> shift}{unit}"
+    return str(size)
 
 
 def cpu_quantity(cores: float) -> str:
@@ -157,11 +161,11 @@ def _volumes(plan: PodPlan) -> list[Object]:
     claim: Object = {"persistentVolumeClaim": {"claimName": plan.claim}}
     data: Object = claim if plan.claim else {"emptyDir": {}}
     if plan.container == "redis":
-        conf = {"name": "shared-redis-conf", "configMap": {"name": "shared-redis-conf"}}
-        return [conf, {"name": "redis-data", **data}]
+        conf = {"defaultMode": 420, "name": "shared-redis-conf"}
+        return [{"name": "shared-redis-conf", "configMap": conf}, {"name": "redis-data", **data}]
     if plan.container != "crawler":
         return [{"name": "tmpdir", "emptyDir": {"sizeLimit": "4Gi"}}]
-    config = {"name": f"crawl-config-{plan.labels['crawl']}"}
+    config = {"defaultMode": 420, "name": f"crawl-config-{plan.labels['crawl']}"}
     return [
         {"name": "crawl-config", "configMap": config},
         {"name": "crawl-data", **data},
@@ -204,8 +208,8 @@ def _affinity(plan: PodPlan) -> Object:
 
 def _resources(plan: PodPlan) -> Object:
     return {
-        "limits": {"memory": memory_quantity(plan.memory_limit)},
-        "requests": {"cpu": cpu_quantity(plan.cpu), "memory": memory_quantity(plan.memory)},
+        "limits": {"memory": quantity(plan.memory_limit)},
+        "requests": {"cpu": cpu_quantity(plan.cpu), "memory": quantity(plan.memory)},
     }
 
 
@@ -237,9 +241,11 @@ def _crawler(plan: PodPlan) -> Object:
         "env": [{"name": name, "value": value} for name, value in env.items()],
         "resources": _resources(plan),
         "livenessProbe": {
-            "httpGet": {"path": "/healthz", "port": 6065},
+            "httpGet": {"path": "/healthz", "port": 6065, "scheme": "HTTP"},
             "initialDelaySeconds": 15,
+            "timeoutSeconds": 1,
             "periodSeconds": 120,
+            "successThreshold": 1,
             "failureThreshold": 3,
         },
         "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True},
@@ -263,7 +269,14 @@ def _browser(plan: PodPlan) -> Object:
 
 def _redis(plan: PodPlan) -> Object:
     ping = ["bash", "-c", "res=$(redis-cli ping); [[ $res = 'PONG' ]]"]
-    probe = {"exec": {"command": ping}, "initialDelaySeconds": 10, "timeoutSeconds": 5}
+    probe = {
+        "exec": {"command": ping},
+        "initialDelaySeconds": 10,
+        "timeoutSeconds": 5,
+        "periodSeconds": 10,
+        "successThreshold": 1,
+        "failureThreshold": 3,
+    }
     return {
         "name": plan.container,
         "image": plan.image,
