@@ -64,6 +64,7 @@ async def _main(arguments: argparse.Namespace) -> None:
         pods = FleetPods(cluster)
         pods.add(fleet(arguments.crawls, arguments.seed))
         pods.add_bystanders(arguments.bystanders)
+        pods.add_indexes(arguments.crawls // 100)
     else:
         browsertrix = Browsertrix(
             cluster,

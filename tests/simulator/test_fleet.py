@@ -12,6 +12,7 @@ from exporter.resources.identity import crawl_id
 from exporter.simulator import Cluster
 from exporter.simulator.apiserver.served_resource import (
     CLAIMS,
+    COLLINDEXES,
     CRAWLJOBS,
     POD_METRICS,
     PODS,
@@ -96,6 +97,14 @@ def test_exits_in_the_status_of_a_fleet_are_last_states_of_its_pods() -> None:
     assert told > 10
 
 
+def test_a_fleet_can_have_indexes() -> None:
+    cluster = Cluster(clock=lambda: NOW)
+    FleetPods(cluster).add_indexes(3)
+    statuses = [value["status"] for value in cluster.objects(COLLINDEXES)]
+    assert [status["state"] for status in statuses] == ["ready"] * 3
+    assert {status["storageCapacity"] for status in statuses} == {"5Gi"}
+
+
 def test_pods_of_a_fleet_can_change() -> None:
     cluster = Cluster(clock=lambda: NOW)
     FleetPods(cluster).add(fleet(1, now=NOW))
@@ -112,6 +121,7 @@ def test_a_fleet_has_only_what_its_cluster_serves() -> None:
     pods = FleetPods(cluster)
     pods.add(fleet(2, now=NOW))
     pods.add_bystanders(1)
+    pods.add_indexes(1)
     assert {event.after.resource for event in cluster.recent(100)} == {CRAWLJOBS}
     assert len(cluster.snapshot(POD_METRICS).objects) == 8
 

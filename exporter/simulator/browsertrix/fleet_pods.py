@@ -14,6 +14,7 @@ from exporter.simulator.apiserver.encoding import seconds, serialise, stamp
 from exporter.simulator.apiserver.managed_fields import note_creation
 from exporter.simulator.apiserver.served_resource import (
     CLAIMS,
+    COLLINDEXES,
     POD_METRICS,
     PODS,
     ServedResource,
@@ -22,6 +23,7 @@ from exporter.simulator.apiserver.updates import Object
 from exporter.simulator.browsertrix.bystanders import profile_browser
 from exporter.simulator.browsertrix.claim import bound, claim
 from exporter.simulator.browsertrix.crawljob_manifest import CRAWLER_STORAGE, REDIS_STORAGE
+from exporter.simulator.browsertrix.dedupe_index import CAPACITY, collindex, index_status
 from exporter.simulator.browsertrix.pod import NODES
 from exporter.simulator.browsertrix.pod_manifest import PodPlan, pod
 from exporter.simulator.browsertrix.pod_status import PodStatus
@@ -97,6 +99,18 @@ class FleetPods:
             plan = profile_browser(namespace, random_uuid(self._rng))
             self._cluster.create(_pod(plan, None, created))
             self._measure(plan, created)
+
+    def add_indexes(self, number: int, namespace: str = "crawlers") -> None:
+        """Add dedupe indexes that are ready."""
+        if COLLINDEXES not in self._cluster.resources:
+            return
+        created = self._cluster.clock() - 86_400
+        for _ in range(number):
+            oid, collection = random_uuid(self._rng), random_uuid(self._rng)
+            value = collindex(namespace, oid, collection, created)
+            used = self._rng.randrange(CAPACITY)
+            value["status"] = index_status("ready", since=created, now=created, used=used)
+            self._cluster.create(value)
 
     def _measure(self, plan: PodPlan, since: float) -> None:
         key = (plan.namespace, plan.name)
