@@ -16,9 +16,10 @@ from exporter.simulator.apiserver.defaults import grace_period, initial_status
 from exporter.simulator.apiserver.encoding import serialise
 from exporter.simulator.apiserver.errors import ApiError
 from exporter.simulator.apiserver.faults import Faults, Verb
-from exporter.simulator.apiserver.listing import page
+from exporter.simulator.apiserver.listing import Page, page
 from exporter.simulator.apiserver.selectors import Selection, field_selector, label_selector
 from exporter.simulator.apiserver.served_resource import ServedResource
+from exporter.simulator.apiserver.tables import ACCEPTED, has_table, table
 from exporter.simulator.apiserver.validation import is_true
 from exporter.simulator.apiserver.watching import WatchStream
 
@@ -67,7 +68,7 @@ class ResourceHandler:
         if self._resource.aggregated:
             if watch:
                 raise errors.not_allowed(self._resource, "watch")
-            return json_response(page(self._cluster, selection, 0, ""))
+            return self._listed(request, page(self._cluster, selection, 0, ""))
         validation.check_list_options(query, watch=watch)
         version = validation.version(query, watch=watch)
         if watch:
@@ -80,7 +81,14 @@ class ResourceHandler:
             limit = 0
         exactly = version if query.get("resourceVersionMatch") == "Exact" else None
         token = query.get("continue", "")
-        return json_response(page(self._cluster, selection, limit, token, exactly))
+        return self._listed(request, page(self._cluster, selection, limit, token, exactly))
+
+    def _listed(self, request: web.Request, found: Page) -> web.Response:
+        """As the client wants it: a list, or a table."""
+        if not _wants_table(request) or not has_table(self._resource):
+            return json_response(found.body())
+        now = self._cluster.clock()
+        return json_response(serialise(table(self._resource, found.objects, found.metadata, now)))
 
     async def _watch(
         self, request: web.Request, selection: Selection, version: int
@@ -137,7 +145,11 @@ class ResourceHandler:
 
     async def read(self, request: web.Request) -> web.Response:
         """GET of one object."""
-        return json_response(self._cluster.stored(*_key(request), self._resource).data)
+        stored = self._cluster.stored(*_key(request), self._resource)
+        if not _wants_table(request) or not has_table(self._resource):
+            return json_response(stored.data)
+        metadata: dict[str, object] = {"resourceVersion": str(stored.version)}
+        return self._listed(request, Page(self._resource, [stored], metadata))
 
     async def replace(self, request: web.Request) -> web.Response:
         """PUT of an object, or of its status; the version it was read at is needed."""
@@ -234,6 +246,10 @@ def _key(request: web.Request) -> tuple[str, str]:
 
 def _of_status(request: web.Request) -> bool:
     return request.path.endswith("/status")
+
+
+def _wants_table(request: web.Request) -> bool:
+    return ACCEPTED in request.headers.get("Accept", "")
 
 
 def _manager(request: web.Request) -> str:

@@ -28,7 +28,7 @@ from exporter.simulator.apiserver.served_resource import CRAWLJOBS, ServedResour
 _PUBLIC: Final = {"/livez", "/readyz", "/healthz", "/version"}
 """What needs no token."""
 _JSON: Final = re.compile(r"(application|\*)/(json|\*)")
-"""In an ``Accept``; other forms than JSON are not served, nor is a ``Table``."""
+"""In an ``Accept``; other forms than JSON are not served."""
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _REMEMBERED_REQUESTS: Final = 10_000
 
