@@ -10,7 +10,8 @@ from exporter.simulator import ApiServer, Browsertrix
 from exporter.simulator.apiserver import discovery
 from exporter.simulator.apiserver.encoding import stamp
 from exporter.simulator.browsertrix.claim import claim
-from exporter.simulator.browsertrix.pod_manifest import CRAWLER_IMAGE, PodPlan, pod
+from exporter.simulator.browsertrix.pod_manifest import pod
+from exporter.simulator.browsertrix.pod_plan import CRAWLER_IMAGE, PodPlan
 from exporter.simulator.browsertrix.pod_status import PodStatus
 from support.api_client import NOW
 from support.api_servers import Api

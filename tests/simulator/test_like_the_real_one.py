@@ -27,8 +27,8 @@ import pytest
 from exporter.simulator import ApiServer
 from exporter.simulator.apiserver import discovery
 from exporter.simulator.browsertrix.claim import claim as new_claim
-from exporter.simulator.browsertrix.pod_manifest import PodPlan
 from exporter.simulator.browsertrix.pod_manifest import pod as new_pod
+from exporter.simulator.browsertrix.pod_plan import PodPlan
 from support.api_client import jobs
 from support.api_servers import Real
 from support.waiting import WAIT_TIMEOUT
@@ -565,7 +565,8 @@ def _simulated_part(value: Any) -> Any:
     """What a discovery document says of what the simulator serves."""
     if isinstance(value, list):
         parts = [_simulated_part(item) for item in value]
-        return [part for part in parts if part is not None and part != "deletecollection"]
+        parts = [part for part in parts if part is not None and part != "deletecollection"]
+        return sorted(parts, key=json.dumps)  # definitions come in no order
     if not isinstance(value, dict):
         return value
     name = value.get("name") or value.get("resource") or value.get("subresource")

@@ -78,8 +78,12 @@ def test_a_pod_is_a_child_of_its_crawljob_and_carries_its_labels() -> None:
         "cpu": f"{allocated['cpu'] * 1000:.0f}m",
         "memory": f"{allocated['memory'] >> 20}Mi",
     }
-    managers = [entry["manager"] for entry in crawler["metadata"]["managedFields"]]
-    assert managers == ["metacontroller", "kube-scheduler", "kubelet"]
+    pods = run.lives(run.crawl.pod(0))
+    managers = [
+        [entry["manager"] for entry in pod["metadata"]["managedFields"]] for pod in pods[:4]
+    ]
+    written_by = ["metacontroller", "kube-scheduler", "kubelet"]
+    assert managers == [written_by[:1], written_by[:2], written_by, written_by]
 
 
 def test_conditions_say_since_when_they_are_so() -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from random import Random
 
 from exporter.simulator.apiserver import errors
+from exporter.simulator.apiserver.defaults import initial_status
 from exporter.simulator.apiserver.encoding import serialise, stamp
 from exporter.simulator.apiserver.event_log import EventLog, EventType, WatchEvent
 from exporter.simulator.apiserver.managed_fields import note_creation, note_write
@@ -179,9 +180,9 @@ class Cluster:
         metadata.setdefault("creationTimestamp", stamp(self.clock()))
         if resource.has_generations:
             metadata.setdefault("generation", 1)
-        note_creation(
-            new, manager or resource.manager, resource.status_manager, self._stamp(timestamp)
-        )
+        is_initial = new.get("status") == initial_status(resource, new)
+        status_manager = "" if is_initial else resource.status_manager
+        note_creation(new, manager or resource.manager, status_manager, self._stamp(timestamp))
         return self._write("ADDED", resource, key, new)
 
     def load(

@@ -4,7 +4,7 @@ Whoever reads all pods instead of those of crawls finds them.
 """
 
 from exporter.simulator.browsertrix.installation import Installation
-from exporter.simulator.browsertrix.pod_manifest import CRAWLER_IMAGE, PodPlan
+from exporter.simulator.browsertrix.pod_plan import CRAWLER_IMAGE, PodPlan
 from exporter.simulator.browsertrix.pod_set import PodSet
 from exporter.simulator.browsertrix.seeded_random import random_uuid, seeded
 

@@ -7,7 +7,9 @@ from exporter.simulator.apiserver.encoding import serialise, stamp
 from exporter.simulator.apiserver.served_resource import CLAIMS
 from exporter.simulator.apiserver.updates import Object
 from exporter.simulator.browsertrix.installation import Installation
-from exporter.simulator.browsertrix.pod_manifest import LAST_APPLIED, PodPlan, quantity
+from exporter.simulator.browsertrix.pod_manifest import LAST_APPLIED
+from exporter.simulator.browsertrix.pod_plan import PodPlan
+from exporter.simulator.browsertrix.pod_template import quantity
 
 STORAGE_CLASS: Final = "standard-rwo"
 _PROTECTION: Final = "kubernetes.io/pvc-protection"

@@ -13,8 +13,9 @@ from exporter.simulator.apiserver.encoding import stamp
 from exporter.simulator.apiserver.served_resource import COLLINDEXES
 from exporter.simulator.apiserver.updates import Object
 from exporter.simulator.browsertrix.installation import Installation
-from exporter.simulator.browsertrix.pod_manifest import REDIS_IMAGE, PodPlan, owned_by, quantity
+from exporter.simulator.browsertrix.pod_plan import REDIS_IMAGE, PodPlan, owned_by
 from exporter.simulator.browsertrix.pod_set import PodSet
+from exporter.simulator.browsertrix.pod_template import quantity
 from exporter.simulator.browsertrix.seeded_random import seeded
 
 Job = Literal["importing", "purging"]

@@ -25,7 +25,8 @@ from exporter.simulator.browsertrix.claim import bound, claim
 from exporter.simulator.browsertrix.crawljob_manifest import CRAWLER_STORAGE, REDIS_STORAGE
 from exporter.simulator.browsertrix.dedupe_index import CAPACITY, collindex, index_status
 from exporter.simulator.browsertrix.pod import NODES
-from exporter.simulator.browsertrix.pod_manifest import PodPlan, pod
+from exporter.simulator.browsertrix.pod_manifest import pod
+from exporter.simulator.browsertrix.pod_plan import PodPlan
 from exporter.simulator.browsertrix.pod_status import PodStatus
 from exporter.simulator.browsertrix.seeded_random import random_uuid, seeded
 from exporter.simulator.browsertrix.surroundings import crawler_plan, redis_plan

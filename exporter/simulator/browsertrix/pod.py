@@ -11,7 +11,8 @@ from typing import Final
 
 from exporter.simulator.apiserver.served_resource import PODS
 from exporter.simulator.browsertrix.installation import Installation
-from exporter.simulator.browsertrix.pod_manifest import PodPlan, pod
+from exporter.simulator.browsertrix.pod_manifest import pod
+from exporter.simulator.browsertrix.pod_plan import PodPlan
 from exporter.simulator.browsertrix.pod_status import TERMINATED_REASONS, PodStatus, hash_of
 
 NODES: Final = ("node-a", "node-b", "node-c")

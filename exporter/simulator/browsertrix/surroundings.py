@@ -18,7 +18,7 @@ from exporter.simulator.browsertrix.crawljob_manifest import (
 )
 from exporter.simulator.browsertrix.installation import Installation
 from exporter.simulator.browsertrix.pod import NO_OBSTACLE, Obstacle
-from exporter.simulator.browsertrix.pod_manifest import (
+from exporter.simulator.browsertrix.pod_plan import (
     CRAWLER_IMAGE,
     REDIS_IMAGE,
     PodPlan,
