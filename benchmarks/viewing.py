@@ -41,6 +41,7 @@ class _Watch:
     scope: str = "crawlers"
     synced: bool = True
     vouches: bool = True
+    absent: bool = False
     last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
     problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOB_RESOURCE))

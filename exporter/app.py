@@ -9,7 +9,7 @@ runs on one event loop, and ends together.
 import asyncio
 import logging
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from exporter import __version__
 from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.notifier import Notifier, NotifierSettings
 from exporter.alerting.tuning import AlertTuning
+from exporter.cluster.changes import PartHandler
 from exporter.cluster.client import ApiClient
 from exporter.cluster.poller import Poller
 from exporter.cluster.reflector import Reflector
@@ -29,6 +30,7 @@ from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import (
     Exposition,
     HistoryCollector,
+    IndexTable,
     SelfMetrics,
     SeriesStore,
     catalog,
@@ -37,7 +39,7 @@ from exporter.metrics import (
 from exporter.runtime.garbage_collection import collect_periodically, keep_collections_short
 from exporter.runtime.tasks import SupervisedTasks
 from exporter.settings import Settings
-from exporter.sources import SOURCES, Source
+from exporter.sources import INDEXES, SOURCES, Source
 from exporter.web import Health, View, WebServer, WebSettings
 
 log = logging.getLogger(__name__)
@@ -57,12 +59,18 @@ class Pipeline:
         self.recorder = HistoryRecorder(ledger, settings.scopes, pause_limit=settings.pause_limit)
         self._store = SeriesStore(self.families, ledger.pods_before)
         self.crawls = CrawlJoin(self.recorder, self._store)
-        """Handles the changes of each source."""
+        """Joins the changes of each source."""
         self._history = HistoryCollector(self.families, ledger)
+        self._indexes = IndexTable(self.families)
+        self.handlers: Mapping[str, PartHandler[Any]] = {
+            **self.crawls.by_source,
+            INDEXES.name: self._indexes,
+        }
+        """What handles the changes of each source's objects, by the source's name."""
 
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``self_metrics`` are those of the exporter itself."""
-        return Exposition(self.families, self._store, self._history, self_metrics)
+        return Exposition(self.families, self._store, self._history, self_metrics, self._indexes)
 
 
 class Exporter:
@@ -155,7 +163,7 @@ def _follow(  # noqa: PLR0913, PLR0917 - all there is to wire
     ledger: Ledger,
 ) -> Reflector[Any] | Poller[Any]:
     """Make what follows one source in one scope."""
-    handler = pipeline.crawls.by_source[source.name]
+    handler = pipeline.handlers[source.name]
     common: dict[str, Any] = {
         "source": source.name,
         "selector": source.selection(settings.selector),
@@ -164,10 +172,15 @@ def _follow(  # noqa: PLR0913, PLR0917 - all there is to wire
     if source.polled:
         interval = getattr(settings, f"source_{source.name}_interval")
         return Poller(connection, source.resource, scope, handler, interval=interval, **common)
-    resume = ledger.resume_point(source.name, scope)
-    required = source.required
     return Reflector(
-        connection, source.resource, scope, handler, required=required, resume=resume, **common
+        connection,
+        source.resource,
+        scope,
+        handler,
+        required=source.required,
+        may_be_absent=source.may_be_absent,
+        resume=ledger.resume_point(source.name, scope),
+        **common,
     )
 
 

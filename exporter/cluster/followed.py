@@ -32,6 +32,10 @@ class Followed(Protocol):
         """Whether the content counts now."""
 
     @property
+    def absent(self) -> bool:
+        """Whether the cluster does not have this kind of object, so that nothing is missing."""
+
+    @property
     def last_error(self) -> str | None:
         """Why it is not current, in one line; None when it is."""
 

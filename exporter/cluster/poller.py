@@ -122,6 +122,11 @@ class Poller(Generic[T]):
         return self._synced
 
     @property
+    def absent(self) -> bool:
+        """False: where nobody measures, something is missing."""
+        return False
+
+    @property
     def up(self) -> bool:
         """Whether the last list succeeded."""
         return self._up

@@ -63,6 +63,7 @@ class Reflector(Generic[T]):
         *,
         source: str = "",
         required: bool = True,
+        may_be_absent: bool = False,
         selector: str = "",
         resume: ResumePoint | None = None,
         page_size: int = PAGE_SIZE,
@@ -75,7 +76,8 @@ class Reflector(Generic[T]):
         """Prepare to follow the namespace ``scope``, or all where it is empty.
 
         ``source`` names it where several follow one scope; by default the resource does. Unless
-        it is ``required``, what is not in sync for long is withdrawn from the handler. With
+        it is ``required``, what is not in sync for long is withdrawn from the handler; and where it
+        ``may_be_absent``, a cluster without such objects is no failure. With
         ``resume`` the handler gets what happened since, before it is synced: see ``replay``.
         ``idle_limit`` is in seconds.
         """
@@ -90,6 +92,9 @@ class Reflector(Generic[T]):
         self._handler = handler
         self._withdraw = None if required else getattr(handler, "on_unknown", None)
         self._withdrawn = False
+        self._may_be_absent = may_be_absent
+        self.absent = False
+        """Whether the API server does not know such objects, and need not."""
         self._synced_at = float("-inf")
         """By a clock that nobody sets, when the content was last known to be current."""
         self._cache = ObjectCache(scope, handler, self.problems)
@@ -174,7 +179,10 @@ class Reflector(Generic[T]):
         if retry.delay is None:
             logger.info("%s: listing anew: %s", self._where, error)
             return
-        if retry.is_error:
+        self.absent = self._may_be_absent and error.reason == "not_found"
+        if self.absent:
+            self._report_absent(error)
+        elif retry.is_error:
             self._report(explain(error, self.resource, self._where))
         if self._replay is not None and self._replay.deadline_passed(retry.delay):
             await self._catch_up()
@@ -203,6 +211,12 @@ class Reflector(Generic[T]):
             logger.info("%s: watching, %d %ss", self._where, len(self._cache), self.resource.kind)
         else:
             logger.warning("%s: %s; trying again", self._where, last_error)
+
+    def _report_absent(self, error: RequestError) -> None:
+        last_error = explain(error, self.resource, self._where)
+        if last_error != self.last_error:
+            self.last_error = last_error
+            logger.info("%s: there are no %ss here", self._where, self.resource.kind)
 
     def _report_well(self) -> None:
         if self._replay is None:
@@ -254,7 +268,7 @@ class Reflector(Generic[T]):
     def _complete(self) -> None:
         self.phase = Phase.WATCHING
         self.stats.objects = len(self._cache)
-        self._withdrawn = False
+        self._withdrawn = self.absent = False
         self._note_in_sync()
         self._note_last_write()
         self._handler.on_synced(self.scope, self._version)

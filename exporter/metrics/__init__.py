@@ -3,6 +3,7 @@
 from exporter.metrics.catalog import CATALOG, catalog
 from exporter.metrics.exposition import Exposition, Format
 from exporter.metrics.history_collector import HistoryCollector
+from exporter.metrics.index_table import IndexTable
 from exporter.metrics.selection import selected
 from exporter.metrics.self_metrics import SelfMetrics
 from exporter.metrics.store import SeriesStore
@@ -12,6 +13,7 @@ __all__ = [
     "Exposition",
     "Format",
     "HistoryCollector",
+    "IndexTable",
     "SelfMetrics",
     "SeriesStore",
     "catalog",

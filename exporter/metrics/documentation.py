@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from exporter.metrics.catalog import CRAWL_LABELS, POD_LABELS, Family, Group
+from exporter.metrics.catalog.index import INDEX_LABELS
 from exporter.sources import SOURCES
 
 _TITLES: Final = {
@@ -12,6 +13,7 @@ _TITLES: Final = {
     Group.CRAWL: "One crawl",
     Group.POD: "One pod of a crawl",
     Group.VOLUME: "The volume of a pod",
+    Group.INDEX: "The dedupe index of a collection",
     Group.HISTORY: "What happened",
     Group.EXPORTER: "The exporter itself",
 }
@@ -69,6 +71,7 @@ _COMMON: Final[Mapping[Group, tuple[str, ...]]] = {
     Group.CRAWL: CRAWL_LABELS,
     Group.POD: POD_LABELS,
     Group.VOLUME: POD_LABELS,
+    Group.INDEX: INDEX_LABELS,
     Group.HISTORY: ("namespace",),
     Group.EXPORTER: (),
 }
@@ -84,6 +87,8 @@ _NOTES: Final = {
     "a pause, the end) only `browsertrix_pod_info` and its exit are served.",
     Group.VOLUME: "Labels: `namespace`, `oid`, `crawl`, `pod`, which is also the claim's name; and "
     "those of the table. A paused crawl keeps its volumes.",
+    Group.INDEX: "Labels: `namespace`, `oid`, `collection`; and those of the table. "
+    "`browsertrix_crawl_info` has the collection that a crawl is deduplicated by.",
     Group.HISTORY: "Labels: `namespace`; and those of the table. Each event is counted once, "
     "however often it is seen, and counters go on through restarts (with `--history.path`). They "
     "are there at 0 as soon as a namespace is, so `increase` and `rate` miss nothing.",

@@ -16,6 +16,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from exporter.metrics.catalog import CrawlFamily, Family, FleetFamily, Group, PodFamily
 from exporter.metrics.chunks import chunks, joined_lines
 from exporter.metrics.history_collector import HistoryCollector
+from exporter.metrics.index_table import IndexTable
 from exporter.metrics.lines import line
 from exporter.metrics.selection import is_named
 from exporter.metrics.snapshot import Snapshot
@@ -63,11 +64,13 @@ class Exposition:
         store: SeriesStore,
         history: HistoryCollector,
         self_metrics: CollectorRegistry,
+        indexes: IndexTable | None = None,
     ) -> None:
         """``self_metrics`` holds the exporter's own metrics."""
         self._families = tuple(families)
         self._store = store
         self._history = history
+        self._indexes = indexes or IndexTable(())
         self._self_metrics = self_metrics
         self._headers = {
             (family.name, form): _text([family.metric()], form)
@@ -90,7 +93,13 @@ class Exposition:
             for family in self._families
             if family.group is Group.HISTORY and is_named(family, names)
         )
-        return self._chunks(form, names, now, self._store.snapshot(names), history, self_metrics)
+        indexes = self._indexes.lines()
+        lines = {
+            family.name: tuple(indexes[family.name])
+            for family in self._families
+            if family.name in indexes and is_named(family, names)
+        } | history
+        return self._chunks(form, names, now, self._store.snapshot(names), lines, self_metrics)
 
     def _chunks(  # noqa: PLR0913, PLR0917 - the parts of one scrape
         self,
@@ -98,21 +107,21 @@ class Exposition:
         names: frozenset[str] | None,
         now: float,
         snapshot: Snapshot,
-        history: Mapping[str, tuple[bytes, ...]],
+        lines: Mapping[str, tuple[bytes, ...]],
         self_metrics: bytes,
     ) -> Iterator[bytes]:
         for family in self._families:
             if isinstance(family, FleetFamily) and is_named(family, names):
-                lines = [
+                counts = [
                     line(family, labels, value) for labels, value in family.samples(snapshot.fleet)
                 ]
-                yield self._headers[family.name, form] + b"".join(lines)
+                yield self._headers[family.name, form] + b"".join(counts)
         for family in self._families:
             if isinstance(family, (CrawlFamily, PodFamily)) and is_named(family, names):
                 yield self._headers[family.name, form]
                 for column in snapshot.columns.get(family.name, ()):
                     yield from chunks(family, column, now)
-        for name, sample_lines in history.items():
+        for name, sample_lines in lines.items():
             yield self._headers[name, form]
             yield from joined_lines(sample_lines)
         if self_metrics:

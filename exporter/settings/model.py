@@ -188,6 +188,11 @@ class Sources(_Group):
         alias="source.volumes",
         description="watch the claims of crawls: how large their volumes are",
     )
+    source_indexes: Switch = Field(
+        True,
+        alias="source.indexes",
+        description="watch the dedupe indexes that crawls wait for, where Browsertrix has them",
+    )
 
 
 class Browsertrix(_Group):

@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 
 from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.served_resource import RESOURCES
 from exporter.simulator.apiserver.server import ApiServer
 from exporter.simulator.browsertrix.browsertrix import Browsertrix
 from exporter.simulator.browsertrix.fleet import fleet
+from exporter.simulator.browsertrix.fleet_pods import FleetPods
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -34,7 +36,19 @@ def _arguments() -> argparse.ArgumentParser:
         help="times real time (default: %(default)s)",
     )
     add("--crawls", type=int, default=20, help="crawls at a time (default: %(default)s)")
-    add("--static", action="store_true", help="CrawlJobs that do not change")
+    add("--static", action="store_true", help="CrawlJobs, and their pods, that do not change")
+    add(
+        "--troubles",
+        type=float,
+        default=0.1,
+        help="share of crawls whose troubles only pods, claims or indexes tell of"
+        " (default: %(default)s)",
+    )
+    add("--bystanders", type=int, default=2, help="pods of no crawl (default: %(default)s)")
+    named = "a resource or group (pods, persistentvolumeclaims, collindexes, metrics.k8s.io)"
+    add("--without", action="append", default=[], metavar="NAME", help=f"do not serve {named}: 404")
+    add("--denied", action="append", default=[], metavar="NAME", help=f"let nobody ask for {named}")
+    add("--down", action="append", default=[], metavar="NAME", help="an aggregated API fails: 503")
     add("--stale-writes", action="store_true", help="let the status step back now and then")
     add("--pause-limit", type=float, help="seconds (default: seven simulated days)")
     add("--history", type=int, default=20_000, help="events kept (default: %(default)s)")
@@ -42,12 +56,15 @@ def _arguments() -> argparse.ArgumentParser:
 
 
 async def _main(arguments: argparse.Namespace) -> None:
-    cluster = Cluster(history=arguments.history, seed=arguments.seed)
+    served = tuple(one for one in RESOURCES if not set(arguments.without) & set(one.names))
+    cluster = Cluster(history=arguments.history, seed=arguments.seed, resources=served)
     ended = asyncio.Event()
     simulation = None
     if arguments.static:
-        for value in fleet(arguments.crawls, arguments.seed):
-            cluster.create(value)
+        pods = FleetPods(cluster)
+        pods.add(fleet(arguments.crawls, arguments.seed))
+        pods.add_bystanders(arguments.bystanders)
+        pods.add_indexes(arguments.crawls // 100)
     else:
         browsertrix = Browsertrix(
             cluster,
@@ -56,6 +73,8 @@ async def _main(arguments: argparse.Namespace) -> None:
             crawls=arguments.crawls,
             pause_limit=arguments.pause_limit,
             stale_writes=arguments.stale_writes,
+            troubles=arguments.troubles,
+            bystanders=arguments.bystanders,
         )
         simulation = asyncio.create_task(browsertrix.run())
         simulation.add_done_callback(lambda _: ended.set())  # it only ends by a fault
@@ -63,7 +82,12 @@ async def _main(arguments: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     tokens = set(arguments.token) if arguments.token else None
     async with ApiServer(
-        cluster, tokens=tokens, host=arguments.host, port=arguments.port
+        cluster,
+        tokens=tokens,
+        denied=arguments.denied,
+        down=arguments.down,
+        host=arguments.host,
+        port=arguments.port,
     ) as server:
         if arguments.kubeconfig:
             token = arguments.token[0] if arguments.token else None

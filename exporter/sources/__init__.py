@@ -7,11 +7,12 @@ from ``SOURCES``; which object belongs to which crawl is decided to the right of
 from typing import Any, Final
 
 from exporter.sources.crawljobs import CRAWLJOBS
+from exporter.sources.indexes import INDEXES
 from exporter.sources.pods import PODS
 from exporter.sources.source import Source, rbac_rules
 from exporter.sources.usage import USAGE
 from exporter.sources.volumes import VOLUMES
 
-__all__ = ["CRAWLJOBS", "PODS", "SOURCES", "USAGE", "VOLUMES", "Source", "rbac_rules"]
+__all__ = ["CRAWLJOBS", "INDEXES", "PODS", "SOURCES", "USAGE", "VOLUMES", "Source", "rbac_rules"]
 
-SOURCES: Final[tuple[Source[Any], ...]] = (CRAWLJOBS, PODS, USAGE, VOLUMES)
+SOURCES: Final[tuple[Source[Any], ...]] = (CRAWLJOBS, PODS, USAGE, VOLUMES, INDEXES)

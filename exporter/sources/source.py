@@ -21,6 +21,8 @@ class Source(Generic[T]):
     required: bool
     """Whether the exporter is ready only with it. Any other may fail for ever: what it would say
     is unknown then, and nothing else."""
+    may_be_absent: bool = False
+    """Whether it is no failure that the cluster does not have this kind of object."""
     polled: bool = False
     """Whether it can only be listed, again and again."""
     selector: str = ""

@@ -23,6 +23,7 @@ def test_it_may_read_what_the_sources_need_and_change_nothing(objects: dict[str,
         ("", "pods"),
         ("metrics.k8s.io", "pods"),
         ("", "persistentvolumeclaims"),
+        ("btrix.cloud", "collindexes"),
     }
     assert "ClusterRole" not in objects
 

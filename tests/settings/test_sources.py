@@ -29,6 +29,7 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "source.usage": ("false", False),
     "source.usage.interval": ("1m", 60.0),
     "source.volumes": ("false", False),
+    "source.indexes": ("false", False),
     "pause-limit": ("90", 90.0),
     "history.path": ("/var/history.db", Path("/var/history.db")),
     "history.retention": ("1d12h", 129600.0),

@@ -1,12 +1,16 @@
 """Faults come as often as a test orders them and no more."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
 
 from exporter.simulator import ApiServer, Cluster
-from support.api_client import Client, job, jobs
+from exporter.simulator.apiserver.served_resource import PODS
+from support.api_client import Client, WatchStream, job, jobs
 
 
 async def test_refusals_are_used_up_in_order(server: ApiServer, client: Client) -> None:
@@ -138,3 +142,68 @@ async def test_the_next_events_come_twice(
             cluster.create(job(name))
         names = [name for _, name in await watch.events(5)]
     assert names == ["a", "a", "b", "b", "c"]
+
+
+PODS_PATH = "/api/v1/namespaces/crawlers/pods"
+
+
+def pod(name: str) -> dict[str, Any]:
+    """A pod with nothing in it."""
+    metadata = {"name": name, "namespace": "crawlers"}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}}
+
+
+@contextlib.asynccontextmanager
+async def two_watches(
+    server: ApiServer, client: Client
+) -> AsyncIterator[tuple[WatchStream, WatchStream]]:
+    """One of CrawlJobs and one of pods, from now on."""
+    version = server.cluster.resource_version
+    query = {"watch": "1", "resourceVersion": str(version)}
+    async with (
+        client.watch(resourceVersion=version) as of_jobs,
+        client.session.get(server.url + PODS_PATH, params=query) as response,
+    ):
+        yield of_jobs, WatchStream(response)
+
+
+async def test_faults_of_watches_can_be_about_one_resource(
+    cluster: Cluster, server: ApiServer, client: Client
+) -> None:
+    async with two_watches(server, client) as (of_jobs, of_pods):
+        server.faults.duplicate(resource=PODS)
+        cluster.create(job("a"))
+        cluster.create(pod("p"))
+        assert await of_pods.events(2) == [("ADDED", "p"), ("ADDED", "p")]
+        server.faults.error_event(500, resource=PODS)
+        assert (await of_pods.event())[0] == "ERROR"
+        server.faults.stall(resource=PODS)
+        cluster.create(pod("q"))
+        cluster.create(job("b"))
+        assert await of_jobs.events(2) == [("ADDED", "a"), ("ADDED", "b")]
+        assert await of_pods.is_silent()
+        server.faults.release()
+        assert await of_pods.events(1) == [("ADDED", "q")]
+        server.faults.resend(resource=PODS)
+        assert await of_pods.events(1) == [("ADDED", "q")]
+        server.faults.invalid_line(resource=PODS)
+        assert b"garbage" in await of_pods.line()
+        server.faults.expire_streams(resource=PODS)
+        assert (await of_pods.event())[1]["code"] == 410
+        assert await of_pods.line() == b""
+        cluster.create(job("c"))
+        assert await of_jobs.events(1) == [("ADDED", "c")]
+
+
+async def test_events_are_sent_again_by_the_watches_they_are_of(
+    cluster: Cluster, server: ApiServer, client: Client
+) -> None:
+    async with two_watches(server, client) as (of_jobs, of_pods):
+        cluster.create(job("a"))
+        cluster.create(pod("p"))
+        cluster.create(pod("q"))
+        await of_jobs.events(1)
+        await of_pods.events(2)
+        server.faults.resend()
+        assert await of_jobs.events(1) == [("ADDED", "a")]
+        assert await of_pods.events(1) == [("ADDED", "q")]

@@ -1,12 +1,18 @@
 """kubectl works with the simulator as it does with a real API server."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
 from exporter.simulator import ApiServer, Browsertrix
 from exporter.simulator.apiserver import discovery
+from exporter.simulator.apiserver.encoding import stamp
+from exporter.simulator.browsertrix.claim import claim
+from exporter.simulator.browsertrix.pod_manifest import pod
+from exporter.simulator.browsertrix.pod_plan import CRAWLER_IMAGE, PodPlan
+from exporter.simulator.browsertrix.pod_status import PodStatus
 from support.api_client import NOW
 from support.api_servers import Api
 from support.factories import crawljob
@@ -78,6 +84,45 @@ async def test_a_crawljob_has_no_singular_but_browsertrix_own_slip(
     assert await kubectl("get", "crawlob", "--output=name") == ["crawljob.btrix.cloud/crawljob-a"]
     with pytest.raises(AssertionError, match='resource type "crawljob"'):
         await kubectl("get", "crawljob")
+
+
+async def test_pods_are_shown_with_what_they_are_about(api: Api, kubectl: Kubectl) -> None:
+    plan = PodPlan(
+        namespace="crawlers",
+        name="crawl-a-0",
+        labels={"crawl": "a", "role": "crawler"},
+        container="crawler",
+        image=CRAWLER_IMAGE,
+        memory=1 << 30,
+        memory_limit=1 << 30,
+        cpu=1,
+        claim="crawl-a-0",
+    )
+    now = time.time()
+    await api.create(pod(plan, now) | {"status": {}})
+    await api.create(claim(plan, 22 << 30, now))
+    killed = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": stamp(now - 305)}
+    status = PodStatus("crawler", CRAWLER_IMAGE, restarts=3, last_state={"terminated": killed})
+    shown = []
+    for phase in ("Pending", "Running", "Failed"):
+        status.phase = phase
+        if phase == "Running":
+            status.running(now, "containerd://1", "10.42.0.7")
+        elif phase == "Failed":
+            status.reason = "Evicted"
+            status.terminated(now, 137, "Error")
+        await api.patch_pod_status("crawlers", plan.name, **status.document())
+        (line,) = await kubectl("get", "pods", "--no-headers")
+        shown.append(" ".join(line.split()[1:4]))
+    assert shown == ["0/1 Pending 0", "1/1 Running 3", "0/1 Error 3"]
+    assert " ago)" in line
+    header = await kubectl("get", "pods", "--output=wide")
+    assert header[0].split()[:7] == ["NAME", "READY", "STATUS", "RESTARTS", "AGE", "IP", "NODE"]
+    claims = await kubectl("get", "pvc")
+    assert claims[0].split()[:4] == ["NAME", "STATUS", "VOLUME", "CAPACITY"]
+    assert claims[1].split()[:2] == ["crawl-a-0", "Pending"]
+    assert "standard-rwo" in claims[1]
+    assert (await kubectl("get", "pod", "crawl-a-0", "--no-headers"))[0].startswith("crawl-a-0")
 
 
 @pytest.mark.parametrize("anywhere", ["simulator"], indirect=True)

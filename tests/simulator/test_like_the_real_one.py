@@ -6,8 +6,8 @@ same value. Of a message whose text is that of Go's parsers only the beginning i
 It is long because a script per subject, with all of its requests, is read most easily in one place.
 
 Not in the simulator, and therefore in no script: JSON patches and server-side apply, deletion of a
-collection, tables and YAML, the scale subresource, and the schema, defaults and graceful deletion
-of pods.
+collection, tables and YAML, the scale subresource, and the schema and defaults of pods and claims;
+those of the scripts have nothing left to fill in. Nor is who wrote which item of their lists.
 """
 
 import asyncio
@@ -26,6 +26,9 @@ import pytest
 
 from exporter.simulator import ApiServer
 from exporter.simulator.apiserver import discovery
+from exporter.simulator.browsertrix.claim import claim as new_claim
+from exporter.simulator.browsertrix.pod_manifest import pod as new_pod
+from exporter.simulator.browsertrix.pod_plan import PodPlan
 from support.api_client import jobs
 from support.api_servers import Real
 from support.waiting import WAIT_TIMEOUT
@@ -36,6 +39,7 @@ HEADERS: Final = ("Content-Type", "Retry-After")
 """Those that a client goes by."""
 STARTS_ETCD: Final = pytest.mark.slow("the first starts etcd and kube-apiserver")
 PODS: Final = "/api/v1/namespaces/crawlers/pods"
+CLAIMS: Final = "/api/v1/namespaces/crawlers/persistentvolumeclaims"
 MERGE: Final = "application/merge-patch+json"
 
 
@@ -48,6 +52,8 @@ class Script:
     compact: Callable[[], None]
     answers: list[Any] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
+    """Fields that are not compared."""
 
     async def ask(
         self,
@@ -101,11 +107,15 @@ class Script:
     def _named(self, value: Any, key: str = "") -> Any:
         """The value with names for what differs from server to server."""
         if isinstance(value, dict):
-            if "items" in value:
+            if "items" in value and "metadata" in value:  # not those of a volume
                 value = _without_version(value)
             if value.get("type") == "BOOKMARK":
                 value = {**value, "object": _without_version(value["object"])}
-            return {name: self._named(item, name) for name, item in sorted(value.items())}
+            return {
+                name: self._named(item, name)
+                for name, item in sorted(value.items())
+                if name not in self.left_out
+            }
         if isinstance(value, list):
             return _sorted([self._named(item) for item in value], key)
         if key in {"resourceVersion", "uid", "continue"} and value not in {"", "0"}:
@@ -159,6 +169,45 @@ def job(name: str, **more: Any) -> dict[str, Any]:
         "spec": {"id": name, "scale": 1},
     }
     return value | more
+
+
+def pod(name: str, node: str = "", **labels: str) -> dict[str, Any]:
+    """A pod in which nothing is left for the API server to fill in."""
+    plan = PodPlan(
+        namespace="crawlers",
+        name=name,
+        labels=labels or {"role": "none"},
+        container="redis",
+        image="redis:7",
+        memory=1 << 30,
+        memory_limit=2 << 30,
+        cpu=0.5,
+        claim=name,
+    )
+    value = new_pod(plan, 0)
+    del value["status"], value["metadata"]["creationTimestamp"]
+    return {**value, "spec": {**value["spec"], **({"nodeName": node} if node else {})}}
+
+
+def claim(name: str, **labels: str) -> dict[str, Any]:
+    """A claim in which nothing is left for the API server to fill in."""
+    value = new_claim(
+        PodPlan(
+            namespace="crawlers",
+            name=name,
+            labels=labels,
+            container="crawler",
+            image="crawler:1",
+            memory=1,
+            memory_limit=1,
+            cpu=1,
+            claim=name,
+        ),
+        22 << 30,
+        0,
+    )
+    del value["status"], value["metadata"]["creationTimestamp"]
+    return value
 
 
 # -- the scripts
@@ -378,6 +427,70 @@ async def who_asks(script: Script) -> None:
         await script.ask("GET", path, user="")
 
 
+async def pods(script: Script) -> None:
+    script.left_out = frozenset({"managedFields"})
+    first = await script.ask("POST", PODS, pod("a", crawl="x", role="crawler"))
+    version = first["metadata"]["resourceVersion"]
+    seconds: dict[str, Any] = {"timeoutSeconds": 1}
+    await script.ask("POST", PODS, pod("a"))
+    await script.ask("POST", PODS, pod("b", crawl="x", role="redis"))
+    await script.ask("POST", PODS, pod("c", browser="y", role="browser"))
+    await script.ask("POST", PODS, pod("d", node="n1", crawl="z", role="crawler"))
+    ips = {"podIP": "10.42.0.7", "podIPs": [{"ip": "10.42.0.7"}]}
+    running = {"status": {"phase": "Running", **ips}}
+    await script.ask("PATCH", f"{PODS}/a/status", running)
+    await script.ask("GET", f"{PODS}/a")
+    await script.ask("GET", PODS)
+    page = await script.ask("GET", PODS, limit=2)
+    await script.ask("GET", PODS, limit=2, **{"continue": page["metadata"]["continue"]})
+    for selector in ("crawl,role in (crawler,redis)", "crawl", "!crawl", "role notin (browser)"):
+        await script.ask("GET", PODS, labelSelector=selector)
+        await script.ask("GET", "/api/v1/pods", labelSelector=selector, limit=1)
+    await script.ask("PATCH", f"{PODS}/a", {"metadata": {"labels": {"crawl": None}}})
+    await script.ask("DELETE", f"{PODS}/b", {"preconditions": {"uid": "other"}})
+    await script.ask("DELETE", f"{PODS}/b")
+    await script.ask("DELETE", f"{PODS}/d")
+    await script.ask("GET", f"{PODS}/d")
+    await script.ask("DELETE", f"{PODS}/d")
+    ended = {"status": {"phase": "Failed", "reason": "Evicted", "message": "The node was low"}}
+    await script.ask("PATCH", f"{PODS}/d/status", ended)
+    await script.ask("DELETE", f"{PODS}/d", {"gracePeriodSeconds": 0})
+    await script.ask("GET", f"{PODS}/d")
+    await script.ask("DELETE", f"{PODS}/d")
+    of_crawls: dict[str, Any] = {"labelSelector": "crawl,role in (crawler,redis)"}
+    await script.ask("GET", PODS, watch=1, resourceVersion=version, **of_crawls, **seconds)
+    await script.ask("GET", PODS, watch=1, resourceVersion=version, **seconds)
+    await script.ask("GET", PODS, watch=1, **of_crawls, **seconds)
+
+
+async def claims(script: Script) -> None:
+    script.left_out = frozenset({"managedFields"})
+    first = await script.ask("POST", CLAIMS, claim("a", crawl="x", role="crawler"))
+    version = first["metadata"]["resourceVersion"]
+    await script.ask("POST", CLAIMS, claim("b", coll="y", role="redis"))
+    bound = {"status": {"phase": "Bound", "capacity": {"storage": "22Gi"}}}
+    await script.ask("PATCH", f"{CLAIMS}/a/status", bound)
+    for selector in ("crawl", "role in (crawler,redis)", "coll=y"):
+        await script.ask("GET", CLAIMS, labelSelector=selector)
+    await script.ask("DELETE", f"{CLAIMS}/a")
+    await script.ask("GET", f"{CLAIMS}/a")
+    await script.ask("PATCH", f"{CLAIMS}/a", {"metadata": {"finalizers": None}})
+    await script.ask("GET", f"{CLAIMS}/a")
+    crawls: dict[str, Any] = {"labelSelector": "crawl", "resourceVersion": version}
+    await script.ask("GET", CLAIMS, watch=1, timeoutSeconds=1, **crawls)
+
+
+async def indexes(script: Script) -> None:
+    path = jobs().replace("crawljobs", "collindexes")
+    value = {**job("a"), "kind": "CollIndex", "spec": {"id": "a", "oid": "o"}}
+    await script.ask("POST", path, value)
+    status = {"status": {"state": "ready", "storageUsed": "1Gi"}}
+    await script.ask("PATCH", f"{path}/a/status", status)
+    await script.ask("GET", path)
+    await script.ask("GET", f"{path}/none")
+    await script.ask("DELETE", f"{path}/a")
+
+
 SCRIPTS: Final = (
     creates,
     updates,
@@ -390,6 +503,9 @@ SCRIPTS: Final = (
     watches,
     what_is_not_there_or_not_allowed,
     who_asks,
+    pods,
+    claims,
+    indexes,
 )
 
 
@@ -449,13 +565,14 @@ def _simulated_part(value: Any) -> Any:
     """What a discovery document says of what the simulator serves."""
     if isinstance(value, list):
         parts = [_simulated_part(item) for item in value]
-        return [part for part in parts if part is not None and part != "deletecollection"]
+        parts = [part for part in parts if part is not None and part != "deletecollection"]
+        return sorted(parts, key=json.dumps)  # definitions come in no order
     if not isinstance(value, dict):
         return value
     name = value.get("name") or value.get("resource") or value.get("subresource")
     name = name or value.get("metadata", {}).get("name")
-    known = {None, "btrix.cloud", "crawljobs", "crawljobs/status", "pods", "pods/status", "status"}
-    if name not in known:
+    served = ("crawljobs", "collindexes", "pods", "persistentvolumeclaims")
+    if name not in {None, "btrix.cloud", "status", *served, *(f"{one}/status" for one in served)}:
         return None
     left_out = ("storageVersionHash", "categories", "serverAddressByClientCIDRs")
     part = {key: _simulated_part(item) for key, item in value.items() if key not in left_out}

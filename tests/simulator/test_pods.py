@@ -42,7 +42,7 @@ BEGINNING = ["new", "bound", "ContainerCreating", "running"]
 def test_a_pod_begins_runs_and_succeeds() -> None:
     run = ScenarioRun("completes", overrides={"pods": 2})
     pods = run.lives(run.crawl.pod(1))
-    assert states(pods) == [*BEGINNING, "Completed"]
+    assert states(pods) == [*BEGINNING, "Completed", "(Completed)"]
     assert changes("", [pod["status"]["phase"] for pod in pods]) == [
         "Pending",
         "Running",
@@ -78,8 +78,12 @@ def test_a_pod_is_a_child_of_its_crawljob_and_carries_its_labels() -> None:
         "cpu": f"{allocated['cpu'] * 1000:.0f}m",
         "memory": f"{allocated['memory'] >> 20}Mi",
     }
-    managers = [entry["manager"] for entry in crawler["metadata"]["managedFields"]]
-    assert managers == ["metacontroller", "kube-scheduler", "kubelet"]
+    pods = run.lives(run.crawl.pod(0))
+    managers = [
+        [entry["manager"] for entry in pod["metadata"]["managedFields"]] for pod in pods[:4]
+    ]
+    written_by = ["metacontroller", "kube-scheduler", "kubelet"]
+    assert managers == [written_by[:1], written_by[:2], written_by, written_by]
 
 
 def test_conditions_say_since_when_they_are_so() -> None:
@@ -99,7 +103,8 @@ def test_a_container_that_was_killed_is_restarted_in_the_same_pod() -> None:
     pods = run.lives(run.crawl.pod(0))
     assert states(pods) == [
         *BEGINNING,
-        *("OOMKilled", "CrashLoopBackOff", "running", "Error", "running", "Completed"),
+        *("OOMKilled", "CrashLoopBackOff", "running", "Error", "running"),
+        *("Completed", "(Completed)"),
     ]
     assert len({pod["metadata"]["uid"] for pod in pods}) == 1
     restarted = container(pods[6])
@@ -113,7 +118,10 @@ def test_a_container_that_was_killed_is_restarted_in_the_same_pod() -> None:
 def test_an_evicted_pod_has_failed_and_is_replaced_by_another() -> None:
     run = ScenarioRun("is_evicted", overrides={"pods": 1})
     pods = run.lives(run.crawl.pod(0))
-    assert states(pods) == [*BEGINNING, "Error", *BEGINNING, "Completed"]
+    assert states(pods) == [
+        *(*BEGINNING, "Error", "(Error)"),
+        *(*BEGINNING, "Completed", "(Completed)"),
+    ]
     evicted = pods[4]["status"]
     assert (evicted["phase"], evicted["reason"]) == ("Failed", "Evicted")
     assert evicted["message"].startswith("The node was low on resource: memory.")
@@ -146,7 +154,8 @@ def test_exits_during_a_deletion_reach_no_status(scenario: str) -> None:
     assert run.ground_truth.exits == {}
     if scenario == "is_canceled":
         assert states(pods)[5:] == ["(Error)"]
-        assert pods[-1]["metadata"]["deletionGracePeriodSeconds"] == 1000
+        graces = [pod["metadata"].get("deletionGracePeriodSeconds") for pod in pods]
+        assert changes("", graces) == [None, 1000, 0]
 
 
 def test_paused_crawls_have_no_pods_and_get_new_ones() -> None:
@@ -157,7 +166,7 @@ def test_paused_crawls_have_no_pods_and_get_new_ones() -> None:
 
 def test_a_scale_down_deletes_pods() -> None:
     run = ScenarioRun("is_scaled", overrides={"pods": 1})
-    assert states(run.lives(run.crawl.pod(2))) == [*BEGINNING, "Completed"]
+    assert states(run.lives(run.crawl.pod(2))) == [*BEGINNING, "Completed", "(Completed)"]
     gone = [one.after for one in run.written if one.type == "DELETED"]
     names = [one.key[1] for one in gone if one.resource is PODS]
     assert sorted(names[:2]) == [run.crawl.pod(1), run.crawl.pod(2)]

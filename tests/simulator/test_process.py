@@ -59,3 +59,29 @@ async def test_its_crawls_change() -> None:
         assert kinds >= {"ADDED", "MODIFIED"}
     process.terminate()
     assert await process.wait() == 0
+
+
+async def test_its_apis_can_be_absent_denied_or_down() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "exporter.simulator", "--static", "--crawls", "2"),
+        *("--without", "persistentvolumeclaims", "--denied", "collindexes"),
+        *("--down", "metrics.k8s.io"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    url = (await process.stdout.readline()).decode().strip()
+    async with aiohttp.ClientSession() as session:
+        client = Client(session, url)
+        answers = {
+            path: (await client.ask("GET", path))[0]
+            for path in (
+                "/api/v1/namespaces/crawlers/pods",
+                "/api/v1/namespaces/crawlers/persistentvolumeclaims",
+                "/apis/btrix.cloud/v1/namespaces/crawlers/collindexes",
+                "/apis/metrics.k8s.io/v1beta1/namespaces/crawlers/pods",
+            )
+        }
+    assert list(answers.values()) == [200, 404, 403, 503]
+    process.terminate()
+    assert await process.wait() == 0

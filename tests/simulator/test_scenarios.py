@@ -90,6 +90,26 @@ WRITE = ["generate-wacz", "uploading-wacz"]
         ("is_stopped_without_a_page", [*START, "canceled"], "stopped_by_user"),
         ("is_stopped_by_user", [*START, *WRITE, "stopped_by_user"], "stopped_by_user"),
         ("assures_quality", [*START, *WRITE, "complete"], ""),
+        (
+            "pulls_in_vain",
+            [*START[:2], "waiting_capacity", "running", *WRITE, "complete"],
+            "",
+        ),
+        (
+            "waits_for_a_volume",
+            [*START[:2], "waiting_capacity", "running", *WRITE, "complete"],
+            "",
+        ),
+        ("is_killed_unseen", [*START, *WRITE, "complete"], ""),
+        ("is_evicted_and_canceled", [*START, "canceled"], ""),
+        ("fills_its_volume", [*START, *WRITE, "complete"], ""),
+        ("runs_out_of_space", [*START, "failed"], ""),
+        (
+            "waits_for_a_purge",
+            [*START[:2], "waiting_dedupe_index", *START[1:], *WRITE, "complete"],
+            "",
+        ),
+        ("outlives_the_operator", [*START, *WRITE, "complete"], ""),
     ],
 )
 def test_a_scenario_goes_through_its_states_to_its_end(

@@ -5,11 +5,15 @@ from typing import Any
 import pytest
 import yaml
 
+from exporter.app import Pipeline
 from exporter.crawls import CrawlJoin
+from exporter.history.ledger import Ledger
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
-from exporter.sources import CRAWLJOBS, SOURCES, Source, rbac_rules
+from exporter.settings import Settings, options_of
+from exporter.sources import CRAWLJOBS, INDEXES, SOURCES, Source, rbac_rules
 from support.tools import ROOT
 
+OPTIONS = [option.name for option in options_of() if option.name.startswith("source.")]
 JOBS_OF_QA = Source(
     name="qa",
     help="CrawlJobs of QA runs.",
@@ -27,8 +31,18 @@ def test_only_crawljobs_decide_readiness() -> None:
     assert [source.name for source in SOURCES if source.required] == ["crawljobs"]
 
 
-def test_every_source_has_a_handler_in_the_join() -> None:
-    assert CrawlJoin().by_source.keys() == {source.name for source in SOURCES}
+def test_every_source_has_a_handler_and_those_of_crawls_have_it_in_the_join() -> None:
+    pipeline = Pipeline(Settings(), Ledger.open())
+    names = {source.name for source in SOURCES}
+    assert pipeline.handlers.keys() == names
+    assert CrawlJoin().by_source.keys() == names - {INDEXES.name}
+
+
+def test_every_source_that_is_not_required_can_be_turned_off() -> None:
+    switches = {name.removeprefix("source.") for name in OPTIONS if name.count(".") == 1}
+    assert switches & {source.name for source in SOURCES} == {
+        source.name for source in SOURCES if not source.required
+    }
 
 
 def test_the_role_that_is_deployed_has_the_permissions_of_the_sources_and_no_others() -> None:

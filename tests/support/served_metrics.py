@@ -37,6 +37,7 @@ def watch(scope: str = "crawlers", **stats: Any) -> Reflector[Any]:
         scope=scope,
         synced=True,
         vouches=True,
+        absent=False,
         stats=Stats(**stats),
         problems=Problems(CRAWLJOB_RESOURCE),
     )

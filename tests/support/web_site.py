@@ -52,6 +52,7 @@ class WatchedScope:
     scope: str = "crawlers"
     synced: bool = True
     vouches: bool = True
+    absent: bool = False
     last_error: str | None = None
     stats: Stats = field(default_factory=Stats)
     problems: Problems[CrawlJob] = field(default_factory=lambda: Problems(CRAWLJOB_RESOURCE))

@@ -276,6 +276,7 @@ async def test_the_exporter_with_its_watches_and_history(serve: Serve) -> None:
             "namespace": "crawlers",
             "synced": True,
             "up": True,
+            "absent": False,
             "last_error": "the watch is refused",
             "objects": 1,
             "last_sync": "2025-05-21T12:00:00Z",

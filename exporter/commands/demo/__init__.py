@@ -68,7 +68,7 @@ async def _demo(settings: Settings, speed: float, seed: int) -> None:
                 f"    {where.url}/ in a browser\n"
                 f"    curl {where.url}{settings.telemetry_path}\n"
                 f"    browsertrix-exporter history --history.path {history}\n"
-                f"    kubectl --kubeconfig {kubeconfig} get crawljobs\n\n"
+                f"    kubectl --kubeconfig {kubeconfig} get crawljobs,pods,pvc\n\n"
                 f"{alerts}\n"
             )
             await serve(

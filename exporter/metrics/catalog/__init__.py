@@ -18,6 +18,7 @@ from exporter.metrics.catalog.history import (
     FINISHED_TIMESTAMP,
     HISTORY_FAMILIES,
 )
+from exporter.metrics.catalog.index import INDEX_FAMILIES, IndexFamily
 from exporter.metrics.catalog.live_pod import LIVE_POD_FAMILIES
 from exporter.metrics.catalog.pod import POD_FAMILIES
 from exporter.metrics.catalog.self_metrics import SELF_FAMILIES
@@ -36,6 +37,7 @@ __all__ = [
     "Fleet",
     "FleetFamily",
     "Group",
+    "IndexFamily",
     "Kind",
     "PodFamily",
     "catalog",
@@ -57,6 +59,7 @@ def catalog(pause_limit: float = DEFAULT_PAUSE_LIMIT, past: Past = _no_past) -> 
         *POD_FAMILIES,
         *LIVE_POD_FAMILIES,
         *VOLUME_FAMILIES,
+        *INDEX_FAMILIES,
         *HISTORY_FAMILIES,
         *SELF_FAMILIES,
     )

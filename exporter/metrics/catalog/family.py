@@ -23,6 +23,7 @@ class Group(StrEnum):
     CRAWL = "crawl"
     POD = "pod"
     VOLUME = "volume"
+    INDEX = "index"
     FLEET = "fleet"
     HISTORY = "history"
     EXPORTER = "exporter"

@@ -80,8 +80,9 @@ WATCH_FAMILIES: Final = (
     _watch(
         "source_up",
         "1 while the source vouches for the scope's content; where it does not, what it would say "
-        "is not served, CrawlJobs excepted. No series where it is off.",
-        value=lambda followed: float(followed.vouches),
+        "is not served, CrawlJobs excepted. No series where it is off, or where Browsertrix has no "
+        "such objects.",
+        value=lambda followed: None if followed.absent else float(followed.vouches),
         source="the watch",
     ),
     _watch(

@@ -9,15 +9,23 @@ given, where the API server takes them out of a request first.
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from random import Random
 
 from exporter.simulator.apiserver import errors
+from exporter.simulator.apiserver.defaults import initial_status
 from exporter.simulator.apiserver.encoding import serialise, stamp
 from exporter.simulator.apiserver.event_log import EventLog, EventType, WatchEvent
 from exporter.simulator.apiserver.managed_fields import note_creation, note_write
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS, RESOURCES, ServedResource
 from exporter.simulator.apiserver.storage import Collection, Key, Snapshot, Stored
-from exporter.simulator.apiserver.updates import Object, all_but_status, merge_patch, status_written
+from exporter.simulator.apiserver.updates import (
+    Object,
+    all_but_status,
+    mark_deleted,
+    merge_patch,
+    status_written,
+)
 
 
 class Cluster:
@@ -170,11 +178,23 @@ class Cluster:
             return self._write("ADDED", resource, key, new)
         metadata.setdefault("uid", str(uuid.UUID(int=self._random.getrandbits(128), version=4)))
         metadata.setdefault("creationTimestamp", stamp(self.clock()))
-        metadata.setdefault("generation", 1)
-        note_creation(
-            new, manager or resource.manager, resource.status_manager, self._stamp(timestamp)
-        )
+        if resource.has_generations:
+            metadata.setdefault("generation", 1)
+        is_initial = new.get("status") == initial_status(resource, new)
+        status_manager = "" if is_initial else resource.status_manager
+        note_creation(new, manager or resource.manager, status_manager, self._stamp(timestamp))
         return self._write("ADDED", resource, key, new)
+
+    def load(
+        self,
+        resource: ServedResource,
+        key: Key,
+        labels: dict[str, str],
+        body: Callable[[int], bytes],
+    ) -> None:
+        """Add one object whose JSON ``body`` makes, for its version, whenever it is read."""
+        version = self.resource_version + 1
+        self._store("ADDED", Stored(resource, key, version, labels, partial(body, version)))
 
     def replace(
         self,
@@ -231,23 +251,24 @@ class Cluster:
         timestamp: float | None = None,
         resource: ServedResource = CRAWLJOBS,
     ) -> Object | None:
-        """Delete one object; what is left of it while it waits for finalizers, else None.
+        """Delete one object; what is left of it while it waits for something, else None.
 
-        With ``grace``, in seconds, it waits as well: for whoever deletes it again without.
+        It waits for its finalizers. One whose resource ``is_graceful`` waits for ``grace``
+        seconds as well, or until it is deleted once more and without: two writes in any case,
+        as the API server makes them.
         """
         current = self.stored(namespace, name, resource)
         value = current.value()
-        metadata = value["metadata"]
-        if not metadata.get("finalizers") and not grace:
+        if not resource.is_graceful and not value["metadata"].get("finalizers"):
             self._write("DELETED", resource, current.key, value)
             return None
-        if "deletionTimestamp" not in metadata:
-            asked = self.clock() if timestamp is None else timestamp
-            metadata["deletionTimestamp"] = stamp(asked + grace)
-            metadata["deletionGracePeriodSeconds"] = grace
-            metadata["generation"] = metadata.get("generation", 1) + 1
-            return self._write("MODIFIED", resource, current.key, value)
-        return value
+        asked = self.clock() if timestamp is None else timestamp
+        if mark_deleted(value["metadata"], asked, grace, counts=resource.has_generations):
+            self._write("MODIFIED", resource, current.key, value)
+        if grace or value["metadata"].get("finalizers"):
+            return value
+        self._write("DELETED", resource, current.key, value)
+        return None
 
     def _resource_of(self, value: Object) -> ServedResource:
         for resource in self.resources:
@@ -298,14 +319,17 @@ class Cluster:
             labels if isinstance(labels, dict) else {},
             serialise(value),
         )
-        collection = self._collections[resource]
-        event = WatchEvent(type_, collection.objects.get(key), stored)
+        self._store(type_, stored)
+        return value
+
+    def _store(self, type_: EventType, stored: Stored) -> None:
+        collection = self._collections[stored.resource]
+        event = WatchEvent(type_, collection.objects.get(stored.key), stored)
         if type_ == "DELETED":
-            collection.remove(key)
+            collection.remove(stored.key)
         else:
             collection.put(stored)
         self._log.append(event)
-        return value
 
 
 def _check_version(current: Stored, wanted: Object) -> None:

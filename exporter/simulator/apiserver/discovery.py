@@ -54,7 +54,7 @@ def aggregated(resources: Iterable[ServedResource]) -> dict[str, dict[str, Any]]
     """The same in one document each for ``/api`` and ``/apis``, as kubectl asks for it."""
     items: dict[str, dict[str, Any]] = {"/api": {}, "/apis": {}}
     versions: dict[tuple[str, str], dict[str, Any]] = {}
-    for resource in resources:
+    for resource in sorted(resources, key=lambda one: one.plural):
         of = items["/apis" if resource.group else "/api"]
         metadata = {"name": resource.group} if resource.group else {}
         group = of.setdefault(resource.group, {"metadata": metadata, "versions": []})

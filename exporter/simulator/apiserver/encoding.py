@@ -10,6 +10,11 @@ def stamp(timestamp: float) -> str:
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def seconds(time: str) -> float:
+    """Such a time as seconds since 1970."""
+    return datetime.fromisoformat(time).timestamp()
+
+
 def serialise(value: Any) -> bytes:
     """Compact JSON; lone surrogates become invalid UTF-8, for tests of clients that get some."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))

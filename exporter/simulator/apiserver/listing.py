@@ -8,49 +8,67 @@ import base64
 import binascii
 import bisect
 import json
+from dataclasses import dataclass
+from itertools import islice
 
 from exporter.simulator.apiserver import errors
 from exporter.simulator.apiserver.cluster import Cluster
 from exporter.simulator.apiserver.encoding import serialise
 from exporter.simulator.apiserver.selectors import Selection
-from exporter.simulator.apiserver.storage import Key, Snapshot
+from exporter.simulator.apiserver.served_resource import ServedResource
+from exporter.simulator.apiserver.storage import Key, Snapshot, Stored
 
 _INCONSISTENT = -1
 """In place of a version: go on with what is there now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The objects of one page, and the metadata of the list."""
+
+    resource: ServedResource
+    objects: list[Stored]
+    metadata: dict[str, object]
+
+    def body(self) -> bytes:
+        """The list as JSON."""
+        resource = self.resource
+        of = {"apiVersion": resource.api_version, "kind": f"{resource.kind}List"}
+        head = serialise({**of, "metadata": self.metadata})
+        items = b",".join([stored.list_item() for stored in self.objects])
+        return b'%b,"items":[%b]}\n' % (head[:-1], items)
+
+
 def page(
     cluster: Cluster, selection: Selection, limit: int, token: str, exactly: int | None = None
-) -> bytes:
-    """A list as JSON, at the version ``exactly`` if that is given.
+) -> Page:
+    """One page of a list, at the version ``exactly`` if that is given.
 
     Raises ApiError: 400 for a token that is none, 410 for one, or a version, that has expired.
     """
-    snapshot, after = cluster.snapshot(selection.resource), None
-    if exactly is not None:
-        past = cluster.snapshot_at(exactly, selection.resource)
-        if past is None:
-            raise errors.list_too_old()
-        snapshot = past
+    resource, after = selection.resource, None
+    snapshot = None
     if token:
         version, after = _decoded(token)
         if version != _INCONSISTENT:
-            found = cluster.snapshot_at(version, selection.resource)
-            if found is None:
+            snapshot = cluster.snapshot_at(version, resource)
+            if snapshot is None:
                 raise errors.continue_expired(_encoded(_INCONSISTENT, after))
-            snapshot = found
-    return _page(snapshot, selection, limit, after)
+    elif exactly is not None:
+        snapshot = cluster.snapshot_at(exactly, resource)
+        if snapshot is None:
+            raise errors.list_too_old()
+    return _page(snapshot or cluster.snapshot(resource), selection, limit, after)
 
 
-def _page(snapshot: Snapshot, selection: Selection, limit: int, after: Key | None) -> bytes:
+def _page(snapshot: Snapshot, selection: Selection, limit: int, after: Key | None) -> Page:
     objects = snapshot.within(selection.namespace)
     if after is not None:
         objects = objects[bisect.bisect_right(objects, after, key=lambda item: item.key) :]
-    chosen = objects
+    chosen = objects[:limit] if limit else objects
     if selection.selects:
-        chosen = [stored for stored in objects if stored in selection]
-    if limit:
-        chosen = chosen[:limit]
+        selected = (stored for stored in objects if stored in selection)
+        chosen = list(islice(selected, limit or None))
     metadata: dict[str, object] = {"resourceVersion": str(snapshot.version)}
     if selection.resource.is_custom:  # of a custom resource it is always there
         metadata["continue"] = ""
@@ -61,11 +79,7 @@ def _page(snapshot: Snapshot, selection: Selection, limit: int, after: Key | Non
         metadata["continue"] = _encoded(snapshot.version, chosen[-1].key)
         if not selection.selects:
             metadata["remainingItemCount"] = len(objects) - len(chosen)
-    resource = selection.resource
-    kind = f"{resource.kind}List"
-    head = serialise({"apiVersion": resource.api_version, "kind": kind, "metadata": metadata})
-    items = b",".join([stored.list_item() for stored in chosen])
-    return b'%b,"items":[%b]}\n' % (head[:-1], items)
+    return Page(selection.resource, chosen, metadata)
 
 
 def _encoded(version: int, after: Key) -> str:

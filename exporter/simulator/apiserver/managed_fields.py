@@ -24,10 +24,13 @@ what is taken away None stands for all below a name."""
 
 
 def note_creation(new: Object, manager: str, status_manager: str, time: str) -> None:
-    """Note who has created the object, and who wrote the status it may have come with."""
+    """Note who has created the object, and who wrote the status it may have come with.
+
+    Without a ``status_manager`` nobody did: it is what the API server gives to a new object.
+    """
     if "managedFields" not in new["metadata"]:
         note_write({"metadata": {}}, new, manager, time, status=False)
-        if "status" in new:
+        if "status" in new and status_manager:
             note_write({"metadata": {}}, new, status_manager, time, status=True)
 
 

@@ -12,12 +12,14 @@ from aiohttp import web
 
 from exporter.simulator.apiserver import errors, validation
 from exporter.simulator.apiserver.cluster import Cluster
+from exporter.simulator.apiserver.defaults import grace_period, initial_status
 from exporter.simulator.apiserver.encoding import serialise
 from exporter.simulator.apiserver.errors import ApiError
 from exporter.simulator.apiserver.faults import Faults, Verb
-from exporter.simulator.apiserver.listing import page
+from exporter.simulator.apiserver.listing import Page, page
 from exporter.simulator.apiserver.selectors import Selection, field_selector, label_selector
 from exporter.simulator.apiserver.served_resource import ServedResource
+from exporter.simulator.apiserver.tables import ACCEPTED, has_table, table
 from exporter.simulator.apiserver.validation import is_true
 from exporter.simulator.apiserver.watching import WatchStream
 
@@ -66,7 +68,7 @@ class ResourceHandler:
         if self._resource.aggregated:
             if watch:
                 raise errors.not_allowed(self._resource, "watch")
-            return json_response(page(self._cluster, selection, 0, ""))
+            return self._listed(request, page(self._cluster, selection, 0, ""))
         validation.check_list_options(query, watch=watch)
         version = validation.version(query, watch=watch)
         if watch:
@@ -79,7 +81,14 @@ class ResourceHandler:
             limit = 0
         exactly = version if query.get("resourceVersionMatch") == "Exact" else None
         token = query.get("continue", "")
-        return json_response(page(self._cluster, selection, limit, token, exactly))
+        return self._listed(request, page(self._cluster, selection, limit, token, exactly))
+
+    def _listed(self, request: web.Request, found: Page) -> web.Response:
+        """As the client wants it: a list, or a table."""
+        if not _wants_table(request) or not has_table(self._resource):
+            return json_response(found.body())
+        now = self._cluster.clock()
+        return json_response(serialise(table(self._resource, found.objects, found.metadata, now)))
 
     async def _watch(
         self, request: web.Request, selection: Selection, version: int
@@ -129,12 +138,18 @@ class ResourceHandler:
         if "resourceVersion" in metadata:
             why = "resourceVersion should not be set on objects to be created"
             raise ApiError(500, why, reason="")
+        if status := initial_status(self._resource, value):
+            value["status"] = status
         created = self._cluster.create(value, manager=_manager(request), resource=self._resource)
         return json_response(serialise(created), 201)
 
     async def read(self, request: web.Request) -> web.Response:
         """GET of one object."""
-        return json_response(self._cluster.stored(*_key(request), self._resource).data)
+        stored = self._cluster.stored(*_key(request), self._resource)
+        if not _wants_table(request) or not has_table(self._resource):
+            return json_response(stored.data)
+        metadata: dict[str, object] = {"resourceVersion": str(stored.version)}
+        return self._listed(request, Page(self._resource, [stored], metadata))
 
     async def replace(self, request: web.Request) -> web.Response:
         """PUT of an object, or of its status; the version it was read at is needed."""
@@ -184,7 +199,8 @@ class ResourceHandler:
         stored = self._cluster.stored(namespace, name, self._resource)
         options = validation.read_options(await _body(request) if request.can_read_body else b"")
         wanted = options.get("preconditions") or {}
-        uid = stored.value()["metadata"].get("uid")
+        value = stored.value()
+        uid = value["metadata"].get("uid")
         if wanted.get("uid", uid) != uid:
             raise errors.precondition_failed(
                 self._resource,
@@ -201,9 +217,12 @@ class ResourceHandler:
                 f"ResourceVersion in record ({stored.version}). The object might have been "
                 "modified",
             )
-        left = self._cluster.delete(namespace, name, resource=self._resource)
+        grace = grace_period(self._resource, value, options.get("gracePeriodSeconds"))
+        left = self._cluster.delete(namespace, name, grace=grace, resource=self._resource)
         if left is not None:
             return json_response(serialise(left))
+        if not self._resource.is_custom:  # they answer with what it was
+            return json_response(self._cluster.recent(1, self._resource)[0].after.data)
         details = {"name": name, **self._resource.details, "uid": uid}
         done = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
         return json_response(serialise({**done, "details": details}))
@@ -227,6 +246,10 @@ def _key(request: web.Request) -> tuple[str, str]:
 
 def _of_status(request: web.Request) -> bool:
     return request.path.endswith("/status")
+
+
+def _wants_table(request: web.Request) -> bool:
+    return ACCEPTED in request.headers.get("Accept", "")
 
 
 def _manager(request: web.Request) -> str:

@@ -22,6 +22,10 @@ class ServedResource:
     """Field manager of a write within the process that names none."""
     status_manager: str
     """The same for a write of its status."""
+    has_generations: bool = True
+    """Whether ``metadata.generation`` counts changes of its spec."""
+    is_graceful: bool = False
+    """Whether a deletion waits, as that of a pod for its containers."""
     aggregated: bool = False
     """Served by another server behind this one: only to be read, not to be watched, and without
     versions, uids and status."""
@@ -86,6 +90,7 @@ PODS: Final = ServedResource(
     short_names=("po",),
     manager="metacontroller",
     status_manager="kubelet",
+    is_graceful=True,
 )
 CLAIMS: Final = ServedResource(
     group="",
@@ -96,6 +101,7 @@ CLAIMS: Final = ServedResource(
     short_names=("pvc",),
     manager="metacontroller",
     status_manager="kube-controller-manager",
+    has_generations=False,
 )
 COLLINDEXES: Final = ServedResource(
     group="btrix.cloud",

@@ -5,7 +5,6 @@ ordered (``faults``). Namespaces need not exist. It runs in the caller's event l
 by default, and stopped and started again keeps its port.
 """
 
-import re
 import ssl
 import time
 from collections import deque
@@ -18,17 +17,14 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from exporter.simulator.apiserver import discovery, errors, kubeconfig
+from exporter.simulator.apiserver.access import Access
 from exporter.simulator.apiserver.cluster import Cluster
 from exporter.simulator.apiserver.encoding import serialise
 from exporter.simulator.apiserver.errors import ApiError
 from exporter.simulator.apiserver.faults import Faults, Verb
 from exporter.simulator.apiserver.resource_handler import ResourceHandler, json_response, verb_of
-from exporter.simulator.apiserver.served_resource import CRAWLJOBS, ServedResource
+from exporter.simulator.apiserver.served_resource import ServedResource
 
-_PUBLIC: Final = {"/livez", "/readyz", "/healthz", "/version"}
-"""What needs no token."""
-_JSON: Final = re.compile(r"(application|\*)/(json|\*)")
-"""In an ``Accept``; other forms than JSON are not served, nor is a ``Table``."""
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _REMEMBERED_REQUESTS: Final = 10_000
 
@@ -47,16 +43,11 @@ class Request:
     headers: CIMultiDictProxy[str]
 
 
-class ApiServer:
+class ApiServer(Access):
     """Serves one Cluster.
 
-    ``tokens`` are the bearer tokens accepted (None: everybody), ``forbidden`` the namespaces in
-    which nothing is allowed (an empty one stands for the cluster scope), ``installed`` whether
-    Browsertrix' definitions are there. By the names of resources or groups (``ServedResource
-    .names``) ``without`` is what is not served (404), ``denied`` what nobody may ask for (403),
-    ``down`` what the server behind this one does not answer for (503), as without metrics-server.
-    All of these may be changed while it runs. ``bookmark_every`` is in seconds, as is
-    ``watch_timeout``, for watches that name no timeout of their own.
+    ``tokens``, ``without``, ``denied`` and ``down`` are those of ``Access``. ``bookmark_every`` is
+    in seconds, as is ``watch_timeout``, for watches that name no timeout of their own.
     """
 
     def __init__(  # each a property of a server  # noqa: PLR0913
@@ -73,13 +64,8 @@ class ApiServer:
         bookmark_every: float = 60.0,
         watch_timeout: float | None = None,
     ) -> None:
+        super().__init__(tokens, without=without, denied=denied, down=down)
         self.cluster = cluster
-        self.tokens = tokens
-        self.forbidden: set[str] = set()
-        self.installed = True
-        self.without = set(without)
-        self.denied = set(denied)
-        self.down = set(down)
         self.requests: deque[Request] = deque(maxlen=_REMEMBERED_REQUESTS)
         self.faults = Faults(cluster)
         self._bookmark_every = bookmark_every
@@ -191,7 +177,7 @@ class ApiServer:
     async def _discover(self, request: web.Request) -> web.Response:
         """A discovery document, of what is served at present."""
         path = request.path
-        served = [one for one in self.cluster.resources if not self._is(self.without, one)]
+        served = [one for one in self.cluster.resources if self.serves(one)]
         if discovery.AGGREGATED in request.headers.get("Accept", ""):
             whole = discovery.aggregated(served).get(path)
             if whole is not None:
@@ -202,10 +188,6 @@ class ApiServer:
         if document is None:
             raise web.HTTPNotFound
         return web.Response(body=serialise(document), content_type="application/json")
-
-    @staticmethod
-    def _is(among: set[str], resource: ServedResource) -> bool:
-        return not among.isdisjoint(resource.names)
 
     @web.middleware
     async def _gate(
@@ -228,8 +210,8 @@ class ApiServer:
             )
         )
         try:
-            self._authorise(request, resource, verb)
-            if self._is_down(request.path):
+            self.authorise(request, resource, verb)
+            if self.is_down(request.path, self.cluster.resources):
                 return web.Response(status=503, text="service unavailable\n")
             if resource is not None:
                 ordered = await self._ordered(verb, resource)
@@ -253,38 +235,6 @@ class ApiServer:
                 if resource.plural == (rest[1] if first == "namespaces" and rest[1:] else first):
                     return resource
         return None
-
-    def _authorise(self, request: web.Request, resource: ServedResource | None, verb: Verb) -> None:
-        given = request.headers.get("Authorization")
-        if self.tokens is not None and given is not None:
-            scheme, _, token = given.partition(" ")
-            if scheme != "Bearer" or token not in self.tokens:
-                raise errors.unauthorized()
-        anonymous = self.tokens is not None and given is None
-        user = "system:anonymous" if anonymous else "simulated"
-        if resource is not None:
-            namespace = request.match_info.get("namespace", "")
-            refused = namespace in self.forbidden or self._is(self.denied, resource)
-            if anonymous or refused:
-                name = request.match_info.get("name", "")
-                sub = "status" if request.path.endswith("/status") else ""
-                raise errors.forbidden(user, verb, resource, namespace, name=name, sub=sub)
-        elif anonymous and request.path.rstrip("/") not in _PUBLIC:
-            raise errors.forbidden_path(user, request.path)
-        accepted = request.headers.get("Accept", "*/*")
-        if resource is not None and not _JSON.search(accepted):
-            raise errors.not_acceptable()
-        if not self.installed and request.path.startswith(f"/apis/{CRAWLJOBS.group}"):
-            raise web.HTTPNotFound
-        if resource is not None and self._is(self.without, resource):
-            raise web.HTTPNotFound
-
-    def _is_down(self, path: str) -> bool:
-        """Whether it is a path of a group whose own server is to be asked, and does not answer."""
-        return any(
-            f"{path}/".startswith(f"{resource.root}/") and self._is(self.down, resource)
-            for resource in self.cluster.resources
-        )
 
     async def _ordered(self, verb: Verb, resource: ServedResource) -> web.Response | None:
         """The answer that a test ordered instead, if any; first waits while the verb is stalled."""

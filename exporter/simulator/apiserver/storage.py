@@ -7,6 +7,7 @@ and still leave the machine to what is measured on it.
 import bisect
 import json
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -30,7 +31,13 @@ class Stored:
     key: Key
     version: int
     labels: dict[str, str]
-    data: bytes
+    body: bytes | Callable[[], bytes] = field(repr=False)
+    """Ready JSON, or what makes it whenever it is read, of objects that are too many to keep."""
+
+    @property
+    def data(self) -> bytes:
+        """It as JSON."""
+        return self.body if isinstance(self.body, bytes) else self.body()
 
     def value(self) -> Object:
         """A copy to work on."""
@@ -39,9 +46,10 @@ class Stored:
 
     def list_item(self) -> bytes:
         """As a list has it: only those of custom resources have apiVersion and kind."""
+        data = self.data
         if self.resource.is_custom:
-            return self.data
-        return b"{" + self.data[_type_meta_size(self.resource) :]
+            return data
+        return b"{" + data[_type_meta_size(self.resource) :]
 
 
 @lru_cache

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from exporter.simulator.apiserver.encoding import seconds, stamp
+
 Object = dict[str, Any]
 
 _SET_BY_SERVER: Final = (
@@ -38,9 +40,28 @@ def all_but_status(before: Object, wanted: Object) -> Object:
         if name in before["metadata"]:
             metadata[name] = before["metadata"][name]
     after["metadata"] = metadata
-    if any(after.get(key) != before.get(key) for key in {*after, *before} - {"metadata"}):
-        metadata["generation"] = metadata.get("generation", 1) + 1
+    changed = any(after.get(key) != before.get(key) for key in {*after, *before} - {"metadata"})
+    if changed and "generation" in metadata:
+        metadata["generation"] += 1
     return after
+
+
+def mark_deleted(metadata: Object, asked: float, grace: int, *, counts: bool) -> bool:
+    """Note in the metadata that it is to be gone ``grace`` seconds after ``asked`` (since 1970).
+
+    Whether that changes anything: only the first deletion does, and one that is more urgent. Where
+    a resource ``counts`` generations, the first is one. Source: ``rest.BeforeDelete`` of apiserver.
+    """
+    before = metadata.get("deletionGracePeriodSeconds")
+    if before is not None:
+        if grace >= before:
+            return False
+        asked = seconds(metadata["deletionTimestamp"]) - before
+    elif counts:
+        metadata["generation"] = metadata.get("generation", 1) + 1
+    metadata["deletionTimestamp"] = stamp(asked + grace)
+    metadata["deletionGracePeriodSeconds"] = grace
+    return True
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

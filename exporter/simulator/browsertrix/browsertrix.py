@@ -8,17 +8,20 @@ ones; the timestamps written are real, so that a recorder's clock agrees with th
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from exporter.simulator.apiserver.cluster import Cluster
 from exporter.simulator.apiserver.served_resource import POD_METRICS
 from exporter.simulator.browsertrix.agenda import Agenda
+from exporter.simulator.browsertrix.bystanders import add_bystanders
 from exporter.simulator.browsertrix.crawl import Crawl
 from exporter.simulator.browsertrix.crawljob_manifest import Traits
 from exporter.simulator.browsertrix.dedupe_index import DedupeIndexes
 from exporter.simulator.browsertrix.ground_truth import GroundTruth
 from exporter.simulator.browsertrix.installation import Installation
-from exporter.simulator.browsertrix.scenarios import SCENARIOS, Scenario
+from exporter.simulator.browsertrix.operator import Operator
+from exporter.simulator.browsertrix.scenarios import ORDINARY, SCENARIOS, TROUBLED, Scenario
 from exporter.simulator.browsertrix.seeded_random import random_uuid, seeded
 from exporter.simulator.browsertrix.stages import Steps
 from exporter.simulator.browsertrix.usage import PodUsage
@@ -34,7 +37,9 @@ class Browsertrix:
     ``crawls`` is how many are active at a time (may be changed; 0 starts no more by itself).
     ``pause_limit`` is in real seconds, by default seven simulated days. ``resize`` is Browsertrix'
     auto-resize: without it nobody measures memory and CPU. ``stale_writes`` lets the status step
-    back now and then. ``sync_every`` is in simulated seconds: the operator's interval.
+    back now and then. ``sync_every`` is in simulated seconds: the operator's interval. ``troubles``
+    is the share of crawls started by themselves of whose troubles only pods, claims or indexes
+    tell; ``bystanders`` is the number of pods in each namespace that belong to no crawl.
     """
 
     def __init__(  # each a property of an installation  # noqa: PLR0913
@@ -51,16 +56,20 @@ class Browsertrix:
         namespaces: tuple[str, ...] = ("crawlers",),
         organisations: int = 3,
         sync_every: float = 10.0,
+        troubles: float = 0.0,
+        bystanders: int = 0,
     ) -> None:
         self.ground_truth = GroundTruth()
         self.crawls = crawls
         self.active: dict[str, Crawl] = {}
         """Crawls whose scenario has not ended, by uid."""
         self._agenda = Agenda(clock(), speed)
+        self.operator = Operator(self._agenda)
         self._installation = Installation(
             cluster,
             self.ground_truth,
             self._agenda,
+            self.operator,
             PodUsage(clock, speed),
             _DEFAULT_PAUSE_LIMIT / speed if pause_limit is None else pause_limit,
             resize,
@@ -72,9 +81,11 @@ class Browsertrix:
         self._clock = clock
         self._seed = seed
         self._sync_every = sync_every
+        self._troubles = troubles
         self._namespaces = namespaces
         rng = seeded(seed, "organisations")
         self._organisations = [random_uuid(rng) for _ in range(organisations)]
+        add_bystanders(self._installation, namespaces, bystanders)
         self._started = 0
         self._arrivals = 0
         self._expected = 0
@@ -133,8 +144,10 @@ class Browsertrix:
         self._expected -= 1
         if len(self.active) < self.crawls:
             rng = seeded(self._seed, "kind", self._started)
-            weights = [scenario.weight for scenario in SCENARIOS.values()]
-            self._start(rng.choices(list(SCENARIOS.values()), weights)[0], {})
+            dice = seeded(self._seed, "trouble", self._started).random()
+            among: tuple[Scenario, ...] = TROUBLED if dice < self._troubles else ORDINARY
+            weights = [scenario.weight for scenario in among]
+            self._start(rng.choices(among, weights)[0], {})
 
     def _start(self, scenario: Scenario, overrides: dict[str, Any]) -> Crawl:
         rng = seeded(self._seed, "crawl", self._started)
@@ -170,12 +183,13 @@ class Browsertrix:
         if wait is None:
             del self.active[crawl.uid]
         else:
-            self._agenda.after(wait, lambda: self._next_step(crawl, steps))
+            step = partial(self._next_step, crawl, steps)
+            self._agenda.after(wait, lambda: self.operator.do(step))
 
     def _sync(self, crawl: Crawl) -> None:
         if crawl.is_over:
             return
         crawl.now = self._agenda.now
-        if crawl.pods:  # without any there is nothing that could have changed
+        if crawl.pods and not self.operator.is_frozen:  # without any nothing could have changed
             crawl.sync()
         self._agenda.after(self._sync_every, lambda: self._sync(crawl))

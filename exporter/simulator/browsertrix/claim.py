@@ -2,21 +2,19 @@
 
 from typing import Final
 
+from exporter.simulator.apiserver.defaults import initial_status
 from exporter.simulator.apiserver.encoding import serialise, stamp
 from exporter.simulator.apiserver.served_resource import CLAIMS
 from exporter.simulator.apiserver.updates import Object
 from exporter.simulator.browsertrix.installation import Installation
-from exporter.simulator.browsertrix.pod_manifest import LAST_APPLIED, PodPlan
+from exporter.simulator.browsertrix.pod_manifest import LAST_APPLIED
+from exporter.simulator.browsertrix.pod_plan import PodPlan
+from exporter.simulator.browsertrix.pod_template import quantity
 
 STORAGE_CLASS: Final = "standard-rwo"
 _PROTECTION: Final = "kubernetes.io/pvc-protection"
 _PROVISIONER: Final = "pd.csi.storage.gke.io"
 _CONTROLLERS: Final = "kube-controller-manager"
-
-
-def storage_quantity(size: int) -> str:
-    """Bytes as a quantity, in whole Gi where they are."""
-    return f"{size >> 30}Gi" if size % (1 << 30) == 0 else str(size)
 
 
 def claim(plan: PodPlan, storage: int, created: float) -> Object:
@@ -26,11 +24,11 @@ def claim(plan: PodPlan, storage: int, created: float) -> Object:
         "metadata": {"labels": plan.labels, "name": plan.claim, "namespace": plan.namespace},
         "spec": {
             "accessModes": ["ReadWriteOnce"],
-            "resources": {"requests": {"storage": storage_quantity(storage)}},
+            "resources": {"requests": {"storage": quantity(storage)}},
             "storageClassName": STORAGE_CLASS,
         },
     }
-    return {
+    value = {
         **CLAIMS.type_meta,
         "metadata": {
             **applied["metadata"],
@@ -40,8 +38,8 @@ def claim(plan: PodPlan, storage: int, created: float) -> Object:
             **({"ownerReferences": [plan.owner]} if plan.owner else {}),
         },
         "spec": {**applied["spec"], "volumeMode": "Filesystem"},
-        "status": {"phase": "Pending"},
     }
+    return {**value, "status": initial_status(CLAIMS, value)}
 
 
 def bound(value: Object) -> Object:
@@ -87,7 +85,7 @@ class Claim:
     def request(self, storage: int) -> None:
         """Ask for more: the volume grows, the file system only when its pod is started again."""
         now = self._agenda.now
-        self._patch({"spec": {"resources": {"requests": {"storage": storage_quantity(storage)}}}})
+        self._patch({"spec": {"resources": {"requests": {"storage": quantity(storage)}}}})
         waiting = "Waiting for user to (re-)start a pod to finish file system resize of volume on"
         condition = {
             "type": "FileSystemResizePending",

@@ -22,6 +22,7 @@ from exporter.simulator.browsertrix.crawljob_manifest import (
 from exporter.simulator.browsertrix.dedupe_index import DedupeIndex
 from exporter.simulator.browsertrix.ground_truth import Ended
 from exporter.simulator.browsertrix.installation import Installation
+from exporter.simulator.browsertrix.pod import Obstacle
 from exporter.simulator.browsertrix.progress import Progress
 from exporter.simulator.browsertrix.seeded_random import seeded
 from exporter.simulator.browsertrix.status_writer import StatusWriter
@@ -69,6 +70,8 @@ class Crawl:
             stale_writes=installation.stale_writes,
         )
         self._running: list[str] = []
+        self._evicted: dict[str, str] = {}
+        """When pods were evicted of which the status does not tell yet, as it will."""
         self._last = now
         self._paused_at: float | None = None
         self._reason = ""
@@ -128,12 +131,13 @@ class Crawl:
         """A crawler pod's container ends; evicted ones end with 137, as out of memory."""
         self._advance()
         if evicted:
-            self.surroundings.evict(pod, EVICTION)
+            self.evict(pod)
+            exit_time = self._evicted.pop(pod)
         else:
             self.surroundings.end(pod, code)
+            exit_time = stamp(self.now)
         self.progress.count_time(self.status, self.now)
-        reason = {0: "done", 137: "oom"}.get(code, f"interrupt: {code}")
-        exit_time = stamp(self.now)
+        reason = _reason(code)
         info = self.status["podStatus"][pod]
         info.update(exitTime=exit_time, exitCode=code, reason=reason)
         self.status["lastCrawlPodExitCode"] = code
@@ -148,6 +152,31 @@ class Crawl:
         counted_as = "evicted" if evicted else reason.partition(":")[0]
         ground_truth.exited(namespace, self.uid, pod, exit_time, counted_as)
         self.sync()
+
+    def evict(self, pod: str, *, untold: bool = False) -> None:
+        """A crawler pod is evicted; the status says so by ``exit``, or (``untold``) never."""
+        if pod in self._evicted:
+            return
+        now = self.installation.agenda.now  # also while the operator does nothing
+        self._evicted[pod] = stamp(now)
+        self.surroundings.evict(pod, EVICTION)
+        if pod in self._running:
+            self._running.remove(pod)
+        if untold:
+            pods_only = self.installation.ground_truth.pods_only
+            pods_only.exited(self.namespace, "crawler", "evicted")
+
+    def crash_unseen(self, pod: str, code: int, *, down: float = 0.0) -> None:
+        """A container ends and runs again (after ``down`` seconds), which reaches no status."""
+        if self.surroundings.crash(pod, code, down):
+            role = "redis" if pod.startswith("redis-") else "crawler"
+            reason = _reason(code).partition(":")[0]
+            pods_only = self.installation.ground_truth.pods_only
+            pods_only.exited(self.namespace, role, reason)
+
+    def order_pods(self, obstacle: Obstacle) -> None:
+        """Make the pods, which an obstacle keeps from running until ``scale_to``."""
+        self.surroundings.scale_to(self.wanted, obstacle)
 
     def restart(self, pod: str, *, backoff: bool = False) -> None:
         """The pod's container runs again, or (``backoff``) waits before it does."""
@@ -177,6 +206,21 @@ class Crawl:
         info["allocated"]["memory"] = info["newMemory"]
         self.surroundings.replace(pod, info["newMemory"])
         self.progress.memory_ratio.pop(pod, None)
+        self.sync()
+
+    def request_storage(self, pod: str, share: float) -> None:
+        """Ask for ``share`` times the storage in use (``newStorage``), in whole Gi."""
+        info = self.status["podStatus"][pod]
+        gibibytes = int(info["used"]["storage"] * share / (1 << 30)) + 1
+        info["newStorage"] = f"{gibibytes}Gi"
+        self.surroundings.request_storage(pod, gibibytes << 30)
+        self.sync()
+
+    def grant_storage(self, pod: str) -> None:
+        """The volume has grown to what was asked for."""
+        info = self.status["podStatus"][pod]
+        info["allocated"]["storage"] = int(info["newStorage"].removesuffix("Gi")) << 30
+        self.surroundings.grant_storage(pod)
         self.sync()
 
     # What users and the backend ask of it
@@ -274,3 +318,7 @@ class Crawl:
         passed = (self.now - self._last) * self.installation.speed
         self._last = self.now
         self.progress.advance(self.status, self._running, passed, self.now)
+
+
+def _reason(code: int) -> str:
+    return {0: "done", 137: "oom"}.get(code, f"interrupt: {code}")

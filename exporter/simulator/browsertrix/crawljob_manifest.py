@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from exporter.simulator.apiserver.encoding import stamp
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS
 from exporter.simulator.apiserver.updates import Object
-from exporter.simulator.browsertrix.pod_manifest import CRAWLER_IMAGE
+from exporter.simulator.browsertrix.pod_plan import CRAWLER_IMAGE
 
 Origin = Literal["manual", "sched", "qa"]
 

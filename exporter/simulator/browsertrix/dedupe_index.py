@@ -12,10 +12,10 @@ from typing import Any, Final, Literal
 from exporter.simulator.apiserver.encoding import stamp
 from exporter.simulator.apiserver.served_resource import COLLINDEXES
 from exporter.simulator.apiserver.updates import Object
-from exporter.simulator.browsertrix.claim import storage_quantity
 from exporter.simulator.browsertrix.installation import Installation
-from exporter.simulator.browsertrix.pod_manifest import REDIS_IMAGE, PodPlan, owned_by
+from exporter.simulator.browsertrix.pod_plan import REDIS_IMAGE, PodPlan, owned_by
 from exporter.simulator.browsertrix.pod_set import PodSet
+from exporter.simulator.browsertrix.pod_template import quantity
 from exporter.simulator.browsertrix.seeded_random import seeded
 
 Job = Literal["importing", "purging"]
@@ -48,6 +48,23 @@ def collindex(namespace: str, oid: str, collection: str, created: float) -> Obje
     }
 
 
+def index_status(state: str, *, since: float, now: float, used: int) -> dict[str, Any]:
+    """A status of ``CollIndexStatus``: times in seconds since 1970, ``used`` in bytes.
+
+    Sizes are whole Gi, what is used rounded up (``gb_storage_ceil``).
+    """
+    return {
+        "state": state,
+        "updated": stamp(now) if state in {"ready", "crawling"} else "",
+        "lastStateChangeAt": stamp(since),
+        "indexLastSavedAt": "",
+        "finishedAt": stamp(now) if state in {"saved", "idle"} else "",
+        "storageCapacity": quantity(CAPACITY),
+        "storageUsed": f"{-(-used // (1 << 30))}Gi",
+        "storageDesired": quantity(CAPACITY),
+    }
+
+
 class DedupeIndex:
     """The index of one collection, which crawls ``use`` and ``leave``. Seconds are simulated."""
 
@@ -67,7 +84,6 @@ class DedupeIndex:
         self._used = rng.randrange(1 << 28, 1 << 31)
         self._state = ""
         self._since = self._agenda.now
-        self._status: dict[str, Any] = {}
         made = self._cluster.create(manifest, timestamp=self._agenda.now)
         metadata = made["metadata"]
         self._namespace: str = metadata["namespace"]
@@ -162,28 +178,20 @@ class DedupeIndex:
         if state != self._state:
             self._state = state
             self._since = now
-        ready = state in {"ready", "crawling"}
-        self._status.update(
-            state=state,
-            lastStateChangeAt=stamp(self._since),
-            updated=stamp(now) if ready else self._status.get("updated", ""),
-            indexLastSavedAt="",
-            finishedAt=stamp(now) if state in {"saved", "idle"} else "",
-            index={
-                "notFound": state == "initing" and not self._loaded,
+        status = {
+            **index_status(state, since=self._since, now=now, used=self._used),
+            "index": {
+                "notFound": not self._loaded,
                 "running": self._loaded,
                 "finished": state in {"saved", "idle"},
                 "loaded": self._loaded,
                 "savedAt": "",
             },
-            storageCapacity=storage_quantity(CAPACITY),
-            storageUsed=f"{-(-self._used // (1 << 30))}Gi",
-            storageDesired=storage_quantity(CAPACITY),
-        )
+        }
         self._cluster.replace(
             {
                 "metadata": {"namespace": self._namespace, "name": self._name},
-                "status": self._status,
+                "status": status,
             },
             status=True,
             timestamp=now,

@@ -13,7 +13,7 @@ from exporter.simulator.browsertrix.crawljob_manifest import (
     crawljob,
     redis_pod,
 )
-from exporter.simulator.browsertrix.pod_manifest import CRAWLER_IMAGE
+from exporter.simulator.browsertrix.pod_plan import CRAWLER_IMAGE
 from exporter.simulator.browsertrix.seeded_random import random_uuid, seeded
 
 _PODS: Final = 3

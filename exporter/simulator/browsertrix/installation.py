@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from exporter.simulator.apiserver.cluster import Cluster
 from exporter.simulator.browsertrix.agenda import Agenda
 from exporter.simulator.browsertrix.ground_truth import GroundTruth
+from exporter.simulator.browsertrix.operator import Operator
 from exporter.simulator.browsertrix.usage import PodUsage
 
 
@@ -15,6 +16,7 @@ class Installation:
     cluster: Cluster
     ground_truth: GroundTruth
     agenda: Agenda
+    operator: Operator
     usage: PodUsage
     pause_limit: float
     resize: bool

@@ -11,7 +11,8 @@ from typing import Final
 
 from exporter.simulator.apiserver.served_resource import PODS
 from exporter.simulator.browsertrix.installation import Installation
-from exporter.simulator.browsertrix.pod_manifest import PodPlan, pod
+from exporter.simulator.browsertrix.pod_manifest import pod
+from exporter.simulator.browsertrix.pod_plan import PodPlan
 from exporter.simulator.browsertrix.pod_status import TERMINATED_REASONS, PodStatus, hash_of
 
 NODES: Final = ("node-a", "node-b", "node-c")
@@ -156,6 +157,18 @@ class Pod:
         if code == 0:
             self._status.phase = "Succeeded"
         self._write()
+
+    def crash(self, code: int, down: float, *, out_of_memory: bool = False) -> None:
+        """The container ends, and the kubelet starts it again after so many seconds.
+
+        If that is at once, nothing was written in between: only its last state tells.
+        """
+        if down:
+            self.end(code, out_of_memory=out_of_memory)
+            self._after(down, self.restart)
+        else:
+            self._terminated(code, "OOMKilled" if out_of_memory else "Error")
+            self.restart()
 
     def back_off(self) -> None:
         """The container waits to be started again."""

@@ -11,7 +11,7 @@ from exporter.simulator.apiserver.served_resource import CLAIMS, PODS
 from exporter.simulator.browsertrix.claim import Claim
 from exporter.simulator.browsertrix.installation import Installation
 from exporter.simulator.browsertrix.pod import NO_OBSTACLE, Obstacle, Pod
-from exporter.simulator.browsertrix.pod_manifest import PodPlan
+from exporter.simulator.browsertrix.pod_plan import PodPlan
 
 
 class PodSet:

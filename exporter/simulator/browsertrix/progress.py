@@ -29,6 +29,8 @@ class Progress:
         self._elapsed = 0.0
         self.memory_ratio: dict[str, float] = {}
         """Memory in use by a pod as a share of what it is allocated, where it is unusual."""
+        self.uploads = True
+        """Whether what was crawled can be uploaded; else it stays on the pods' volumes."""
 
     def advance(
         self, status: dict[str, Any], running: list[str], passed: float, timestamp: float
@@ -75,7 +77,7 @@ class Progress:
         status["size"] = size
         status["sizeHuman"] = _human(size)
         status["sizePending"] = pending = size - status["filesAddedSize"]
-        if pending >= _ROLLOVER:
+        if pending >= _ROLLOVER and self.uploads:
             self.upload(status)
             return
         for pod in running:

@@ -9,6 +9,7 @@ from collections.abc import Generator
 
 from exporter.simulator.apiserver.encoding import stamp
 from exporter.simulator.browsertrix.crawl import Crawl
+from exporter.simulator.browsertrix.pod import Obstacle
 
 Steps = Generator[float, None, None]
 
@@ -116,6 +117,38 @@ def skip(crawl: Crawl, state: str) -> Steps:
     yield from begin(crawl)
     yield crawl.rng.uniform(1, 5)
     yield from finish(crawl, state)
+
+
+def held_back(crawl: Crawl, obstacle: Obstacle) -> Steps:
+    """Its pods cannot run: waiting for capacity after 150 s of starting, for a while."""
+    yield from begin(crawl)
+    yield 10
+    crawl.order_pods(obstacle)
+    yield 140
+    crawl.enter("waiting_capacity")
+    yield crawl.rng.uniform(60, 1800)
+
+
+def cancel(crawl: Crawl) -> Steps:
+    """Deleted; ``canceled`` follows. The exits of its pods reach no status."""
+    crawl.delete()
+    yield crawl.rng.uniform(1, 5)
+    crawl.status["canceled"] = True
+    crawl.finish("canceled")
+    yield crawl.rng.uniform(38, 41)
+    crawl.set_finalizer(False)
+
+
+def hoard(crawl: Crawl, share: float) -> Steps:
+    """Run without uploads until this share of the volumes is in use."""
+    crawl.progress.uploads = False
+    yield from run(crawl, 0.05)
+    pods = crawl.status["podStatus"]
+    while any(
+        pods[pod]["used"]["storage"] < share * pods[pod]["allocated"]["storage"]
+        for pod in crawl.pods
+    ):
+        yield 30
 
 
 def wait(crawl: Crawl, state: str) -> Steps:

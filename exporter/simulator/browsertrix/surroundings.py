@@ -18,7 +18,7 @@ from exporter.simulator.browsertrix.crawljob_manifest import (
 )
 from exporter.simulator.browsertrix.installation import Installation
 from exporter.simulator.browsertrix.pod import NO_OBSTACLE, Obstacle
-from exporter.simulator.browsertrix.pod_manifest import (
+from exporter.simulator.browsertrix.pod_plan import (
     CRAWLER_IMAGE,
     REDIS_IMAGE,
     PodPlan,
@@ -71,6 +71,24 @@ class Surroundings(PodSet):
         """A pod is evicted."""
         if pod := self.pods.get(name):
             pod.evict(message)
+
+    def crash(self, name: str, code: int, down: float) -> bool:
+        """A container ends and runs again after so many seconds; whether there was one."""
+        pod = self.pods.get(name)
+        if pod is None or not pod.is_running:
+            return False
+        pod.crash(code, down, out_of_memory=code == 137)
+        return True
+
+    def request_storage(self, name: str, storage: int) -> None:
+        """A claim asks for so many bytes."""
+        if claim := self.claims.get(name):
+            claim.request(storage)
+
+    def grant_storage(self, name: str) -> None:
+        """A claim gets what it asked for."""
+        if claim := self.claims.get(name):
+            claim.resized()
 
     def restart(self, name: str, *, backoff: bool = False) -> None:
         """The container of a pod is started again, or waits for it; an evicted pod is replaced."""

@@ -146,6 +146,7 @@ class View:
                     "namespace": watch.scope or None,
                     "synced": watch.synced,
                     "up": watch.vouches,
+                    "absent": watch.absent,
                     "last_error": watch.last_error,
                     "objects": len(watch.objects),
                     "last_sync": representation.timestamp(watch.stats.last_sync),

@@ -61,12 +61,7 @@ def is_canceled(crawl: Crawl) -> Steps:
     """Deleted while it runs; ``canceled`` follows. The exits of its pods reach no status."""
     yield from stages.begin(crawl)
     yield from stages.run(crawl)
-    crawl.delete()
-    yield crawl.rng.uniform(1, 5)
-    crawl.status["canceled"] = True
-    crawl.finish("canceled")
-    yield crawl.rng.uniform(38, 41)
-    crawl.set_finalizer(False)
+    yield from stages.cancel(crawl)
 
 
 def is_stopped_without_a_page(crawl: Crawl) -> Steps:

@@ -1,8 +1,29 @@
 """Scenarios of crawls that run to their end: what they wait for, and what befalls their pods."""
 
+from typing import Final
+
 from exporter.simulator.browsertrix import stages
 from exporter.simulator.browsertrix.crawl import Crawl
+from exporter.simulator.browsertrix.pod import Obstacle
+from exporter.simulator.browsertrix.seeded_random import seeded
 from exporter.simulator.browsertrix.stages import Steps
+
+_TAINT: Final = "untolerated taint {node-role.kubernetes.io/control-plane: }"
+_NO_VICTIMS: Final = (
+    "preemption: 0/3 nodes are available: 1 Preemption is not helpful for scheduling,"
+    " 2 No preemption victims found for incoming pod."
+)
+UNSCHEDULABLE: Final = tuple(
+    f"0/3 nodes are available: {why}, 1 node(s) had {_TAINT}. {_NO_VICTIMS}"
+    for why in (
+        "2 Insufficient memory",
+        "2 Insufficient cpu",
+        "1 Insufficient cpu, 2 Insufficient memory",
+        "2 node(s) didn't match Pod's node affinity/selector",
+        "2 node(s) had volume node affinity conflict",
+    )
+)
+"""What the scheduler says of a pod that no node has room for."""
 
 
 def completes(crawl: Crawl) -> Steps:
@@ -14,12 +35,11 @@ def completes(crawl: Crawl) -> Steps:
 
 def waits_for_capacity(crawl: Crawl) -> Steps:
     """No node has capacity: waiting after 150 s of starting, for a while; and again later."""
-    yield from stages.begin(crawl)
-    yield 150
-    crawl.enter("waiting_capacity")
-    yield crawl.rng.uniform(60, 1800)
+    obstacle = Obstacle(unschedulable=seeded("nodes", crawl.id).choice(UNSCHEDULABLE))
+    yield from stages.held_back(crawl, obstacle)
     yield from stages.run(crawl)
     crawl.scale_to(0)
+    crawl.order_pods(obstacle)
     crawl.enter("waiting_capacity")
     yield crawl.rng.uniform(60, 600)
     yield from stages.run(crawl)
@@ -93,6 +113,8 @@ def is_evicted(crawl: Crawl) -> Steps:
     yield from stages.begin(crawl)
     yield from stages.run(crawl)
     pod = crawl.pod(crawl.wanted - 1)
+    crawl.evict(pod)
+    yield 3
     crawl.exit(pod, 137, evicted=True)
     yield crawl.rng.uniform(20, 90)
     crawl.restart(pod)
