@@ -70,7 +70,7 @@ class Exposition:
         self._families = tuple(families)
         self._store = store
         self._history = history
-        self._indexes = indexes or IndexTable(())
+        self._indexes = indexes or IndexTable(self._families)
         self._self_metrics = self_metrics
         self._headers = {
             (family.name, form): _text([family.metric()], form)

@@ -58,7 +58,8 @@ class _Reader:
             if name in self._seen:
                 self._refuse(key, f"{name} is given twice")
             self._seen.add(name)
-            if option := self._options.get(name):
+            is_section = name in self._sections and isinstance(node, yaml.MappingNode)
+            if (option := self._options.get(name)) and not is_section:
                 self._read_option(option, node)
             elif name not in self._sections:
                 close = get_close_matches(name, [*self._options, *self._sections], n=1)

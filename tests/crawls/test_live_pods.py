@@ -88,7 +88,7 @@ def test_of_two_figures_the_fresher_one_counts() -> None:
 
 
 def test_a_usage_that_could_not_be_read_leaves_what_the_status_says() -> None:
-    assert used(measured(memory="much", cpu="250m")) == (GIB, 0.25)
+    assert used(measured(memory="much", cpu="250m")) == (GIB, 0.75)
 
 
 def test_a_pod_that_is_gone_uses_nothing_whatever_was_measured() -> None:
