@@ -143,7 +143,6 @@ def test_an_event_alert_is_added_as_the_guide_says(copy: Path) -> None:
 )
 def test_the_files_that_the_guide_names_exist(section: str) -> None:
     made = {file for file, name, _ in read(section).blocks if not name}
-    made |= {"exporter/resources/pod.py", "exporter/sources/pods.py"}  # the example's own
     names = {name for name in read(section).files if "/" in name and "…" not in name}
     assert names
     assert [name for name in names - made if not (ROOT / name).exists()] == []
