@@ -72,13 +72,11 @@ async def test_a_reader_keeps_the_wal_only_while_it_reads(watch: Watch, path: Pa
         reader.execute("SELECT count(*) FROM meta").fetchone()
         for version in range(10, 60):
             write(watch, version)
-        watch.ledger.checkpoint()
-        watch.ledger.bound_wal()
+        await watch.ledger.checkpoint()
         assert watch.ledger.wal_is_long
         assert watch.ledger.file_status.last_error is None
         reader.execute("COMMIT")
-        watch.ledger.checkpoint()
-        watch.ledger.bound_wal()
+        await watch.ledger.checkpoint()
         assert wal_size(path) == 0
 
 

@@ -143,6 +143,13 @@ def connection(ledger: Ledger) -> sqlite3.Connection:
     return database._connection
 
 
+def unnoticed(ledger: Ledger) -> None:
+    """Let the ledger take what was done to its file for its own writing."""
+    database = ledger._file._database
+    assert database is not None, "the file is open"
+    database.end_checkpoint()
+
+
 def remember(ledger: Ledger, *records: FinishedCrawl) -> None:
     """Put finished crawls into the ledger as they are, whatever a recorder would make of them."""
     ledger._state.finished.update({record.uid: record for record in records})
