@@ -107,6 +107,44 @@ def test_tries_on_a_bad_disk_become_rarer(path: Path) -> None:
     assert tries == [1, 3, 7, 15, 31, 61, 91]
 
 
+def test_the_end_writes_what_is_left_though_a_try_has_just_failed(path: Path) -> None:
+    """The disk has room again, and the next try would be due half a minute later."""
+    watch = Watch(path)
+    watch.synced()
+    with full(0):
+        watch.change(10, status=OVER)
+        watch.clock.now += 3600
+        watch.synced(11)
+        assert watch.ledger.file_status.last_error is not None
+    assert not watch.ledger.flush(), "not due"
+    watch.ledger.close()
+    watch.start()
+    assert finished_once(watch)
+    assert watch.resource_versions() == {NAMESPACE: "11"}
+
+
+def test_the_end_on_a_full_disk_leaves_what_was_written_before(path: Path) -> None:
+    """Baselines, counts and resource version of one point in time: what is missing is replayed."""
+    watch = Watch(path)
+    watch.synced(5)
+    watch.change(10)
+    before = watch.changed_totals()
+    with full(0):
+        watch.change(11, status=OVER)
+        watch.synced(12)
+        watch.ledger.close()
+        watch.clock.now -= 1200
+        watch.start()
+        assert watch.resource_versions() == {NAMESPACE: "5"}
+        assert watch.changed_totals() == before
+        watch.change(11, status=OVER)
+        watch.synced(12)
+    watch.ledger.close()
+    watch.start()
+    assert finished_once(watch)
+    assert watch.resource_versions() == {NAMESPACE: "12"}
+
+
 def test_a_read_only_disk_at_start_serves_from_memory_and_writes_later(path: Path) -> None:
     watch = Watch(path)
     watch.synced(5)
