@@ -28,9 +28,14 @@ from exporter.history.written_files import COMPANIONS, WrittenFiles
 _DAMAGE: Final = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # no such table, column
 )
-_READ_ONLY: Final = ("mode=ro", "mode=ro&readonly_shm=1", "mode=ro&immutable=1")
+_READ_ONLY: Final = ("mode=ro", "mode=ro&readonly_shm=1")
 """How a ledger is read, in turn. A full disk has no room for the WAL's index, which then has to be
-left as it is; a read-only directory has no place for one, and without it the WAL is left out."""
+left as it is. Where there is no index at all, one of the next two follows."""
+_IMMUTABLE: Final = "mode=ro&immutable=1"
+"""A read-only directory has no place for an index, and without it the WAL is left out. Then the
+file may be of no one point in time: a checkpoint that ran into a full disk has written a part."""
+_EXCLUSIVE: Final = "mode=rw"
+"""The index is in memory, for which the file has to be locked."""
 
 _Result = TypeVar("_Result")
 
@@ -176,8 +181,11 @@ def wal_size(path: Path) -> int:
         return 0
 
 
-def read_only(path: Path) -> "Database":
+def read_only(path: Path, *, complete: bool = False) -> "Database":
     """Open an existing ledger for reading alone, also beside an exporter that writes it.
+
+    Without ``complete`` the WAL may be left out where there is no other way. With it the file may
+    be locked: that is for who continues from what it reads.
 
     Raises DatabaseError where it cannot be read now, DamagedError where it is no ledger of this
     release.
@@ -187,6 +195,8 @@ def read_only(path: Path) -> "Database":
         uri = f"{path.absolute().as_uri()}?{parameters}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None)
         try:
+            if parameters == _EXCLUSIVE:
+                connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             _refuse_other_layouts(_version(connection, path), path)
         except BaseException:
             connection.close()
@@ -194,7 +204,8 @@ def read_only(path: Path) -> "Database":
         return connection
 
     failure: DatabaseError | None = None
-    for parameters in _READ_ONLY:
+    last = _EXCLUSIVE if complete and wal_size(path) else _IMMUTABLE
+    for parameters in (*_READ_ONLY, last):
         try:
             return Database(reporting(path, partial(run, parameters)), path)
         except DamagedError as error:

@@ -116,10 +116,9 @@ class Ledger:
     def close(self) -> None:
         """Write what is left, close the file and release its lock.
 
-        It is tried even where the last write has failed just now: what is not in the file, the
-        next start does not know.
+        Nothing is put off any more: the disk may have room again since the last try.
         """
-        self._file.retry_now()
+        self._file.retry_at_once()
         self.flush()
         self._file.close()
 

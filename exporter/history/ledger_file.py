@@ -121,8 +121,8 @@ class LedgerFile:
             self.incomplete = True
         return True
 
-    def retry_now(self) -> None:
-        """Let the next ``ready`` try, however often it failed: there may be no other time."""
+    def retry_at_once(self) -> None:
+        """Let the next ``ready`` try a write, however soon that is after one that failed."""
         self._retry_at = 0.0
         self._held = False
 
@@ -175,7 +175,7 @@ class LedgerFile:
         if wal_size(self.path) > _HELD_WAL:
             await self._move(self.path)
         elif retries:
-            self.retry_now()
+            self.retry_at_once()
 
     def close(self) -> None:
         """Move what is left in the WAL into the file, close it, and release its lock."""
@@ -221,7 +221,7 @@ class LedgerFile:
             self._held = self._database is not None
             self._failed(DatabaseError(f"a reader keeps the WAL of {error}"))
         else:
-            self.retry_now()
+            self.retry_at_once()
             logger.warning(
                 "history: %s: another program reads it and does not end; it was moved to a new"
                 " file, and that program reads on in the old one", path
@@ -261,7 +261,7 @@ class LedgerFile:
             self._failed(error, outcome)
         else:
             self._failed(error, outcome)
-            self._retry_at = 0.0
+            self.retry_at_once()
         self._close()
         self.incomplete = True
 
@@ -295,7 +295,7 @@ def _peek(path: Path) -> LedgerState:
     if not path.exists():
         return LedgerState()
     try:
-        with closing(read_only(path)) as database:
+        with closing(read_only(path, complete=True)) as database:
             return load(database)
     except (DamagedError, ValueError, TypeError):
         return LedgerState()
