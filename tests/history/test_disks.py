@@ -3,7 +3,6 @@
 import logging
 import os
 import resource
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from exporter.history.errors import LedgerError
 from exporter.history.ledger import Ledger
 from exporter.history.reading import events, finished_crawls
 from support.counters import FINISHED
-from support.crawl_history import OVER, Watch, connection, finished_once
+from support.crawl_history import OVER, Watch, as_a_kill_leaves_it, connection, finished_once
 from support.factories import NAMESPACE
 
 
@@ -49,15 +48,6 @@ def full(most: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-def as_a_kill_leaves_it(path: Path, folder: Path) -> Path:
-    """A copy of a ledger in use, with its WAL and index: nothing has put them into the file."""
-    folder.mkdir()
-    for file in path.parent.glob(f"{path.name}*"):
-        if not file.name.endswith(".lock"):
-            shutil.copy(file, folder)
-    return folder / path.name
 
 
 def test_a_full_disk_costs_nothing_but_the_writing(

@@ -14,7 +14,7 @@ from exporter.history import database
 from exporter.history.database import read_only
 from exporter.history.errors import DatabaseError
 from exporter.history.state import load
-from support.crawl_history import Watch, connection, kill, sql
+from support.crawl_history import Watch, as_a_kill_leaves_it, connection, kill, sql
 from support.factories import NAMESPACE
 
 Damage = Callable[[bytes], bytes]
@@ -92,6 +92,20 @@ async def test_it_is_noticed_said_once_and_written_whole_again(
     watch.kill()
     assert len(watch.ledger.baselines) == 41
     assert watch.resource_versions() == {NAMESPACE: "4"}
+
+
+@pytest.mark.parametrize("how", HOW)
+async def test_an_index_that_is_overwritten_costs_nothing_where_a_kill_came_first(
+    watch: Watch, path: Path, how: str
+) -> None:
+    """To cut one that is in use is such a kill: SQLite has it mapped (SIGBUS)."""
+    left = as_a_kill_leaves_it(path, path.parent / "left")
+    index = left.with_name(f"{left.name}-shm")
+    overwrite(index, HOW[how](index.read_bytes()))
+    again = Watch(left)
+    assert again.ledger.baselines == watch.ledger.baselines
+    assert again.resource_versions() == {NAMESPACE: "4"}
+    assert not list(left.parent.glob("history.db.*Z"))
 
 
 @pytest.mark.parametrize("end", ["", "-wal", "-shm"])

@@ -1,5 +1,6 @@
 """A crawl's changes, one by one: compared with a baseline, or recorded in a ledger."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -134,6 +135,15 @@ def closed_ledgers() -> Iterator[None]:
 def kill(ledger: Ledger) -> None:
     """What a kill leaves: the file closed and unlocked, with nothing more written to it."""
     ledger._file.close()
+
+
+def as_a_kill_leaves_it(path: Path, folder: Path) -> Path:
+    """A copy of a ledger in use, with its WAL and index: nothing has put them into the file."""
+    folder.mkdir()
+    for file in path.parent.glob(f"{path.name}*"):
+        if not file.name.endswith(".lock"):
+            shutil.copy(file, folder)
+    return folder / path.name
 
 
 def connection(ledger: Ledger) -> sqlite3.Connection:
