@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import socket
@@ -164,7 +165,7 @@ class AlertmanagerFaults(Faults):
 
 
 class DiskFaults(Faults):
-    """The disk is full, the ledger is locked, or it is taken away."""
+    """The disk is full, the ledger is locked, taken away, or overwritten."""
 
     async def full(self) -> None:
         async with self._world.file_is_needed:
@@ -193,6 +194,27 @@ class DiskFaults(Faults):
                 file.unlink(missing_ok=True)
             if not ledger.exists() and self._rng.random() < 0.5:
                 ledger.write_bytes(self._rng.choice((b"", b"no ledger\n" * 1000)))
+            await self._for(1, 3)
+            async with world.at_rest():
+                pass
+
+    async def overwritten(self) -> None:
+        """The file, its WAL or its index gets other bytes in place; the file or its WAL, none.
+
+        An index that is cut at the moment at which it is used would end the process (SIGBUS).
+        """
+        world = self._world
+        async with world.file_is_needed, world.process_is_needed:
+            async with world.at_rest():
+                pass
+            end = self._rng.choice(("", "-wal", "-shm"))
+            with world.ledger.with_name(world.ledger.name + end).open("r+b") as file:
+                length = file.seek(0, os.SEEK_END)
+                if end != "-shm" and self._rng.random() < 0.5:
+                    file.truncate(self._rng.choice((0, length // 2)))
+                else:
+                    file.seek(self._rng.randrange(length + 1))
+                    file.write(self._rng.randbytes(300))
             await self._for(1, 3)
             async with world.at_rest():
                 pass
