@@ -114,7 +114,11 @@ class Ledger:
         return ledger
 
     def close(self) -> None:
-        """Write what is left, close the file and release its lock."""
+        """Write what is left, close the file and release its lock.
+
+        Nothing is put off any more: the disk may have room again since the last try.
+        """
+        self._file.retry_at_once()
         self.flush()
         self._file.close()
 

@@ -104,6 +104,10 @@ class LedgerFile:
             self.incomplete = True
         return True
 
+    def retry_at_once(self) -> None:
+        """Let the next ``ready`` try a write, however soon that is after one that failed."""
+        self._retry_at = 0.0
+
     def write(self, statements: Iterable[Statement]) -> bool:
         """Write all or nothing; whether it was. After a False, ask ``ready`` before the next."""
         if self.path is None:
@@ -178,7 +182,7 @@ class LedgerFile:
         if self._database is not None:
             self._database.close()
             self._database = None
-        self._retry_at = 0.0
+        self.retry_at_once()
         try:
             self._set_aside(error)
         except DatabaseError as failure:

@@ -91,6 +91,20 @@ def test_a_full_disk_costs_nothing_but_the_writing(
     )
 
 
+def test_what_could_not_be_written_is_tried_once_more_at_the_end(path: Path) -> None:
+    watch = Watch(path)
+    watch.synced()
+    own = connection(watch.ledger)
+    own.execute("PRAGMA query_only=1")
+    watch.change(10, status=OVER)
+    assert watch.ledger.file_status.last_error is not None
+    own.execute("PRAGMA query_only=0")
+    assert not watch.ledger.flush()  # too soon
+    watch.ledger.close()
+    watch.start()
+    assert finished_once(watch)
+
+
 def test_tries_on_a_bad_disk_become_rarer(path: Path) -> None:
     watch = Watch(path)
     watch.synced()
