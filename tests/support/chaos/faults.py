@@ -13,6 +13,7 @@ import aiohttp
 
 from exporter.simulator.apiserver.faults import HTML
 from support.chaos.world import World
+from support.exporter_process import Scrape
 
 Fault = Callable[[], Awaitable[None]]
 
@@ -182,20 +183,29 @@ class DiskFaults(Faults):
                 await self._for(1, 4)
 
     async def taken_away(self) -> None:
-        """The file, its WAL or its index is removed, all of them, or replaced."""
+        """The file, its WAL or its index is removed, all of them, or replaced.
+
+        It is over when the exporter has noticed and written all anew: ended before, or with a disk
+        that is full by then, it has nothing to go on from.
+        """
         world = self._world
         async with world.file_is_needed, world.process_is_needed:
             async with world.at_rest():
-                pass
+                before = write_failures(await world.until_scrape(lambda _: True))
             ledger = world.ledger
             companions = [ledger.with_name(ledger.name + end) for end in ("", "-wal", "-shm")]
             for file in self._rng.choice((*([one] for one in companions), companions)):
                 file.unlink(missing_ok=True)
             if not ledger.exists() and self._rng.random() < 0.5:
                 ledger.write_bytes(self._rng.choice((b"", b"no ledger\n" * 1000)))
-            await self._for(1, 3)
+            await world.until_scrape(lambda scrape: write_failures(scrape) > before)
             async with world.at_rest():
                 pass
+
+
+def write_failures(scrape: Scrape) -> float:
+    """How often this life could not write its ledger."""
+    return scrape.value("browsertrix_exporter_ledger_write_failures_total") or 0.0
 
 
 class ClockFaults(Faults):
