@@ -7,7 +7,7 @@ import signal
 import socket
 import sqlite3
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
@@ -50,21 +50,28 @@ class ApiServerFaults(Faults):
     """It refuses, answers nonsense, is slow, cuts, forgets, restarts, or is not there."""
 
     async def unavailable(self) -> None:
-        self._world.server.faults.refuse(503, self._rng.randint(1, 4))
+        self._refuse(503, self._rng.randint(1, 4))
 
     async def too_many_requests(self) -> None:
         wait = self._rng.choice((1, 2, "Wed, 21 Oct 2015 07:28:00 GMT", _FAR_DATE))
-        self._world.server.faults.refuse(429, retry_after=wait)
+        self._refuse(429, retry_after=wait)
 
     async def unauthorized(self) -> None:
-        self._world.server.faults.refuse(self._rng.choice((401, 403)), self._rng.randint(1, 3))
+        self._refuse(self._rng.choice((401, 403)), self._rng.randint(1, 3))
 
     async def odd_answer(self) -> None:
-        self._world.server.faults.refuse(
+        self._refuse(
             self._rng.choice((200, 400, 500, 502)),
             body=self._rng.choice(_ODD_BODIES),
             content_type=self._rng.choice(("application/json", "text/html", "text/plain")),
         )
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> None:
+        """Unless there are refusals left: ordered faster than an exporter that backs off asks, they
+        would pile up, and be an outage of minutes.
+        """
+        if not self._world.server.faults.refusing:
+            self._world.server.faults.refuse(*args, **kwargs)
 
     async def slow(self) -> None:
         faults = self._world.server.faults
