@@ -85,6 +85,11 @@ class Faults:
         """Answer with HTML, like a proxy in front of a server that is down."""
         self.refuse(code, times, body=HTML, content_type="text/html", only=only)
 
+    @property
+    def refusing(self) -> bool:
+        """Whether there are requests still to be refused."""
+        return bool(self._refusals)
+
     def refusal(self, verb: str, resource: ServedResource) -> Refusal | None:
         """The order, if any, that this request uses up."""
         for refusal in self._refusals:
