@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -52,10 +52,12 @@ def simulator(crawls: int) -> Iterator[tuple[Process, Path]]:
 
 
 @contextlib.contextmanager
-def exporter(kubeconfig: Path, module: str = "exporter") -> Iterator[Process]:
+def exporter(
+    kubeconfig: Path, module: str = "exporter", *, flags: Sequence[str] = ()
+) -> Iterator[Process]:
     """The exporter, ready or not, on a free port."""
     arguments = [
-        "serve", "--kubeconfig", str(kubeconfig), "--web.listen-address", "127.0.0.1:0",
+        "serve", "--kubeconfig", str(kubeconfig), "--web.listen-address", "127.0.0.1:0", *flags,
     ]  # fmt: skip
     with _running(module, arguments, r"address=(\S+)") as process:
         yield process

@@ -84,9 +84,14 @@ async def api(anywhere: Real | None, server: ApiServer) -> Api:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    first = []
     for item in items:
         if (slow := item.get_closest_marker("slow")) is not None:
             item.add_marker(pytest.mark.timeout(slow.kwargs.get("timeout", 300)))
+            if slow.kwargs.get("first"):
+                first.append(item)
+    # A worker of xdist's begins with it, and the others take the rest of its share meanwhile.
+    items.sort(key=lambda item: item not in first)
 
 
 @pytest.fixture

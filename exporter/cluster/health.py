@@ -115,10 +115,10 @@ class WatchHealth:
         self.state = WatchState.HEALTHY
         return True
 
-    def failed(self, error: RequestError) -> Retry:
-        """A list or a watch has failed."""
+    def failed(self, error: RequestError, *, longest: float | None = None) -> Retry:
+        """A list or a watch has failed; ``longest``: seconds that a try may be put off now."""
         before = self.state
-        delay = self._backoff.next(error.retry_after)
+        delay = self._backoff.next(error.retry_after, most=longest)
         if error.reason in EXPIRED:
             self.state = _ON_EXPIRED[before]
             if self._listed_at_once:

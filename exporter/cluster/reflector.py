@@ -27,7 +27,7 @@ from exporter.cluster.lister import PAGE_SIZE, Lister
 from exporter.cluster.object_cache import ObjectCache, is_newer, is_older
 from exporter.cluster.phase import Phase
 from exporter.cluster.problems import Problems
-from exporter.cluster.replay import Replay
+from exporter.cluster.replay import LONGEST_DELAY, Replay
 from exporter.cluster.stats import Stats
 from exporter.cluster.watcher import WATCH_SECONDS, StreamItem, Watcher, WatchStream
 from exporter.cluster.wire import Bookmark, InvalidObject, WatchEvent, WireDecoder
@@ -173,7 +173,7 @@ class Reflector(Generic[T]):
             self._version = self._replay.version
             await self._catch_up()
             return
-        retry = self._health.failed(error)
+        retry = self._health.failed(error, longest=None if self._replay is None else LONGEST_DELAY)
         if error.reason in EXPIRED and self.synced:
             self.phase = Phase.RELISTING
         if retry.delay is None:
@@ -185,7 +185,7 @@ class Reflector(Generic[T]):
         elif retry.is_error:
             self._report(explain(error, self.resource, self._where))
         if self._replay is not None and self._replay.deadline_passed(retry.delay):
-            await self._catch_up()
+            await self._give_up_replay(f"it cannot be watched: {error}")
         await asyncio.sleep(retry.delay)
 
     def _note_in_sync(self) -> None:
@@ -256,6 +256,10 @@ class Reflector(Generic[T]):
         if replay.is_over(self._version):
             await self._catch_up()
 
+    async def _give_up_replay(self, why: str) -> None:
+        logger.warning("%s: part of what happened meanwhile may be missing: %s", self._where, why)
+        await self._catch_up()
+
     async def _catch_up(self) -> None:
         """End the replay, if there is one, and be synced."""
         if self._replay is not None:
@@ -301,7 +305,7 @@ class Reflector(Generic[T]):
         except TimeoutError:
             if not deadline.expired():
                 raise
-            await self._catch_up()
+            await self._give_up_replay("the API server sends nothing more")
             return
         except RequestError as error:
             self._last_watch_lasted = error.reason == "cut" and self._watched() >= _HEALTHY_AFTER

@@ -31,10 +31,14 @@ from exporter.runtime.time_slice import TimeSlice
 
 T = TypeVar("T", bound=ResourceObject)
 
-IDLE_TIMEOUT: Final = 5.0
-"""Seconds. A server sends the past it has at once; it need not look for it."""
+IDLE_TIMEOUT: Final = 10.0
+"""Seconds. A server sends the past it has at once; it need not look for it. But etcd may choose a
+leader meanwhile, or this process be stopped, and what is given up is lost for good."""
 CONNECT_TIMEOUT: Final = 30.0
 """Seconds. A server that lists but cannot be watched must not hide what was listed."""
+LONGEST_DELAY: Final = 3.0
+"""Seconds between two tries of the watch meanwhile, unless the server asks for more. Where the list
+had failed before, the next delay would else be so long that the replay is given up at once."""
 
 
 class Replay(Generic[T]):

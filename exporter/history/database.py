@@ -14,7 +14,7 @@ import errno
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from itertools import count
@@ -23,15 +23,19 @@ from typing import Any, Final, TypeVar
 
 from exporter.history import schema
 from exporter.history.errors import DamagedError, DatabaseError
+from exporter.history.written_files import COMPANIONS, WrittenFiles
 
 _DAMAGE: Final = frozenset(
     {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # no such table, column
 )
-_COMPANIONS: Final = ("", "-wal", "-shm")
-
-_READ_ONLY: Final = ("mode=ro", "mode=ro&readonly_shm=1", "mode=ro&immutable=1")
+_READ_ONLY: Final = ("mode=ro", "mode=ro&readonly_shm=1")
 """How a ledger is read, in turn. A full disk has no room for the WAL's index, which then has to be
-left as it is; a read-only directory has no place for one, and without it the WAL is left out."""
+left as it is. Where there is no index at all, one of the next two follows."""
+_IMMUTABLE: Final = "mode=ro&immutable=1"
+"""A read-only directory has no place for an index, and without it the WAL is left out. Then the
+file may be of no one point in time: a checkpoint that ran into a full disk has written a part."""
+_EXCLUSIVE: Final = "mode=rw"
+"""The index is in memory, for which the file has to be locked."""
 
 _Result = TypeVar("_Result")
 
@@ -43,12 +47,12 @@ class Database:
     """An open ledger file."""
 
     def __init__(
-        self, connection: sqlite3.Connection, path: Path, inodes: Mapping[Path, int]
+        self, connection: sqlite3.Connection, path: Path, files: WrittenFiles | None = None
     ) -> None:
+        """``files`` where it is open for writing."""
         self.path = path
         self._connection = connection
-        self._inodes = inodes
-        """Of the file, its WAL and its index, as they were opened."""
+        self._files = files
 
     @classmethod
     def open(cls, path: Path) -> "Database":
@@ -57,40 +61,67 @@ class Database:
         Raises DatabaseError where it cannot be opened or written now, DamagedError where it could,
         but holds something else.
         """
-        _make_private(path)
-        connection = _reporting(path, lambda: _connect(path))
+        make_private(path)
+        connection = reporting(path, lambda: _connect(path))
         try:
-            _reporting(path, lambda: _prepare(connection, path))
-            files = [path.with_name(path.name + companion) for companion in _COMPANIONS]
-            inodes = {file: file.stat().st_ino for file in files}
+            reporting(path, lambda: _prepare(connection, path))
+            files = WrittenFiles(path)
         except DatabaseError:
             connection.close()
             raise
         except OSError as error:
             connection.close()
             raise DatabaseError(f"{path}: {error.strerror}") from error
-        return cls(connection, path, inodes)
+        return cls(connection, path, files)
 
     def close(self) -> None:
-        """Fold the WAL into the file and close it; a failure costs nothing, the WAL stays."""
-        self.truncate_wal()
+        """Fold the WAL into the file and close it; a failure costs nothing, the WAL stays.
+
+        A file that was moved is left as it is.
+        """
+        if self._files is not None:
+            with suppress(OSError):
+                self._files.restore_length()
         with suppress(sqlite3.Error):
             self._connection.close()
+        if self._files is not None:
+            self._files.close()
+
+    def verify(self) -> None:
+        """Raises DamagedError where anybody else wrote to the files, or they are elsewhere."""
+        if self._files is not None:
+            self._files.verify()
 
     def truncate_wal(self) -> None:
-        """Move what is left in the WAL into the file and empty it, unless a reader needs it."""
+        """Move what is left in the WAL into the file and empty it, unless a reader needs it.
+
+        Raises DamagedError as ``end_checkpoint`` does.
+        """
+        self.begin_checkpoint()
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.end_checkpoint()
+
+    def begin_checkpoint(self) -> None:
+        """A checkpoint is about to write to the file: see ``checkpoint``."""
+        if self._files is not None:
+            self._files.begin_checkpoint()
+
+    def end_checkpoint(self) -> None:
+        """It is over. Raises DamagedError where the file now begins as another's does."""
+        if self._files is not None:
+            self._files.end_checkpoint()
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         """All rows of a query. Raises DatabaseError."""
-        return _reporting(self.path, lambda: self._connection.execute(sql, values).fetchall())
+        return reporting(self.path, lambda: self._connection.execute(sql, values).fetchall())
 
     def write(self, statements: Iterable[Statement]) -> None:
-        """Write all or nothing. Raises DatabaseError; then nothing was written."""
-        if not self._is_in_place():
-            raise DamagedError(self.path, "lost", "the file was moved or deleted under us")
-        _reporting(self.path, lambda: self._transact(statements))
+        """Write all or nothing. Raises DatabaseError; then nothing was written.
+
+        Where the files may have changed since the last write, call ``verify`` first.
+        """
+        reporting(self.path, lambda: self._transact(statements))
 
     def _transact(self, statements: Iterable[Statement]) -> None:
         connection = self._connection
@@ -103,16 +134,14 @@ class Database:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-
-    def _is_in_place(self) -> bool:
-        """Whether its files are still these: SQLite would go on writing into deleted ones."""
-        try:
-            return all(file.stat().st_ino == inode for file, inode in self._inodes.items())
-        except OSError:
-            return False
+        finally:
+            if self._files is not None:
+                self._files.note_write()
+        if self._files is not None:
+            self._files.verify_write()
 
 
-def _make_private(path: Path) -> None:
+def make_private(path: Path) -> None:
     """Make the file, for its owner alone: SQLite gives its companions the same mode.
 
     Raises DatabaseError where the path is a link: whoever may make links there could have any
@@ -141,7 +170,7 @@ def checkpoint(path: Path) -> None:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as own:
             own.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
-    _reporting(path, run)
+    reporting(path, run)
 
 
 def wal_size(path: Path) -> int:
@@ -152,8 +181,11 @@ def wal_size(path: Path) -> int:
         return 0
 
 
-def read_only(path: Path) -> "Database":
+def read_only(path: Path, *, complete: bool = False) -> "Database":
     """Open an existing ledger for reading alone, also beside an exporter that writes it.
+
+    Without ``complete`` the WAL may be left out where there is no other way. With it the file may
+    be locked: that is for who continues from what it reads.
 
     Raises DatabaseError where it cannot be read now, DamagedError where it is no ledger of this
     release.
@@ -163,6 +195,8 @@ def read_only(path: Path) -> "Database":
         uri = f"{path.absolute().as_uri()}?{parameters}"
         connection = sqlite3.connect(uri, uri=True, isolation_level=None)
         try:
+            if parameters == _EXCLUSIVE:
+                connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             _refuse_other_layouts(_version(connection, path), path)
         except BaseException:
             connection.close()
@@ -170,9 +204,10 @@ def read_only(path: Path) -> "Database":
         return connection
 
     failure: DatabaseError | None = None
-    for parameters in _READ_ONLY:
+    last = _EXCLUSIVE if complete and wal_size(path) else _IMMUTABLE
+    for parameters in (*_READ_ONLY, last):
         try:
-            return Database(_reporting(path, partial(run, parameters)), path, {})
+            return Database(reporting(path, partial(run, parameters)), path)
         except DamagedError as error:
             if failure is not None and wal_size(path):
                 break  # what was left out may be all there is
@@ -191,7 +226,7 @@ def set_aside(path: Path, kind: str) -> Path:
     names = (f"{path.name}.{kind}-{stamp}" + f".{attempt}" * (attempt > 0) for attempt in count())
     aside = next(aside for aside in map(path.with_name, names) if not aside.exists())
     try:
-        for companion in _COMPANIONS:
+        for companion in COMPANIONS:
             source = path.with_name(path.name + companion)
             if source.exists():
                 source.rename(aside.with_name(aside.name + companion))
@@ -248,7 +283,7 @@ def _refuse_other_layouts(version: int, path: Path) -> None:
         )
 
 
-def _reporting(path: Path, action: Callable[[], _Result]) -> _Result:
+def reporting(path: Path, action: Callable[[], _Result]) -> _Result:
     """What the action returns; SQLite's errors become DatabaseError or DamagedError."""
     try:
         return action()

@@ -16,4 +16,5 @@ class DamagedError(DatabaseError):
 
     def __init__(self, path: Path, kind: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
+        self.path = path
         self.kind = kind

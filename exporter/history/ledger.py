@@ -49,7 +49,7 @@ _LOG_EVERY: Final = 10.0
 
 
 class Ledger:
-    """See the module. ``open`` makes one; all but ``checkpoint`` belongs to the event loop."""
+    """See the module. ``open`` makes one; it belongs to the event loop."""
 
     def __init__(
         self,
@@ -114,7 +114,11 @@ class Ledger:
         return ledger
 
     def close(self) -> None:
-        """Write what is left, close the file and release its lock."""
+        """Write what is left, close the file and release its lock.
+
+        Nothing is put off any more: the disk may have room again since the last try.
+        """
+        self._file.retry_at_once()
         self.flush()
         self._file.close()
 
@@ -294,13 +298,9 @@ class Ledger:
         """Whether a checkpoint is due because of what was written."""
         return self._file.wal_is_long
 
-    def bound_wal(self) -> None:
-        """Empty a long WAL; call it after ``checkpoint``."""
-        self._file.bound_wal()
-
-    def checkpoint(self) -> None:
-        """Make what was written survive a power cut; for another thread: it waits for the disk."""
-        self._file.checkpoint()
+    async def checkpoint(self) -> None:
+        """Make what was written survive a power cut, and empty a long WAL."""
+        await self._file.checkpoint()
 
     def expire(self, most: int = _LARGEST_WRITE) -> None:
         """Forget what is past its time; to be called about once a second."""

@@ -118,8 +118,7 @@ class HistoryRecorder:
                 ledger.flush()
                 write_at = now() + _WRITE_EVERY
             if now() >= checkpoint_at or ledger.wal_is_long:
-                await asyncio.to_thread(ledger.checkpoint)
-                ledger.bound_wal()
+                await ledger.checkpoint()
                 checkpoint_at = now() + _CHECKPOINT_EVERY
 
     def _observe(self, scope: str, crawl: Crawl, *, deleted: bool) -> None:

@@ -34,9 +34,14 @@ class Backoff:
         """Return one like this, that counts for itself."""
         return Backoff(self._first, self._most, self._rng)
 
-    def next(self, at_least: float | None = None) -> float:
-        """Return the delay after one more failure, and no less than the server asked for."""
+    def next(self, at_least: float | None = None, *, most: float | None = None) -> float:
+        """Return the delay after one more failure, and no less than the server asked for.
+
+        ``most`` is how long it may be now, where that is less than it could grow to.
+        """
         longest = min(self._most, self._first * 2.0 ** min(self.failures, 32))
+        if most is not None:
+            longest = min(longest, most)
         self.failures += 1
         delay = self._rng(longest / 2, longest)
         return delay if at_least is None else max(delay, min(at_least, LONGEST_RETRY_AFTER))

@@ -15,6 +15,7 @@ from exporter.cluster.client import ApiClient
 from exporter.cluster.phase import Phase
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import identity
+from exporter.runtime.backoff import Backoff
 from exporter.simulator import ApiServer, Cluster
 from support.api_servers import Api
 from support.change_recorder import Recorder
@@ -375,7 +376,10 @@ async def quiet(
 
 
 async def test_a_replay_without_events_or_bookmarks_ends_at_the_idle_timeout(
-    cluster: Cluster, quiet: tuple[ApiServer, ApiClient], follow: Follow
+    cluster: Cluster,
+    quiet: tuple[ApiServer, ApiClient],
+    follow: Follow,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     cluster.create(crawljob(crawl="a"))
     resume = ResumePoint(str(cluster.resource_version), frozenset({"elsewhere"}))
@@ -386,6 +390,7 @@ async def test_a_replay_without_events_or_bookmarks_ends_at_the_idle_timeout(
     assert reflector.phase is Phase.REPLAYING
     assert reflector.last_error == "what happened meanwhile is being replayed"
     await until(lambda: recorder.syncs and reflector.stats.watches == 2)
+    assert "may be missing: the API server sends nothing more" in caplog.text
     assert emitted(recorder) == [("a", "running")]
     assert recorder.syncs == [resume.resource_version]  # what comes is still emitted from there
     assert reflector.last_error is None
@@ -393,9 +398,32 @@ async def test_a_replay_without_events_or_bookmarks_ends_at_the_idle_timeout(
     await until(lambda: recorder.names == ["a", "b"])
 
 
+async def test_a_replay_is_not_given_up_because_the_list_had_failed_before(
+    cluster: Cluster, server: ApiServer, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.cluster.reflector.LONGEST_DELAY", 0.01)
+    cluster.create(crawljob(crawl="a"))
+    resume = ResumePoint(str(cluster.resource_version), frozenset({"uid-crawlers-a"}))
+    for state in ("paused", "complete"):
+        patch_status(cluster, "a", state=state)
+    delete_crawl(cluster, "a")
+    server.faults.refuse(503, 3, only="watch")
+    backoff = Backoff()
+    backoff.failures = 100  # so many lists: the next delay is longer than a replay waits
+    reflector, recorder = follow(resume=resume, backoff=backoff)
+    await until(lambda: recorder.syncs)
+    changes = unchanging(emitted(recorder))
+    assert changes == [("a", "paused"), ("a", "complete"), ("a", "complete, deleted")]
+    assert reflector.stats.reconnects["server_error"] == 3
+
+
 @pytest.mark.parametrize("fault", ["forbidden", "stalled"])
 async def test_a_replay_without_a_watch_ends_at_the_connect_timeout(
-    cluster: Cluster, quiet: tuple[ApiServer, ApiClient], follow: Follow, fault: str
+    cluster: Cluster,
+    quiet: tuple[ApiServer, ApiClient],
+    follow: Follow,
+    fault: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     cluster.create(crawljob(crawl="a"))
     resume = ResumePoint(str(cluster.resource_version), frozenset({"uid-crawlers-a"}))
@@ -411,4 +439,5 @@ async def test_a_replay_without_a_watch_ends_at_the_connect_timeout(
     assert reflector.synced
     if fault == "forbidden":
         assert "RBAC must allow list and watch" in str(reflector.last_error)
+    assert "part of what happened meanwhile may be missing" in caplog.text
     server.faults.release()

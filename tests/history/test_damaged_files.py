@@ -8,7 +8,7 @@ import pytest
 from exporter.history import database, schema
 from exporter.history.errors import DatabaseError
 from support.counters import FINISHED
-from support.crawl_history import OVER, Watch, connection, finished_once, sql
+from support.crawl_history import OVER, Watch, connection, finished_once, sql, unnoticed
 from support.factories import NAMESPACE
 
 
@@ -154,16 +154,17 @@ def test_of_a_file_deleted_under_the_exporter_nothing_is_said_to_be_kept(
     assert not [*path.parent.glob("history.db.*lost*")]
 
 
-def test_a_file_damaged_under_the_exporter_is_replaced_and_written_whole(path: Path) -> None:
+async def test_a_file_damaged_under_the_exporter_is_replaced_and_written_whole(path: Path) -> None:
     watch = Watch(path)
     watch.synced(4)
     for number in range(100):
         watch.change(10 + number, crawl=f"c{number}", status=OVER)
-    watch.ledger.checkpoint()
+    await watch.ledger.checkpoint()
     own = connection(watch.ledger)
     own.execute("PRAGMA writable_schema=ON")
     own.execute("UPDATE sqlite_master SET sql = 'CREATE nonsense' WHERE name = 'finished'")
     own.execute("PRAGMA writable_schema=RESET")
+    unnoticed(watch.ledger)
     watch.change(500, crawl="last", status=OVER)
     watch.clock.now += 60
     assert watch.ledger.flush()

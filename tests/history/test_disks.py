@@ -3,7 +3,6 @@
 import logging
 import os
 import resource
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from exporter.history.errors import LedgerError
 from exporter.history.ledger import Ledger
 from exporter.history.reading import events, finished_crawls
 from support.counters import FINISHED
-from support.crawl_history import OVER, Watch, connection, finished_once
+from support.crawl_history import OVER, Watch, as_a_kill_leaves_it, connection, finished_once
 from support.factories import NAMESPACE
 
 
@@ -51,15 +50,6 @@ def full(most: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def as_a_kill_leaves_it(path: Path, folder: Path) -> Path:
-    """A copy of a ledger in use, with its WAL and index: nothing has put them into the file."""
-    folder.mkdir()
-    for file in path.parent.glob(f"{path.name}*"):
-        if not file.name.endswith(".lock"):
-            shutil.copy(file, folder)
-    return folder / path.name
-
-
 def test_a_full_disk_costs_nothing_but_the_writing(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -91,6 +81,20 @@ def test_a_full_disk_costs_nothing_but_the_writing(
     )
 
 
+def test_what_could_not_be_written_is_tried_once_more_at_the_end(path: Path) -> None:
+    watch = Watch(path)
+    watch.synced()
+    own = connection(watch.ledger)
+    own.execute("PRAGMA query_only=1")
+    watch.change(10, status=OVER)
+    assert watch.ledger.file_status.last_error is not None
+    own.execute("PRAGMA query_only=0")
+    assert not watch.ledger.flush()  # too soon
+    watch.ledger.close()
+    watch.start()
+    assert finished_once(watch)
+
+
 def test_tries_on_a_bad_disk_become_rarer(path: Path) -> None:
     watch = Watch(path)
     watch.synced()
@@ -105,6 +109,28 @@ def test_tries_on_a_bad_disk_become_rarer(path: Path) -> None:
         if watch.ledger.file_status.write_failures > failures:
             tries.append(second)
     assert tries == [1, 3, 7, 15, 31, 61, 91]
+
+
+def test_the_end_on_a_full_disk_leaves_what_was_written_before(path: Path) -> None:
+    """Baselines, counts and resource version of one point in time: what is missing is replayed."""
+    watch = Watch(path)
+    watch.synced(5)
+    watch.change(10)
+    before = watch.changed_totals()
+    with full(0):
+        watch.change(11, status=OVER)
+        watch.synced(12)
+        watch.ledger.close()
+        watch.clock.now -= 1200
+        watch.start()
+        assert watch.resource_versions() == {NAMESPACE: "5"}
+        assert watch.changed_totals() == before
+        watch.change(11, status=OVER)
+        watch.synced(12)
+    watch.ledger.close()
+    watch.start()
+    assert finished_once(watch)
+    assert watch.resource_versions() == {NAMESPACE: "12"}
 
 
 def test_a_read_only_disk_at_start_serves_from_memory_and_writes_later(path: Path) -> None:
@@ -147,6 +173,44 @@ def test_a_start_on_a_full_disk_after_a_kill_goes_on_with_all_that_was_written(
     assert watch.ledger.flush()
     watch.kill()
     assert finished_once(watch)
+
+
+async def left_without_index(path: Path) -> tuple[Watch, Path]:
+    """What was checkpointed is older than what the WAL has, and in part not even that."""
+    before = Watch(path)
+    before.synced(5)
+    for number in range(100):
+        before.change(10 + number, crawl=f"c{number}")
+    await before.ledger.checkpoint()
+    for number in range(100):
+        before.change(200 + number, crawl=f"c{number}", status=OVER)
+    before.synced(300)
+    with full(20_000):
+        await before.ledger.checkpoint()
+    left = as_a_kill_leaves_it(path, path.parent / "left")
+    left.with_name(f"{left.name}-shm").unlink()
+    return before, left
+
+
+async def test_a_start_that_cannot_make_an_index_reads_the_wal_all_the_same(path: Path) -> None:
+    before, left = await left_without_index(path)
+    with locked(left.parent, files=0o666):
+        watch = Watch(left)
+        assert watch.ledger.file_status.last_error is not None
+        assert watch.resource_versions() == {NAMESPACE: "300"}
+        assert watch.ledger.baselines == before.ledger.baselines
+        assert watch.changed_totals() == before.changed_totals()
+    watch.clock.now += 60
+    assert watch.ledger.flush()
+    assert watch.ledger.file_status.last_error is None
+    watch.kill()
+    assert watch.changed_totals() == before.changed_totals()
+
+
+async def test_a_start_that_cannot_read_the_wal_is_refused(path: Path) -> None:
+    _, left = await left_without_index(path)
+    with locked(left.parent), pytest.raises(LedgerError, match="can be neither read nor written"):
+        Watch(left)
 
 
 def test_a_start_that_can_read_nothing_of_what_was_written_is_refused(path: Path) -> None:

@@ -239,12 +239,12 @@ def test_a_second_exporter_is_refused(path: Path) -> None:
     Ledger.open(path).close()
 
 
-def test_a_ledger_can_be_read_while_it_is_written(path: Path) -> None:
+async def test_a_ledger_can_be_read_while_it_is_written(path: Path) -> None:
     watch = Watch(path)
     watch.synced()
     watch.change(10, status=OVER)
     assert [one.state for one in finished_crawls(path)] == ["complete"]
     watch.change(11, crawl="other", status=OVER)
     assert len(finished_crawls(path)) == 2
-    watch.ledger.checkpoint()
+    await watch.ledger.checkpoint()
     assert len(finished_crawls(path)) == 2

@@ -1,10 +1,9 @@
 """When a recorder writes, checkpoints and forgets: to the second."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,20 +16,21 @@ from support.crawl_history import NOW, CrawlHistory, Watch
 from support.virtual_time import in_virtual_time, now
 
 
-async def in_no_thread(call: Callable[[], Any]) -> Any:
-    return call()
-
-
 @asynccontextmanager
 async def recording(
     monkeypatch: pytest.MonkeyPatch, watch: Watch
 ) -> AsyncIterator[dict[str, list[float]]]:
     """Run the recorder; gives when it called what of the ledger."""
     calls: dict[str, list[float]] = {}
-    for name in ("expire", "flush", "checkpoint", "bound_wal"):
+    for name in ("expire", "flush"):
         times = calls.setdefault(name, [])
         monkeypatch.setattr(watch.ledger, name, lambda times=times: times.append(now()))
-    monkeypatch.setattr(asyncio, "to_thread", in_no_thread)
+
+    async def checkpoint() -> None:
+        calls["checkpoint"].append(now())
+
+    calls["checkpoint"] = []
+    monkeypatch.setattr(watch.ledger, "checkpoint", checkpoint)
     task = asyncio.create_task(watch.recorder.run())
     yield calls
     task.cancel()
@@ -47,7 +47,6 @@ async def test_it_looks_each_second_writes_every_five_and_checkpoints_every_thir
         "expire": [*range(1, 66)],
         "flush": [*range(5, 66, 5)],
         "checkpoint": [30, 60],
-        "bound_wal": [30, 60],
     }
 
 
@@ -62,14 +61,14 @@ async def test_a_write_that_failed_is_tried_each_second(monkeypatch: pytest.Monk
 
 
 @in_virtual_time
-async def test_a_long_wal_is_checkpointed_and_emptied_at_once(
+async def test_a_long_wal_is_checkpointed_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     watch = Watch()
     monkeypatch.setattr(Ledger, "wal_is_long", True)
     async with recording(monkeypatch, watch) as calls:
         await asyncio.sleep(2.5)
-    assert calls["checkpoint"] == calls["bound_wal"] == [1, 2]
+    assert calls["checkpoint"] == [1, 2]
     assert calls["flush"] == []
 
 

@@ -28,6 +28,13 @@ def test_a_thousand_failures_do_not_overflow() -> None:
     assert backoff.next() == 30.0
 
 
+def test_a_delay_may_be_cut_short_and_grows_on_meanwhile() -> None:
+    backoff = Backoff(rng=longest)
+    assert [backoff.next(most=3.0) for _ in range(4)] == [0.8, 1.6, 3.0, 3.0]
+    assert backoff.next(5.0, most=3.0) == 5.0  # the server asked for it
+    assert backoff.next() == 25.6
+
+
 def test_after_a_reset_the_first_delay_is_short_again() -> None:
     backoff = Backoff(rng=longest)
     for _ in range(5):

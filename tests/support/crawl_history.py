@@ -1,5 +1,6 @@
 """A crawl's changes, one by one: compared with a baseline, or recorded in a ledger."""
 
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -136,11 +137,27 @@ def kill(ledger: Ledger) -> None:
     ledger._file.close()
 
 
+def as_a_kill_leaves_it(path: Path, folder: Path) -> Path:
+    """A copy of a ledger in use, with its WAL and index: nothing has put them into the file."""
+    folder.mkdir()
+    for file in path.parent.glob(f"{path.name}*"):
+        if not file.name.endswith(".lock"):
+            shutil.copy(file, folder)
+    return folder / path.name
+
+
 def connection(ledger: Ledger) -> sqlite3.Connection:
     """The ledger's own, to spoil the file or the disk under it."""
     database = ledger._file._database
     assert database is not None, "the file is open"
     return database._connection
+
+
+def unnoticed(ledger: Ledger) -> None:
+    """Let the ledger take what was done to its file for its own writing."""
+    database = ledger._file._database
+    assert database is not None, "the file is open"
+    database.end_checkpoint()
 
 
 def remember(ledger: Ledger, *records: FinishedCrawl) -> None:

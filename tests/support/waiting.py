@@ -15,10 +15,10 @@ WAIT_TIMEOUT: Final = 20.0
 
 It is none of the product's limits; where one of those has to pass first, a test gives more.
 """
-PROCESS_TIMEOUT: Final = 3 * (CONNECT_TIMEOUT + IDLE_TIMEOUT)
+PROCESS_TIMEOUT: Final = 4 * (CONNECT_TIMEOUT + IDLE_TIMEOUT)
 """Seconds a process may take to start, to get ready, to show something or to end.
 
-An exporter gets ready after a replay, which it gives up itself after a third of that.
+An exporter gets ready after a replay, which it gives up itself after a quarter of that.
 """
 
 

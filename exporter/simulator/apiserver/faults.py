@@ -95,6 +95,11 @@ class Faults:
         html = "text/html"
         self.refuse(code, times, body=HTML, content_type=html, only=only, resource=resource)
 
+    @property
+    def refusing(self) -> bool:
+        """Whether there are requests still to be refused."""
+        return bool(self._refusals)
+
     def refusal(self, verb: str, resource: ServedResource) -> Refusal | None:
         """The order, if any, that this request uses up."""
         for refusal in self._refusals:

@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import socket
 import sqlite3
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 
 from exporter.simulator.apiserver.faults import HTML
 from support.chaos.world import World
+from support.exporter_process import Scrape
 
 Fault = Callable[[], Awaitable[None]]
 
@@ -49,21 +51,28 @@ class ApiServerFaults(Faults):
     """It refuses, answers nonsense, is slow, cuts, forgets, restarts, or is not there."""
 
     async def unavailable(self) -> None:
-        self._world.server.faults.refuse(503, self._rng.randint(1, 4))
+        self._refuse(503, self._rng.randint(1, 4))
 
     async def too_many_requests(self) -> None:
         wait = self._rng.choice((1, 2, "Wed, 21 Oct 2015 07:28:00 GMT", _FAR_DATE))
-        self._world.server.faults.refuse(429, retry_after=wait)
+        self._refuse(429, retry_after=wait)
 
     async def unauthorized(self) -> None:
-        self._world.server.faults.refuse(self._rng.choice((401, 403)), self._rng.randint(1, 3))
+        self._refuse(self._rng.choice((401, 403)), self._rng.randint(1, 3))
 
     async def odd_answer(self) -> None:
-        self._world.server.faults.refuse(
+        self._refuse(
             self._rng.choice((200, 400, 500, 502)),
             body=self._rng.choice(_ODD_BODIES),
             content_type=self._rng.choice(("application/json", "text/html", "text/plain")),
         )
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> None:
+        """Unless there are refusals left: ordered faster than an exporter that backs off asks, they
+        would pile up, and be an outage of minutes.
+        """
+        if not self._world.server.faults.refusing:
+            self._world.server.faults.refuse(*args, **kwargs)
 
     async def slow(self) -> None:
         faults = self._world.server.faults
@@ -164,7 +173,7 @@ class AlertmanagerFaults(Faults):
 
 
 class DiskFaults(Faults):
-    """The disk is full, the ledger is locked, or it is taken away."""
+    """The disk is full, the ledger is locked, taken away, or overwritten."""
 
     async def full(self) -> None:
         async with self._world.file_is_needed:
@@ -182,20 +191,50 @@ class DiskFaults(Faults):
                 await self._for(1, 4)
 
     async def taken_away(self) -> None:
-        """The file, its WAL or its index is removed, all of them, or replaced."""
+        """The file, its WAL or its index is removed, all of them, or replaced.
+
+        It is over when the exporter has noticed and written all anew: ended before, or with a disk
+        that is full by then, it has nothing to go on from.
+        """
         world = self._world
         async with world.file_is_needed, world.process_is_needed:
             async with world.at_rest():
-                pass
+                before = write_failures(await world.until_scrape(lambda _: True))
             ledger = world.ledger
             companions = [ledger.with_name(ledger.name + end) for end in ("", "-wal", "-shm")]
             for file in self._rng.choice((*([one] for one in companions), companions)):
                 file.unlink(missing_ok=True)
             if not ledger.exists() and self._rng.random() < 0.5:
                 ledger.write_bytes(self._rng.choice((b"", b"no ledger\n" * 1000)))
+            await world.until_scrape(lambda scrape: write_failures(scrape) > before)
+            async with world.at_rest():
+                pass
+
+    async def overwritten(self) -> None:
+        """The file, its WAL or its index gets other bytes in place; the file or its WAL, none.
+
+        An index that is cut at the moment at which it is used would end the process (SIGBUS).
+        """
+        world = self._world
+        async with world.file_is_needed, world.process_is_needed:
+            async with world.at_rest():
+                pass
+            end = self._rng.choice(("", "-wal", "-shm"))
+            with world.ledger.with_name(world.ledger.name + end).open("r+b") as file:
+                length = file.seek(0, os.SEEK_END)
+                if end != "-shm" and self._rng.random() < 0.5:
+                    file.truncate(self._rng.choice((0, length // 2)))
+                else:
+                    file.seek(self._rng.randrange(length + 1))
+                    file.write(self._rng.randbytes(300))
             await self._for(1, 3)
             async with world.at_rest():
                 pass
+
+
+def write_failures(scrape: Scrape) -> float:
+    """How often this life could not write its ledger."""
+    return scrape.value("browsertrix_exporter_ledger_write_failures_total") or 0.0
 
 
 class ClockFaults(Faults):

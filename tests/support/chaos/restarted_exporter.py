@@ -1,6 +1,7 @@
 """An exporter that is killed and started again, at one address and with one ledger."""
 
 import asyncio
+import contextlib
 import resource
 import signal
 import struct
@@ -116,9 +117,10 @@ class RestartedExporter:
     # What is done to it
 
     def send(self, sign: signal.Signals) -> None:
-        """Send a signal that does not end it."""
+        """Send a signal that does not end it; nothing where it has ended."""
         assert self._process is not None
-        self._process.send_signal(sign)
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(sign)
 
     def set_clock(self, ahead: float) -> None:
         """Let its wall clock be so many seconds ahead."""
@@ -135,8 +137,7 @@ class RestartedExporter:
         self._limit(resource.RLIMIT_NOFILE, most)
 
     def _limit(self, which: int, most: int | None) -> None:
-        assert self._process is not None
-        if self._process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):  # the next life gets what it is to have
             hard = resource.prlimit(self.pid, which)[1]
             resource.prlimit(self.pid, which, (hard if most is None else most, hard))
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from datetime import datetime
 from typing import Final
 
 from support.chaos.faults import KINDS, Faults
@@ -14,7 +15,7 @@ _PAUSE: Final = (0.2, 3.0)
 
 
 async def wreak(world: World, seconds: float, seed: int) -> Counter[str]:
-    """Let faults happen for so many seconds; returns how often each did.
+    """Let faults happen for so many seconds; returns how often each did, and prints when.
 
     What comes of each kind follows from the seed alone; how kinds meet, from the machine too.
     """
@@ -37,5 +38,12 @@ async def _one_kind(
             await asyncio.sleep(rng.uniform(*_PAUSE))
             if time.monotonic() >= deadline:
                 return
+            began = _now()
             await fault()
             counts[f"{name}: {fault.__name__}"] += 1
+            # Shown where the test fails.
+            print(f"{began} to {_now()} {name}: {fault.__name__}")  # noqa: T201
+
+
+def _now() -> str:
+    return f"{datetime.now():%H:%M:%S.%f}"[:-3]  # noqa: DTZ005 - as the exporter logs it

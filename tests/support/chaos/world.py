@@ -89,12 +89,19 @@ class World:
         return False
 
     async def is_exact(self) -> bool:
-        """Whether what is served and what is on disk are just what has happened."""
+        """Whether what is served and what is on disk are just what has happened.
+
+        While writes fail, the file may have all counts and not how far the watch has come.
+        """
         expected = expected_counts(self.browsertrix.ground_truth)
         if stored_counts(self.ledger) != expected:
             return False
         scrape = await self.exporter.scrape()
-        return scrape is not None and served_counts(scrape) == expected
+        return (
+            scrape is not None
+            and served_counts(scrape) == expected
+            and scrape.value("browsertrix_exporter_ledger_failing") == 0
+        )
 
     def _missing(self) -> str:
         expected = expected_counts(self.browsertrix.ground_truth)
