@@ -2,7 +2,8 @@
 
 A change of a CrawlJob is handed on at once: what it shows must be on disk before its watch goes on.
 Changes of anything else are gathered for one turn of the event loop, so that ten pods of a crawl
-that change in one list are one change of the crawl.
+that change in one list are one change of the crawl. But no state of an object is left out: a pod
+that is evicted and deleted in one turn was evicted.
 """
 
 import asyncio
@@ -35,9 +36,10 @@ class CrawlJoin:
 
     def __init__(self, *handlers: ChangeHandler[Crawl], schedule: Schedule = _next_turn) -> None:
         """``schedule`` has a callback called once, soon, on the event loop."""
-        self._pods = Part[Pod](lambda pod: pod.metadata.labels.crawl, self._part_changed)
-        self._usage = Part[PodMetrics](lambda one: one.metadata.labels.crawl, self._part_changed)
-        self._volumes = Part[Claim](lambda claim: claim.metadata.labels.crawl, self._part_changed)
+        notes = (self._part_changed, self._before_part_change)
+        self._pods = Part[Pod](lambda pod: pod.metadata.labels.crawl, *notes)
+        self._usage = Part[PodMetrics](lambda one: one.metadata.labels.crawl, *notes)
+        self._volumes = Part[Claim](lambda claim: claim.metadata.labels.crawl, *notes)
         self.by_source: Mapping[str, PartHandler[Any]] = {
             CRAWLJOBS.name: self,
             PODS.name: self._pods,
@@ -52,8 +54,8 @@ class CrawlJoin:
         self._named: dict[CrawlKey, dict[Key, str]] = {}
         """The CrawlJobs of each crawl with their scopes: there is one, as a rule."""
         self._synced: set[str] = set()
-        self._due: dict[CrawlKey, None] = {}
-        """Crawls of which something beside the CrawlJob has changed, in that order."""
+        self._due: dict[CrawlKey, set[str]] = {}
+        """Crawls of which something beside the CrawlJob has changed, in that order, and what."""
         self._is_scheduled = False
 
     def __iter__(self) -> Iterator[Crawl]:
@@ -109,14 +111,22 @@ class CrawlJoin:
         for handler in self._handlers:
             handler.on_change(change)
 
+    def _before_part_change(self, key: CrawlKey, identity: str) -> None:
+        """Where the same object has changed in this turn already, hand that on first."""
+        if key not in self._named:
+            return
+        if identity in self._due.get(key, ()):
+            self._emit_now(key)
+        self._due.setdefault(key, set()).add(identity)
+
     def _part_changed(self, scope: str, key: CrawlKey | None) -> None:
         """Have one crawl, or where ``key`` is None all of the scope, handed on in a moment."""
         if key is None:
             for namespace, name in self._crawls.get(scope, ()):
                 crawl = self._crawls[scope][namespace, name]
-                self._due[namespace, crawl_id(crawl.job)] = None
+                self._due.setdefault((namespace, crawl_id(crawl.job)), set())
         elif key in self._named:
-            self._due[key] = None
+            self._due.setdefault(key, set())
         if self._due and not self._is_scheduled:
             self._is_scheduled = True
             self._schedule(self._emit_due)
@@ -126,15 +136,18 @@ class CrawlJoin:
         self._is_scheduled = False
         time_slice = TimeSlice()
         while self._due:
-            key = next(iter(self._due))
-            del self._due[key]
-            for name, scope in self._named.get(key, {}).items():
-                before = self._crawls[scope][name]
-                after = self._whole(before.job, scope, key)
-                if not after.is_same(before):
-                    self._crawls[scope][name] = after
-                    self._emit(Change(scope, before, after))
+            self._emit_now(next(iter(self._due)))
             if self._due and time_slice.is_due():
                 self._is_scheduled = True
                 self._schedule(self._emit_due)
                 return
+
+    def _emit_now(self, key: CrawlKey) -> None:
+        """Hand on what is known of a crawl, if it is anything new."""
+        self._due.pop(key, None)
+        for name, scope in self._named.get(key, {}).items():
+            before = self._crawls[scope][name]
+            after = self._whole(before.job, scope, key)
+            if not after.is_same(before):
+                self._crawls[scope][name] = after
+                self._emit(Change(scope, before, after))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeAlias, TypeVar
 
 from exporter.cluster.changes import Change
+from exporter.resources.identity import identity
 from exporter.resources.resource import ResourceObject
 
 CrawlKey: TypeAlias = tuple[str, str]
@@ -29,13 +30,17 @@ class Part(Generic[T]):
         self,
         crawl_of: Callable[[T], str | None],
         on_part_changed: Callable[[str, CrawlKey | None], None],
+        before_change: Callable[[CrawlKey, str], None],
     ) -> None:
         """``crawl_of`` returns the id of the crawl that an object belongs to.
 
-        ``on_part_changed`` is called with the scope, and the crawl or None where it is all.
+        ``before_change`` is called with the crawl and the object's identity before a change of it
+        is taken in; ``on_part_changed`` after it, with the scope, and the crawl or None where it is
+        all.
         """
         self._crawl_of = crawl_of
         self._on_part_changed = on_part_changed
+        self._before_change = before_change
         self._objects: dict[CrawlKey, dict[str, T]] = {}
         """Never changed, but replaced: a crawl that was handed on keeps what it had."""
         self._none: Mapping[str, T] = {}
@@ -79,6 +84,7 @@ class Part(Generic[T]):
         return (item.metadata.namespace, crawl) if crawl else None
 
     def _put(self, scope: str, key: CrawlKey, item: T) -> None:
+        self._before_change(key, identity(item))
         held, name = self._objects.get(key, {}), item.metadata.name
         if len(held) < MOST_OBJECTS or name in held:
             self._objects[key] = {**held, name: item}
@@ -94,6 +100,7 @@ class Part(Generic[T]):
         key = self._key(item)
         if key is None or item.metadata.name not in self._objects.get(key, {}):
             return
+        self._before_change(key, identity(item))
         left = {name: one for name, one in self._objects[key].items() if name != item.metadata.name}
         if left:
             self._objects[key] = left

@@ -13,7 +13,7 @@ from exporter.resources.pod import Pod
 from exporter.sources import PODS, VOLUMES
 from support.claim_factories import claim
 from support.factories import CRAWL_ID, NAMESPACE, crawljob
-from support.pod_factories import POD_NAME, pod
+from support.pod_factories import POD_NAME, evicted, pod
 
 
 class Joined:
@@ -232,3 +232,18 @@ def test_each_source_becomes_known_and_unknown_by_itself(joined: Joined) -> None
     (left,) = joined.turn()
     assert left.after is not None
     assert (left.after.pods, left.after.volumes) == (None, {POD_NAME: claim()})
+
+
+def test_no_state_of_an_object_is_left_out_however_many_come_in_one_turn(joined: Joined) -> None:
+    joined.pods.on_synced(NAMESPACE, "1")
+    joined.job()
+    first, second = pod(), pod(status=evicted())
+    other = pod(f"redis-{CRAWL_ID}")
+    joined.pod(None, first)
+    joined.turn()
+    joined.pod(first, second)
+    joined.pod(None, other)
+    joined.pod(second, second, deleted=True)
+    shown = [change.after.pods for change in joined.turn() if change.after]
+    assert [pods and pods.get(POD_NAME) for pods in shown] == [second, None]
+    assert [other.metadata.name in (pods or ()) for pods in shown] == [True, True]
