@@ -108,9 +108,8 @@ class LedgerFile:
         """
         if self.path is None:
             return True
-        if self._copying or self._held:
-            return False
-        if self._checkpointing and wal_size(self.path) > _MOST_WAL:
+        waits = self._checkpointing and wal_size(self.path) > _MOST_WAL
+        if self._copying or self._held or waits:
             return False
         self._verify()
         if self._last_error is None:
