@@ -71,19 +71,28 @@ DELETED: Final = "deleted"
 """Ours, of an end nobody saw: the deletion had been asked for, and the crawl had not ended."""
 
 
+_MOST_BEHIND: Final = 2 * 86_400.0
+"""Seconds that our clock may be behind an object's timestamps and these be believed."""
+
+
 def vanished_ending(baseline: Baseline, now: float, pause_limit: float) -> Ending:
     """The end of an object deleted without one: state ``unknown``, when it was found missing.
 
-    Any earlier time would be a guess, and an alert on it could be over before it begins. The stop
-    reason says what can be concluded: it was deleted unfinished (an organisation's crawls), or its
-    pause had lasted for ``pause_limit`` (seconds) by then.
+    Any earlier time would be a guess, and an alert on it could be over before it begins. Nor is it
+    before the object itself says that it was there: a clock that was set back a day would date it
+    so that nobody is notified once the clock is right again. The stop reason says what can be
+    concluded: it was deleted unfinished (an organisation's crawls), or its pause had lasted for
+    ``pause_limit`` (seconds) by then.
     """
+    found = max(now, baseline.last_seen_alive)
+    if found > now + _MOST_BEHIND:
+        found = now
     reason = baseline.stop_reason
     if baseline.cancel_asked is not None:
         reason = DELETED
-    elif baseline.paused_at is not None and baseline.paused_at + pause_limit <= now:
+    elif baseline.paused_at is not None and baseline.paused_at + pause_limit <= found:
         reason = "stopped_pause_expired"
-    return Ending(UNKNOWN_STATE, reason, now, False, timed=False)
+    return Ending(UNKNOWN_STATE, reason, found, False, timed=False)
 
 
 def merged(known: Ending, stated: Ending) -> Ending:

@@ -33,6 +33,8 @@ _LONG_WAL: Final = 4 * 2**20
 """Bytes. A write of all that 10,000 crawls changed in five seconds is as long."""
 _HELD_WAL: Final = 8 * 2**20
 """Bytes. Where it is longer after a checkpoint, a reader keeps it, and does not come to an end."""
+_MOST_WAL: Final = 10 * 2**20
+"""Bytes. Nothing is added while a checkpoint waits for the disk: it may for many seconds."""
 _GOING_ON: Final = "going on from memory, and trying again"
 
 
@@ -52,6 +54,7 @@ class LedgerFile:
         self._retry_at = 0.0
         self._delay = _FIRST_DELAY
         self._copying = False
+        self._checkpointing = False
         self._held = False
         """Whether nothing is written because a reader keeps a WAL that is as long as it may be."""
 
@@ -105,7 +108,8 @@ class LedgerFile:
         """
         if self.path is None:
             return True
-        if self._copying or self._held:
+        waits = self._checkpointing and wal_size(self.path) > _MOST_WAL
+        if self._copying or self._held or waits:
             return False
         self._verify()
         if self._last_error is None:
@@ -168,8 +172,13 @@ class LedgerFile:
             return
         database = self._database
         database.begin_checkpoint()
-        with suppress(DatabaseError):  # a write will find out, and say so
+        self._checkpointing = True
+        try:
             await asyncio.to_thread(checkpoint, self.path)
+        except DatabaseError as error:
+            logger.debug("history: %s", error)  # a write will find out, and say so
+        finally:
+            self._checkpointing = False
         if database is self._database:
             self._end_checkpoint(database)
         if wal_size(self.path) > _HELD_WAL:

@@ -163,6 +163,19 @@ def test_a_crawl_that_vanishes_ends_when_it_is_found_missing() -> None:
     assert crawl.vanish() == []
 
 
+@pytest.mark.parametrize(
+    ("behind", "dated"), [(86_400.0, UPDATED_EPOCH), (3 * 86_400.0, UPDATED_EPOCH - 3 * 86_400.0)]
+)
+def test_a_clock_that_was_set_back_dates_no_end_before_the_last_sign_of_life(
+    behind: float, dated: float
+) -> None:
+    """Further back it is the object's timestamp that is wrong: nothing else is ever so late."""
+    crawl = known()
+    found = UPDATED_EPOCH - behind
+    assert crawl.vanish(found) == [Vanished(dated, "", found)]
+    assert crawl.baseline.ending == Ending("unknown", "", dated, stated=False, timed=False)
+
+
 def test_a_finished_crawl_does_not_vanish() -> None:
     crawl = known(status=over())
     assert crawl.vanish() == []

@@ -129,6 +129,28 @@ async def test_from_a_reader_that_does_not_end_the_ledger_moves_away(
     assert finished_once(short)
 
 
+async def test_a_checkpoint_that_waits_for_the_disk_does_not_let_the_wal_grow(
+    watch: Watch, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.history.ledger_file._MOST_WAL", 80_000)
+    checkpoint, loop = database.checkpoint, asyncio.get_running_loop()
+
+    async def more() -> None:
+        for version in range(10, 300):
+            watch.change(version, status={"pagesDone": version})
+            watch.ledger.flush()
+        assert wal_size(path) < 120_000
+
+    def slow(of: Path) -> None:
+        asyncio.run_coroutine_threadsafe(more(), loop).result(10)
+        checkpoint(of)
+
+    monkeypatch.setattr("exporter.history.ledger_file.checkpoint", slow)
+    await watch.ledger.checkpoint()
+    assert watch.ledger.flush()
+    assert stored(path).baselines == watch.ledger.baselines
+
+
 async def test_what_comes_while_the_ledger_is_copied_is_in_the_new_one(
     short: Watch, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,4 +254,5 @@ async def test_a_copy_that_a_kill_interrupts_is_removed_by_the_next_start(
 
 def test_what_is_called_long_leaves_room_below_what_is_promised() -> None:
     assert ledger_file._LONG_WAL < ledger_file._HELD_WAL
-    assert ledger_file._HELD_WAL * 2 <= MOST
+    assert ledger_file._HELD_WAL < ledger_file._MOST_WAL
+    assert ledger_file._MOST_WAL + ledger_file._LONG_WAL < MOST

@@ -47,7 +47,8 @@ class TcpProxy:
         """End all connections, by a close in the midst of whatever is sent, or by a reset."""
         for connection in self._connections:
             found = connection.get_extra_info("socket")
-            if reset and found is not None:  # a lingering time of zero makes the close a reset
+            is_open = found is not None and found.fileno() >= 0
+            if reset and is_open:  # a lingering time of zero makes the close a reset
                 found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.transport.abort()
 
