@@ -2,7 +2,7 @@
 
 API server, Alertmanager, disk, clock, signals and clients (``support.chaos.faults``), for as many
 seconds as ``CHAOS_SECONDS`` says and from the seed of ``CHAOS_SEED``; without them from one seed
-and for two minutes, which with the recovery are three. The cluster is the simulator's, for only of
+and for two and a half minutes, with the recovery three. The cluster is the simulator's, for only of
 its crawls is the ground truth known.
 """
 
@@ -27,11 +27,11 @@ from support.ground_truth import endings, expected_notifications
 from support.tcp_proxy import TcpProxy
 from support.waiting import PROCESS_TIMEOUT, until
 
-SECONDS: Final = float(os.environ.get("CHAOS_SECONDS") or 120)
+SECONDS: Final = float(os.environ.get("CHAOS_SECONDS") or 150)
 SEED: Final = int(os.environ.get("CHAOS_SEED") or 1)
 
 pytestmark = pytest.mark.slow(
-    "faults for two minutes, and the recovery", timeout=SECONDS + 1200, first=True
+    "faults for two minutes and a half, and the recovery", timeout=SECONDS + 1200, first=True
 )
 
 CRAWLS: Final = 15
