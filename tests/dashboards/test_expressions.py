@@ -20,7 +20,12 @@ from support.promql import METRICS, TARGET, QueryError, result_labels
 Dashboard = dict[str, Any]
 
 WITH_ALERTS: Final = METRICS | {
-    "ALERTS": frozenset({"alertname", "alertstate", "severity", "event", "cluster", *POD_LABELS})
+    "ALERTS": frozenset({"alertname", "alertstate", "severity", "event", "cluster", *POD_LABELS}),
+    **{
+        f"kubelet_volume_stats_{what}_bytes": frozenset({"namespace", "persistentvolumeclaim"})
+        | TARGET
+        for what in ("used", "capacity")
+    },
 }
 
 
