@@ -312,6 +312,7 @@ _PODS: Final = row(
             ),
             show_thresholds=True,
         ),
+        widths=(9, 5, 5, 5),
     ),
     line(
         7,

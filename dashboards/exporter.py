@@ -160,6 +160,7 @@ _SOURCES: Final = row(
             config=FieldConfig(
                 thresholds=((None, BAD), (1, GOOD)), mappings={"0": "no", "1": "yes"}
             ),
+            by_value=True,
         ),
     ),
 )

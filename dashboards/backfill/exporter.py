@@ -27,6 +27,8 @@ from exporter.simulator.apiserver.served_resource import POD_METRICS
 from exporter.simulator.apiserver.storage import Stored
 from exporter.sources import CRAWLJOBS, SOURCES, USAGE, Source
 
+_USAGE_DOWN: Final = (4.2 * 3600, 4.5 * 3600)
+"""Seconds since the start between which metrics-server does not answer."""
 _PROCESS_START: Final = re.compile(rb"(?<=^process_start_time_seconds )\S+", re.MULTILINE)
 
 
@@ -51,7 +53,15 @@ class _Followed:
     def sync(self) -> None:
         """Its content is complete."""
         self.watch.phase = Phase.WATCHING
+        self.watch.last_error = None
         self.handler.on_synced("", "1")
+
+    def withdraw(self) -> None:
+        """It cannot be reached, and what it said does not count any more."""
+        self.watch.phase = Phase.LISTING
+        self.watch.last_error = "the API server cannot reach it"
+        self.watch.stats.list_failures["unreachable"] += 1
+        self.handler.on_unknown("")
 
     def apply(self, stored: Stored, *, deleted: bool = False) -> None:
         """Hand on one object, if it is of a crawl."""
@@ -103,7 +113,8 @@ class BackfillExporter:
         families = catalog(PAUSE_LIMIT, self._ledger.baseline_of)
         recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
         self._version = 0
-        self._started = cluster.clock() - 7200.0
+        self._begun = cluster.clock()
+        self._started = self._begun - 7200.0
         self._due: list[Callable[[], None]] = []
         store = SeriesStore(families, self._ledger.pods_before)
         self.crawls = CrawlJoin(recorder, store, schedule=self._due.append)
@@ -128,7 +139,11 @@ class BackfillExporter:
         for stored in measured:
             usage.apply(stored)
         usage.remove_except({stored.key for stored in measured})
+        down, up = (self._begun + seconds for seconds in _USAGE_DOWN)
         for followed in self._followed.values():
+            if followed is usage and down <= now < up:
+                followed.withdraw()
+                continue
             if not followed.watch.synced:
                 followed.sync()
             followed.note(now, [event for event in events if self._of(event) is followed])

@@ -15,6 +15,14 @@ PAUSE_LIMIT: Final = 2.5 * 3600.0
 _HOUR: Final = 3600.0
 
 
+def _crash(crawl: Crawl, pod: str) -> Steps:
+    """The container of a pod ends twice, and is started again."""
+    for code in (10, 17):
+        crawl.exit(pod, code)
+        yield 60
+        crawl.restart(pod)
+
+
 def _showcase(crawl: Crawl) -> Steps:
     """All that the dashboard of one crawl can show; it still runs when the history ends."""
     yield from begin(crawl)
@@ -62,7 +70,10 @@ def _showcase(crawl: Crawl) -> Steps:
         crawl.progress.memory_ratio[pod] = share
         crawl.sync()
         yield 240
-    crawl.request_memory(pod, 1.5)
+    info = crawl.status["podStatus"][pod]
+    info["newMemory"] = int(info["used"]["memory"] * 1.5)  # and nobody comes to restart it
+    crawl.sync()
+    yield from _crash(crawl, crawl.pod(2))
     yield crawl.traits.work
     yield from end(crawl)
 

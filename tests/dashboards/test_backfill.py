@@ -95,6 +95,13 @@ def test_every_variable_offers_the_values_there_are(
         ("Exporter / Synced / A", 1, 1),
         ("Exporter / Up for / A", 7 * 3600, 9 * 3600),
         ("Pods / Nearly out of space / A", 0, 0),
+        ("Pods / Pending / A", 4, 4),
+        ("Pods / Without a node / A", 2, 2),
+        ("Pods / Without an image / A", 2, 2),
+        ("Pods / Volumes to grow / A", 1, 1),
+        ("Fleet / Pods without a node / A", 2, 2),
+        ("Fleet / Operator silent for / A", 0, 120),
+        ("Fleet / Sources missing / A", 0, 0),
     ],
 )
 def test_stats_show_what_was_simulated(

@@ -89,6 +89,25 @@ def test_a_selection_matches_only_labels_that_a_metric_has() -> None:
         selection.selector("browsertrix_crawl_sizes")
 
 
+def test_a_count_takes_the_higher_one_of_a_pair() -> None:
+    selection = Selection(namespace='namespace=~"$namespace"')
+    assert selection.count(
+        "browsertrix_pod_container_restarts", 'pod=~"crawl.+"', labels=("oid",), only="> 0"
+    ) == (
+        "sum by (cluster, oid) (max by (cluster, namespace, oid) ("
+        "count by (cluster, namespace, oid, job, instance) ("
+        'browsertrix_pod_container_restarts{cluster=~"$cluster", namespace=~"$namespace", '
+        'pod=~"crawl.+"} > 0)))'
+    )
+
+
+def test_what_label_replace_has_matched_is_no_variable() -> None:
+    expression = 'label_replace(up, "pod", "$1", "x", "$name(.+)")'
+    assert interpolate(expression, 1, 1, {"name": "a"}) == (
+        'label_replace(up, "pod", "$1", "x", "a(.+)")'
+    )
+
+
 def test_labels_of_samples_are_those_served() -> None:
     assert {name: frozenset(labels) | TARGET for name, labels in LABELS.items()}.items() <= (
         WITH_ALERTS.items()
