@@ -17,8 +17,12 @@ _STARTING: Final = "ContainerCreating"
 
 
 def number(selection: Selection, metric: str, *matchers: str, only: str = "") -> Query:
-    """How many pods have the series, 0 where none has."""
-    return Query(expr=f"{selection.count(metric, *matchers, only=only)} or vector(0)")
+    """How many pods have the series, 0 where none has.
+
+    With ``only``, such as ``> 0``, all pods are looked at: so it is asked for now alone.
+    """
+    expr = f"{selection.count(metric, *matchers, only=only)} or vector(0)"
+    return Query(expr=expr, instant=bool(only))
 
 
 def by_reason(selection: Selection) -> TimeSeriesPanel:

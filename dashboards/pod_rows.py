@@ -150,11 +150,13 @@ def nodes_and_volumes(pods: Selection) -> Row:
         f"sum {by('node')} ({pods.merged(metric)} * {_OF_POD} group_left (node) {node})"
         for metric in ("browsertrix_pod_memory_request_bytes", "browsertrix_pod_memory_used_bytes")
     )
-    unbound = pods.merged("browsertrix_volume_phase", 'phase!="Bound"', labels=POD_LABELS)
-    growing = f"max {by(*POD_LABELS)} ({pods.selector('browsertrix_volume_resize_pending')} > 0)"
-    odd = f"({unbound} or {growing})"
+    unbound = pods.selector("browsertrix_volume_phase", 'phase!="Bound"')
+    growing = f"{pods.selector('browsertrix_volume_resize_pending')} > 0"
+    requested = pods.selector("browsertrix_volume_requested_bytes")
+    of_volume = on(*EXPORTER, *POD_LABELS)
+    odd = topk(20, f"max {by(*POD_LABELS)} ({requested} and {of_volume} ({unbound} or {growing}))")
     phase = pods.merged("browsertrix_volume_phase", labels=(*POD_LABELS, "phase"))
-    fullest = topk(10, volume_fill(pods, one_of("persistentvolumeclaim", ("crawl-.+", "redis-.+"))))
+    of_crawls = one_of("persistentvolumeclaim", ("crawl-.+", "redis-.+"))
     return row(
         "Nodes and volumes",
         line(
@@ -180,27 +182,20 @@ def nodes_and_volumes(pods: Selection) -> Row:
             ),
             table(
                 "Fullest volumes",
-                "What is written to them over what they hold, as their nodes' kubelets say; "
-                "unknown where Prometheus does not scrape these.",
+                "Volumes that are at least a quarter full, as their nodes' kubelets say; unknown "
+                "where Prometheus does not scrape these.",
                 *POD_COLUMNS,
                 Value(
                     title="Used",
-                    expr=fullest,
+                    expr=topk(10, volume_fill(pods, of_crawls, least=0.25)),
                     unit="percentunit",
                     decimals=0,
                     width=140,
                     thresholds=USAGE,
                     bar=1,
                 ),
-                Value(
-                    title="Of",
-                    expr=f"{pods.merged('browsertrix_volume_capacity_bytes')} "
-                    f"and {_OF_POD} {fullest}",
-                    unit="bytes",
-                    width=90,
-                ),
                 sort="Used",
-                config=FieldConfig(no_value="no kubelet is scraped"),
+                config=FieldConfig(no_value="none is, or no kubelet is scraped"),
             ),
             table(
                 "Volumes not as asked",
@@ -216,7 +211,7 @@ def nodes_and_volumes(pods: Selection) -> Row:
                 ),
                 Value(
                     title="Asked for",
-                    expr=f"{pods.merged('browsertrix_volume_requested_bytes')} and {_OF_POD} {odd}",
+                    expr=odd,
                     unit="bytes",
                     width=100,
                 ),

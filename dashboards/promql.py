@@ -120,27 +120,27 @@ def memory_of_limit(selection: Selection) -> str:
     Browsertrix sets that a fifth above what it gives a pod, of which the usage ratio is.
     """
     used, limit = (
-        selection.merged(f"browsertrix_pod_memory_{what}_bytes") for what in ("used", "limit")
+        selection.selector(f"browsertrix_pod_memory_{what}_bytes") for what in ("used", "limit")
     )
-    return f"{used} / {on(*POD_LABELS)} {limit}"
+    return f"max {by(*POD_LABELS)} ({used} / {limit})"
 
 
-def volume_fill(selection: Selection, *matchers: str) -> str:
+def volume_fill(selection: Selection, *matchers: str, least: float = 0) -> str:
     """Used over total bytes of the volume of each pod, which has its claim's name.
 
-    ``matchers`` narrow the kubelet's series. They have the label ``namespace`` of the claim; where
-    nobody scrapes kubelets there is nothing.
+    ``matchers`` narrow the kubelet's series, ``least`` leaves out what is less full, before it is
+    joined. Where nobody scrapes kubelets there is nothing.
     """
     used, capacity = (
-        selection.merged(f"kubelet_volume_stats_{what}_bytes", *matchers)
+        selection.selector(f"kubelet_volume_stats_{what}_bytes", *matchers)
         for what in ("used", "capacity")
     )
-    share = f"{used} / ({capacity} > 0)"
+    share = f"{used} / ({capacity} > 0) >= {least}"
     by_pod = f'label_replace({share}, "pod", "$1", "persistentvolumeclaim", "(.+)")'
-    pods = selection.merged("browsertrix_volume_info", labels=POD_LABELS)
-    return (
-        f"max {by('namespace', 'pod')} ({by_pod}) * {on('namespace', 'pod')} group_right () {pods}"
+    volumes = f"{on('namespace', 'pod')} group_right () " + selection.selector(
+        "browsertrix_volume_info"
     )
+    return f"max {by(*POD_LABELS)} (max {by('namespace', 'pod')} ({by_pod}) * {volumes})"
 
 
 def exit_reasons(selection: Selection) -> str:
