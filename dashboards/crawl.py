@@ -6,19 +6,29 @@ as one file holds one dashboard, panel by panel in the order they are seen.
 
 from typing import Final
 
+from dashboards import pending
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import USAGE, FieldConfig
 from dashboards.panels import Panel, Query, label_stat, stat, state_timeline, time_series
-from dashboards.promql import Selection, exit_reasons, with_role_and_index
+from dashboards.promql import (
+    LABELS,
+    Selection,
+    exit_reasons,
+    memory_of_limit,
+    volume_fill,
+    with_role_and_index,
+)
 from dashboards.tables import Label, Value, table
 from dashboards.variables import CLUSTER, NAMESPACE, ONE_CRAWL, ORGANISATION
 from exporter.resources.identity import POD_LABELS
 from exporter.rules.promql import on
 from exporter.web.colours import (
     BAD,
+    EXIT_REASONS,
     GOOD,
     NOTICE,
+    PHASES,
     QUIET,
     STATES,
     TRANSITIONS,
@@ -225,19 +235,44 @@ _PROGRESS: Final = row(
 )
 
 
-def _usage(title: str, description: str, resource: str, measure: str, unit: str) -> Panel:
-    """Each pod's use of a resource, and its allocation dashed."""
-    used = ONE.merged(f"browsertrix_pod_{resource}_used_{measure}")
-    allocated = ONE.merged(f"browsertrix_pod_{resource}_allocated_{measure}")
+def _by_pod(expression: str, what: str = "") -> Query:
+    """A series for each pod, by its role and number."""
+    return Query(
+        expr=with_role_and_index(expression, ONE),
+        legend=f"{{{{role}}}} {{{{index}}}} {what}".strip(),
+    )
+
+
+def _usage(  # noqa: PLR0913 - a table's row
+    title: str, description: str, resource: str, measure: str, unit: str, *, limited: bool = False
+) -> Panel:
+    """Each pod's use of a resource; what was set aside for it, and its limit, dashed."""
+    used, allocated, asked, limit = (
+        ONE.merged(f"browsertrix_pod_{resource}_{what}_{measure}")
+        if f"browsertrix_pod_{resource}_{what}_{measure}" in LABELS
+        else ""
+        for what in ("used", "allocated", "request", "limit")
+    )
+    if asked:
+        allocated = f"({allocated} or {on(*POD_LABELS)} {asked})"
     return time_series(
         title,
         description,
-        Query(expr=with_role_and_index(used, ONE), legend="{{role}} {{index}}"),
-        Query(expr=with_role_and_index(allocated, ONE), legend="{{role}} {{index}} allocated"),
+        _by_pod(used),
+        _by_pod(allocated, "allocated"),
+        *([_by_pod(limit, "limit")] if limited else []),
         config=FieldConfig(unit=unit, min=0),
-        dashed="allocated$",
+        dashed="(allocated|limit)$",
     )
 
+
+def _last_of(metric: str, label: str) -> Value:
+    """A column's values that are a label: of each pod the last within the time shown."""
+    at = f"max_over_time(timestamp({ONE.selector(metric)})[$__range:1m])"
+    return Value(expr=f"topk by (pod) (1, max by (pod, {label}) ({at}))")
+
+
+_VOLUME_FILL: Final = volume_fill(ONE, 'persistentvolumeclaim=~"(crawl|redis)-$crawl.*"')
 
 _PODS: Final = row(
     "Pods",
@@ -245,16 +280,16 @@ _PODS: Final = row(
         9,
         _usage(
             "Memory",
-            "Memory in use, and allocated (dashed). A pod that reaches its allocation is killed. "
-            "Unknown for crawlers where Browsertrix does not measure it (auto-resize off).",
+            "Memory in use; allocated, which its node sets aside, and the limit (dashed). A pod "
+            "that reaches its limit is killed; one beyond its allocation may be evicted.",
             "memory",
             "bytes",
             "bytes",
+            limited=True,
         ),
         _usage(
             "CPU",
-            "Cores in use, and allocated (dashed). Unknown for crawlers where Browsertrix does not "
-            "measure it (auto-resize off).",
+            "Cores in use, and allocated (dashed), which is no limit.",
             "cpu",
             "cores",
             "short",
@@ -267,16 +302,89 @@ _PODS: Final = row(
             "bytes",
             "bytes",
         ),
+        time_series(
+            "Volumes",
+            "How full each pod's volume is, as its node's kubelet says; unknown where Prometheus "
+            "does not scrape kubelets.",
+            _by_pod(_VOLUME_FILL),
+            config=FieldConfig(
+                unit="percentunit", min=0, max=1, thresholds=((None, GOOD), (0.9, BAD))
+            ),
+            show_thresholds=True,
+        ),
+        widths=(9, 5, 5, 5),
+    ),
+    line(
+        7,
+        time_series(
+            "Pods by phase",
+            "Its pods by what Kubernetes says of them. Failed ones are evicted, as a rule.",
+            Query(expr=ONE.count("browsertrix_pod_phase", labels=("phase",)), legend="{{phase}}"),
+            config=FieldConfig(min=0, decimals=0, colours=PHASES),
+            stacked=True,
+        ),
+        state_timeline(
+            "What pods wait for",
+            "When which pod found no node (and what most nodes lacked), its container waited, or "
+            "it was evicted and not replaced yet.",
+            _by_pod(ONE.merged(pending.UNSCHEDULABLE), "no node: {{reason}}"),
+            _by_pod(ONE.merged(pending.WAITING), "{{reason}}"),
+            _by_pod(ONE.merged("browsertrix_pod_evicted_for"), "evicted: {{resource}}"),
+            config=FieldConfig(no_value="no pod waits"),
+        ),
+        widths=(8, 16),
     ),
     line(
         7,
         table(
-            "Its pods",
+            "Its pods now",
+            "Every pod that exists: where it runs, how often its container was started again, "
+            "and how full it is. Of limit is memory: at 100% it is killed.",
+            Label(label="pod", title="Pod"),
+            Label(label="phase", title="Phase", width=90, colours=PHASES),
+            Label(label="node", title="Node", width=140),
+            Value(expr=ONE.merged("browsertrix_pod_phase", labels=("pod", "phase"))),
+            Value(
+                expr=ONE.merged("browsertrix_pod_placement_info", labels=("pod", "node")),
+            ),
+            Value(
+                title="Restarts",
+                expr=ONE.merged("browsertrix_pod_container_restarts", labels=("pod",)),
+                unit="none",
+                width=80,
+                thresholds=((None, GOOD), (1, WARN), (5, BAD)),
+            ),
+            *(
+                Value(
+                    title=title,
+                    expr=f"max by (pod) ({expression})",
+                    unit="percentunit",
+                    width=130,
+                    decimals=0,
+                    thresholds=USAGE,
+                    bar=1,
+                )
+                for title, expression in (
+                    ("Memory", ONE.selector("browsertrix_pod_memory_usage_ratio")),
+                    ("Of limit", memory_of_limit(ONE)),
+                    ("CPU", ONE.selector("browsertrix_pod_cpu_usage_ratio")),
+                    ("Storage", ONE.selector("browsertrix_pod_storage_usage_ratio")),
+                    ("Volume", _VOLUME_FILL),
+                )
+            ),
+            config=FieldConfig(no_value="no pod exists, or nobody may list pods"),
+        ),
+    ),
+    line(
+        7,
+        table(
+            "Its pods and their ends",
             "Every pod the crawl has or had, with its last exit. 137 is out of memory or evicted, "
             "3 out of space, 11 and 13 a restart on request.",
             Label(label="pod", title="Pod"),
             Label(label="role", title="Role", width=80),
-            Label(label="exit_reason", title="Last exit", width=110),
+            Label(label="exit_reason", title="Last exit", width=110, colours=EXIT_REASONS),
+            Label(label="resource", title="Evicted for", width=110),
             Value(
                 expr="topk by (pod) (1, max by (pod, role, exit_reason) (max_over_time("
                 f"timestamp({ONE.selector('browsertrix_pod_info')})[$__range:1m])))",
@@ -303,22 +411,7 @@ _PODS: Final = row(
                 thresholds=((None, GOOD), (1, BAD)),
                 mappings={"0": "no", "1": "yes"},
             ),
-            *(
-                Value(
-                    title=title,
-                    expr=ONE.merged(f"browsertrix_pod_{resource}_usage_ratio", labels=("pod",)),
-                    unit="percentunit",
-                    width=140,
-                    decimals=0,
-                    thresholds=USAGE,
-                    bar=1,
-                )
-                for title, resource in (
-                    ("Memory", "memory"),
-                    ("CPU", "cpu"),
-                    ("Storage", "storage"),
-                )
-            ),
+            _last_of("browsertrix_pod_evicted_for", "resource"),
         ),
     ),
 )

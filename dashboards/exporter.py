@@ -8,7 +8,7 @@ from typing import Final
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, WARN_FROM_ONE, FieldConfig
-from dashboards.panels import Query, label_stat, stat, time_series
+from dashboards.panels import Query, label_stat, stat, state_timeline, time_series
 from dashboards.promql import Selection
 from dashboards.tables import Label, Value, table
 from dashboards.variables import Variable, label_values
@@ -22,15 +22,21 @@ def _of(name: str) -> str:
     return OWN.selector(f"{_EXPORTER}{name}")
 
 
+def _crawljobs(name: str) -> str:
+    """Of the watches of CrawlJobs, on which all else depends."""
+    return OWN.selector(f"{_EXPORTER}{name}", 'source=~"|crawljobs"')
+
+
 def _rate(name: str, *by: str) -> str:
     labels = ", ".join(("instance", *by))
     return f"sum by ({labels}) (rate({_of(name)}[$__rate_interval]))"
 
 
-def _count(name: str, *by: str) -> str:
+def _count(name: str, *by: str, only: str = "") -> str:
     """By how much a counter grows from one point to the next, all exporters together."""
     grouping = f" by ({', '.join(by)})" if by else ""
-    return f"sum{grouping} (clamp_min({_of(name)} - {_of(name)} offset $__interval, 0))"
+    series = OWN.selector(f"{_EXPORTER}{name}", *filter(None, [only]))
+    return f"sum{grouping} (clamp_min({series} - {series} offset $__interval, 0))"
 
 
 def _process(name: str) -> str:
@@ -46,7 +52,7 @@ _NOW: Final = row(
             "Synced",
             "Whether every scope's CrawlJobs were listed completely. Before that, nothing of it is "
             "served.",
-            Query(expr=f"min({_of('synced')})"),
+            Query(expr=f"min({_crawljobs('synced')})"),
             FieldConfig(
                 thresholds=((None, BAD), (1, GOOD)),
                 mappings={"0": "no", "1": "yes"},
@@ -55,10 +61,10 @@ _NOW: Final = row(
         ),
         stat(
             "Last heard",
-            "Since the content was last known to be current. The API server says so about every "
+            "Since the CrawlJobs were last known to be current. The API server says so about every "
             "minute, even if nothing happens.",
             Query(
-                expr=f"time() - min(max by (scope) ({_of('last_sync_timestamp_seconds')}))",
+                expr=f"time() - min(max by (scope) ({_crawljobs('last_sync_timestamp_seconds')}))",
                 instant=True,
             ),
             FieldConfig(unit="s", thresholds=((None, GOOD), (120, WARN), (300, BAD))),
@@ -66,7 +72,7 @@ _NOW: Final = row(
         stat(
             "CrawlJobs",
             "CrawlJobs that are held and served.",
-            Query(expr=f"sum(max by (scope) ({_of('objects')}))"),
+            Query(expr=f"sum(max by (scope) ({_crawljobs('objects')}))"),
         ),
         stat(
             "Malformed",
@@ -110,8 +116,57 @@ _NOW: Final = row(
     ),
 )
 
+_SOURCES: Final = row(
+    "Sources",
+    line(
+        7,
+        table(
+            "What is followed",
+            "Each source in each namespace: whether it is vouched for, and what is held of it. "
+            "Where it is not, the status page and the log say why, and what to do.",
+            Label(label="source", title="Source"),
+            Label(label="scope", title="Namespace"),
+            Value(
+                title="Up",
+                expr=f"max by (source, scope) ({_of('source_up')})",
+                width=70,
+                thresholds=((None, BAD), (1, GOOD)),
+                mappings={"0": "no", "1": "yes"},
+            ),
+            Value(
+                title="Objects",
+                expr=f"max by (source, scope) ({_of('objects')})",
+                unit="none",
+                width=90,
+            ),
+            Value(
+                title="Last heard",
+                expr=f"time() - max by (source, scope) ({_of('last_sync_timestamp_seconds')})",
+                unit="s",
+                width=100,
+                thresholds=((None, GOOD), (120, WARN), (300, BAD)),
+            ),
+            sort="Objects",
+            config=FieldConfig(no_value="no exporter"),
+        ),
+        state_timeline(
+            "Sources up",
+            "When each source vouched for its content (green), and when it did not (red): then "
+            "what it would say is not served. CrawlJobs last known stay.",
+            Query(
+                expr=f"max by (source, scope) ({_of('source_up')})",
+                legend="{{source}} of {{scope}}",
+            ),
+            config=FieldConfig(
+                thresholds=((None, BAD), (1, GOOD)), mappings={"0": "no", "1": "yes"}
+            ),
+            by_value=True,
+        ),
+    ),
+)
+
 _WATCH: Final = row(
-    "The watch",
+    "The watches",
     line(
         8,
         time_series(
@@ -148,12 +203,13 @@ _WATCH: Final = row(
         ),
         time_series(
             "Lists",
-            "Complete lists of all CrawlJobs, and lists that failed, by reason. After the first "
-            "each list means a watch that could not be taken up where it stopped.",
-            Query(expr=_count("lists_total"), legend="listed"),
+            "Complete lists of what is watched, and lists that failed, by reason. After the first "
+            "each list means a watch that could not be taken up where it stopped. Usage, which is "
+            "listed every few seconds, only where that fails.",
+            Query(expr=_count("lists_total", only='source!="usage"'), legend="listed"),
             Query(
-                expr=_count("list_failures_total", "reason") + " > 0",
-                legend="failed: {{reason}}",
+                expr=_count("list_failures_total", "source", "reason") + " > 0",
+                legend="{{source}} failed: {{reason}}",
             ),
             config=FieldConfig(min=0, decimals=0, colours={"listed": NOTICE}),
             bars=True,
@@ -164,25 +220,25 @@ _WATCH: Final = row(
         8,
         time_series(
             "Since the last sign of life",
-            "Time since each scope's content was last known to be current, and since a CrawlJob "
+            "Time since each source's content was last known to be current, and since a CrawlJob "
             "was last seen to change.",
             Query(
-                expr=f"time() - max by (scope) ({_of('last_sync_timestamp_seconds')})",
-                legend="{{scope}} current",
+                expr=f"time() - max by (source, scope) ({_of('last_sync_timestamp_seconds')})",
+                legend="{{source}} of {{scope}} current",
             ),
             Query(
-                expr=f"time() - max by (scope) ({_of('last_event_timestamp_seconds')})",
-                legend="{{scope}} changed",
+                expr=f"time() - max by (scope) ({_crawljobs('last_event_timestamp_seconds')})",
+                legend="crawljobs of {{scope}} changed",
             ),
             config=FieldConfig(unit="s", min=0, thresholds=((None, GOOD), (300, BAD))),
             show_thresholds=True,
         ),
         time_series(
-            "CrawlJobs by exporter",
-            "CrawlJobs held, by exporter and scope. A pair says the same.",
+            "Objects by exporter",
+            "Objects held, by exporter and source. A pair says the same.",
             Query(
-                expr=f"sum by (instance, scope) ({_of('objects')})",
-                legend="{{instance}} {{scope}}",
+                expr=f"sum by (instance, source) ({_of('objects')})",
+                legend="{{instance}} {{source}}",
             ),
             config=FieldConfig(min=0),
         ),
@@ -336,6 +392,6 @@ DASHBOARD: Final = Dashboard(
             tags="scope",
         ),
     ),
-    rows=(_NOW, _WATCH, _CONTENT, _COST),
+    rows=(_NOW, _SOURCES, _WATCH, _CONTENT, _COST),
     time_from="now-3h",
 )

@@ -5,6 +5,7 @@ Long, as one file holds one dashboard, panel by panel in the order they are seen
 
 from typing import Final
 
+from dashboards import pending
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
@@ -163,6 +164,58 @@ _NOW: Final = row(
         ),
     ),
     line(
+        4,
+        stat(
+            "Pods pending",
+            "Pods of crawls that have no node yet, or whose container was not started yet.",
+            pending.number(FLEET, "browsertrix_pod_phase", 'phase="Pending"'),
+        ),
+        stat(
+            "Pods without a node",
+            "Pods that fit on no node: an autoscaler brings one within minutes, if it can.",
+            pending.number(FLEET, pending.UNSCHEDULABLE),
+            FieldConfig(thresholds=WARN_FROM_ONE),
+        ),
+        stat(
+            "Pods without an image",
+            "Pods whose image cannot be pulled: a wrong name, a registry that is down, or no "
+            "right to it.",
+            pending.number(FLEET, pending.WAITING, pending.NO_IMAGE),
+            FieldConfig(thresholds=BAD_FROM_ONE),
+        ),
+        stat(
+            "Volumes not bound",
+            "Claims of crawls without a volume: one is made once its pod has a node.",
+            pending.number(FLEET, "browsertrix_volume_phase", 'phase!="Bound"'),
+            FieldConfig(thresholds=WARN_FROM_ONE),
+        ),
+        stat(
+            "Operator silent for",
+            "Since Browsertrix's operator last wrote the status of a crawl at work, in the "
+            "namespace where that is longest ago. It does about every minute; while it does not, "
+            "no crawl ends and no pause expires.",
+            Query(
+                expr="time() - min("
+                f"{FLEET.merged('browsertrix_operator_last_status_timestamp_seconds')})",
+                instant=True,
+            ),
+            FieldConfig(
+                unit="s",
+                thresholds=((None, GOOD), (180, WARN), (600, BAD)),
+                no_value="no crawl is at work",
+            ),
+        ),
+        stat(
+            "Sources missing",
+            "What the exporter should follow and cannot: crawls, pods, usage or volumes. What "
+            "such a source would say is unknown here; see the exporter's dashboard.",
+            Query(
+                expr=f"count({FLEET.merged('browsertrix_exporter_source_up')} == 0) or vector(0)"
+            ),
+            FieldConfig(thresholds=BAD_FROM_ONE),
+        ),
+    ),
+    line(
         9,
         time_series(
             "Crawls by state",
@@ -247,6 +300,7 @@ _ENDS: Final = row(
             config=FieldConfig(colours=STATES, min=0, decimals=0),
             stacked=True,
         ),
+        pending.by_reason(FLEET),
         time_series(
             "How long crawls last",
             "Of the crawls that ended within an hour: half lasted less than this, from creation to "
@@ -338,7 +392,7 @@ _CRAWLS: Final = row(
         table(
             "Fullest",
             "Crawls by their fullest pod: memory in use over memory allocated. Unknown where "
-            "Browsertrix does not measure it (auto-resize off).",
+            "neither metrics-server nor Browsertrix measures it.",
             CRAWL_COLUMN,
             HIDDEN_NAMESPACE,
             HIDDEN_ORGANISATION,

@@ -163,11 +163,24 @@ def bar_gauge(
 
 
 def state_timeline(
-    title: str, description: str, *queries: Query, config: FieldConfig = DEFAULT
+    title: str,
+    description: str,
+    *queries: Query,
+    config: FieldConfig = DEFAULT,
+    by_value: bool = False,
 ) -> StateTimelinePanel:
-    """A row for each series, with a bar for as long as it has a value."""
+    """A row for each series, with a bar for as long as it has a value.
+
+    A bar has its series' colour or, ``by_value``, that of its value's threshold.
+    """
+    colours = (
+        model.FieldColorModeId.THRESHOLDS
+        if by_value
+        else model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME
+    )
     return (
         base_panel(StateTimelinePanel(), title, description, queries, config)
+        .color_scheme(dashboard.FieldColor().mode(colours))
         .show_value(shared.VisibilityMode.NEVER)
         .merge_values(True)
         .row_height(0.8)

@@ -6,8 +6,9 @@ from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
 from dashboards.panels import Query, heatmap, stat, time_series
-from dashboards.promql import Selection, exit_reasons, one_of, sum_by, topk
-from dashboards.tables import HIDDEN_NAMESPACE, TO_CRAWL, Label, Value, table
+from dashboards.pod_rows import nodes_and_volumes, starting
+from dashboards.promql import Selection, exit_reasons, memory_of_limit, one_of, sum_by, topk
+from dashboards.tables import POD_COLUMNS, Label, Value, table
 from dashboards.variables import CLUSTER, CRAWLS, NAMESPACE, ORGANISATION
 from exporter.resources.identity import POD_LABELS
 from exporter.rules.promql import by, on
@@ -17,12 +18,6 @@ PODS: Final = Selection(
     namespace='namespace=~"$namespace"', oid='oid=~"$oid"', crawl='crawl=~"$crawl"'
 )
 
-_POD: Final = (
-    Label(label="pod", title="Pod", link=TO_CRAWL),
-    HIDDEN_NAMESPACE,
-    Label(label="oid"),
-    Label(label="crawl"),
-)
 _BAR_INTERVAL: Final = "10m"
 """The shortest time that a bar stands for: events are rare, and a bar per scrape is unreadable."""
 
@@ -54,6 +49,20 @@ def _fuller(resource: str, *tenths: str) -> Query:
     """How many pods are filled beyond nine tenths, say: the tenths are named by their ends."""
     record = f"oid_le:browsertrix_pod_{resource}_usage:count"
     return Query(expr=f"{_recorded(record, one_of('le', tenths))} or vector(0)")
+
+
+_FULLEST: Final = {
+    resource: topk(10, PODS.merged(f"browsertrix_pod_{resource}_usage_ratio"))
+    for resource in ("memory", "cpu", "storage")
+}
+_OF_LIMIT: Final = Value(
+    title="Of limit",
+    expr=f"{memory_of_limit(PODS)} and {on(*POD_LABELS)} {_FULLEST['memory']}",
+    unit="percentunit",
+    decimals=0,
+    width=80,
+    thresholds=USAGE,
+)
 
 
 _NOW: Final = row(
@@ -142,23 +151,29 @@ _FILLED: Final = row(
         *(
             table(
                 title,
-                f"The pods with the least {what} left.",
-                *_POD,
+                description,
+                *POD_COLUMNS,
                 Value(
                     title="Used",
-                    expr=topk(10, PODS.merged(f"browsertrix_pod_{resource}_usage_ratio")),
+                    expr=_FULLEST[resource],
                     unit="percentunit",
                     decimals=0,
                     width=140,
                     thresholds=USAGE,
                     bar=1,
                 ),
+                *more,
                 sort="Used",
             )
-            for title, what, resource in (
-                ("Fullest memory", "memory", "memory"),
-                ("Busiest CPU", "CPU", "cpu"),
-                ("Fullest storage", "space", "storage"),
+            for title, description, resource, more in (
+                (
+                    "Fullest memory",
+                    "The pods with the least memory left, and how near they are to their limit.",
+                    "memory",
+                    (_OF_LIMIT,),
+                ),
+                ("Busiest CPU", "The pods with the least CPU left.", "cpu", ()),
+                ("Fullest storage", "The pods with the least space left.", "storage", ()),
             )
         ),
     ),
@@ -211,7 +226,7 @@ _EXITS: Final = row(
             "Last exits",
             "The pods that exited last, of crawls that there are, and why. 137 is out of memory or "
             "evicted, 3 out of space, 11 and 13 a restart on request.",
-            *_POD,
+            *POD_COLUMNS,
             Label(label="exit_reason", title="Reason", width=110, colours=EXIT_REASONS),
             Value(
                 title="Exited",
@@ -235,7 +250,7 @@ _EXITS: Final = row(
             "Pending resizes",
             "Pods that Browsertrix wants to give more, or less, than they have: they are restarted "
             "for it. Longer than half an hour: the restart does not come.",
-            *_POD,
+            *POD_COLUMNS,
             Value(
                 title="Memory now",
                 expr=f"{PODS.merged('browsertrix_pod_memory_allocated_bytes')} "
@@ -286,5 +301,5 @@ DASHBOARD: Final = Dashboard(
             use_value_for_time=True,
         ),
     ),
-    rows=(_NOW, _FILLED, _EXITS),
+    rows=(_NOW, starting(PODS), _FILLED, nodes_and_volumes(PODS), _EXITS),
 )

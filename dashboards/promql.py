@@ -22,8 +22,12 @@ def _labels() -> dict[str, tuple[str, ...]]:
     return found
 
 
-LABELS: Final = _labels()
-"""The labels of each sample the exporter can serve, by name."""
+_OF_KUBELET: Final = dict.fromkeys(
+    ("kubelet_volume_stats_used_bytes", "kubelet_volume_stats_capacity_bytes"),
+    ("namespace", "persistentvolumeclaim"),
+)
+LABELS: Final = _labels() | _OF_KUBELET
+"""The labels of each sample the exporter can serve, by name, and of what is joined to it."""
 
 
 class Selection:
@@ -48,6 +52,17 @@ class Selection:
     ) -> str:
         """One series for each combination of the metric's labels, or of those named."""
         return f"{merge} {by(*(labels or LABELS[metric]))} ({self.selector(metric, *matchers)})"
+
+    def count(self, metric: str, *matchers: str, labels: Iterable[str] = (), only: str = "") -> str:
+        """How many series there are, of each combination of the labels; ``only`` such as ``> 0``.
+
+        Each exporter's are counted apart, and of a pair the higher count stands: of many thousand
+        pods that takes a fraction of the time of merging each. No series where there are none.
+        """
+        labels, series = tuple(labels), self.selector(metric, *matchers)
+        condition = f" {only}" if only else ""
+        counted = f"count {by('namespace', *labels, *EXPORTER)} ({series}{condition})"
+        return sum_by(f"max {by('namespace', *labels)} ({counted})", *labels)
 
     def last(self, metric: str, *matchers: str, labels: Iterable[str] = ()) -> str:
         """As ``merged``, with the last value within the time shown: also of deleted objects."""
@@ -97,6 +112,35 @@ def topk(number: int, expression: str) -> str:
 def histogram_quantile(share: float, expression: str, *labels: str) -> str:
     """A quantile of a histogram's buckets, for each combination of the labels."""
     return f"histogram_quantile({share}, {sum_by(expression, *labels, 'le')})"
+
+
+def memory_of_limit(selection: Selection) -> str:
+    """Used bytes of memory over the limit of each pod, where it is killed.
+
+    Browsertrix sets that a fifth above what it gives a pod, of which the usage ratio is.
+    """
+    used, limit = (
+        selection.selector(f"browsertrix_pod_memory_{what}_bytes") for what in ("used", "limit")
+    )
+    return f"max {by(*POD_LABELS)} ({used} / {limit})"
+
+
+def volume_fill(selection: Selection, *matchers: str, least: float = 0) -> str:
+    """Used over total bytes of the volume of each pod, which has its claim's name.
+
+    ``matchers`` narrow the kubelet's series, ``least`` leaves out what is less full, before it is
+    joined. Where nobody scrapes kubelets there is nothing.
+    """
+    used, capacity = (
+        selection.selector(f"kubelet_volume_stats_{what}_bytes", *matchers)
+        for what in ("used", "capacity")
+    )
+    share = f"{used} / ({capacity} > 0) >= {least}"
+    by_pod = f'label_replace({share}, "pod", "$1", "persistentvolumeclaim", "(.+)")'
+    volumes = f"{on('namespace', 'pod')} group_right () " + selection.selector(
+        "browsertrix_volume_info"
+    )
+    return f"max {by(*POD_LABELS)} (max {by('namespace', 'pod')} ({by_pod}) * {volumes})"
 
 
 def exit_reasons(selection: Selection) -> str:

@@ -14,7 +14,8 @@ SCRAPE_INTERVAL: Final = 60
 """Seconds; set in Grafana's data source, which derives ``$__rate_interval`` from it."""
 ALL_SELECTED: Final = dict.fromkeys(("cluster", *CRAWL_LABELS, "job", "instance"), ".*")
 """Every variable of any dashboard, where nothing is selected."""
-_VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|(\w+))")
+_VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|([A-Za-z_]\w*))")
+"""``$1`` is none, but what ``label_replace`` has matched: Grafana leaves it as it is."""
 _LABEL_VALUES: Final = re.compile(r"label_values\((.+), (\w+)\)")
 _TEMPLATE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 

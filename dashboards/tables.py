@@ -73,6 +73,13 @@ CRAWL_COLUMN: Final = Label(label="crawl", title="Crawl", link=TO_CRAWL)
 ORGANISATION_COLUMN: Final = Label(label="oid", title="Organisation", link=TO_ORGANISATION)
 HIDDEN_NAMESPACE: Final = Label(label="namespace")
 HIDDEN_ORGANISATION: Final = Label(label="oid")
+POD_COLUMNS: Final = (
+    Label(label="pod", title="Pod", link=TO_CRAWL),
+    HIDDEN_NAMESPACE,
+    HIDDEN_ORGANISATION,
+    Label(label="crawl"),
+)
+"""A pod that leads to its crawl."""
 
 
 def table(

@@ -5,11 +5,22 @@ from typing import Final
 
 from exporter.simulator import Browsertrix
 from exporter.simulator.browsertrix.crawl import Crawl
+from exporter.simulator.browsertrix.pod import Obstacle
 from exporter.simulator.browsertrix.scenarios import Scenario
 from exporter.simulator.browsertrix.stages import Steps, begin, end, pause, resume, run
 
 HOURS: Final = 6
+PAUSE_LIMIT: Final = 2.5 * 3600.0
+"""Seconds; short enough for pauses to expire within ``HOURS``."""
 _HOUR: Final = 3600.0
+
+
+def _crash(crawl: Crawl, pod: str) -> Steps:
+    """The container of a pod ends twice, and is started again."""
+    for code in (10, 17):
+        crawl.exit(pod, code)
+        yield 60
+        crawl.restart(pod)
 
 
 def _showcase(crawl: Crawl) -> Steps:
@@ -46,20 +57,64 @@ def _showcase(crawl: Crawl) -> Steps:
     crawl.scale_to(crawl.wanted)
     yield crawl.traits.work * 0.1
     evicted = crawl.pod(1)
+    volume = crawl.surroundings.claims[evicted]
+    volume.request(48 << 30)
+    yield 300
     crawl.exit(evicted, 137, evicted=True)
     yield 240
     crawl.restart(evicted)
+    volume.resized()
     yield crawl.traits.work * 0.2
+    volume.request(96 << 30)
     for share in (0.6, 0.8, 0.93):
         crawl.progress.memory_ratio[pod] = share
         crawl.sync()
         yield 240
-    crawl.request_memory(pod, 1.5)
+    info = crawl.status["podStatus"][pod]
+    info["newMemory"] = int(info["used"]["memory"] * 1.5)  # and nobody comes to restart it
+    crawl.sync()
+    yield from _crash(crawl, crawl.pod(2))
     yield crawl.traits.work
     yield from end(crawl)
 
 
 _SHOWCASE: Final = Scenario(_showcase, 0, {})
+
+
+def _held_back(obstacle: Obstacle, seconds: float) -> Scenario:
+    """Its pods are there, and for so long something keeps them from running."""
+
+    def script(crawl: Crawl) -> Steps:
+        yield from begin(crawl)
+        crawl.surroundings.scale_to(crawl.wanted, obstacle)
+        yield 150
+        crawl.enter("waiting_capacity")
+        yield seconds
+        yield from run(crawl, 1)
+        yield from end(crawl)
+
+    return Scenario(script, 0, {})
+
+
+_NO_MEMORY: Final = Obstacle(
+    unschedulable="0/3 nodes are available: 3 Insufficient memory. preemption: 0/3 nodes are "
+    "available: 3 No preemption victims found for incoming pod."
+)
+_TAINTED: Final = Obstacle(
+    unschedulable="0/3 nodes are available: 2 node(s) had untolerated taint {crawling: true}, "
+    "1 Insufficient cpu."
+)
+_NO_IMAGE: Final = Obstacle(image_error="rpc error: code = NotFound desc = not found")
+
+
+def _is_evicted_and_stays(crawl: Crawl) -> Steps:
+    """Evicted, and not replaced yet when the history ends."""
+    yield from begin(crawl)
+    yield from run(crawl, 0.5)
+    crawl.exit(crawl.pod(0), 137, evicted=True)
+    yield 2 * _HOUR
+    yield from end(crawl)
+
 
 ScheduledStart = tuple[float, Callable[[], object]]
 """When a crawl is started, in seconds from the history's start, and the call that starts it."""
@@ -78,7 +133,7 @@ def schedule_crawls(browsertrix: Browsertrix) -> tuple[Crawl, list[ScheduledStar
         max_size=int(30_000 * 1_300_000 * 0.95),
     )
 
-    def start(kind: str, at: float, **traits: object) -> ScheduledStart:
+    def start(kind: str | Scenario, at: float, **traits: object) -> ScheduledStart:
         return at, lambda: browsertrix.start(kind, **traits)
 
     starts = [
@@ -96,7 +151,13 @@ def schedule_crawls(browsertrix: Browsertrix) -> tuple[Crawl, list[ScheduledStar
         start("is_rate_limited_for_long", 4 * _HOUR, work=6000.0),
         start("fails", 5 * _HOUR),
         start("waits_for_capacity", (HOURS - 0.2) * _HOUR),
+        start(_held_back(_NO_MEMORY, 0.6 * _HOUR), 1.2 * _HOUR, work=1500.0, pods=3),
+        start(_held_back(_TAINTED, 1.5 * _HOUR), 3.6 * _HOUR, work=1500.0, pods=2),
+        start(_held_back(_NO_MEMORY, 2 * _HOUR), 5.4 * _HOUR, pods=2),
+        start(_held_back(_NO_IMAGE, 2 * _HOUR), 4.6 * _HOUR, pods=2),
+        start(Scenario(_is_evicted_and_stays, 0, {}), 5.2 * _HOUR, work=2400.0),
         start("waits_for_org_limit", (HOURS - 0.05) * _HOUR),
+        start("pause_expires", (HOURS - 1) * _HOUR, work=1200.0),
         start("reaches_storage_quota", (HOURS - 0.5) * _HOUR, work=1200.0),
     ]
     return showcase, sorted(starts, key=lambda scheduled: scheduled[0])

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from dashboards.pictures.canvas import TEXT, Box, Canvas, width_of
-from dashboards.pictures.field_config import thresholds
+from dashboards.pictures.field_config import colour_at, thresholds
 from dashboards.pictures.series import Series
 from dashboards.pictures.units import format_value, ticks
 
@@ -118,30 +118,33 @@ def _draw_legend(canvas: Canvas, box: Box, series: list[Series]) -> Box:
 def draw_state_timeline(
     canvas: Canvas,
     box: Box,
-    panel: Mapping[str, Any],  # noqa: ARG001 - as for all types
+    panel: Mapping[str, Any],
     series: list[Series],
 ) -> None:
     """A row for each name, with a bar for as long as its series has a value."""
+    options = panel["fieldConfig"]["defaults"]
+    by_value = options["color"]["mode"] == "thresholds"
     names = list(dict.fromkeys(one.name for one in series))
     axes = canvas.axes(box.inner(150, 2, 4, 18))
     for one in series:
         row = names.index(one.name)
-        for start, end in _spans(one):
-            axes.barh(row, end - start, left=start, height=0.75, color=one.colour, alpha=0.9)
+        for start, end, value in _spans(one):
+            colour = colour_at(options, value) if by_value else one.colour
+            axes.barh(row, end - start, left=start, height=0.75, color=colour, alpha=0.9)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_yticks(range(len(names)), names)
     axes.grid(visible=False, axis="y")
 
 
-def _spans(one: Series) -> list[tuple[float, float]]:
-    timestamps = [timestamp for timestamp, _ in one.points]
-    step = _step(timestamps)
-    found = [(timestamps[0], timestamps[0] + step)]
-    for timestamp in timestamps[1:]:
-        if timestamp - found[-1][1] < step * 0.5:
-            found[-1] = (found[-1][0], timestamp + step)
+def _spans(one: Series) -> list[tuple[float, float, float]]:
+    """From when until when it has had which value."""
+    step = _step([timestamp for timestamp, _ in one.points])
+    found: list[tuple[float, float, float]] = []
+    for timestamp, value in one.points:
+        if found and timestamp - found[-1][1] < step * 0.5 and value == found[-1][2]:
+            found[-1] = (found[-1][0], timestamp + step, value)
         else:
-            found.append((timestamp, timestamp + step))
+            found.append((timestamp, timestamp + step, value))
     return found
 
 

@@ -152,6 +152,11 @@ class CrawlPod:
         return True if is_evicted(self.live) else self.info.evicted
 
     @property
+    def evicted_for(self) -> str | None:
+        """What ran out, while the evicted pod is there: memory, storage, inodes, pids or other."""
+        return (self.status.exhausted or "other") if is_evicted(self.live) else None
+
+    @property
     def used_memory(self) -> float | None:
         """Bytes. A crawler's 0 means that Browsertrix did not measure (auto-resize is off)."""
         return self._fresher(self.info.used.memory, self.usage.memory) if self.exists else None

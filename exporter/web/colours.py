@@ -93,4 +93,13 @@ RESTART_REASONS: Final[Mapping[str, str]] = {
     "forced": "#8E9BAA",
 }
 
+PHASES: Final[Mapping[str, str]] = {
+    "Running": STATES["running"],
+    "Pending": STATES["waiting_capacity"],
+    "Succeeded": STATES["complete"],
+    "Failed": STATES["failed"],
+    "Unknown": STATES["unknown"],
+}
+"""Of pods."""
+
 SEVERITIES: Final[Mapping[str, str]] = {"critical": BAD, "warning": WARN, "info": NOTICE}

@@ -20,7 +20,12 @@ from support.promql import METRICS, TARGET, QueryError, result_labels
 Dashboard = dict[str, Any]
 
 WITH_ALERTS: Final = METRICS | {
-    "ALERTS": frozenset({"alertname", "alertstate", "severity", "event", "cluster", *POD_LABELS})
+    "ALERTS": frozenset({"alertname", "alertstate", "severity", "event", "cluster", *POD_LABELS}),
+    **{
+        f"kubelet_volume_stats_{what}_bytes": frozenset({"namespace", "persistentvolumeclaim"})
+        | TARGET
+        for what in ("used", "capacity")
+    },
 }
 
 
@@ -82,6 +87,25 @@ def test_a_selection_matches_only_labels_that_a_metric_has() -> None:
     )
     with pytest.raises(KeyError):
         selection.selector("browsertrix_crawl_sizes")
+
+
+def test_a_count_takes_the_higher_one_of_a_pair() -> None:
+    selection = Selection(namespace='namespace=~"$namespace"')
+    assert selection.count(
+        "browsertrix_pod_container_restarts", 'pod=~"crawl.+"', labels=("oid",), only="> 0"
+    ) == (
+        "sum by (cluster, oid) (max by (cluster, namespace, oid) ("
+        "count by (cluster, namespace, oid, job, instance) ("
+        'browsertrix_pod_container_restarts{cluster=~"$cluster", namespace=~"$namespace", '
+        'pod=~"crawl.+"} > 0)))'
+    )
+
+
+def test_what_label_replace_has_matched_is_no_variable() -> None:
+    expression = 'label_replace(up, "pod", "$1", "x", "$name(.+)")'
+    assert interpolate(expression, 1, 1, {"name": "a"}) == (
+        'label_replace(up, "pod", "$1", "x", "a(.+)")'
+    )
 
 
 def test_labels_of_samples_are_those_served() -> None:

@@ -6,7 +6,7 @@ Its status page shows what a test gives it: CrawlJobs as on the wire, a ledger, 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
@@ -15,8 +15,11 @@ from exporter.cluster.stats import Stats
 from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import Format
+from exporter.resources.claim import Claim
 from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
+from exporter.resources.identity import crawl_id
+from exporter.resources.pod import Pod
 from exporter.resources.resource import Resource
 from exporter.settings import Address
 from exporter.web import WebServer
@@ -61,6 +64,15 @@ class WatchedScope:
         self.objects += [parse_value(value) for value in values]
 
 
+T = TypeVar("T", Pod, Claim)
+
+
+def _of_crawl(crawl: str, items: list[T] | None) -> dict[str, T] | None:
+    if items is None:
+        return None
+    return {one.metadata.name: one for one in items if one.metadata.labels.crawl == crawl}
+
+
 @dataclass
 class Site:
     """The server under test."""
@@ -71,6 +83,9 @@ class Site:
     on_scrape: list[tuple[float, int, Format]] = field(default_factory=list)
     watch: WatchedScope = field(default_factory=WatchedScope)
     watches: list[WatchedScope] = field(init=False)
+    pods: list[Pod] | None = None
+    """Of all crawls; None where no source vouches for them."""
+    volumes: list[Claim] | None = None
     ledger: Ledger = field(default_factory=Ledger.open)
     now: float = UPDATED_EPOCH
     server: WebServer = field(init=False)
@@ -83,7 +98,13 @@ class Site:
         """The crawls that are served."""
         for watch in self.watches:
             if watch.synced:
-                yield from map(Crawl, watch.objects)
+                for job in watch.objects:
+                    crawl = crawl_id(job)
+                    yield Crawl(
+                        job,
+                        pods=_of_crawl(crawl, self.pods),
+                        volumes=_of_crawl(crawl, self.volumes),
+                    )
 
     @property
     def address(self) -> Address:

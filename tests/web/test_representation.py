@@ -6,6 +6,7 @@ from urllib.parse import quote
 from exporter.history.baseline import Baseline
 from exporter.history.events import Paused, PodExited, StateEntered
 from exporter.history.records import FinishedCrawl
+from support.claim_factories import claim
 from support.crawl_history import log, remember
 from support.factories import (
     CID,
@@ -17,6 +18,7 @@ from support.factories import (
     crawljob,
     redis_pod,
 )
+from support.pod_factories import container_status, evicted, pod, unschedulable
 from support.web_site import Serve, Site
 
 
@@ -82,20 +84,34 @@ async def test_every_field_of_a_crawl(serve: Serve) -> None:
                         "name": f"crawl-{CRAWL_ID}-0",
                         "role": "crawler",
                         "exists": True,
+                        "trouble": False,
                         "phase": None,
                         "node": None,
                         "unschedulable": None,
                         "waiting": None,
                         "restarts": None,
-                        "memory": {"used_bytes": GIB, "allocated_bytes": 2 * GIB, "ratio": 0.5},
-                        "cpu": {"used_cores": 0.75, "allocated_cores": 1.5, "ratio": 0.5},
+                        "memory": {
+                            "used_bytes": GIB,
+                            "allocated_bytes": 2 * GIB,
+                            "request_bytes": None,
+                            "limit_bytes": None,
+                            "ratio": 0.5,
+                        },
+                        "cpu": {
+                            "used_cores": 0.75,
+                            "allocated_cores": 1.5,
+                            "request_cores": None,
+                            "ratio": 0.5,
+                        },
                         "storage": {
                             "used_bytes": 5 * GIB,
                             "allocated_bytes": 25 * GIB,
                             "ratio": 0.2,
                         },
+                        "volume": None,
                         "restart_reason": None,
                         "evicted": False,
+                        "evicted_for": None,
                         "backoff": False,
                         "exit": None,
                     }
@@ -122,7 +138,9 @@ async def test_unknown_is_null_and_not_zero(serve: Serve) -> None:
     assert crawl["pages"] == {"done": None, "found": 120, "ratio": None}
     assert crawl["unreadable_fields"] == ["status.size"]
     (seen,) = crawl["pods"]
-    assert seen["memory"] == {"used_bytes": None, "allocated_bytes": 2 * GIB, "ratio": None}
+    assert seen["memory"]["used_bytes"] is None
+    assert seen["memory"]["allocated_bytes"] == 2 * GIB
+    assert seen["memory"]["ratio"] is None
     assert seen["cpu"]["used_cores"] is None
     assert seen["storage"]["used_bytes"] == 0, "nothing waits to be uploaded: that is measured"
 
@@ -146,16 +164,30 @@ async def test_a_deleted_pod_keeps_its_exit_and_nothing_else(serve: Serve) -> No
         "name": f"crawl-{CRAWL_ID}-1",
         "role": "crawler",
         "exists": False,
+        "trouble": True,
         "phase": None,
         "node": None,
         "unschedulable": None,
         "waiting": None,
         "restarts": None,
-        "memory": {"used_bytes": None, "allocated_bytes": None, "ratio": None},
-        "cpu": {"used_cores": None, "allocated_cores": None, "ratio": None},
+        "memory": {
+            "used_bytes": None,
+            "allocated_bytes": None,
+            "request_bytes": None,
+            "limit_bytes": None,
+            "ratio": None,
+        },
+        "cpu": {
+            "used_cores": None,
+            "allocated_cores": None,
+            "request_cores": None,
+            "ratio": None,
+        },
         "storage": {"used_bytes": None, "allocated_bytes": None, "ratio": None},
+        "volume": None,
         "restart_reason": None,
         "evicted": False,
+        "evicted_for": None,
         "backoff": False,
         "exit": {
             "at": "2025-05-21T11:59:00Z",
@@ -199,6 +231,51 @@ async def test_no_user_and_no_malformed_value_is_shown(serve: Serve) -> None:
         assert user not in text
         assert "example.org" not in text
         assert "spec.timeout" in text
+
+
+async def test_what_kubernetes_says_of_a_pod(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.add(crawljob(pods={}))
+    waiting = container_status(state={"waiting": {"reason": "ImagePullBackOff"}}, restartCount=3)
+    site.pods = [
+        pod(f"crawl-{CRAWL_ID}-0", status={"containerStatuses": [waiting]}),
+        pod(f"crawl-{CRAWL_ID}-1", status=unschedulable("0/3 nodes: 3 Insufficient memory.")),
+        pod(f"crawl-{CRAWL_ID}-2", status=evicted("ephemeral-storage")),
+    ]
+    first, second, third = (await crawl_of(site))["pods"]
+    assert [first[name] for name in ("phase", "node", "waiting", "restarts", "trouble")] == [
+        *("Running", "node-1", "ImagePullBackOff", 3, True)
+    ]
+    assert first["memory"]["request_bytes"] == GIB
+    assert first["memory"]["limit_bytes"] == 1229 * 1024**2
+    assert first["cpu"]["request_cores"] == 0.9
+    assert (second["phase"], second["unschedulable"]) == ("Pending", "memory")
+    assert (third["evicted"], third["evicted_for"]) == (True, "storage")
+    assert second["trouble"]
+    assert third["trouble"]
+
+
+async def test_the_volume_of_a_pod_is_shown_as_long_as_it_is_kept(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.add(crawljob(pods={}, status={"state": "paused", "scale": 0}))
+    site.pods = []
+    growing = {"type": "Resizing", "status": "True"}
+    site.volumes = [
+        claim(f"crawl-{CRAWL_ID}-0", status={"conditions": [growing]}),
+        claim(f"crawl-{CRAWL_ID}-1", spec={"storageClassName": None}, status={"phase": "Lost"}),
+    ]
+    first, second = (await crawl_of(site))["pods"]
+    assert first["volume"] == {
+        "phase": "Bound",
+        "requested_bytes": 25 * GIB,
+        "capacity_bytes": 26 * GIB,
+        "storage_class": "standard",
+        "resize_pending": True,
+    }
+    assert (first["exists"], first["trouble"]) == (False, False)
+    assert second["volume"]["phase"] == "Lost"
+    assert second["volume"]["storage_class"] is None
+    assert second["trouble"]
 
 
 async def test_a_crawl_with_a_thousand_pods_shows_a_hundred(serve: Serve) -> None:

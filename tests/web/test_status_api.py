@@ -69,6 +69,17 @@ async def test_filters_and_orders(serve: Serve, query: str, expected: list[str])
     assert await ids(site, query) == expected
 
 
+async def test_crawls_with_a_pod_in_trouble(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    fleet(site)
+    site.watch.add(crawljob(crawl="five", pods={"crawl-five-0": crawler_pod(backoffWait=True)}))
+    found = await site.json("/api/v1/crawls?trouble=1")
+    assert [crawl["crawl"] for crawl in found["crawls"]] == ["five"]
+    assert found["states"] == {"running": 1}
+    assert found["orgs"] == {OID: 1}
+    assert len(await ids(site, "trouble=0")) == 5
+
+
 async def test_states_are_counted_whatever_the_state_filter(serve: Serve) -> None:
     site = await serve(status_page=True)
     fleet(site)
@@ -93,9 +104,10 @@ async def test_states_are_counted_whatever_the_state_filter(serve: Serve) -> Non
             "crawls?stat=a",
             (
                 "'stat' is no parameter here; there are: "
-                "namespace, org, page, per_page, q, sort, state"
+                "namespace, org, page, per_page, q, sort, state, trouble"
             ),
         ),
+        ("crawls?trouble=yes", "trouble: expected 1 or 0, got 'yes'"),
         (
             "events?state=a",
             "'state' is no parameter here; there are: kind, namespace, org, page, per_page, q",

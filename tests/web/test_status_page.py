@@ -12,9 +12,11 @@ from exporter.history.baseline import Baseline
 from exporter.history.events import OomKilled, PodExited, Scaled, StateEntered
 from exporter.history.records import FinishedCrawl
 from exporter.web.colours import STATES
+from support.claim_factories import claim
 from support.crawl_history import log, remember
 from support.factories import CRAWL_ID, OID, UPDATED_EPOCH, crawler_pod, crawljob
-from support.web_site import Serve
+from support.pod_factories import container_status, evicted, pod, unschedulable
+from support.web_site import Serve, Site
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}&amp;"
 
@@ -89,6 +91,49 @@ async def test_pods_in_trouble_are_named(serve: Serve) -> None:
         assert shown in text
     assert "restart due: evicted" in text
     assert "exited with 3 (out of space)" in text
+
+
+async def test_what_kubernetes_says_of_a_pod_is_shown(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.add(crawljob(crawl="x", pods={"crawl-x-0": crawler_pod()}))
+    pulling = container_status(state={"waiting": {"reason": "ErrImagePull"}})
+    site.pods = [
+        pod("crawl-x-0", crawl="x", status={"containerStatuses": [pulling]}),
+        pod("crawl-x-1", crawl="x", status=evicted("memory")),
+        pod("redis-x", crawl="x", status=unschedulable("0/1 nodes: 1 Insufficient cpu.")),
+    ]
+    growing = {"type": "Resizing", "status": "True"}
+    site.volumes = [
+        claim("crawl-x-0", crawl="x", status={"conditions": [growing]}),
+        claim("crawl-x-1", crawl="x", status={"phase": "Pending"}),
+        claim("crawl-x-2", crawl="x"),
+    ]
+    text = " ".join(Elements(await site.page()).text.split())
+    for shown in (
+        "3 in trouble",
+        "ErrImagePull",
+        "limit 1.2 GiB",
+        "evicted: memory",
+        "no node: cpu",
+        "volume to become 25 GiB",
+        "volume Pending",
+        "26 GiB kept",
+    ):
+        assert shown in text
+
+
+async def test_the_filter_for_pods_in_trouble_is_kept_and_left(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    site.watch.add(crawljob(crawl="a"))
+    site.watch.add(crawljob(crawl="b", pods={"crawl-b-0": crawler_pod(evicted=True)}))
+    page = Elements(await site.page("/?trouble=1"))
+    (box,) = page.of("input", type="checkbox")
+    assert "checked" in box
+    assert "1 crawl" in page.text
+    assert "?state=running&trouble=1" in page.hrefs()
+    assert "?q=b" in page.hrefs(), "one crawl alone is shown whatever the filters were"
+    (without,) = Elements(await site.page()).of("input", type="checkbox")
+    assert "checked" not in without
 
 
 async def test_a_pause_is_counted_down(serve: Serve) -> None:
@@ -207,6 +252,16 @@ def hostile_job(text: str) -> dict[str, Any]:
     )
 
 
+def hostile_pods(site: Site, text: str) -> None:
+    """What Kubernetes says is text as well."""
+    waiting = container_status(state={"waiting": {"reason": text}})
+    status = {"phase": text, "containerStatuses": [waiting]}
+    site.pods = [pod("crawl-y", crawl="x", spec={"nodeName": text}, status=status)]
+    site.volumes = [
+        claim("crawl-y", crawl="x", spec={"storageClassName": text}, status={"phase": text})
+    ]
+
+
 def harmless(text: str) -> str:
     """As long, without anything that means something to HTML."""
     return base64.b16encode(text.encode("utf-8", "replace")).decode()[: len(text)] or "x"
@@ -217,6 +272,7 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
     for text in (HOSTILE, harmless(HOSTILE)):
         site = await serve(status_page=True)
         site.watch.add(hostile_job(text))
+        hostile_pods(site, text)
         site.watch.scope, site.watch.last_error = text, text
         site.unready = text
         record = FinishedCrawl(text, text, text, text, text, text + "!", UPDATED_EPOCH, 0.0, None)
@@ -241,6 +297,7 @@ async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
 async def test_any_text_is_only_text(serve: Serve, text: str) -> None:
     site = await serve(status_page=True)
     site.watch.add(hostile_job(text))
+    hostile_pods(site, text)
     page = await site.page()
     assert page.rstrip().endswith("</html>")
     assert len(Elements(page).of("script")) == 1

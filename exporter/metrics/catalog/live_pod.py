@@ -6,7 +6,7 @@ from typing import Any, Final
 from exporter.crawls import CrawlPod
 from exporter.metrics.catalog.family import Field, Kind, PodFamily, Sample, labelled
 from exporter.resources.identity import POD_LABELS
-from exporter.resources.pod.derived import is_evicted, seconds_to_run, seconds_to_schedule
+from exporter.resources.pod.derived import seconds_to_run, seconds_to_schedule
 
 
 def _pod(
@@ -76,7 +76,7 @@ LIVE_POD_FAMILIES: Final = (
         "1 for what ran out when the pod was evicted: memory, storage, inodes, pids or other; "
         "while the evicted pod is there.",
         "status.message of an evicted pod",
-        lambda pod: labelled((pod.status.exhausted or "other") if is_evicted(pod.live) else None),
+        lambda pod: labelled(pod.evicted_for),
         labels=(*POD_LABELS, "resource"),
     ),
     _pod(

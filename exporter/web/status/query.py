@@ -42,6 +42,8 @@ class Query:
     namespace: str = ""
     q: str = ""
     """Search terms: all must occur in the crawl's id, organisation, workflow or namespace."""
+    trouble: int = 0
+    """1 for crawls with a pod in trouble alone."""
     sort: str = "newest"
     page: int = 1
     per_page: int = 25
@@ -72,7 +74,7 @@ class Query:
 
 _DEFAULTS: Final = asdict(Query())
 
-CRAWLS: Final = frozenset({"state", "org", "namespace", "q", "sort", "page", "per_page"})
+CRAWLS: Final = frozenset({"state", "org", "namespace", "q", "trouble", "sort", "page", "per_page"})
 FINISHED: Final = frozenset({"state", "org", "namespace", "q", "page", "per_page"})
 EVENTS: Final = frozenset({"kind", "org", "namespace", "q", "page", "per_page"})
 """The parameters of each list of the API."""
@@ -118,6 +120,12 @@ def _sort(text: str) -> str:
     return text
 
 
+def _flag(text: str) -> int:
+    if text not in {"0", "1"}:
+        raise ValueError("expected 1 or 0")
+    return int(text)
+
+
 def _number(most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
@@ -129,6 +137,7 @@ def _number(most: int) -> Callable[[str], int]:
 
 _READ: Final[Mapping[str, Callable[[str], Any]]] = {
     **dict.fromkeys(("state", "kind", "org", "namespace", "q"), _text),
+    "trouble": _flag,
     "sort": _sort,
     "page": _number(_LAST_PAGE),
     "per_page": _number(MAX_PER_PAGE),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from exporter.crawls import Crawl, CrawlPod, pods_of
+from exporter.crawls.pods import UNKNOWN_VOLUME
 from exporter.history.records import FinishedCrawl, LoggedEvent
 from exporter.resources.crawljob import CrawlJob, derived
 from exporter.resources.crawljob.states import EXIT_CODES
@@ -16,6 +17,8 @@ from exporter.resources.identity import crawl_id, identity, org_id
 
 MAX_PODS: Final = 100
 """Per crawl, which has a dozen as a rule; a status may hold ten times that many."""
+_STARTING: Final = "ContainerCreating"
+"""What every container waits for at first."""
 
 
 def timestamp(seconds: float | None) -> datetime | None:
@@ -94,34 +97,74 @@ def _pause(job: CrawlJob, now: float, pause_limit: float) -> dict[str, Any] | No
     }
 
 
+def has_trouble(one: Crawl) -> bool:
+    """Whether a pod of the crawl is in trouble, or was killed for want of memory last."""
+    return any(map(_is_in_trouble, pods_of(one)))
+
+
+def _is_in_trouble(pod: CrawlPod) -> bool:
+    return bool(
+        (pod.exists and (pod.evicted or pod.info.backoff_wait))
+        or pod.scheduling.unschedulable
+        or (pod.container.waiting or _STARTING) != _STARTING
+        or pod.restart_reason
+        or pod.exit_reason == "oom"
+        or pod.volume.status.phase == "Lost"
+    )
+
+
 def _pod(pod: CrawlPod) -> dict[str, Any]:
-    """A pod; of a deleted one only how it exited."""
-    info = pod.info
+    """A pod; of a deleted one only how it exited, and its volume while that is kept."""
+    info, resources = pod.info, pod.resources
     allocated = info.allocated
     return {
         "name": pod.name,
         "role": pod.role,
         "exists": pod.exists,
+        "trouble": _is_in_trouble(pod),
         "phase": pod.status.phase,
         "node": pod.spec.node_name,
         "unschedulable": pod.scheduling.unschedulable,
         "waiting": pod.container.waiting,
         "restarts": pod.container.restarts,
-        "memory": _usage(pod, pod.used_memory, allocated.memory, "bytes"),
-        "cpu": _usage(pod, pod.used_cpu, allocated.cpu, "cores"),
-        "storage": _usage(pod, pod.used_storage, allocated.storage, "bytes"),
+        "memory": {
+            "used_bytes": pod.used_memory,
+            "allocated_bytes": allocated.memory if pod.exists else None,
+            "request_bytes": resources.memory_request,
+            "limit_bytes": resources.memory_limit,
+            "ratio": _ratio(pod.used_memory, pod.usable_memory),
+        },
+        "cpu": {
+            "used_cores": pod.used_cpu,
+            "allocated_cores": allocated.cpu if pod.exists else None,
+            "request_cores": resources.cpu_request,
+            "ratio": _ratio(pod.used_cpu, pod.usable_cpu),
+        },
+        "storage": {
+            "used_bytes": pod.used_storage,
+            "allocated_bytes": allocated.storage if pod.exists else None,
+            "ratio": _ratio(pod.used_storage, allocated.storage),
+        },
+        "volume": _volume(pod),
         "restart_reason": pod.restart_reason,
         "evicted": bool(pod.evicted) if pod.exists else False,
+        "evicted_for": pod.evicted_for,
         "backoff": bool(info.backoff_wait) if pod.exists else False,
         "exit": _exit(pod),
     }
 
 
-def _usage(pod: CrawlPod, used: float | None, allocated: float | None, unit: str) -> dict[str, Any]:
+def _volume(pod: CrawlPod) -> dict[str, Any] | None:
+    """The claim of its name; None where there is none, or nobody vouches for claims."""
+    claim = pod.volume
+    if claim is UNKNOWN_VOLUME:
+        return None
     return {
-        f"used_{unit}": used,
-        f"allocated_{unit}": allocated if pod.exists else None,
-        "ratio": _ratio(used, allocated),
+        "phase": claim.status.phase,
+        "requested_bytes": claim.spec.resources.requests.storage,
+        "capacity_bytes": claim.status.capacity.storage,
+        "storage_class": claim.spec.storage_class_name,
+        "resize_pending": bool(claim.status.resizing),
     }
 
 

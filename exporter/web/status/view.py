@@ -71,6 +71,8 @@ class View:
                 return None
             if matches and not matches(job.metadata.name, org, job.spec.cid or "", namespace):
                 return None
+            if query.trouble and not representation.has_trouble(crawl):
+                return None
             orgs[org] += 1
             if query.org and org != query.org:
                 return None
