@@ -180,7 +180,9 @@ class Thresholds(BaseModel):
 
     # Browsertrix's operator, and the exporter itself ---------------------------------------------
     operator_silent: Seconds = _because(
-        10 * _MINUTE, "The operator writes the status of a crawl at work about every minute."
+        10 * _MINUTE,
+        "The operator writes the status of a crawl at work about every minute; a restart of it "
+        "takes a few.",
     )
     down_hold: Seconds = _because(
         10 * _MINUTE, "A restart with a new image takes minutes; Prometheus's own restart none."
