@@ -3,7 +3,8 @@
 Kubernetes says why; Browsertrix says no more than ``waiting_capacity``. One alert for each cause
 and crawl, however many pods wait: their remedy is one. What exactly they lack changes from minute
 to minute (a node that starts has other taints than one that is full), so the text says it, and no
-label. What is told here, BrowsertrixCrawlWaitingForCapacity does not tell again.
+label. What is told here, alerts that say only that the crawl does not start (it waits for capacity,
+is starting or resuming) do not tell again.
 """
 
 from collections.abc import Sequence

@@ -86,9 +86,10 @@ def _waiting(at: Thresholds) -> tuple[AlertingRule, ...]:
             "BrowsertrixCrawlStartingTooLong",
             summary="A crawl does not get started",
             description="has been starting",
-            condition="in state `starting`",
+            condition="in state `starting`, and no alert on its pods says why,",
             since=state_since("starting"),
             seconds=at.starting_hold,
+            but=f"\n{starting.TOLD}",
         ),
     )
 
@@ -145,9 +146,11 @@ def _on_the_way(at: Thresholds) -> tuple[AlertingRule, ...]:
             "BrowsertrixCrawlResumingTooLong",
             summary="A crawl that should resume does not",
             description="has been resuming",
-            condition="the pause was taken back, and the crawl is still paused,",
+            condition="the pause was taken back, the crawl is still paused, and no alert on its pods "
+            "says why,",
             since=transition_since("resuming"),
             seconds=at.resuming_hold,
+            but=f"\n{starting.TOLD}",
         ),
         _too_long(
             at,
