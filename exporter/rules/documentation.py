@@ -158,8 +158,8 @@ BrowsertrixExporterSourceDown says so where it should be there:
   BrowsertrixPodCPUNearLimit of crawlers where Browsertrix's auto-resize is off.
 - **volumes** (`--source.volumes`): BrowsertrixVolumeNotBound, and with what the **kubelets** say
   BrowsertrixVolumeNearlyFull and BrowsertrixVolumeFullWithinTheHour. How full a volume is the
-  exporter does not know: Prometheus must scrape the kubelets (`kubelet_volume_stats_…`, with
-  `namespace` and `persistentvolumeclaim` as the kubelet writes them), as kube-prometheus-stack does.
+  exporter does not know: Prometheus must scrape the kubelets, as kube-prometheus-stack does
+  (`kubelet_volume_stats_…`, with `namespace` and `persistentvolumeclaim` as the kubelet has them).
 
 ## Versions
 

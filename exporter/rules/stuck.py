@@ -146,8 +146,8 @@ def _on_the_way(at: Thresholds) -> tuple[AlertingRule, ...]:
             "BrowsertrixCrawlResumingTooLong",
             summary="A crawl that should resume does not",
             description="has been resuming",
-            condition="the pause was taken back, the crawl is still paused, and no alert on its pods "
-            "says why,",
+            condition="the pause was taken back, the crawl is still paused, and no alert on its "
+            "pods says why,",
             since=transition_since("resuming"),
             seconds=at.resuming_hold,
             but=f"\n{starting.TOLD}",
