@@ -21,6 +21,7 @@ from exporter.alerting.event_alerts import (
     OUT_OF_SPACE,
     EventAlert,
 )
+from exporter.alerting.template import UNNAMED
 from exporter.history.baseline import Baseline
 from exporter.history.errors import DatabaseError
 from exporter.history.events import (
@@ -57,6 +58,8 @@ class ActiveAlert:
     """Of the CrawlJob."""
     starts_at: float
     ends_at: float
+    exhausted: frozenset[str] = frozenset()
+    """What ran out where a pod was evicted, if that is known."""
 
 
 class ActiveAlerts(LedgerListener):
@@ -137,8 +140,9 @@ class ActiveAlerts(LedgerListener):
         first_seen = any(isinstance(one, StateEntered) and not one.previous for one in events)
         for event in events:
             match event:
-                case PodEvicted(at, pod, _) if not first_seen:
-                    self._activate(EVICTED, (*crawl, pod), uid, at)
+                case PodEvicted(at, pod, _, resource) if not first_seen:
+                    exhausted = frozenset({resource} - {"", UNNAMED})
+                    self._activate(EVICTED, (*crawl, pod), uid, at, exhausted)
                 case OomKilled(at, pod, role) if role != "redis" and not first_seen:
                     self._activate(OOM_KILLED, (*crawl, pod), uid, at)
                 case PodExited(at, pod, role, _, code) if (
@@ -147,7 +151,12 @@ class ActiveAlerts(LedgerListener):
                     self._activate(OUT_OF_SPACE, (*crawl, pod), uid, at)
 
     def _activate(
-        self, definition: EventAlert, label_values: tuple[str, ...], uid: str, at: float
+        self,
+        definition: EventAlert,
+        label_values: tuple[str, ...],
+        uid: str,
+        at: float,
+        exhausted: frozenset[str] = frozenset(),
     ) -> None:
         if definition.name in self._without:
             return
@@ -166,12 +175,15 @@ class ActiveAlerts(LedgerListener):
             if known.uid != uid or definition not in END_ALERTS:
                 starts_at = min(starts_at, known.starts_at)
                 ends_at = max(ends_at, known.ends_at)
-            if (starts_at, ends_at) == (known.starts_at, known.ends_at):
+                exhausted |= known.exhausted
+            if (starts_at, ends_at, exhausted) == (known.starts_at, known.ends_at, known.exhausted):
                 return
         if ends_at <= now:
             self._alerts.pop(key, None)
             return
-        self._alerts[key] = ActiveAlert(definition, label_values, uid, starts_at, ends_at)
+        self._alerts[key] = ActiveAlert(
+            definition, label_values, uid, starts_at, ends_at, exhausted
+        )
         for listener in self.listeners:
             listener(key)
 

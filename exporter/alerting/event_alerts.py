@@ -13,7 +13,15 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from exporter.alerting.template import CRAWL, POD, AlertTemplate, Dashboard, Severity, rule_labels
+from exporter.alerting.template import (
+    CRAWL,
+    EXHAUSTED,
+    POD,
+    AlertTemplate,
+    Dashboard,
+    Severity,
+    rule_labels,
+)
 from exporter.history.endings import DELETED
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob.states import UNKNOWN_STATE
@@ -282,7 +290,7 @@ EVICTED: Final = _of_pod(
     "BrowsertrixPodEvicted",
     severity=Severity.WARNING,
     summary="A pod was evicted from its node",
-    why="was evicted by Kubernetes; Browsertrix starts another one.",
+    why=f"was evicted by Kubernetes{EXHAUSTED}; Browsertrix starts another one.",
     condition="evicted",
     window=POD_SECONDS,
 )

@@ -37,7 +37,9 @@ def postable_alert(
     templates = tuning.links.annotations(definition)
     return {
         "labels": {**external_labels, **tuning.labels, **definition.identity(alert.label_values)},
-        "annotations": {name: expand(text, of_what) for name, text in templates.items()},
+        "annotations": {
+            name: expand(text, of_what, alert.exhausted) for name, text in templates.items()
+        },
         "startsAt": _rfc3339(alert.starts_at),
         "endsAt": _rfc3339(alert.ends_at),
     }

@@ -2,17 +2,18 @@
 
 Alertmanager takes two alerts for one when their labels are the same, and shows the annotations of
 the one it received last: so both ways draw from here. The texts are templates as Prometheus has
-them, and those of events name nothing but labels, so that the few forms below are all there is to
+them, and those of events name little but labels, so that the few forms below are all there is to
 expand.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 from urllib.parse import quote_plus
 
+from exporter.resources.identity import POD_LABELS
 from exporter.settings.defaults import DEFAULT_RUNBOOKS
 
 _WHAT: Final = '{{ if match "^qa-" $labels.crawl }}QA run{{ else }}Crawl{{ end }}'
@@ -22,6 +23,36 @@ CRAWL: Final = (
     "in {{ $labels.namespace }}"
 )
 POD: Final = "Pod {{ $labels.pod }} of crawl {{ $labels.crawl }} in {{ $labels.namespace }}"
+
+
+def listed(query: str, label: str, *, of: Sequence[str], text: str) -> str:
+    """The values that a label has in what ``query`` finds, in ``{}`` of the text; else nothing.
+
+    For what an alert should say without being another alert because of it, as a label would make
+    it. ``query`` has ``$of`` where the matchers of the alert's own labels ``of`` belong.
+    """
+    labels = ("cluster", *of)
+    matched = query.replace("$of", ",".join(f"{name}=%q" for name in labels))
+    values = " ".join(f"$labels.{name}" for name in labels)
+    before, after = text.split("{}")
+    return (
+        f'{{{{ with printf `{matched}` {values} | query | sortByLabel "{label}" }}}}{before}'
+        f"{{{{ range $i, $one := . }}}}{{{{ if $i }}}}, {{{{ end }}}}"
+        f'{{{{ label "{label}" $one }}}}{{{{ end }}}}{after}{{{{ end }}}}'
+    )
+
+
+_FOR_WANT_OF: Final = " for want of {}"
+UNNAMED: Final = "other"
+"""What ran out where the kubelet's message is none that is known."""
+EXHAUSTED: Final = listed(
+    "max by (resource) "
+    f'(last_over_time(browsertrix_pod_evicted_for{{$of,resource!="{UNNAMED}"}}[1h]))',
+    "resource",
+    of=POD_LABELS,
+    text=_FOR_WANT_OF,
+)
+"""What ran out when the pod was evicted within the hour, where that is known."""
 
 _PLACE: Final = re.compile(r"\{\{ \$labels\.(\w+)( \| urlquery)? \}\}")
 
@@ -58,7 +89,7 @@ class AlertTemplate:
     summary: str
     """The same for every crawl, so that notifications can be grouped under it."""
     description: str
-    """A template: which crawl or pod, what is true of it. Of an event, labels only."""
+    """A template: which crawl or pod, what is true of it. Of an event, labels and ``EXHAUSTED``."""
     condition: str
     """When it fires, in plain English, for docs/alerts.md."""
     dashboard: Dashboard
@@ -89,10 +120,10 @@ def rule_labels(severity: Severity, *, event: bool) -> dict[str, str]:
     return {"severity": str(severity)} | ({"event": "true"} if event else {})
 
 
-def expand(template: str, labels: Mapping[str, str]) -> str:
+def expand(template: str, labels: Mapping[str, str], exhausted: Collection[str] = ()) -> str:
     """Put the labels' values in their places, as Prometheus does; a label there is not is empty.
 
-    ``urlquery`` is Go's ``url.QueryEscape``.
+    ``urlquery`` is Go's ``url.QueryEscape``. ``exhausted`` is what ``EXHAUSTED`` would find.
     """
 
     def value(place: re.Match[str]) -> str:
@@ -100,4 +131,5 @@ def expand(template: str, labels: Mapping[str, str]) -> str:
         return quote_plus(text) if place[2] else text
 
     what = "QA run" if labels.get("crawl", "").startswith("qa-") else "Crawl"
-    return _PLACE.sub(value, template.replace(_WHAT, what))
+    why = _FOR_WANT_OF.format(", ".join(sorted(exhausted))) if exhausted else ""
+    return _PLACE.sub(value, template.replace(_WHAT, what).replace(EXHAUSTED, why))

@@ -19,7 +19,16 @@ Patterns that all declarations share, each because the obvious alternative paged
   those on the exporters, which change slowly, are in the first.
 """
 
-from exporter.rules import ended, limits, paused, pods, recordings, self_monitoring, stuck
+from exporter.rules import (
+    ended,
+    limits,
+    paused,
+    pods,
+    recordings,
+    self_monitoring,
+    stuck,
+    volumes,
+)
 from exporter.rules.rule import AlertingRule, RecordingRule, RuleGroup
 from exporter.rules.thresholds import Thresholds
 
@@ -37,6 +46,7 @@ def rule_groups(at: Thresholds) -> tuple[RuleGroup, ...]:
         limits.group(at),
         pods.events(at),
         pods.conditions(at),
+        volumes.group(at),
         stuck.group(at),
         self_monitoring.group(at),
     )

@@ -127,6 +127,12 @@ same severities, labels and links, and Alertmanager takes both for one alert.
 - **A stale exporter does not speak for the pair**: what it serves is left out while another one is
   in sync. While all are stale, as when the control plane is upgraded, what fires goes on and
   nothing begins.
+- **What changes is in the text, and no label.** What nodes lack, why an image cannot be pulled and
+  what ran out change while an alert fires; as a label each would be another alert. The text looks
+  them up when it is written (`query` in the annotation's template).
+- **The cause is told, and not its effect besides.** While an alert says why a crawl's pods do not
+  run (no node, no image, no container, no volume), those that say only that it waits, starts or
+  resumes do not begin: their rules look at `ALERTS`. Leave the former out, and the latter speak.
 - **Alertmanager groups by alert and organisation.** Two hundred crawls that expire together are one
   notification that lists them; those of the next five minutes are another. No event is inhibited:
   its window might be over when the inhibition is.
@@ -137,6 +143,23 @@ same severities, labels and links, and Alertmanager takes both for one alert.
 Conditions resolve once while Prometheus is away for longer than four times its
 `--rules.alert.resend-delay` (a minute) or evaluation interval, whichever is longer: Alertmanager
 has no other sign. For longer absences raise `resend-delay`, or run two Prometheuses.
+
+## What they need
+
+Rules on crawls need the CrawlJobs alone. Others need what else the exporter reads
+([sources](configuration.md)), and are silent where it is off, absent or failing;
+BrowsertrixExporterSourceDown says so where it should be there:
+
+- **pods** (`--source.pods`): BrowsertrixPodUnschedulable, BrowsertrixPodImagePullFailing,
+  BrowsertrixPodConfigError, and what ran out in the text of BrowsertrixPodEvicted.
+  BrowsertrixPodMemoryNearLimit compares with the pod's limit, else with what Browsertrix gave it.
+  Without pods, BrowsertrixCrawlWaitingForCapacity is all that is told of them.
+- **usage** (`--source.usage`, from metrics-server): BrowsertrixPodMemoryNearLimit and
+  BrowsertrixPodCPUNearLimit of crawlers where Browsertrix's auto-resize is off.
+- **volumes** (`--source.volumes`): BrowsertrixVolumeNotBound, and with what the **kubelets** say
+  BrowsertrixVolumeNearlyFull and BrowsertrixVolumeFullWithinTheHour. How full a volume is the
+  exporter does not know: Prometheus must scrape the kubelets, as kube-prometheus-stack does
+  (`kubelet_volume_stats_…`, with `namespace` and `persistentvolumeclaim` as the kubelet has them).
 
 ## Versions
 

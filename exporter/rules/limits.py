@@ -8,9 +8,8 @@ ten thousand crawls each minute would cost more than all other rules together.
 from typing import Final
 
 from exporter.alerting.event_alerts import format_duration
-from exporter.resources.identity import CRAWL_LABELS
-from exporter.rules.conditions import current, now_in_state
-from exporter.rules.promql import by
+from exporter.rules.conditions import now_in_state
+from exporter.rules.predictions import will_be_full
 from exporter.rules.recordings import limits
 from exporter.rules.rule import CRAWL, PERCENT, AlertingRule, Dashboard, RuleGroup, Severity
 from exporter.rules.thresholds import Thresholds
@@ -33,21 +32,6 @@ def _near(at: Thresholds, name: str, *, severity: Severity, limit: str, ratio: s
     )
 
 
-def _done_before(ratio: str, window: str) -> str:
-    """Crawls whose pages will all be done before the limit is reached, if both go on like this."""
-    found, done = (
-        f"max {by(*CRAWL_LABELS)} ({current(f'browsertrix_crawl_pages_{which}')})"
-        for which in ("found", "done")
-    )
-    rate = f"max {by(*CRAWL_LABELS)} (deriv(browsertrix_crawl_pages_done[{window}]))"
-    return f"""\
-(
-  ({found} - {done})
-  / ({rate} > 0)
-  < (1 - {ratio}) / deriv({ratio}[{window}])
-)"""
-
-
 def _predicted(  # noqa: PLR0913 - a table's row, each column by its name
     at: Thresholds, name: str, *, severity: Severity, limit: str, ratio: str, horizon: int
 ) -> AlertingRule:
@@ -61,13 +45,7 @@ def _predicted(  # noqa: PLR0913 - a table's row, each column by its name
         condition=f"running, more than {at.prediction_level:.0%} of the {limit} limit used, a "
         f"line through the last {window} reaches it within {duration}, and the pages found so far "
         "will not be done before",
-        expr=f"""\
-{ratio} > {at.prediction_level} < 1
-and predict_linear({ratio}[{window}], {horizon}) >= 1
-and deriv({ratio}[{window}]) > 0
-and count_over_time({ratio}[{window}]) >= {at.prediction_samples}
-and {now_in_state("running")}
-unless {_done_before(ratio, window)}""",
+        expr=will_be_full(at, ratio, horizon),
         for_=at.prediction_hold,
         keep_firing_for=at.bridge,
         dashboard=Dashboard.CRAWL,

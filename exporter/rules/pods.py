@@ -33,16 +33,18 @@ def _near(  # noqa: PLR0913 - a table's row, each column by its name
     of: str,
     level: float,
     hold: int = 0,
+    near: str = "",
+    where: str = "",
 ) -> AlertingRule:
-    series = f"browsertrix_pod_{resource}_usage_ratio"
+    near = near or f"browsertrix_pod_{resource}_usage_ratio > {level}"
     return AlertingRule(
         name=name,
         severity=severity,
         summary=summary,
         description=f"{POD} uses {PERCENT} of {of}.",
-        condition=f"more than {level:.0%} of {of} is used",
+        condition=f"more than {level:.0%} of {of} is used{where}",
         # Compared first: the few that are near are looked at further, not all pods.
-        expr=f"max {by(*POD_LABELS)} ({current(f'({series} > {level})')})",
+        expr=f"max {by(*POD_LABELS)} ({current(f'({near})')})",
         for_=hold,
         keep_firing_for=at.bridge,
         dashboard=Dashboard.PODS,
@@ -147,9 +149,16 @@ def conditions(at: Thresholds) -> RuleGroup:
                 severity=Severity.WARNING,
                 resource="memory",
                 summary="A pod has nearly used up its memory",
-                of="the memory it was given",
+                of="its memory",
                 level=at.memory_near,
                 hold=at.memory_hold,
+                where=": of its limit or, where that is unknown, of what Browsertrix gave it",
+                # It is killed at its limit, which may be twice what Browsertrix gave it.
+                near=f"""
+  browsertrix_pod_memory_used_bytes / browsertrix_pod_memory_limit_bytes > {at.memory_near}
+  or
+  (browsertrix_pod_memory_usage_ratio unless browsertrix_pod_memory_limit_bytes) > {at.memory_near}
+""",
             ),
             _near(
                 at,

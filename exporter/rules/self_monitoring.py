@@ -7,8 +7,8 @@ a recording rule remembers which there were.
 from typing import Final
 
 from exporter.alerting.event_alerts import format_duration
+from exporter.rules import operator_pulse
 from exporter.rules.promql import EXPORTER, by, on
-from exporter.rules.recordings import LAST_EVENT, LAST_SYNC
 from exporter.rules.rule import (
     DURATION,
     AlertingRule,
@@ -25,37 +25,11 @@ _SCOPE: Final = (
 )
 _CRAWLJOBS: Final = 'source=~"|crawljobs"'
 """Of the other sources' watches, which may fail, nothing is said here."""
-_AT_WORK: Final = "running|pending-wait|generate-wacz|uploading-wacz|rate-limited"
 
 _SEEN: Final = "job:browsertrix_exporter_seen_timestamp_seconds:max"
 _REPLICAS: Final = "job:browsertrix_exporters:count"
 _SYNCED: Final = f"browsertrix_exporter_synced{{{_CRAWLJOBS}}}"
 _SYNC: Final = f"browsertrix_exporter_last_sync_timestamp_seconds{{{_CRAWLJOBS}}}"
-
-
-def _operator(at: Thresholds) -> AlertingRule:
-    minutes = at.operator_silent // 60
-    silent = format_duration(at.operator_silent)
-    return AlertingRule(
-        name="BrowsertrixOperatorSilent",
-        severity=Severity.CRITICAL,
-        summary="Browsertrix's operator does not act any more",
-        description="Crawls are at work in {{ $labels.namespace }}, and no CrawlJob was written "
-        f"for {DURATION}: no crawl starts, ends, pauses or is given up until Browsertrix's "
-        "operator (metacontroller and the backend) acts again.",
-        condition=f"crawls at work, a watch that is well, and no CrawlJob written for {silent}",
-        # A watch that was well all the time: after a gap the operator is given time to write.
-        expr=f"""\
-time() - max {by("namespace")} ({LAST_EVENT}) > {at.operator_silent}
-and {on("namespace")}
-sum {by("namespace")} (browsertrix_crawls{{state=~"{_AT_WORK}"}}) > 0
-and {on("namespace")}
-sum_over_time(
-  (time() - max {by("namespace")} ({LAST_SYNC}) < bool {at.blind_after})[{silent}:1m]
-) >= {max(1, minutes - 1)}""",
-        keep_firing_for=at.bridge,
-        dashboard=Dashboard.FLEET,
-    )
 
 
 def _down(at: Thresholds) -> tuple[AlertingRule | RecordingRule, ...]:
@@ -219,6 +193,19 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             dashboard=Dashboard.EXPORTER,
         ),
         AlertingRule(
+            name="BrowsertrixExporterSourceDown",
+            severity=Severity.INFO,
+            summary="The exporter knows only a part of what is to know of crawls",
+            description=f"No exporter can read the {{{{ $labels.source }}}} of crawls in {_SCOPE}: "
+            "what they would say is not served, and alerts that need it do not fire.",
+            condition="a source other than the CrawlJobs that is on and cannot be read",
+            expr=f"max {by('source', 'scope')} "
+            '(browsertrix_exporter_source_up{source!="crawljobs"}) == 0',
+            for_=at.source_hold,
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
             name="BrowsertrixExporterParseProblems",
             severity=Severity.INFO,
             summary="CrawlJobs have fields that cannot be read",
@@ -306,5 +293,5 @@ def group(at: Thresholds) -> RuleGroup:
     return RuleGroup(
         name="browsertrix-exporter",
         topic="Browsertrix's operator and the exporter itself",
-        rules=(_operator(at), *_down(at), *_blind(at), *_partly(at)),
+        rules=(operator_pulse.silent(at), *_down(at), *_blind(at), *_partly(at)),
     )

@@ -8,6 +8,7 @@ from typing import Final
 from exporter.alerting.event_alerts import format_duration
 from exporter.resources.crawljob.states import UNKNOWN_STATE
 from exporter.resources.identity import CRAWL_LABELS
+from exporter.rules import starting
 from exporter.rules.conditions import (
     current,
     now_in_state,
@@ -55,9 +56,10 @@ def _waiting(at: Thresholds) -> tuple[AlertingRule, ...]:
             "BrowsertrixCrawlWaitingForCapacity",
             summary="A crawl waits because its pods do not run",
             description="has been waiting without a running crawler pod, or without its redis,",
-            condition="in state `waiting_capacity`",
+            condition="in state `waiting_capacity`, and no alert on its pods says why,",
             since=state_since("waiting_capacity"),
             seconds=at.capacity_hold,
+            but=f"\n{starting.TOLD}",
         ),
         _too_long(
             at,
@@ -84,9 +86,10 @@ def _waiting(at: Thresholds) -> tuple[AlertingRule, ...]:
             "BrowsertrixCrawlStartingTooLong",
             summary="A crawl does not get started",
             description="has been starting",
-            condition="in state `starting`",
+            condition="in state `starting`, and no alert on its pods says why,",
             since=state_since("starting"),
             seconds=at.starting_hold,
+            but=f"\n{starting.TOLD}",
         ),
     )
 
@@ -143,9 +146,11 @@ def _on_the_way(at: Thresholds) -> tuple[AlertingRule, ...]:
             "BrowsertrixCrawlResumingTooLong",
             summary="A crawl that should resume does not",
             description="has been resuming",
-            condition="the pause was taken back, and the crawl is still paused,",
+            condition="the pause was taken back, the crawl is still paused, and no alert on its "
+            "pods says why,",
             since=transition_since("resuming"),
             seconds=at.resuming_hold,
+            but=f"\n{starting.TOLD}",
         ),
         _too_long(
             at,
@@ -213,5 +218,11 @@ def group(at: Thresholds) -> RuleGroup:
         name="browsertrix-stuck",
         topic="Stuck",
         interval="1m",
-        rules=(*_waiting(at), *_at_work(at), *_on_the_way(at), _fewer_pods(at)),
+        rules=(
+            *starting.rules(at),
+            *_waiting(at),
+            *_at_work(at),
+            *_on_the_way(at),
+            _fewer_pods(at),
+        ),
     )

@@ -103,7 +103,9 @@ class Thresholds(BaseModel):
 
     # Pods ----------------------------------------------------------------------------------------
     memory_near: Share = _because(
-        0.95, "Browsertrix's auto-resize acts at 0.90; above this it did not help."
+        0.95,
+        "Of its limit, where it is killed; where that is unknown, of what Browsertrix gave it. "
+        "Auto-resize acts at 0.90 of that; above this it did not help.",
     )
     memory_hold: Seconds = _because(10 * _MINUTE, "It needs a few minutes to act.")
     cpu_near: Share = _because(
@@ -144,6 +146,32 @@ class Thresholds(BaseModel):
         "A pod that is replaced is there in minutes; a crawl with half its pods is slow.",
     )
 
+    unschedulable: Seconds = _because(
+        20 * _MINUTE,
+        "An autoscaler brings a node in ten minutes; where its first try fails, in another zone, "
+        "it needs as long again.",
+    )
+    start_failing: Seconds = _because(
+        10 * _MINUTE,
+        "Counted from when the pod got its node. The kubelet tries again after seconds, later "
+        "every five minutes: a registry that fails for a moment is over by then.",
+    )
+
+    volume_hold: Seconds = _because(
+        15 * _MINUTE, "A volume is made and attached within a minute or two, and tried again then."
+    )
+    volume_near: Share = _because(
+        0.9,
+        "At 90 % of its disk (`disk_utilization_threshold`) the crawler uploads what it has and "
+        "empties the volume.",
+    )
+    volume_near_hold: Seconds = _because(
+        10 * _MINUTE, "It needs some minutes for that: this says that it did not help."
+    )
+    volume_horizon: Seconds = _because(
+        _HOUR, "A volume that can be enlarged is in minutes; crawlers fill and empty theirs often."
+    )
+
     # Stuck ---------------------------------------------------------------------------------------
     capacity_hold: Seconds = _because(
         30 * _MINUTE,
@@ -180,7 +208,9 @@ class Thresholds(BaseModel):
 
     # Browsertrix's operator, and the exporter itself ---------------------------------------------
     operator_silent: Seconds = _because(
-        10 * _MINUTE, "The operator writes the status of a crawl at work about every minute."
+        10 * _MINUTE,
+        "The operator writes the status of a crawl at work about every minute; a restart of it "
+        "takes a few.",
     )
     down_hold: Seconds = _because(
         10 * _MINUTE, "A restart with a new image takes minutes; Prometheus's own restart none."
@@ -194,6 +224,9 @@ class Thresholds(BaseModel):
     )
     watch_stale: Seconds = _because(
         10 * _MINUTE, "A restart of a control plane's API server takes a minute or two."
+    )
+    source_hold: Seconds = _because(
+        15 * _MINUTE, "An upgrade of metrics-server or of the control plane takes less."
     )
     exporter_restarts: Count = _because(
         3, "Once is an upgrade; so often within the hour it is killed or fails."

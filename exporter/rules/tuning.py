@@ -124,5 +124,12 @@ def _with_cluster_label(group: RuleGroup, label: str) -> RuleGroup:
     if label == CLUSTER:
         return group
     named = re.compile(rf"\b{CLUSTER}\b")
-    rules = tuple(replace(rule, expr=named.sub(label, rule.expr)) for rule in group.rules)
-    return replace(group, rules=rules)
+    in_text = re.compile(rf"\b{CLUSTER}(?==%q)|(?<=\$labels\.){CLUSTER}\b")
+
+    def renamed(rule: AlertingRule | RecordingRule) -> AlertingRule | RecordingRule:
+        expr = named.sub(label, rule.expr)
+        if isinstance(rule, RecordingRule):
+            return replace(rule, expr=expr)
+        return replace(rule, expr=expr, description=in_text.sub(label, rule.description))
+
+    return replace(group, rules=tuple(map(renamed, group.rules)))

@@ -138,7 +138,10 @@ def test_every_event_rule_of_the_committed_file_is_an_event_alert() -> None:
     assert events == [event.name for event in EVENT_ALERTS]
 
 
-def test_prometheus_makes_the_same_alert_of_the_rule(edition: Edition, tmp_path: Path) -> None:
+@pytest.mark.parametrize("exhausted", [(), ("memory",), ("storage", "inodes")], ids="-".join)
+def test_prometheus_makes_the_same_alert_of_the_rule(
+    edition: Edition, tmp_path: Path, exhausted: tuple[str, ...]
+) -> None:
     """promtool expands the committed rules' texts, for odd labels; ours must be equal."""
     rules = {
         rule["alert"]: rule
@@ -155,6 +158,10 @@ def test_prometheus_makes_the_same_alert_of_the_rule(edition: Edition, tmp_path:
         name: ",".join(f"{label}={_go_quoted(value)}" for label, value in of_what.items())
         for name, of_what in labels.items()
     }
+    evicted_for = [
+        f'browsertrix_pod_evicted_for{{{quoted["BrowsertrixPodEvicted"]},resource="{resource}"}}'
+        for resource in (*exhausted, "other")
+    ]
     (tmp_path / "rules.yaml").write_text(
         yaml.safe_dump({"groups": [{"name": "events", "rules": simple}]}), encoding="utf-8"
     )
@@ -167,12 +174,13 @@ def test_prometheus_makes_the_same_alert_of_the_rule(edition: Edition, tmp_path:
                 "input_series": [
                     {"series": f"happened_{number}{{{quoted[event.name]}}}", "values": "1"}
                     for number, event in enumerate(EVENT_ALERTS)
-                ],
+                ]
+                + [{"series": series, "values": "1"} for series in evicted_for],
                 "alert_rule_test": [
                     {
                         "eval_time": "0m",
                         "alertname": event.name,
-                        "exp_alerts": [_expected(event, labels[event.name])],
+                        "exp_alerts": [_expected(event, labels[event.name], exhausted)],
                     }
                     for event in EVENT_ALERTS
                 ],
@@ -191,8 +199,10 @@ def test_prometheus_makes_the_same_alert_of_the_rule(edition: Edition, tmp_path:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def _expected(event: EventAlert, labels: dict[str, str]) -> dict[str, Any]:
-    active = ActiveAlert(event, tuple(labels.values()), "u", 0.0, 1.0)
+def _expected(
+    event: EventAlert, labels: dict[str, str], exhausted: tuple[str, ...]
+) -> dict[str, Any]:
+    active = ActiveAlert(event, tuple(labels.values()), "u", 0.0, 1.0, frozenset(exhausted))
     posted = postable_alert(active, AlertTuning(), {})
     known = {name: text for name, text in posted["labels"].items() if name != "alertname"}
     return {"exp_labels": known, "exp_annotations": posted["annotations"]}

@@ -1,9 +1,15 @@
 """Which evictions and exits of pods are active alerts, from when and until when."""
 
-from exporter.alerting.active_alerts import ActiveAlerts
+import pytest
+
+from exporter.alerting.active_alerts import ActiveAlerts, Key
+from exporter.alerting.postable_alert import postable_alert
+from exporter.alerting.tuning import AlertTuning
+from exporter.history.baseline import Baseline
+from exporter.history.events import PodEvicted
 from exporter.simulator.apiserver.encoding import stamp
-from support.active_alerts import EVICTED, OOM_KILLED, OUT_OF_SPACE, POD, active, pods
-from support.crawl_history import NOW, Watch
+from support.active_alerts import EVICTED, OOM_KILLED, OUT_OF_SPACE, POD, POD_NAME, active, pods
+from support.crawl_history import NOW, Watch, crawl_of, log
 from support.factories import CRAWL_ID, redis_pod
 
 
@@ -81,3 +87,54 @@ def test_redis_has_no_timestamp_of_its_exits_and_no_such_alert(watch: Watch) -> 
     watch.change(1003, pods={redis: redis_pod(exitCode=3, reason="interrupt: 3")})
 
     assert active(alerts) == {}
+
+
+def description(alerts: ActiveAlerts) -> str:
+    """What is posted of the pod's eviction."""
+    alert = alerts.get((EVICTED, POD))
+    assert alert is not None
+    text = postable_alert(alert, AlertTuning(), {})["annotations"]["description"]
+    return text.partition(" was evicted by Kubernetes")[2].partition(";")[0]
+
+
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        (["memory"], " for want of memory"),
+        ([""], ""),
+        (["other"], ""),
+        (["storage", "", "memory", "storage"], " for want of memory, storage"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+def test_an_eviction_says_what_ran_out_and_remains_one_alert(
+    watch: Watch, resources: list[str], said: str
+) -> None:
+    alerts = ActiveAlerts(watch.ledger, watch.clock)
+    baseline = Baseline.of(crawl_of())
+    for seconds, resource in enumerate(resources):
+        event = PodEvicted(NOW - 60 + seconds, POD_NAME, "crawler", resource)
+        alerts.on_events(baseline, [event])
+
+    assert list(active(alerts)) == [(EVICTED, POD)]
+    assert description(alerts) == said
+
+
+def test_it_is_told_anew_when_it_is_known_what_ran_out(watch: Watch) -> None:
+    alerts = ActiveAlerts(watch.ledger, watch.clock)
+    told: list[Key] = []
+    alerts.listeners.append(told.append)
+    for resource in ("", "", "memory", "memory"):
+        alerts.on_events(Baseline.of(crawl_of()), [PodEvicted(NOW, POD_NAME, "crawler", resource)])
+
+    assert told == [(EVICTED, POD)] * 2
+
+
+def test_what_ran_out_is_restored_and_an_older_ledger_does_not_have_it(watch: Watch) -> None:
+    baseline = Baseline.of(crawl_of())
+    log(watch.ledger, baseline, [PodEvicted(NOW - 60, POD_NAME, "crawler", "inodes")], NOW - 60)
+    (logged,) = watch.ledger.logged_events(since=NOW - 100)
+    assert description(ActiveAlerts(watch.ledger, watch.clock)) == " for want of inodes"
+
+    del logged.detail["resource"]
+    assert description(ActiveAlerts(watch.ledger, watch.clock)) == ""

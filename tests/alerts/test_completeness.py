@@ -58,6 +58,19 @@ def test_the_texts_of_an_alert_use_only_labels_it_has(alert: AlertingRule) -> No
     assert "{{" not in annotations["summary"]
 
 
+def test_what_a_text_looks_up_uses_only_metrics_and_labels_that_exist() -> None:
+    looked_up = {
+        alert.name: query
+        for alert in ALERTS
+        for query in re.findall(r"printf `([^`]+)`", alert.description)
+    }
+
+    assert "BrowsertrixPodEvicted" in looked_up
+    for query in looked_up.values():
+        assert "cluster=%q" in query
+        result_labels(query.replace("%q", '"x"'), METRICS)
+
+
 def test_the_text_of_an_event_alert_needs_no_value_so_that_the_exporter_can_post_it(
     alert: AlertingRule,
 ) -> None:

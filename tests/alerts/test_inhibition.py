@@ -98,6 +98,12 @@ def test_an_end_inhibits_conditions_of_its_crawl_alone(alerts_url: str, end: str
         "BrowsertrixCrawlStoppingTooLong",
         "BrowsertrixCrawlNoProgress",
         "BrowsertrixCrawlWaitingForCapacity",
+        "BrowsertrixPodUnschedulable",
+        "BrowsertrixPodImagePullFailing",
+        "BrowsertrixPodConfigError",
+        "BrowsertrixVolumeNotBound",
+        "BrowsertrixVolumeNearlyFull",
+        "BrowsertrixVolumeFullWithinTheHour",
     ]
 
     source, *targets = inhibited(
@@ -127,7 +133,20 @@ def test_no_end_inhibits_another_end_or_an_unclean_one(alerts_url: str) -> None:
         ("BrowsertrixCrawlTimeLimitNear", "BrowsertrixCrawlTimeLimitPredicted", CRAWL),
         ("BrowsertrixPodOutOfSpace", "BrowsertrixPodStorageNearLimit", {**CRAWL, "pod": "p"}),
         ("BrowsertrixPodCrashLoop", "BrowsertrixCrawlerCrashedRepeatedly", {**CRAWL, "pod": "p"}),
+        (
+            "BrowsertrixVolumeNearlyFull",
+            "BrowsertrixVolumeFullWithinTheHour",
+            {**CRAWL, "pod": "p", "resource": "storage"},
+        ),
+        ("BrowsertrixVolumeNearlyFull", "BrowsertrixPodStorageNearLimit", {**CRAWL, "pod": "p"}),
+        ("BrowsertrixPodOutOfSpace", "BrowsertrixVolumeNearlyFull", {**CRAWL, "pod": "p"}),
+        ("BrowsertrixPodUnschedulable", "BrowsertrixCrawlWaitingForCapacity", CRAWL),
+        ("BrowsertrixPodImagePullFailing", "BrowsertrixCrawlWaitingForCapacity", CRAWL),
+        ("BrowsertrixPodConfigError", "BrowsertrixCrawlWaitingForCapacity", CRAWL),
+        ("BrowsertrixVolumeNotBound", "BrowsertrixCrawlWaitingForCapacity", CRAWL),
         ("BrowsertrixExporterNotSynced", "BrowsertrixExporterWatchStale", {"scope": "*"}),
+        ("BrowsertrixExporterNotSynced", "BrowsertrixExporterSourceDown", {"scope": "a"}),
+        ("BrowsertrixExporterWatchStale", "BrowsertrixExporterSourceDown", {"scope": "b"}),
         ("BrowsertrixExporterWatchStale", "BrowsertrixExporterReplicaStale", {"scope": "crawlers"}),
     ],
 )
@@ -180,9 +199,10 @@ def test_a_silent_operator_inhibits_what_cannot_get_on_in_its_cluster_alone(
         named(stuck, CRAWL | here),
         named(stuck, CRAWL | there),
         named("BrowsertrixCrawlPauseExpiresInAnHour", CRAWL | here),
+        named("BrowsertrixPodUnschedulable", CRAWL | here),
     )
 
-    assert result == [False, True, False, False]
+    assert result == [False, True, False, False, False]
 
 
 def test_an_exporter_that_is_down_inhibits_its_other_alerts(alerts_url: str) -> None:

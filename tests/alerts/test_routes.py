@@ -104,5 +104,5 @@ def test_inhibition_compares_only_labels_that_alerts_have() -> None:
     equal = {label for rule in rules for label in rule["equal"]}
 
     assert set(CRAWL_LABELS) < equal
-    assert equal <= {"cluster", *POD_LABELS, "scope"}
+    assert equal <= {"cluster", *POD_LABELS, "scope", "resource"}
     assert all("cluster" in rule["equal"] for rule in rules)

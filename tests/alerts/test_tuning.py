@@ -195,6 +195,52 @@ def test_a_prometheusrule_has_the_labels_that_its_operator_looks_for(
     assert made["metadata"]["labels"] == {"release": "mine"}
 
 
+def test_what_is_left_out_does_not_silence_what_it_would_have_told_of(
+    edition: Edition, tmp_path: Path
+) -> None:
+    file = tmp_path / "rules.yaml"
+    left_out = ("--without", "BrowsertrixPodUnschedulable")
+    assert cli.main(["rules", *left_out, "--output", str(file)]) == 0
+    crawl = 'namespace="n",oid="o",crawl="c"'
+    waiting = "browsertrix_crawl_state_since_timestamp_seconds"
+    no_node = "browsertrix_pod_unschedulable_since_timestamp_seconds"
+    test = {
+        "rule_files": ["rules.yaml"],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [
+                    {"series": f'{waiting}{{{crawl},state="waiting_capacity"}}', "values": "0x40"},
+                    {"series": f'{no_node}{{{crawl},pod="p",reason="cpu"}}', "values": "0x40"},
+                ],
+                "promql_expr_test": [
+                    {
+                        "expr": 'count by (alertname) (ALERTS{crawl="c"})',
+                        "eval_time": "35m",
+                        "exp_samples": [
+                            {
+                                "labels": '{alertname="BrowsertrixCrawlWaitingForCapacity"}',
+                                "value": 1,
+                            }
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(test), encoding="utf-8")
+    ran = subprocess.run(
+        [edition.require("promtool"), "test", "rules", "test.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 def test_another_label_of_clusters_is_used_everywhere_and_promtool_agrees(
     edition: Edition, tmp_path: Path
 ) -> None:
@@ -203,6 +249,9 @@ def test_another_label_of_clusters_is_used_everywhere_and_promtool_agrees(
     groups = yaml.safe_load(file.read_text())["groups"]
     expressions = "\n".join(rule["expr"] for group in groups for rule in group["rules"])
     assert not re.search(r"\bcluster\b", expressions)
+    texts = yaml.safe_dump([rule.get("annotations") for group in groups for rule in group["rules"]])
+    assert texts.count("site=%q") == texts.count("$labels.site") > 0
+    assert not re.search(r"\bcluster=|\.cluster\b", texts)
     assert len(re.findall(r"\(site\b", expressions)) > 100
     series = (
         'browsertrix_crawl_state_since_timestamp_seconds{namespace="n",oid="o",crawl="c",'

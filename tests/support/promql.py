@@ -11,6 +11,7 @@ import promql_parser as promql
 
 from exporter.metrics import CATALOG
 from exporter.metrics.catalog import Family, Kind
+from exporter.resources.identity import POD_LABELS
 from support.rules import RECORDS
 
 MetricLabels = Mapping[str, frozenset[str]]
@@ -40,12 +41,19 @@ def sample_labels(families: Iterable[Family]) -> dict[str, frozenset[str]]:
     return found
 
 
+_KUBELET: Final = {
+    f"kubelet_volume_stats_{name}": TARGET | {"namespace", "persistentvolumeclaim"}
+    for name in ("used_bytes", "capacity_bytes", "inodes_used", "inodes")
+}
+"""Of Kubernetes, ``pkg/kubelet/metrics/collectors/volume_stats.go``."""
+
 METRICS: Final = (
     sample_labels(CATALOG)
     | {record.name: frozenset({"cluster", *record.labels}) for record in RECORDS}
-    | {"up": TARGET}
+    | {"up": TARGET, "ALERTS": frozenset({"alertname", "alertstate", "cluster", *POD_LABELS})}
+    | _KUBELET
 )
-"""All that the exporter serves and this repository's rules record."""
+"""All that the exporter serves and this repository's rules record, and what others give them."""
 
 
 def result_labels(expression: str, metrics: MetricLabels) -> frozenset[str]:

@@ -57,7 +57,7 @@ def committed_groups() -> list[dict[str, Any]]:
 
 
 def rules_of(alert: str) -> dict[str, Any]:
-    """An alert of the committed rules alone, with the recording rules it depends on.
+    """An alert of the committed rules alone, with the recording rules and alerts it depends on.
 
     promtool evaluates all rules of a file at every step: all of them take a hundred times longer.
     """
@@ -66,9 +66,9 @@ def rules_of(alert: str) -> dict[str, Any]:
     needed = [rule for rule in rules if rule.get("alert") == alert]
     for rule in needed:  # grows as dependencies are found
         needed += [
-            record
-            for record in rules
-            if record not in needed and record.get("record", "\0") in rule["expr"]
+            other
+            for other in rules
+            if other not in needed and (other.get("record") or other["alert"]) in rule["expr"]
         ]
     return {
         "groups": [
