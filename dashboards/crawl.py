@@ -272,7 +272,7 @@ def _last_of(metric: str, label: str) -> Value:
     return Value(expr=f"topk by (pod) (1, max by (pod, {label}) ({at}))")
 
 
-_VOLUME_FILL: Final = volume_fill(ONE, 'persistentvolumeclaim=~"(crawl|redis)-$crawl.*"')
+_VOLUME_FILL: Final = volume_fill(ONE)
 
 _PODS: Final = row(
     "Pods",

@@ -6,7 +6,7 @@ from dashboards import pending
 from dashboards.dashboard import Row, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
 from dashboards.panels import Query, stat, time_series
-from dashboards.promql import Selection, one_of, topk, volume_fill
+from dashboards.promql import Selection, topk, volume_fill
 from dashboards.tables import POD_COLUMNS, Label, Value, table
 from exporter.resources.identity import POD_LABELS
 from exporter.rules.promql import EXPORTER, by, on
@@ -156,7 +156,6 @@ def nodes_and_volumes(pods: Selection) -> Row:
     of_volume = on(*EXPORTER, *POD_LABELS)
     odd = topk(20, f"max {by(*POD_LABELS)} ({requested} and {of_volume} ({unbound} or {growing}))")
     phase = pods.merged("browsertrix_volume_phase", labels=(*POD_LABELS, "phase"))
-    of_crawls = one_of("persistentvolumeclaim", ("crawl-.+", "redis-.+"))
     return row(
         "Nodes and volumes",
         line(
@@ -182,12 +181,12 @@ def nodes_and_volumes(pods: Selection) -> Row:
             ),
             table(
                 "Fullest volumes",
-                "Volumes that are at least a quarter full, as their nodes' kubelets say; unknown "
-                "where Prometheus does not scrape these.",
+                "What is written to them over what they hold, as their nodes' kubelets say; "
+                "unknown where Prometheus does not scrape these.",
                 *POD_COLUMNS,
                 Value(
                     title="Used",
-                    expr=topk(10, volume_fill(pods, of_crawls, least=0.25)),
+                    expr=topk(10, volume_fill(pods)),
                     unit="percentunit",
                     decimals=0,
                     width=140,
@@ -195,7 +194,7 @@ def nodes_and_volumes(pods: Selection) -> Row:
                     bar=1,
                 ),
                 sort="Used",
-                config=FieldConfig(no_value="none is, or no kubelet is scraped"),
+                config=FieldConfig(no_value="no kubelet is scraped"),
             ),
             table(
                 "Volumes not as asked",

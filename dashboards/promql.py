@@ -22,12 +22,9 @@ def _labels() -> dict[str, tuple[str, ...]]:
     return found
 
 
-_OF_KUBELET: Final = dict.fromkeys(
-    ("kubelet_volume_stats_used_bytes", "kubelet_volume_stats_capacity_bytes"),
-    ("namespace", "persistentvolumeclaim"),
-)
-LABELS: Final = _labels() | _OF_KUBELET
-"""The labels of each sample the exporter can serve, by name, and of what is joined to it."""
+LABELS: Final = _labels()
+"""The labels of each sample the exporter can serve, by name."""
+_VOLUME_USED: Final = "pod_resource:browsertrix_volume_used:ratio"
 
 
 class Selection:
@@ -42,8 +39,12 @@ class Selection:
 
     def selector(self, metric: str, *matchers: str) -> str:
         """The series of a metric, unmerged; ``matchers`` such as ``state="running"``."""
-        labels = (CLUSTER, *LABELS[metric], *EXPORTER)
-        selected = [text for label, text in self._matchers.items() if label in labels]
+        return self.matching(metric, (*LABELS[metric], *EXPORTER), *matchers)
+
+    def matching(self, metric: str, labels: Iterable[str], *matchers: str) -> str:
+        """The series of a metric that has these labels, be it recorded or another's."""
+        has = {CLUSTER, *labels}
+        selected = [text for label, text in self._matchers.items() if label in has]
         inner = ", ".join((*selected, *matchers))
         return f"{metric}{{{inner}}}" if inner else metric
 
@@ -125,22 +126,13 @@ def memory_of_limit(selection: Selection) -> str:
     return f"max {by(*POD_LABELS)} ({used} / {limit})"
 
 
-def volume_fill(selection: Selection, *matchers: str, least: float = 0) -> str:
-    """Used over total bytes of the volume of each pod, which has its claim's name.
+def volume_fill(selection: Selection) -> str:
+    """Used over total bytes of the volume of each pod, as recorded.
 
-    ``matchers`` narrow the kubelet's series, ``least`` leaves out what is less full, before it is
-    joined. Where nobody scrapes kubelets there is nothing.
+    Where nobody scrapes kubelets there is nothing.
     """
-    used, capacity = (
-        selection.selector(f"kubelet_volume_stats_{what}_bytes", *matchers)
-        for what in ("used", "capacity")
-    )
-    share = f"{used} / ({capacity} > 0) >= {least}"
-    by_pod = f'label_replace({share}, "pod", "$1", "persistentvolumeclaim", "(.+)")'
-    volumes = f"{on('namespace', 'pod')} group_right () " + selection.selector(
-        "browsertrix_volume_info"
-    )
-    return f"max {by(*POD_LABELS)} (max {by('namespace', 'pod')} ({by_pod}) * {volumes})"
+    used = selection.matching(_VOLUME_USED, (*POD_LABELS, "resource"), 'resource="storage"')
+    return f"max {by(*POD_LABELS)} ({used})"
 
 
 def exit_reasons(selection: Selection) -> str:

@@ -21,6 +21,8 @@ from exporter.commands.demo.configurations import RULES, shipped
 
 _TIMEOUT: Final = 60.0
 """Seconds for Prometheus to get ready, and for a query."""
+_READ: Final = ("browsertrix-records", "browsertrix-volumes")
+"""The groups of rules whose records dashboards read."""
 
 
 class ProgramMissingError(Exception):
@@ -109,7 +111,11 @@ def backfilled_prometheus(
 def _record(tool: Path, url: str, history: History, target: Path) -> None:
     """Write what the recording rules that dashboards read would have recorded meanwhile."""
     groups = yaml.safe_load(shipped(RULES).read_text(encoding="utf-8"))["groups"]
-    read = [group for group in groups if group["name"] == "browsertrix-records"]
+    read = [
+        {**group, "rules": [rule for rule in group["rules"] if "record" in rule]}
+        for group in groups
+        if group["name"] in _READ
+    ]
     target.mkdir()
     rules = target.with_suffix(".rules.json")
     rules.write_text(json.dumps({"groups": read}), encoding="utf-8")

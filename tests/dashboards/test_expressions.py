@@ -21,11 +21,6 @@ Dashboard = dict[str, Any]
 
 WITH_ALERTS: Final = METRICS | {
     "ALERTS": frozenset({"alertname", "alertstate", "severity", "event", "cluster", *POD_LABELS}),
-    **{
-        f"kubelet_volume_stats_{what}_bytes": frozenset({"namespace", "persistentvolumeclaim"})
-        | TARGET
-        for what in ("used", "capacity")
-    },
 }
 
 
