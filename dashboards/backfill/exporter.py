@@ -119,7 +119,9 @@ class BackfillExporter:
         store = SeriesStore(families, self._ledger.pods_before)
         self.crawls = CrawlJoin(recorder, store, schedule=self._due.append)
         self._followed = {
-            source.resource.name: _Followed(source, self.crawls) for source in SOURCES
+            source.resource.name: _Followed(source, self.crawls)
+            for source in SOURCES
+            if source.name in self.crawls.by_source
         }
         watches = [one.watch for one in self._followed.values()]
         self._own = SelfMetrics(families, watches, self._ledger)

@@ -21,6 +21,7 @@ Patterns that all declarations share, each because the obvious alternative paged
 
 from exporter.rules import (
     ended,
+    indexes,
     limits,
     paused,
     pods,
@@ -47,6 +48,7 @@ def rule_groups(at: Thresholds) -> tuple[RuleGroup, ...]:
         pods.events(at),
         pods.conditions(at),
         volumes.group(at),
+        indexes.group(at),
         stuck.group(at),
         self_monitoring.group(at),
     )

@@ -172,6 +172,10 @@ class Thresholds(BaseModel):
         _HOUR, "A volume that can be enlarged is in minutes; crawlers fill and empty theirs often."
     )
 
+    index_hold: Seconds = _because(
+        3 * _HOUR, "The import of a large collection takes hours; its crawls start only after it."
+    )
+
     # Stuck ---------------------------------------------------------------------------------------
     capacity_hold: Seconds = _because(
         30 * _MINUTE,

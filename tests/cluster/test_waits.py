@@ -130,16 +130,16 @@ async def test_versions_forgotten_again_are_listed_at_once_only_after_ten_second
 @pytest.mark.parametrize(
     ("script", "synced_at"),
     [
-        pytest.param([SILENT], 5.0, id="nothing comes for five seconds"),
+        pytest.param([SILENT], 10.0, id="nothing comes for ten seconds"),
         pytest.param(
-            [(4.9, event("b", 6), 4.9, event("b", 7), FOR_EVER)], 14.8, id="from the last event"
+            [(9.9, event("b", 6), 9.9, event("b", 7), FOR_EVER)], 29.8, id="from the last event"
         ),
         pytest.param([None], 30.0, id="it is not accepted for half a minute"),
         pytest.param(
             [(4.9, event("b", 6), 1.0, CUT), None], 35.9 - 1.0, id="from the last event on"
         ),
-        # Tried at 0, 0.8, 2.4, 5.6 and 12 s; the next try would be at 37.6 s.
-        pytest.param([ENDS], 24.8, id="it is refused, and the next try would be too late"),
+        # Tried at 0, 0.8, 2.4 and then every three seconds; the next try would be at 32.4 s.
+        pytest.param([ENDS], 29.4, id="it is refused, and the next try would be too late"),
     ],
 )
 @in_virtual_time

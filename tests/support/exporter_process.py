@@ -8,11 +8,12 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 
 from exporter.metrics.catalog import CATALOG, CrawlFamily, Group
+from exporter.sources import SOURCES
 from support.waiting import PROCESS_TIMEOUT, until
 
 _OF_CRAWLJOBS = {
@@ -102,6 +103,11 @@ class Process:
 
 
 Start = Callable[..., Any]
+
+CRAWLJOBS_ALONE: Final = tuple(
+    f"--no-source.{source.name}" for source in SOURCES if not source.required
+)
+"""Flags, for clusters that have nothing else."""
 
 
 @contextlib.asynccontextmanager

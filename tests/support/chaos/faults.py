@@ -102,9 +102,7 @@ class ApiServerFaults(Faults):
         """410, as an event or as a status."""
         world, server = self._world, self._world.server
         async with world.file_is_needed, world.process_is_needed, world.at_rest():
-            lists = (await world.until_scrape(lambda _: True)).of(
-                "browsertrix_exporter_lists_total"
-            )
+            lists = _lists(await world.until_scrape(lambda _: True))
             server.faults.gone_form = self._rng.choice(("event", "status"))
             if server.faults.gone_form == "status":
                 await world.network.close()
@@ -112,9 +110,7 @@ class ApiServerFaults(Faults):
             server.cluster.compact()
             if server.faults.gone_form == "status":
                 await world.network.open()
-            await world.until_scrape(
-                lambda scrape: scrape.of("browsertrix_exporter_lists_total") != lists
-            )
+            await world.until_scrape(lambda scrape: _lists(scrape) != lists)
 
     async def restarts(self) -> None:
         await self._world.server.stop()
@@ -339,3 +335,8 @@ KINDS: Final = {
     "process": ProcessFaults,
     "clients": ClientFaults,
 }
+
+
+def _lists(scrape: Scrape) -> dict[str, float]:
+    """Of CrawlJobs: other sources are listed for reasons of their own."""
+    return scrape.of("browsertrix_exporter_lists_total", source="crawljobs")
