@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.crawls import Crawl, PodPast, is_unchanged, pod_names, pods_of
+from exporter.crawls import Crawl, CrawlPod, PodPast, is_unchanged, pod_names, pods_of
 from exporter.metrics.catalog.family import CrawlFamily, Family, PodFamily
 from exporter.metrics.labels import label_set, pod_label_set
 from exporter.metrics.table import Column, PodTable, Table
@@ -28,19 +28,26 @@ class CrawlRows:
     crawl: int
     pods: tuple[int, ...]
     """Of the pods served in their order, deleted ones included."""
+    beside_job: tuple[int, ...]
+    """Of the same pods what other sources say; none where no such source is up."""
     dropped_pods: int
     """Pods that follow, and have no series (``MAX_POD_BYTES``)."""
 
 
 class CrawlTables:
-    """Puts crawls and their pods into rows."""
+    """Puts crawls and their pods into rows.
+
+    What other sources say of pods is in a table of its own: it costs nothing where they are off,
+    and a change of a CrawlJob leaves it alone.
+    """
 
     def __init__(self, families: Sequence[Family], pods_before: PodsBefore) -> None:
         self._pods_before = pods_before
         self._crawls = Table([f for f in families if isinstance(f, CrawlFamily)])
         of_pods = [f for f in families if isinstance(f, PodFamily)]
         self._families_of_pods = len(of_pods)
-        self._pods = PodTable(of_pods)
+        self._pods = PodTable([f for f in of_pods if not f.beside_job])
+        self._beside_job = PodTable([f for f in of_pods if f.beside_job])
 
     def add(self, crawl: Crawl) -> CrawlRows:
         """Give a crawl and its pods rows."""
@@ -55,7 +62,9 @@ class CrawlTables:
             if left < 0:
                 break
             rows.append(self._pods.add(pod, pod_labels))
-        return CrawlRows(self._crawls.add(crawl, labels), tuple(rows), len(pods) - len(rows))
+        beside_job = self._add_beside_job(crawl, rows, pods)
+        at = self._crawls.add(crawl, labels)
+        return CrawlRows(at, tuple(rows), beside_job, len(pods) - len(rows))
 
     def update(self, rows: CrawlRows, before: Crawl, crawl: Crawl) -> CrawlRows:
         """Take over what the crawl in these rows says now, and was ``before``; return its rows."""
@@ -65,10 +74,17 @@ class CrawlTables:
         same_job = crawl.job is before.job
         if not same_job:
             self._crawls.update(rows.crawl, crawl)
-        pods = pods_of(crawl, self._pods_before(crawl.job))
-        for pod, row in zip(pods, rows.pods, strict=False):
-            if not (same_job and is_unchanged(pod.name, before, crawl)):
+        pods = tuple(pods_of(crawl, self._pods_before(crawl.job)))
+        if _is_known(crawl) != _is_known(before):
+            self._remove_beside_job(rows)
+            beside_job = self._add_beside_job(crawl, rows.pods, pods)
+            rows = CrawlRows(rows.crawl, rows.pods, beside_job, rows.dropped_pods)
+        for place, (pod, row) in enumerate(zip(pods, rows.pods, strict=False)):
+            unchanged = is_unchanged(pod.name, before, crawl)
+            if not (same_job and unchanged):
                 self._pods.update(row, pod)
+            if rows.beside_job and not unchanged:
+                self._beside_job.update(rows.beside_job[place], pod)
         return rows
 
     def remove(self, rows: CrawlRows) -> None:
@@ -76,8 +92,27 @@ class CrawlTables:
         self._crawls.remove(rows.crawl)
         for row in reversed(rows.pods):
             self._pods.remove(row)
+        self._remove_beside_job(rows)
 
     def columns(self, wanted: Callable[[Family], bool]) -> Iterator[tuple[str, Column]]:
         """Copy the columns of the families wanted; each with its family's name."""
-        for table in (self._crawls, self._pods):
+        for table in (self._crawls, self._pods, self._beside_job):
             yield from table.columns(wanted)
+
+    def _add_beside_job(
+        self, crawl: Crawl, rows: Sequence[int], pods: Sequence[CrawlPod]
+    ) -> tuple[int, ...]:
+        if not _is_known(crawl):
+            return ()
+        # The label sets are shared: there are forty thousand.
+        labels = map(self._pods.labels, rows)
+        return tuple(map(self._beside_job.add, pods, labels))
+
+    def _remove_beside_job(self, rows: CrawlRows) -> None:
+        for row in reversed(rows.beside_job):
+            self._beside_job.remove(row)
+
+
+def _is_known(crawl: Crawl) -> bool:
+    """Whether any source beside the CrawlJobs says something that is in the second table."""
+    return crawl.pods is not None or crawl.volumes is not None

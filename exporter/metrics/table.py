@@ -136,6 +136,11 @@ class Table(Generic[_F]):
             column[at] = None
         self._free.append(row)
 
+    def labels(self, row: int) -> bytes:
+        """The label set of the item in this row."""
+        number_of_block, at = divmod(row, _ROWS)
+        return self._blocks[number_of_block].label_sets[at]
+
     def columns(self, wanted: Callable[[_F], bool]) -> Iterator[tuple[str, Column]]:
         """Return the columns of the families wanted, as they are now, by the family's name."""
         places = [place for place, family in enumerate(self._families) if wanted(family)]

@@ -24,6 +24,7 @@ from exporter.metrics.crawl_tables import MAX_POD_BYTES
 from exporter.metrics.snapshot import Snapshot
 from exporter.resources.crawljob import parse_json
 from exporter.resources.crawljob.states import KNOWN_STATES
+from support.claim_factories import claim
 from support.factories import (
     CRAWL_ID,
     CREATED,
@@ -33,6 +34,7 @@ from support.factories import (
     redis_pod,
     to_wire,
 )
+from support.pod_factories import pod
 
 CREATED_EPOCH = UPDATED_EPOCH - 960
 FAMILIES = selected(
@@ -466,3 +468,30 @@ def test_the_operators_pulse_is_the_latest_status_of_the_crawls_at_work() -> Non
     assert served.lines() == [f"{pulse} 1.74782892e+09"]
     put("waiting", "running", "2025-05-21T11:00:00Z", waiting)
     assert served.lines() == [f"{pulse} 1.74782892e+09"]
+
+
+def test_what_other_sources_say_comes_and_goes_with_them() -> None:
+    """Whichever is known first, and whatever the CrawlJob does meanwhile."""
+    served = Served("browsertrix_pod_phase", "browsertrix_pod_workers", "browsertrix_volume_phase")
+    served.store.on_synced("crawlers", "1")
+    name = "crawl-a-0"
+    alone = served.put(crawl("a", pods={name: crawler_pod()}))
+    workers = [line for line in served.lines() if "_workers" in line]
+    assert len(workers) == len(served.lines()) == 1
+    live, volume = {name: pod(name, crawl="a")}, {name: claim(name, crawl="a")}
+    both = served.put(Crawl(alone.job, pods=live, volumes=volume), alone)
+    phases = served.lines()
+    assert [line.partition("{")[0] for line in phases] == [
+        "browsertrix_pod_workers",
+        "browsertrix_pod_phase",
+        "browsertrix_volume_phase",
+    ]
+    newer = crawl("a", pods={name: crawler_pod(lastWorkers=3)})
+    changed = served.put(Crawl(newer.job, pods=live, volumes=volume), both)
+    assert served.lines()[1:] == phases[1:]
+    gone = served.put(Crawl(newer.job, pods={}, volumes=volume), changed)
+    assert [line.partition("{")[0] for line in served.lines()] == ["browsertrix_volume_phase"]
+    unknown = served.put(Crawl(alone.job), gone)
+    assert served.lines() == workers
+    served.drop(unknown)
+    assert served.lines() == []

@@ -130,6 +130,8 @@ class PodFamily(Family):
     value: Callable[[CrawlPod], Sample]
     of_deleted_pods: bool = False
     """Whether it is served for a pod that no longer exists: how it exited is, usage is not."""
+    beside_job: bool = False
+    """Whether it reads only what other sources than CrawlJobs say."""
     group: Group = Group.POD
     labels: tuple[str, ...] = POD_LABELS
 

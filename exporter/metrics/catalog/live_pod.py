@@ -23,6 +23,7 @@ def _pod(
         source=f"pod: {source}",
         value=value,
         unit=unit,
+        beside_job=True,
         **more,
     )
 

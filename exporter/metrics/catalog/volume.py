@@ -22,6 +22,7 @@ def _volume(
         value=value,
         group=Group.VOLUME,
         of_deleted_pods=True,
+        beside_job=True,
         **more,
     )
 
