@@ -9,6 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Metric
@@ -20,10 +21,23 @@ from exporter.crawls import Crawl, pods_of
 from exporter.metrics import catalog
 from exporter.metrics.catalog import CrawlFamily, Fleet, FleetFamily, PodFamily
 from exporter.metrics.catalog.family import Sample
+from exporter.resources.claim.resource import CLAIM_RESOURCE
 from exporter.resources.crawljob import derived, parse_value
 from exporter.resources.crawljob.states import RUNNING
 from exporter.resources.identity import crawl_id, org_id
+from exporter.resources.pod.resource import POD_RESOURCE
+from exporter.resources.podmetrics.resource import PODMETRICS_RESOURCE
+from exporter.resources.resource import Resource
+from exporter.simulator import Cluster
+from exporter.simulator.apiserver.served_resource import (
+    CLAIMS,
+    CRAWLJOBS,
+    POD_METRICS,
+    PODS,
+    ServedResource,
+)
 from exporter.simulator.browsertrix.fleet import fleet
+from exporter.simulator.browsertrix.fleet_pods import FleetPods
 
 
 class Crawls(Collector):
@@ -82,13 +96,42 @@ def _fleet(crawls: Sequence[Crawl]) -> Fleet:
     return Fleet(counts, malformed=none, dropped_pods=none, last_status=last_status)
 
 
+def _crawls(number: int) -> Iterator[Crawl]:
+    """The simulator's static crawls, with all that other sources say of them."""
+    cluster = Cluster()
+    FleetPods(cluster).add(fleet(number))
+    parts = [
+        _by_crawl(cluster, served, resource)
+        for served, resource in (
+            (PODS, POD_RESOURCE),
+            (POD_METRICS, PODMETRICS_RESOURCE),
+            (CLAIMS, CLAIM_RESOURCE),
+        )
+    ]
+    for stored in cluster.snapshot(CRAWLJOBS).objects:
+        job = parse_value(stored.value())
+        pods, usage, volumes = (part.get(crawl_id(job), {}) for part in parts)
+        yield Crawl(job, pods, usage, volumes)
+
+
+def _by_crawl(
+    cluster: Cluster, served: ServedResource, resource: Resource[Any]
+) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for stored in cluster.snapshot(served).objects:
+        item = resource.reader.parse_json(stored.data)
+        if item.metadata.labels.crawl:
+            found.setdefault(item.metadata.labels.crawl, {})[item.metadata.name] = item
+    return found
+
+
 async def _ready(_: web.Request) -> web.Response:
     return web.Response()
 
 
 async def _serve(crawls: int) -> None:
     registry = CollectorRegistry()
-    registry.register(Crawls([Crawl(parse_value(value)) for value in fleet(crawls)]))
+    registry.register(Crawls(list(_crawls(crawls))))
     app = web.Application()
     app.router.add_get("/metrics", make_aiohttp_handler(registry))
     app.router.add_get("/readyz", _ready)

@@ -1,0 +1,87 @@
+"""Sources that are forbidden, down or absent cost their own part, and come back by themselves."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exporter.simulator import ApiServer, Cluster
+from exporter.simulator.apiserver.served_resource import CRAWLJOBS
+from exporter.simulator.browsertrix.fleet import fleet
+from exporter.simulator.browsertrix.fleet_pods import FleetPods
+from support.exporter_process import CRAWLJOBS_ALONE, Scrape, Start
+
+pytestmark = pytest.mark.slow("waits for processes")
+
+CRAWLS = 20
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    found = Cluster()
+    pods = FleetPods(found)
+    pods.add(fleet(CRAWLS))
+    pods.add_indexes(2)
+    return found
+
+
+def up(scrape: Scrape) -> dict[str, float]:
+    found = scrape.of("browsertrix_exporter_source_up")
+    return {name.partition('source="')[2].partition('"')[0]: value for name, value in found.items()}
+
+
+def families(scrape: Scrape) -> set[str]:
+    return {name.partition("{")[0] for name in scrape.series}
+
+
+async def test_each_source_fails_and_comes_back_alone(
+    server: ApiServer, start: Start, tmp_path: Path
+) -> None:
+    server.denied, server.down, server.without = {"pods"}, {"metrics.k8s.io"}, {"collindexes"}
+    exporter = await start(
+        server.write_kubeconfig(tmp_path / "kubeconfig"), "--source.usage.interval=5s"
+    )
+    await exporter.until_ready()
+    scrape = await exporter.until(
+        lambda scrape: (
+            up(scrape).get("volumes") == 1
+            and sum(scrape.of("browsertrix_exporter_list_failures_total", source="usage").values())
+        )
+    )
+    assert up(scrape) == {"crawljobs": 1, "pods": 0, "usage": 0, "volumes": 1}
+    assert sum(scrape.of("browsertrix_crawls").values()) == CRAWLS
+    found = families(scrape)
+    assert {"browsertrix_pod_workers", "browsertrix_volume_phase"} <= found
+    assert not {"browsertrix_pod_phase", "browsertrix_index_state"} & found
+    followed = json.loads((await exporter.get("/api/v1/exporter"))[1])["watches"]
+    watches = {one["source"]: one for one in followed}
+    assert "RBAC must allow list and watch on pods" in watches["pods"]["last_error"]
+    assert "metrics-server is not installed, or not running" in watches["usage"]["last_error"]
+    assert watches["indexes"]["absent"] is True
+    page = (await exporter.get("/"))[1]
+    assert "Not known: pods of crawlers" in page
+    assert "Not known: indexes" not in page
+
+    server.denied, server.down, server.without = set(), set(), set()
+    scrape = await exporter.until(lambda scrape: set(up(scrape).values()) == {1.0})
+    assert up(scrape).keys() == {"crawljobs", "pods", "usage", "volumes", "indexes"}
+    scrape = await exporter.until(
+        lambda scrape: {"browsertrix_pod_phase", "browsertrix_index_state"} <= families(scrape)
+    )
+    assert (await exporter.get("/readyz"))[0] == 200
+
+
+async def test_what_is_off_is_not_asked_for_and_not_served(
+    server: ApiServer, start: Start, tmp_path: Path
+) -> None:
+    kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
+    exporter = await start(kubeconfig, *CRAWLJOBS_ALONE)
+    await exporter.until_ready()
+    scrape = await exporter.scrape()
+    assert up(scrape) == {"crawljobs": 1}
+    assert {request.resource for request in server.requests if request.resource} == {CRAWLJOBS}
+    assert not {
+        name
+        for name in families(scrape)
+        if name.startswith(("browsertrix_volume_", "browsertrix_index_"))
+    }
