@@ -5,7 +5,6 @@ between; the counts are those of the simulator, which let it all happen.
 """
 
 import random
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from exporter.cluster.problems import Problems
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
-from exporter.history.tallies import Key
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.resources.pod.resource import POD_RESOURCE
 from exporter.resources.resource import Resource
@@ -26,13 +24,11 @@ from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS as SERVED_CRAWLJOBS
 from exporter.simulator.apiserver.served_resource import PODS as SERVED_PODS
 from exporter.simulator.apiserver.served_resource import ServedResource
-from exporter.simulator.browsertrix.ground_truth import GroundTruth
 from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from exporter.sources import CRAWLJOBS, PODS
-from support import counters
 from support.crawl_history import Clock, kill
 from support.factories import NAMESPACE
-from support.ground_truth import START, counted, expected_counts, run
+from support.ground_truth import START, counted, expected_counts_with_pods, run
 
 pytestmark = pytest.mark.slow("thousands of events, and a ledger written for each")
 
@@ -112,18 +108,6 @@ def simulated(seed: int, **options: Any) -> tuple[Clock, Cluster, Browsertrix]:
     return clock, cluster, Browsertrix(cluster, seed=seed, clock=clock, **options)
 
 
-def expected(ground_truth: GroundTruth) -> dict[Key, float]:
-    total: Counter[Key] = Counter(expected_counts(ground_truth))
-    only = ground_truth.pods_only
-    for family, counts in (
-        (counters.POD_EXITS, only.exits),
-        (counters.POD_OOM_KILLS, only.oom_kills),
-        (counters.POD_EVICTIONS, only.evictions),
-    ):
-        total.update({(family, labels): amount for labels, amount in counts.items()})
-    return dict(total)
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS)
 @pytest.mark.parametrize("first", ["pods", "statuses"])
 def test_every_scenario_is_counted_as_it_was(scenario: str, first: str) -> None:
@@ -140,7 +124,7 @@ def test_every_scenario_is_counted_as_it_was(scenario: str, first: str) -> None:
             exporter.turn()
 
     run(browsertrix, clock, between)
-    assert counted(exporter.ledger) == expected(browsertrix.ground_truth)
+    assert counted(exporter.ledger) == expected_counts_with_pods(browsertrix.ground_truth)
     kill(exporter.ledger)
 
 
@@ -166,7 +150,7 @@ def test_watches_that_lag_behind_each_other_change_no_count(seed: int) -> None:
     exporter.pods.follow()
     exporter.jobs.follow()
     exporter.turn()
-    assert counted(exporter.ledger) == expected(browsertrix.ground_truth)
+    assert counted(exporter.ledger) == expected_counts_with_pods(browsertrix.ground_truth)
     assert browsertrix.ground_truth.pods_only.oom_kills.total() > 0
     kill(exporter.ledger)
 
@@ -195,5 +179,5 @@ def test_kills_between_any_two_events_change_no_count(seed: int, tmp_path: Path)
 
     run(browsertrix, clock, between)
     assert kills > 3
-    assert counted(exporter.ledger) == expected(browsertrix.ground_truth)
+    assert counted(exporter.ledger) == expected_counts_with_pods(browsertrix.ground_truth)
     kill(exporter.ledger)

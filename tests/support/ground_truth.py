@@ -4,7 +4,7 @@ The ground truth is what a perfect recorder of the wire would count.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from exporter.history.events import COUNTERS
@@ -68,6 +68,33 @@ def expected_counts(ground_truth: GroundTruth) -> dict[Key, float]:
     ):
         expected.update({(family, (name, *rest)): n for name, n in by_namespace.items()})
     return dict(expected)
+
+
+def expected_counts_with_pods(ground_truth: GroundTruth) -> dict[Key, float]:
+    """What who sees the pods as well counts."""
+    total: Counter[Key] = Counter(expected_counts(ground_truth))
+    only = ground_truth.pods_only
+    for family, counts in (
+        (counters.POD_EXITS, only.exits),
+        (counters.POD_OOM_KILLS, only.oom_kills),
+        (counters.POD_EVICTIONS, only.evictions),
+    ):
+        total.update({(family, labels): amount for labels, amount in counts.items()})
+    return dict(total)
+
+
+def miscounted(found: Mapping[Key, float], ground_truth: GroundTruth) -> dict[Key, str]:
+    """What of the counts is wrong.
+
+    All that statuses have told is counted; what pods alone have shown may have been missed by an
+    exporter that was away: a pod that is gone is not listed.
+    """
+    least, most = expected_counts(ground_truth), expected_counts_with_pods(ground_truth)
+    return {
+        key: f"{found.get(key, 0):g} instead of {least.get(key, 0):g} to {most.get(key, 0):g}"
+        for key in sorted(found.keys() | most.keys())
+        if not least.get(key, 0) <= found.get(key, 0) <= most.get(key, 0)
+    }
 
 
 def served_counts(scrape: Scrape) -> dict[Key, float]:
