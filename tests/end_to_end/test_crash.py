@@ -18,8 +18,15 @@ from support.waiting import PROCESS_TIMEOUT, until
 pytestmark = pytest.mark.slow("a hundred processes are started and killed", timeout=1800)
 
 KILLS = 100
+FINISHED = 200
+"""Both at least: how many crawls end between two kills is the machine's business."""
 CRAWLS = 12
 """At a time."""
+
+
+WITHOUT_PODS = "--no-source.pods"
+"""So fast, a container ends twice within a second, which is one exit by its time: pod and status may
+show another one of the two. Accounts with pods are in tests/history/test_accounts_with_pods.py."""
 
 
 class Mortal:
@@ -29,6 +36,7 @@ class Mortal:
         self._command = (
             *(sys.executable, "-m", "exporter", "--kubeconfig", str(kubeconfig)),
             *("--web.listen-address", "127.0.0.1:0", "--history.path", str(ledger)),
+            WITHOUT_PODS,
         )
         self._log = log
 
@@ -66,26 +74,26 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
         cluster, seed=11, speed=900, crawls=CRAWLS, pause_limit=4, stale_writes=True, sync_every=60
     )
     # Crawls that ended before the first list of a new ledger are nobody's to know.
-    first: Process = await start(kubeconfig, "--history.path", str(ledger))
+    first: Process = await start(kubeconfig, WITHOUT_PODS, "--history.path", str(ledger))
     await first.until_ready()
     first.process.terminate()
     await first.process.wait()
     living = asyncio.create_task(browsertrix.run())
     mortal = Mortal(kubeconfig, ledger, tmp_path / "mortal.log")
-    for _ in range(KILLS):
+    kills = 0
+    while kills < KILLS or len(browsertrix.ground_truth.finished) < FINISHED:
         await mortal.live_and_die(rng)
+        kills += 1
         assert not living.done(), living
         if rng.random() < 0.1:
             server.faults.cut("reset")
 
-    survivor: Process = await start(kubeconfig, "--history.path", str(ledger))
+    survivor: Process = await start(kubeconfig, WITHOUT_PODS, "--history.path", str(ledger))
     await survivor.until_ready()
     browsertrix.crawls = 0
     await until(lambda: not browsertrix.active, every=0.1, within=2 * PROCESS_TIMEOUT)
     living.cancel()
     ground_truth = browsertrix.ground_truth
-    assert len(ground_truth.finished) >= 200, "hundreds of crawls"
-
     scrape = await survivor.until(lambda scrape: sum(scrape.of("browsertrix_crawls").values()) == 0)
     assert miscounted(served_counts(scrape), ground_truth) == {}
     recorded = [

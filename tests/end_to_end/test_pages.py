@@ -349,7 +349,16 @@ def judge(inbox: Inbox, ground_truth: GroundTruth) -> None:
     once = Counter((one.labels["alertname"], one.labels["pod"]) for one in of_pods)
     assert set(once.values()) <= {1}
     assert {name for name, _ in once} <= {"BrowsertrixPodEvicted", "BrowsertrixPodOOMKilled"}
-    assert len(of_pods) <= ground_truth.evictions.total() + ground_truth.oom_kills.total()
+    pods_only = ground_truth.pods_only
+    assert len(of_pods) <= sum(
+        counts.total()
+        for counts in (
+            ground_truth.evictions,
+            ground_truth.oom_kills,
+            pods_only.evictions,
+            pods_only.oom_kills,
+        )
+    )
     for notification in notified:
         assert_readable(notification)
 
