@@ -25,8 +25,8 @@ CRAWLS = 12
 
 
 WITHOUT_PODS = "--no-source.pods"
-"""So fast, a container ends twice within a second, which is one exit by its time: pod and status may
-show another one of the two. Accounts with pods are in tests/history/test_accounts_with_pods.py."""
+"""So fast, a container ends twice within a second, which is one exit by its time: pod and status
+may show another one of the two. With pods: tests/history/test_accounts_with_pods.py."""
 
 
 class Mortal:
