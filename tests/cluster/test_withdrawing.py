@@ -105,7 +105,7 @@ async def test_a_source_that_fails_for_long_is_withdrawn_once_and_known_again_wh
         assert recorder.unknown == ["crawlers"]
         syncs = len(recorder.syncs)
         server.recover()
-        await asyncio.sleep(60)
+        await asyncio.sleep(100)  # the next try within half a minute, a bookmark 50 s later
         assert reflector.vouches
         assert len(recorder.syncs) == syncs + 1
 
