@@ -180,9 +180,7 @@ class Reflector(Generic[T]):
             logger.info("%s: listing anew: %s", self._where, error)
             return
         self.absent = self._may_be_absent and error.reason == "not_found"
-        if self.absent:
-            self._report_absent(error)
-        elif retry.is_error:
+        if self.absent or retry.is_error:
             self._report(explain(error, self.resource, self._where))
         if self._replay is not None and self._replay.deadline_passed(retry.delay):
             await self._give_up_replay(f"it cannot be watched: {error}")
@@ -209,14 +207,10 @@ class Reflector(Generic[T]):
         self.last_error = last_error
         if last_error is None:
             logger.info("%s: watching, %d %ss", self._where, len(self._cache), self.resource.kind)
+        elif self.absent:
+            logger.info("%s: there are no %ss here", self._where, self.resource.kind)
         else:
             logger.warning("%s: %s; trying again", self._where, last_error)
-
-    def _report_absent(self, error: RequestError) -> None:
-        last_error = explain(error, self.resource, self._where)
-        if last_error != self.last_error:
-            self.last_error = last_error
-            logger.info("%s: there are no %ss here", self._where, self.resource.kind)
 
     def _report_well(self) -> None:
         if self._replay is None:

@@ -122,9 +122,9 @@ class CrawlJoin:
     def _part_changed(self, scope: str, key: CrawlKey | None) -> None:
         """Have one crawl, or where ``key`` is None all of the scope, handed on in a moment."""
         if key is None:
-            for namespace, name in self._crawls.get(scope, ()):
-                crawl = self._crawls[scope][namespace, name]
-                self._due.setdefault((namespace, crawl_id(crawl.job)), set())
+            for crawl in self._crawls.get(scope, {}).values():
+                name = crawl.job.metadata.namespace, crawl_id(crawl.job)
+                self._due.setdefault(name, set())
         elif key in self._named:
             self._due.setdefault(key, set())
         if self._due and not self._is_scheduled:

@@ -84,7 +84,7 @@ class Part(Generic[T]):
         return (item.metadata.namespace, crawl) if crawl else None
 
     def _put(self, scope: str, key: CrawlKey, item: T) -> None:
-        self._before_change(key, identity(item))
+        self._about_to_change(scope, key, item)
         held, name = self._objects.get(key, {}), item.metadata.name
         if len(held) < MOST_OBJECTS or name in held:
             self._objects[key] = {**held, name: item}
@@ -100,7 +100,7 @@ class Part(Generic[T]):
         key = self._key(item)
         if key is None or item.metadata.name not in self._objects.get(key, {}):
             return
-        self._before_change(key, identity(item))
+        self._about_to_change(scope, key, item)
         left = {name: one for name, one in self._objects[key].items() if name != item.metadata.name}
         if left:
             self._objects[key] = left
@@ -108,6 +108,10 @@ class Part(Generic[T]):
             del self._objects[key]
             self._crowded.discard(key)
         self._changed(scope, key)
+
+    def _about_to_change(self, scope: str, key: CrawlKey, item: T) -> None:
+        if scope in self._vouched:
+            self._before_change(key, identity(item))
 
     def _changed(self, scope: str, key: CrawlKey) -> None:
         if scope in self._vouched:

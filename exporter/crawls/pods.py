@@ -122,9 +122,7 @@ class CrawlPod:
     @property
     def exit(self) -> Termination | None:
         """Its last exit that the pod itself shows, if that is the last one known."""
-        last = None
-        for last in exits(self.live):  # noqa: B007 - the last one is wanted
-            pass
+        *_, last = None, *exits(self.live)
         if last is not None and (last.finished_at or 0.0) >= (self.info.exit_time or 0.0):
             return last
         return None

@@ -1,7 +1,7 @@
 """The tables of one scope: of its crawls, and of their pods."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from exporter.crawls import Crawl, CrawlPod, PodPast, is_unchanged, pod_names, pods_of
@@ -68,17 +68,17 @@ class CrawlTables:
 
     def update(self, rows: CrawlRows, before: Crawl, crawl: Crawl) -> CrawlRows:
         """Take over what the crawl in these rows says now, and was ``before``; return its rows."""
-        if org_id(crawl.job) != org_id(before.job) or pod_names(crawl) != pod_names(before):
+        pods = tuple(pods_of(crawl, self._pods_before(crawl.job)))
+        names = [pod.name for pod in pods]
+        if org_id(crawl.job) != org_id(before.job) or names != pod_names(before):
             self.remove(rows)
             return self.add(crawl)
         same_job = crawl.job is before.job
         if not same_job:
             self._crawls.update(rows.crawl, crawl)
-        pods = tuple(pods_of(crawl, self._pods_before(crawl.job)))
         if _is_known(crawl) != _is_known(before):
             self._remove_beside_job(rows)
-            beside_job = self._add_beside_job(crawl, rows.pods, pods)
-            rows = CrawlRows(rows.crawl, rows.pods, beside_job, rows.dropped_pods)
+            rows = replace(rows, beside_job=self._add_beside_job(crawl, rows.pods, pods))
         for place, (pod, row) in enumerate(zip(pods, rows.pods, strict=False)):
             unchanged = is_unchanged(pod.name, before, crawl)
             if not (same_job and unchanged):

@@ -1,15 +1,13 @@
 """A real Prometheus scrapes the exporter, and answers what an operator would ask."""
 
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from exporter.commands.demo.configurations import prometheus_config
 from exporter.simulator import ApiServer, Cluster
 from support.crawl_writes import delete_crawl, patch_status
-from support.exporter_process import CRAWLJOBS_ALONE, Process, Start
+from support.exporter_process import Start, of_crawljobs_alone
 from support.factories import GIB, crawler_pod, crawljob
 from support.prometheus import prometheus
 from support.tools import Edition
@@ -20,12 +18,7 @@ pytestmark = pytest.mark.slow("waits for processes")
 @pytest.fixture
 def start(start: Start) -> Start:
     """These clusters have CrawlJobs alone: Kubernetes would say that their pods are gone."""
-    return partial(_start, start)
-
-
-async def _start(start: Start, kubeconfig: Path, *flags: str, **more: Any) -> Process:
-    process: Process = await start(kubeconfig, *CRAWLJOBS_ALONE, *flags, **more)
-    return process
+    return of_crawljobs_alone(start)
 
 
 async def test_a_real_prometheus_gets_what_the_cluster_says(

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -25,7 +24,7 @@ from exporter.simulator.apiserver.faults import GoneForm
 from exporter.web.server import GRACE
 from support.api_servers import Api
 from support.crawl_writes import delete_crawl, patch_status
-from support.exporter_process import CRAWLJOBS_ALONE, Process, Scrape, Start
+from support.exporter_process import Process, Scrape, Start, of_crawljobs_alone
 from support.factories import crawljob
 from support.tcp_proxy import TcpProxy
 
@@ -35,12 +34,7 @@ pytestmark = pytest.mark.slow("waits for processes")
 @pytest.fixture
 def start(start: Start) -> Start:
     """These clusters have CrawlJobs alone: Kubernetes would say that their pods are gone."""
-    return partial(_start, start)
-
-
-async def _start(start: Start, kubeconfig: Path, *flags: str, **more: Any) -> Process:
-    process: Process = await start(kubeconfig, *CRAWLJOBS_ALONE, *flags, **more)
-    return process
+    return of_crawljobs_alone(start)
 
 
 def truth(cluster: Cluster) -> Callable[[Scrape], bool]:

@@ -110,6 +110,15 @@ CRAWLJOBS_ALONE: Final = tuple(
 """Flags, for clusters that have nothing else."""
 
 
+def of_crawljobs_alone(start: Start) -> Start:
+    """Start exporters with these flags before others."""
+
+    async def starting(kubeconfig: Path, *flags: str, **more: Any) -> Any:
+        return await start(kubeconfig, *CRAWLJOBS_ALONE, *flags, **more)
+
+    return starting
+
+
 @contextlib.asynccontextmanager
 async def exporters(folder: Path) -> AsyncIterator[Start]:
     """Start exporters on a kubeconfig; each ends by SIGTERM, with status 0, at the end."""

@@ -5,37 +5,15 @@ from typing import Any, Final
 
 from exporter.crawls import CrawlPod
 from exporter.metrics.catalog.family import Field, Kind, PodFamily, Sample, labelled
+from exporter.metrics.catalog.pod import pod_family
 from exporter.resources.identity import POD_LABELS
 from exporter.resources.pod.derived import seconds_to_run, seconds_to_schedule
 
 
 def _pod(
-    name: str,
-    text: str,
-    source: str,
-    value: Callable[[CrawlPod], Sample],
-    unit: str = "",
-    **more: Any,
+    name: str, text: str, source: str, value: Callable[[CrawlPod], Sample], *unit: str, **more: Any
 ) -> PodFamily:
-    return PodFamily(
-        name=f"browsertrix_pod_{name}",
-        help=text,
-        source=f"pod: {source}",
-        value=value,
-        unit=unit,
-        beside_job=True,
-        **more,
-    )
-
-
-def _with(read: Callable[[CrawlPod], float | None], label: Callable[[CrawlPod], str | None]) -> Any:
-    """Make what reads a value that is one of its label's; no sample where either is unknown."""
-
-    def sample(pod: CrawlPod) -> Sample:
-        value, text = read(pod), label(pod)
-        return None if value is None or not text else (value, text)
-
-    return sample
+    return pod_family(name, text, f"pod: {source}", value, *unit, beside_job=True, **more)
 
 
 LIVE_POD_FAMILIES: Final = (
@@ -59,9 +37,10 @@ LIVE_POD_FAMILIES: Final = (
         "Since when no node is found for the pod, in seconds since 1970, and what most nodes lack: "
         "memory, cpu, storage, volume, affinity, taint or other.",
         "status.conditions PodScheduled",
-        _with(
-            lambda pod: pod.scheduling.unschedulable_since,
-            lambda pod: pod.scheduling.unschedulable,
+        lambda pod: (
+            (pod.scheduling.unschedulable_since, pod.scheduling.unschedulable)
+            if pod.scheduling.unschedulable_since is not None
+            else None
         ),
         "seconds",
         labels=(*POD_LABELS, "reason"),

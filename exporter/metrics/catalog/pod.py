@@ -17,7 +17,7 @@ from exporter.resources.identity import POD_LABELS
 _POD: Final = "status.podStatus.*"
 
 
-def _pod(
+def pod_family(
     name: str,
     text: str,
     source: str,
@@ -25,6 +25,7 @@ def _pod(
     unit: str = "",
     **more: Any,
 ) -> PodFamily:
+    """Declare one; ``source`` is a field of ``podStatus``, or a phrase of several words."""
     return PodFamily(
         name=f"browsertrix_pod_{name}",
         help=text,
@@ -52,7 +53,7 @@ def _ratio(used: str, usable: str) -> Callable[[CrawlPod], float | None]:
 
 
 POD_FAMILIES: Final = (
-    _pod(
+    pod_family(
         "info",
         "What the pod is, and why it exited last; also of pods that no longer exist.",
         f"the pod's name, {_POD}.reason",
@@ -61,14 +62,14 @@ POD_FAMILIES: Final = (
         labels=(*POD_LABELS, "exit_reason", "index", "role"),
         of_deleted_pods=True,
     ),
-    _pod(
+    pod_family(
         "exit_code",
         "Exit code of the pod's last exit; also of pods that no longer exist.",
         "exitCode",
         Field("exit_code"),
         of_deleted_pods=True,
     ),
-    _pod(
+    pod_family(
         "exit_timestamp_seconds",
         "When the pod last exited, in seconds since 1970; also of pods that no longer exist.",
         "exitTime",
@@ -76,7 +77,7 @@ POD_FAMILIES: Final = (
         "seconds",
         of_deleted_pods=True,
     ),
-    _pod(
+    pod_family(
         "evicted_timestamp_seconds",
         "When the pod was last evicted, in seconds since 1970; absent where nobody saw when.",
         "the history of evicted",
@@ -84,7 +85,7 @@ POD_FAMILIES: Final = (
         "seconds",
         of_deleted_pods=True,
     ),
-    _pod(
+    pod_family(
         "oom_killed_timestamp_seconds",
         "When the pod was last killed for want of memory and not by an eviction, in seconds since "
         "1970; absent where nobody knows which it was.",
@@ -93,7 +94,7 @@ POD_FAMILIES: Final = (
         "seconds",
         of_deleted_pods=True,
     ),
-    _pod(
+    pod_family(
         "crashed_timestamp_seconds",
         "When the pod last exited with a code that is a crash, and not by an eviction, in seconds "
         "since 1970.",
@@ -102,7 +103,7 @@ POD_FAMILIES: Final = (
         "seconds",
         of_deleted_pods=True,
     ),
-    _pod(
+    pod_family(
         "restart_pending",
         "1 for the reason Browsertrix will restart the pod for: "
         "newMemory, newCpu, evicted or forced.",
@@ -110,7 +111,7 @@ POD_FAMILIES: Final = (
         lambda pod: labelled(pod.restart_reason),
         labels=(*POD_LABELS, "reason"),
     ),
-    _pod(
+    pod_family(
         "restart_pending_since_timestamp_seconds",
         "Since when the pod is to be restarted for that reason, in seconds since 1970.",
         "the history of what makes a restart pending",
@@ -122,123 +123,123 @@ POD_FAMILIES: Final = (
         "seconds",
         labels=(*POD_LABELS, "reason"),
     ),
-    _pod(
+    pod_family(
         "backoff_since_timestamp_seconds",
         "Since when the pod has been waiting to be restarted after crashes, in seconds since 1970.",
         "the history of backoffWait",
         Field("past.backoff_since"),
         "seconds",
     ),
-    _pod(
+    pod_family(
         "memory_allocated_bytes",
         "Bytes of memory the pod was given.",
         "allocated.memory",
         Field("info.allocated.memory"),
         "bytes",
     ),
-    _pod(
+    pod_family(
         "memory_used_bytes",
         "Bytes of memory the pod uses, as metrics-server or Browsertrix has measured last.",
         f"containers.usage.memory of PodMetrics, {_POD}.used.memory",
         Field("used_memory"),
         "bytes",
     ),
-    _pod(
+    pod_family(
         "memory_usage_ratio",
         "Memory used over memory allocated; over the pod's limit where no status says that.",
         f"used over {_POD}.allocated.memory, the pod's limit",
         _ratio("used_memory", "usable_memory"),
         "ratio",
     ),
-    _pod(
+    pod_family(
         "memory_target_bytes",
         "Bytes of memory Browsertrix wants to give the pod.",
         "newMemory",
         Field("info.new_memory"),
         "bytes",
     ),
-    _pod(
+    pod_family(
         "memory_signalled_bytes",
         "Bytes of memory at which the crawler was told to wind up before it runs out.",
         "signalAtMem",
         Field("info.signal_at_mem"),
         "bytes",
     ),
-    _pod(
+    pod_family(
         "cpu_allocated_cores",
         "CPU cores the pod asked for.",
         "allocated.cpu",
         Field("info.allocated.cpu"),
         "cores",
     ),
-    _pod(
+    pod_family(
         "cpu_used_cores",
         "CPU cores the pod uses, as metrics-server or Browsertrix has measured last.",
         f"containers.usage.cpu of PodMetrics, {_POD}.used.cpu",
         Field("used_cpu"),
         "cores",
     ),
-    _pod(
+    pod_family(
         "cpu_usage_ratio",
         "CPU used over CPU asked for, which is no limit: it may be more than 1.",
         f"used over {_POD}.allocated.cpu, the pod's request",
         _ratio("used_cpu", "usable_cpu"),
         "ratio",
     ),
-    _pod(
+    pod_family(
         "cpu_target_cores",
         "CPU cores Browsertrix wants to give the pod.",
         "newCpu",
         Field("info.new_cpu"),
         "cores",
     ),
-    _pod(
+    pod_family(
         "storage_allocated_bytes",
         "Bytes of storage the pod was given.",
         "allocated.storage",
         Field("info.allocated.storage"),
         "bytes",
     ),
-    _pod(
+    pod_family(
         "storage_used_bytes",
         "Of a crawler, archived bytes not uploaded yet; of redis, the bytes of its files.",
         "used.storage",
         Field("info.used.storage"),
         "bytes",
     ),
-    _pod(
+    pod_family(
         "storage_usage_ratio",
         "Storage used over storage allocated.",
         f"{_POD}.used.storage over .allocated.storage",
         _ratio("info.used.storage", "info.allocated.storage"),
         "ratio",
     ),
-    _pod(
+    pod_family(
         "storage_target_bytes",
         "Bytes of storage Browsertrix wants to give the pod.",
         "newStorage",
         Field("info.new_storage"),
         "bytes",
     ),
-    _pod(
+    pod_family(
         "evicted",
         "1 from the pod's eviction until its replacement is seen, 0 otherwise.",
         "evicted",
         Field("evicted"),
     ),
-    _pod(
+    pod_family(
         "backoff",
         "1 while the pod waits to be restarted after crashes, 0 otherwise.",
         "backoffWait",
         Field("info.backoff_wait"),
     ),
-    _pod(
+    pod_family(
         "workers",
         "Browser windows of the crawler pod when last seen.",
         "lastWorkers",
         Field("info.last_workers"),
     ),
-    _pod(
+    pod_family(
         "pending_bytes",
         "Bytes the pod has archived and not uploaded yet.",
         "sizePending",

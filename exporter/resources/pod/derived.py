@@ -27,11 +27,6 @@ def is_evicted(pod: Pod) -> bool:
     return pod.status.phase == "Failed" and pod.status.reason == "Evicted"
 
 
-def has_ended(pod: Pod) -> bool:
-    """Whether none of its containers will run again."""
-    return pod.status.phase in _ENDED
-
-
 def exits(pod: Pod) -> Iterator[Termination]:
     """How its container ended, the last time at the end; each has a time.
 
@@ -82,6 +77,3 @@ def seconds_to_run(pod: Pod) -> float | None:
 def _since_creation(pod: Pod, at: float | None) -> float | None:
     created = pod.metadata.creation_timestamp
     return None if at is None or created is None else max(0.0, at - created)
-
-
-_ENDED: Final = frozenset({"Succeeded", "Failed"})

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
-from exporter.resources.fields import Text, Timestamp, read_measured_quantity
-from exporter.resources.metadata import WIRE, ObjectName
+from exporter.resources.fields import Timestamp, read_measured_quantity
+from exporter.resources.metadata import WIRE, CrawlLabels, ObjectName
 from exporter.resources.parsing import Problem
 
 MOST_CONTAINERS: Final = 1000
@@ -91,20 +91,12 @@ else:
 
 
 @dataclass(config=WIRE, slots=True, kw_only=True)
-class Labels:
-    """Of the pod: which crawl it is of, and whether it crawls or is redis."""
-
-    crawl: Text = None
-    role: Text = None
-
-
-@dataclass(config=WIRE, slots=True, kw_only=True)
 class Metadata:
     """Which pod it is. Nothing is stored under these names, so nothing has a uid or a version."""
 
     name: ObjectName
     namespace: Annotated[str, StringConstraints(max_length=253)] = "default"
-    labels: Labels = field(default_factory=Labels)
+    labels: CrawlLabels = field(default_factory=CrawlLabels)
 
     @property
     def uid(self) -> None:
