@@ -48,6 +48,19 @@ def read_case(path: Path) -> dict[str, Any]:
     return case
 
 
+def assert_rules_pass(edition: Edition, folder: Path, test: dict[str, Any]) -> None:
+    """Run one of promtool's own unit tests, on rule files in the folder."""
+    (folder / "test.yaml").write_text(yaml.safe_dump(test), encoding="utf-8")
+    ran = subprocess.run(
+        [edition.require("promtool"), "test", "rules", "test.yaml"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 @cache
 def committed_groups() -> list[dict[str, Any]]:
     """The groups of the committed rules, as Prometheus reads them."""
