@@ -37,7 +37,7 @@ from exporter.metrics import (
     selected,
 )
 from exporter.runtime.garbage_collection import collect_periodically, keep_collections_short
-from exporter.runtime.tasks import SupervisedTasks
+from exporter.runtime.tasks import SupervisedTasks, cancel_and_wait
 from exporter.settings import Settings
 from exporter.sources import INDEXES, SOURCES, Source
 from exporter.web import Health, View, WebServer, WebSettings
@@ -249,6 +249,5 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
     stopping.cancel()
     if task.done():
         return task.result()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await cancel_and_wait(task)
     return None

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 LASTED: Final = 60.0
 """Seconds. A run as long as this has worked, whatever ended it."""
+CANCEL_AGAIN: Final = 1.0
+"""Seconds a task that was cancelled has to end, before it is cancelled once more."""
 GIVE_UP: Final = 600.0
 """Seconds of faults, none of whose runs lasted, after which running it again is of no help."""
 
@@ -85,6 +87,11 @@ class SupervisedTasks:
             try:
                 await part.work()
                 log.error("%s ended, which it never should", name)
+            except asyncio.CancelledError:
+                if _is_cancelled():
+                    raise
+                # A library has let through the cancellation of something of its own.
+                log.exception("%s ended by a cancellation that is not ours", name)
             except Exception:
                 log.exception("%s ended by a fault", name)
             now = self._clock()
@@ -99,11 +106,27 @@ class SupervisedTasks:
             log.warning("%s is run again", name)
 
 
-async def _cancelled(*parts: _Supervised) -> None:
-    tasks = [part.task for part in parts if part.task is not None]
-    for task in tasks:
-        task.cancel()
+async def cancel_and_wait(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel these, and wait until they have ended, whatever with.
+
+    One cancellation may not do: ``asyncio.wait_for`` of Python 3.11, which dnspython calls, drops
+    it when what it waits for is done in the same turn of the loop (python/cpython#86296).
+    """
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _cancelled(*parts: _Supervised) -> None:
+    await cancel_and_wait(*(part.task for part in parts if part.task is not None))
 
 
 def _is_lost(part: _Supervised, now: float) -> bool:

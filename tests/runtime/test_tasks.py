@@ -148,6 +148,53 @@ async def test_cancel_waits_until_all_have_ended(tasks: SupervisedTasks) -> None
     assert sorted(ended) == ["a", "b"]
 
 
+async def test_one_that_drops_its_cancellation_is_cancelled_again(
+    tasks: SupervisedTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exporter.runtime.tasks.CANCEL_AGAIN", 0.01)
+    dropped = 0
+
+    async def work() -> None:
+        nonlocal dropped
+        while dropped < 3:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:  # as wait_for of Python 3.11 may
+                dropped += 1
+        await asyncio.Event().wait()
+
+    tasks.start("stubborn", work)
+    await asyncio.sleep(0)
+
+    await tasks.cancel()
+
+    assert dropped == 3
+
+
+async def test_a_cancellation_that_a_library_lets_through_is_a_fault_like_another(
+    tasks: SupervisedTasks, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs = 0
+
+    async def work() -> None:
+        nonlocal runs
+        runs += 1
+        inner = asyncio.ensure_future(asyncio.Event().wait())
+        if runs == 1:
+            inner.cancel()
+        await inner
+
+    tasks.start("history", work)
+    await until(lambda: runs == 2)
+
+    assert tasks.restarts == {"history": 1}
+    assert caplog.messages == [
+        "history ended by a cancellation that is not ours",
+        "history is run again",
+    ]
+    await tasks.cancel()
+
+
 async def test_one_that_is_ended_is_forgotten_and_the_others_run_on(tasks: SupervisedTasks) -> None:
     ended, other = Faulty(), Faulty()
     tasks.start("ended", ended.run)
