@@ -46,7 +46,7 @@ def main() -> int:
         started = time.perf_counter()
         with processes.exporter(kubeconfig) as exporter:
             exporter.wait_until_ready()
-            sources.wait_until_up(exporter)
+            sources.wait_until_up(exporter.port)
             ready = time.perf_counter() - started
             with processes.baseline(crawls) as baseline:
                 figures += _scrapes(exporter, baseline)

@@ -53,13 +53,17 @@ def simulator(crawls: int) -> Iterator[tuple[Process, Path]]:
 
 @contextlib.contextmanager
 def exporter(
-    kubeconfig: Path, module: str = "exporter", *, flags: Sequence[str] = ()
+    kubeconfig: Path,
+    module: str = "exporter",
+    *,
+    flags: Sequence[str] = (),
+    python: str = sys.executable,
 ) -> Iterator[Process]:
-    """The exporter, ready or not, on a free port."""
+    """The exporter, ready or not, on a free port; ``python`` is that of the version to run."""
     arguments = [
         "serve", "--kubeconfig", str(kubeconfig), "--web.listen-address", "127.0.0.1:0", *flags,
     ]  # fmt: skip
-    with _running(module, arguments, r"address=(\S+)") as process:
+    with _running(module, arguments, r"address=(\S+)", python=python) as process:
         yield process
 
 
@@ -71,13 +75,16 @@ def baseline(crawls: int) -> Iterator[Process]:
 
 
 @contextlib.contextmanager
-def _running(module: str, arguments: list[str], listening: str) -> Iterator[Process]:
+def _running(
+    module: str, arguments: list[str], listening: str, *, python: str = sys.executable
+) -> Iterator[Process]:
     """Run ``python -m module`` until it says where it listens; end it in the end."""
+    elsewhere = () if python == sys.executable else ("-P",)  # not what is in this folder
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments], stdout=output, stderr=output
+                [python, *elsewhere, "-m", module, *arguments], stdout=output, stderr=output
             )
         try:
             found = _wait(lambda: _search(listening, process, log), log)

@@ -1,9 +1,12 @@
-"""What each source costs: ``python -m benchmarks.sources [--crawls N]``.
+"""What each source costs: ``python -m benchmarks.sources [--crawls N] [--before PYTHON]``.
 
-The exporter as a process of its own on the simulator's static crawls with their pods, claims and
-usage, measured from outside: with all sources, without each of them, and with CrawlJobs alone. A
-change is written to the simulator at a rate, and what the same time costs without changes is taken
-off; a round of usage is what lists of it cost while nothing else happens.
+Exporters as processes of their own on the simulator's static crawls with their pods, claims and
+usage, measured from outside: with all sources, without each of them, with CrawlJobs alone and,
+where its interpreter is given, an earlier version installed elsewhere. They start one after the
+other, and are then measured together: the same changes at the same time, so that what else the
+machine does touches them alike. What the same time costs without changes, scrapes included, is
+taken off. Usage is not asked for meanwhile, for one round more or less would be worth thousands of
+changes; what a round costs is measured last.
 """
 
 import argparse
@@ -12,45 +15,58 @@ import random
 import re
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 
 from benchmarks import processes, scraping
 from benchmarks.peer.measurement import Measured
+from exporter.settings.defaults import DEFAULT_USAGE_INTERVAL
 
 OPTIONAL: Final = ("pods", "usage", "volumes", "indexes")
+SETS: Final[dict[str, tuple[str, ...]]] = {
+    "all": (),
+    **{f"without {name}": (name,) for name in OPTIONAL},
+    "CrawlJobs alone": OPTIONAL,
+}
 _UP: Final = re.compile(rb"^browsertrix_exporter_source_up\{.*\} ([01])", re.MULTILINE)
-_TIMEOUT: Final = 120.0
+_TIMEOUT: Final = 180.0
 _SETTLE: Final = 20.0
-"""Seconds after the start: a first round of usage and the collectors' turn."""
-_IDLE: Final = 30.0
-"""Seconds, two rounds of usage."""
+"""Seconds after the last start: the collectors' turn."""
+_WINDOW: Final = 60.0
 _RATE: Final = 100.0
+"""Changes a second."""
+_SCRAPES: Final = 4
+"""In a window, 15 s apart."""
+_SELDOM: Final = "--source.usage.interval=1h"
 _KIB: Final = 1024
 
 
 @dataclass(slots=True)
-class Cost:
-    """Of one set of sources: seconds, and bytes."""
+class Subject:
+    """One exporter, and what it cost: seconds, and bytes."""
 
-    start: float
-    memory: int
-    idle: float
-    """Processor seconds in ``_IDLE``."""
-    crawljob: float
-    """Processor seconds of a change."""
-    pod: float
+    name: str
+    exporter: Measured
+    ready: float
+    """Until CrawlJobs are served."""
+    up: float
+    """Until every source is."""
+    memory: int = 0
+    cpu: list[float] = field(default_factory=list)
+    """Processor seconds of each window."""
 
 
-def wait_until_up(exporter: processes.Process) -> None:
+def wait_until_up(port: int) -> None:
     """Wait until every source that is on vouches for its content."""
     deadline = time.monotonic() + _TIMEOUT
     path = "/metrics?name[]=browsertrix_exporter_source_up"
     while time.monotonic() < deadline:
-        found = _UP.findall(scraping.text(exporter.port, path))
-        if found and all(value == b"1" for value in found):
+        if all(value == b"1" for value in _UP.findall(scraping.text(port, path))):
             return
         time.sleep(0.05)
     raise TimeoutError("a source did not come up")
@@ -60,54 +76,92 @@ def main() -> int:
     """Measure, print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sources")
     parser.add_argument("--crawls", type=int, default=10_000, help="(default: %(default)s)")
-    crawls: int = parser.parse_args().crawls
-    sets: dict[str, tuple[str, ...]] = {
-        "all": (),
-        **{f"without {name}": (name,) for name in OPTIONAL},
-        "CrawlJobs alone": OPTIONAL,
-    }
-    print(f"{crawls} CrawlJobs with their pods; {_RATE:g} changes a second")
-    print(f"{'sources':18} {'start':>8} {'memory':>16} {'idle':>9} {'CrawlJob':>10} {'pod':>10}")
-    with processes.simulator(crawls) as (simulator, kubeconfig):
-        for name, off in sets.items():
-            flags = [f"--no-source.{source}" for source in off]
-            began = time.perf_counter()
-            with processes.exporter(kubeconfig, flags=flags) as exporter:
-                exporter.wait_until_ready()
-                wait_until_up(exporter)
-                start = time.perf_counter() - began
-                measured = Measured(exporter.pid, exporter.port, "browsertrix_crawl_pages_done")
-                cost = asyncio.run(_cost(measured, simulator.port, start))
-            print(
-                f"{name:18} {cost.start:6.2f} s {cost.memory / crawls / _KIB:12.1f} KiB"
-                f" {cost.idle / _IDLE:8.2%} {cost.crawljob * 1e6:7.0f} us {cost.pod * 1e6:7.0f} us",
-                flush=True,
+    parser.add_argument("--before", type=Path, help="the interpreter of an earlier version")
+    arguments = parser.parse_args()
+    crawls: int = arguments.crawls
+    with processes.simulator(crawls) as (simulator, kubeconfig), ExitStack() as running:
+        subjects = []
+        for name, off in SETS.items():
+            flags = [_SELDOM, *(f"--no-source.{source}" for source in off)]
+            subjects.append(_start(running, name, kubeconfig, flags))
+        if arguments.before is not None:
+            subjects.append(
+                _start(running, "before", kubeconfig, (), python=str(arguments.before.absolute()))
             )
+        changes = asyncio.run(_measure(subjects, f"http://127.0.0.1:{simulator.port}"))
+        print(f"{crawls} CrawlJobs with their pods; {_RATE:g} changes a second")
+        print(
+            f"{'sources':16} {'ready':>8} {'all up':>8} {'memory':>10} {'CrawlJob':>9} {'pod':>9}"
+        )
+        for one in subjects:
+            idle, *busy = one.cpu
+            job, pod = (
+                1e6 * (cpu - idle) / count for cpu, count in zip(busy, changes, strict=True)
+            )
+            print(
+                f"{one.name:16} {one.ready:6.2f} s {one.up:6.2f} s"
+                f" {one.memory / crawls / _KIB:6.1f} KiB {job:6.0f} us {pod:6.0f} us"
+            )
+        running.close()
+        with ExitStack() as alone:
+            one = _start(alone, "usage", kubeconfig, ())
+            time.sleep(_SETTLE)
+            before = one.exporter.cpu
+            time.sleep(_WINDOW)
+            rounds = _WINDOW / DEFAULT_USAGE_INTERVAL
+            print(f"a round of usage: {(one.exporter.cpu - before) / rounds:.2f} s of a processor")
     return 0
 
 
-async def _cost(exporter: Measured, port: int, start: float) -> Cost:
+def _start(
+    running: ExitStack, name: str, kubeconfig: Path, flags: Sequence[str], **more: str
+) -> Subject:
+    """Start an exporter, alone at work, and wait for all its sources."""
+    began = time.perf_counter()
+    exporter = running.enter_context(processes.exporter(kubeconfig, flags=flags, **more))
+    exporter.wait_until_ready()
+    ready = time.perf_counter() - began
+    wait_until_up(exporter.port)
+    measured = Measured(exporter.pid, exporter.port, "browsertrix_crawl_pages_done")
+    return Subject(name, measured, ready, time.perf_counter() - began)
+
+
+async def _measure(subjects: Sequence[Subject], api: str) -> list[int]:
+    """Fill in what each has cost; returns how many changes there were in each window of them."""
     await asyncio.sleep(_SETTLE)
-    await asyncio.to_thread(exporter.scrape, gzip=True)
-    memory = exporter.memory
-    idle = await _cpu(exporter, asyncio.sleep(_IDLE))
-    costs = []
+    for one in subjects:
+        await asyncio.to_thread(one.exporter.scrape, gzip=True)
+        one.memory = one.exporter.memory
+    await _window(subjects, asyncio.sleep(_WINDOW))
     jobs = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"
     pods = "/api/v1/namespaces/crawlers/pods"
-    for path, label in ((jobs, ""), (pods, "crawl")):
-        changes, cpu = await _changes(exporter, f"http://127.0.0.1:{port}{path}", label)
-        costs.append(max(0.0, cpu - idle) / changes)
-    return Cost(start, memory, idle, *costs)
+    return [
+        await _window(subjects, _changes(f"{api}{path}", label))
+        for path, label in ((jobs, ""), (pods, "crawl"))
+    ]
 
 
-async def _cpu(exporter: Measured, work: Any) -> float:
-    before = exporter.cpu
-    await work
-    return exporter.cpu - before
+async def _window(subjects: Sequence[Subject], work: Awaitable[Any]) -> Any:
+    """Measure each of them while this is done, and scrapes go on."""
+    before = [one.exporter.cpu for one in subjects]
+    scrapes = asyncio.create_task(_scrape(subjects))
+    result = await work
+    await scrapes
+    for one, cpu in zip(subjects, before, strict=True):
+        one.cpu.append(one.exporter.cpu - cpu)
+    return result
 
 
-async def _changes(exporter: Measured, base: str, label: str) -> tuple[int, float]:
-    """Change objects at the rate for as long as was idled; how many, and what that cost."""
+async def _scrape(subjects: Sequence[Subject]) -> None:
+    """The last scrape is after the last change."""
+    for _ in range(_SCRAPES):
+        await asyncio.sleep(_WINDOW / _SCRAPES + 0.5)
+        for one in subjects:
+            await asyncio.to_thread(one.exporter.scrape, gzip=True)
+
+
+async def _changes(base: str, label: str) -> int:
+    """Change objects at the rate for a window; how many."""
     headers = {"Content-Type": "application/merge-patch+json"}
     rng, slots = random.Random(7), asyncio.Semaphore(8)
     async with aiohttp.ClientSession(headers=headers) as session:
@@ -127,15 +181,14 @@ async def _changes(exporter: Measured, base: str, label: str) -> tuple[int, floa
                 response.raise_for_status()
             slots.release()
 
-        before, began = exporter.cpu, time.monotonic()
+        began = time.monotonic()
         async with asyncio.TaskGroup() as group:
-            while (elapsed := time.monotonic() - began) < _IDLE:
+            while (elapsed := time.monotonic() - began) < _WINDOW:
                 await asyncio.sleep(done / _RATE - elapsed)
                 await slots.acquire()
                 group.create_task(change(done))
                 done += 1
-        await asyncio.to_thread(exporter.scrape, gzip=True)
-        return done, exporter.cpu - before
+        return done
 
 
 if __name__ == "__main__":

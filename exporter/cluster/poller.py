@@ -45,7 +45,8 @@ _HAIR: Final = 0.05
 _LONGEST_DELAY: Final = 4.0
 """Intervals between two lists that fail."""
 _JITTER: Final = 1 / 3
-"""Of an interval, before the first list: so exporters that start together do not ask together."""
+"""Of an interval, added to the one after the first list: so exporters that started together do not
+go on together."""
 _WINDOW: Final = 32 * 1024
 """Bytes that are read in one go: fifty objects, or a millisecond."""
 
@@ -144,7 +145,8 @@ class Poller(Generic[T]):
         try:
             if not self.synced:
                 self.last_error = "the first list is not complete yet"
-                await asyncio.sleep(self._rng(0.0, _JITTER * self._interval))
+                delay = await self._poll()
+                await asyncio.sleep(delay + self._rng(0.0, _JITTER * self._interval))
             while True:
                 delay = await self._poll()
                 await asyncio.sleep(delay)

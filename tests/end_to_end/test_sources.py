@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from exporter.app import HEAD_START
 from exporter.simulator import ApiServer, Cluster
-from exporter.simulator.apiserver.served_resource import CRAWLJOBS
+from exporter.simulator.apiserver.served_resource import CRAWLJOBS, PODS
 from exporter.simulator.browsertrix.fleet import fleet
 from exporter.simulator.browsertrix.fleet_pods import FleetPods
 from support.exporter_process import CRAWLJOBS_ALONE, Scrape, Start
+from support.waiting import PROCESS_TIMEOUT, until
 
 pytestmark = pytest.mark.slow("waits for processes")
 
@@ -85,3 +87,22 @@ async def test_what_is_off_is_not_asked_for_and_not_served(
         for name in families(scrape)
         if name.startswith(("browsertrix_volume_", "browsertrix_index_"))
     }
+
+
+async def test_crawljobs_are_listed_first_and_hold_up_others_for_a_while_only(
+    server: ApiServer, start: Start, tmp_path: Path
+) -> None:
+    server.denied = {"crawljobs"}
+    exporter = await start(server.write_kubeconfig(tmp_path / "kubeconfig"))
+    await until(lambda: server.count("list", PODS), within=HEAD_START + PROCESS_TIMEOUT)
+
+    asked = {request.resource: request.time for request in reversed(server.requests)}
+    assert asked[PODS] - asked[CRAWLJOBS] >= HEAD_START - 1.0
+
+    server.denied = set()
+    await exporter.until_ready()
+    assert sum((await exporter.scrape()).of("browsertrix_crawls").values()) == CRAWLS
+
+    other = await start(server.write_kubeconfig(tmp_path / "kubeconfig"))
+    await other.until_ready()
+    await until(lambda: server.count("list", PODS) >= 2, within=HEAD_START / 2)
