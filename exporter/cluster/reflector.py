@@ -206,7 +206,8 @@ class Reflector(Generic[T]):
             return
         self.last_error = last_error
         if last_error is None:
-            logger.info("%s: watching, %d %ss", self._where, len(self._cache), self.resource.kind)
+            kind, count = self.resource.kind, len(self._cache)
+            logger.info("%s: %s: watching, %d objects", self._where, kind, count)
         elif self.absent:
             logger.info("%s: there are no %ss here", self._where, self.resource.kind)
         else:

@@ -8,11 +8,13 @@ import asyncio
 import contextlib
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from exporter.simulator.apiserver.cluster import Cluster
 from exporter.simulator.apiserver.served_resource import RESOURCES
 from exporter.simulator.apiserver.server import ApiServer
+from exporter.simulator.browsertrix import kubelet
 from exporter.simulator.browsertrix.browsertrix import Browsertrix
 from exporter.simulator.browsertrix.fleet import fleet
 from exporter.simulator.browsertrix.fleet_pods import FleetPods
@@ -88,6 +90,7 @@ async def _main(arguments: argparse.Namespace) -> None:
         down=arguments.down,
         host=arguments.host,
         port=arguments.port,
+        node_metrics=partial(kubelet.metrics, cluster),
     ) as server:
         if arguments.kubeconfig:
             token = arguments.token[0] if arguments.token else None

@@ -58,7 +58,7 @@ async def _demo(settings: Settings, speed: float, seed: int) -> None:
         kubeconfig = folder / "kubeconfig"
         history = settings.history_path or folder / "history.db"
         async with (
-            monitoring(folder, where.url, settings.telemetry_path) as alerts,
+            monitoring(folder, where.url, settings.telemetry_path, kubeconfig) as alerts,
             _simulator(kubeconfig, speed, seed, pause_limit) as url,
         ):
             sys.stderr.write(

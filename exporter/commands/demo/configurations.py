@@ -13,6 +13,8 @@ import yaml
 RULES: Final = "browsertrix.rules.yaml"
 ROUTES: Final = "alertmanager.yml"
 JOB: Final = "browsertrix-exporter"
+_NODES: Final = ("node-a", "node-b", "node-c")
+"""Of the simulated cluster."""
 
 
 def shipped(name: str) -> Path:
@@ -49,7 +51,27 @@ def prometheus_config(
                 "honor_labels": True,
                 "metrics_path": path,
                 "static_configs": static(targets),
-            }
+            },
+        ],
+    }
+
+
+def kubelets(kubeconfig: Path) -> dict[str, Any]:
+    """Have Prometheus scrape the simulated cluster's kubelets too, by way of its API server."""
+    configuration = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+    server = configuration["clusters"][0]["cluster"]["server"].removeprefix("http://")
+    return {
+        "job_name": "kubelet",
+        "authorization": {"credentials": configuration["users"][0]["user"]["token"]},
+        "static_configs": [{"targets": list(_NODES)}],
+        "relabel_configs": [
+            {
+                "source_labels": ["__address__"],
+                "target_label": "__metrics_path__",
+                "replacement": "/api/v1/nodes/$1/proxy/metrics",
+            },
+            {"source_labels": ["__address__"], "target_label": "instance"},
+            {"target_label": "__address__", "replacement": server},
         ],
     }
 

@@ -17,6 +17,7 @@ from exporter.commands.demo.configurations import (
     ROUTES,
     RULES,
     alertmanager_config,
+    kubelets,
     prometheus_config,
     shipped,
 )
@@ -35,8 +36,11 @@ _HINT: Final = (
 
 
 @asynccontextmanager
-async def monitoring(folder: Path, target: str, path: str) -> AsyncIterator[str]:
-    """Watch the exporter at ``target`` (a URL without ``path``); gives a text for the user."""
+async def monitoring(folder: Path, target: str, path: str, cluster: Path) -> AsyncIterator[str]:
+    """Watch the exporter at ``target`` (a URL without ``path``); gives a text for the user.
+
+    ``cluster`` is the simulated cluster's kubeconfig, written before the exporter listens.
+    """
     server = programs.find("prometheus", Path())
     if server is None:
         yield f"Prometheus is not installed here, so no alerts are to be seen;\n{_HINT}\n"
@@ -67,8 +71,13 @@ async def monitoring(folder: Path, target: str, path: str) -> AsyncIterator[str]
                 alerts_to = alertmanager.url
                 together.create_task(_run(alertmanager))
             configuration = prometheus_config(
-                [target], _EVERY, path=path, rules=shipped(RULES), alertmanager=alerts_to
+                [target],
+                _EVERY,
+                path=path,
+                rules=shipped(RULES),
+                alertmanager=alerts_to,
             )
+            configuration["scrape_configs"].append(kubelets(cluster))
             prometheus = programs.prometheus(server, folder, configuration, port=port)
             together.create_task(_run(prometheus))
 

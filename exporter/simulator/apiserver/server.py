@@ -27,6 +27,7 @@ from exporter.simulator.apiserver.served_resource import ServedResource
 
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _REMEMBERED_REQUESTS: Final = 10_000
+_METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,16 @@ class ApiServer(Access):
         ssl_context: ssl.SSLContext | None = None,
         bookmark_every: float = 60.0,
         watch_timeout: float | None = None,
+        node_metrics: Callable[[str], str] | None = None,
     ) -> None:
+        """``node_metrics`` returns the metrics of the kubelet on a node."""
         super().__init__(tokens, without=without, denied=denied, down=down)
         self.cluster = cluster
         self.requests: deque[Request] = deque(maxlen=_REMEMBERED_REQUESTS)
         self.faults = Faults(cluster)
         self._bookmark_every = bookmark_every
         self._watch_timeout = watch_timeout
+        self._node_metrics = node_metrics
         self._host = host
         self._port = port
         self._ssl_context = ssl_context
@@ -148,6 +152,8 @@ class ApiServer(Access):
             app.router.add_get(f"{path}/", self._discover)  # as generated clients ask
         for path in ("/livez", "/readyz", "/healthz"):
             app.router.add_get(path, _ok)
+        if self._node_metrics is not None:
+            app.router.add_get("/api/v1/nodes/{node}/proxy/metrics", self._metrics_of_node)
         for resource in self.cluster.resources:
             self._add_routes(app.router, resource)
         return app
@@ -188,6 +194,11 @@ class ApiServer(Access):
         if document is None:
             raise web.HTTPNotFound
         return web.Response(body=serialise(document), content_type="application/json")
+
+    async def _metrics_of_node(self, request: web.Request) -> web.Response:
+        assert self._node_metrics is not None  # noqa: S101 - else there is no such route
+        text = self._node_metrics(request.match_info["node"])
+        return web.Response(text=text, headers={"Content-Type": _METRICS_TYPE})
 
     @web.middleware
     async def _gate(
