@@ -140,7 +140,13 @@ async def test_alerts_fire_and_somebody_is_notified(edition: Edition, tmp_path: 
         targets = await running.get_until(
             f"{urls['Prometheus']}/api/v1/targets", lambda answer: answer["data"]["activeTargets"]
         )
-        assert [target["scrapeUrl"] for target in targets] == [urls["curl"]]
+        exporter, *kubelets = sorted(
+            (target["scrapeUrl"] for target in targets), key=lambda url: "/nodes/" in url
+        )
+        assert exporter == urls["curl"]
+        assert [url.partition("/nodes/")[2] for url in sorted(kubelets)] == [
+            f"node-{name}/proxy/metrics" for name in "abc"
+        ]
         rules = json.loads(await running.get(f"{urls['Prometheus']}/api/v1/rules?type=alert"))
         assert len(rules["data"]["groups"]) >= 7
 
