@@ -97,7 +97,8 @@ _NOTES: Final = {
     Group.INDEX: "Labels: `namespace`, `oid`, `collection`; and those of the table. "
     "`browsertrix_crawl_info` has the collection that a crawl is deduplicated by.",
     Group.ORGANISATION: "Labels: `oid`; and those of the table. There with "
-    "`--browsertrix.url` only: Browsertrix is asked for them. Names are in `browsertrix_org_info` alone.",
+    "`--browsertrix.url` only: Browsertrix is asked for them. Names are in `browsertrix_org_info` "
+    "alone.",
     Group.WORKFLOW: "Labels: `oid`, `cid`; and those of the table. There with `--browsertrix.url` "
     "only, and only of workflows that are scheduled, run, or ran in the last 90 days: at most "
     "`--browsertrix.workflows.max` of them, scheduled ones first and then by their newest run. "

@@ -1,6 +1,6 @@
 """The lines of organisations: of what was polled, and of what their CrawlJobs say meanwhile."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from exporter.metrics.catalog.family import Family
 from exporter.metrics.catalog.polled import (
@@ -13,6 +13,7 @@ from exporter.metrics.catalog.polled import (
 )
 from exporter.metrics.organisation_crawls import OrganisationSums
 from exporter.metrics.rows import Rows
+from exporter.metrics.sliced_work import Schedule, SlicedWork, next_turn
 from exporter.resources.browsertrix import Organisation, OrganisationCounts
 from exporter.resources.browsertrix.quotas import month_of
 
@@ -24,12 +25,18 @@ class OrganisationTable:
     """
 
     def __init__(
-        self, families: Iterable[Family], crawls: OrganisationSums, *, names: bool = True
+        self,
+        families: Iterable[Family],
+        crawls: OrganisationSums,
+        *,
+        names: bool = True,
+        schedule: Schedule = next_turn,
     ) -> None:
-        """``names``: whether they may be served."""
+        """``names``: whether they may be served; ``schedule`` is that of ``SlicedWork``."""
         families = tuple(families)
         self._names = names
         self._crawls = crawls
+        self._work = SlicedWork(schedule)
         self._rows = Rows[OrganisationView](
             [family for family in families if isinstance(family, OrganisationFamily)],
             lambda view: (view.org.id,),
@@ -39,42 +46,45 @@ class OrganisationTable:
             lambda crawls: (crawls.org.id,),
         )
         self._orgs: Mapping[str, Organisation] = {}
+        self._month = ""
         self._crawls_before: dict[str, OrganisationCrawls] = {}
         """Of each organisation, what is rendered."""
-        self._month = ""
 
     def on_polled(self, items: Mapping[str, Organisation], at: float, /) -> None:
-        """Serve these organisations; ``at`` in seconds since 1970."""
-        self._keep(items)
-        month = month_of(at)
-        before = self._orgs if month == self._month else {}
-        self._orgs, self._month = items, month
-        for key, org in items.items():
-            if before.get(key) != org:
-                self._rows.put(key, self._view(org))
+        """Serve these organisations, as soon as all are rendered; ``at`` in seconds since 1970."""
+        self._work.start(self._render(items, month_of(at)))
 
     def on_unknown(self) -> None:
         """Serve none until they are polled again."""
-        self._keep({})
-        self._orgs = {}
+        self._work.cancel()
+        self._replace({}, self._rows.emptied())
 
     def lines(self, now: float, /) -> dict[str, Sequence[bytes]]:
         """Return the sample lines as they are now, by family's name."""
         self._set_month(now)
-        if not self._crawls.known:
-            return self._rows.lines()
-        for key, org in self._orgs.items():
-            crawls = self._crawls.of(org)
-            if self._crawls_before.get(key) != crawls:
-                self._crawls_before[key] = crawls
-                self._crawl_rows.put(key, crawls)
+        if self._crawls.known:
+            for key, org in self._orgs.items():
+                crawls = self._crawls.of(org)
+                if self._crawls_before.get(key) != crawls:
+                    self._crawls_before[key] = crawls
+                    self._crawl_rows.put(key, crawls)
         return self._rows.lines() | self._crawl_rows.lines()
 
-    def _keep(self, items: Mapping[str, Organisation]) -> None:
-        self._rows.keep(items)
-        self._crawl_rows.keep(items)
-        for key in self._crawls_before.keys() - items.keys():
-            del self._crawls_before[key]
+    def _render(self, items: Mapping[str, Organisation], month: str) -> Iterator[None]:
+        rows = self._rows.emptied()
+        for key, org in items.items():
+            if month == self._month and self._orgs.get(key) == org:
+                rows.take(key, self._rows)
+            else:
+                rows.put(key, OrganisationView(org, month, self._names))
+            yield
+        self._month = month
+        self._replace(items, rows)
+
+    def _replace(self, items: Mapping[str, Organisation], rows: Rows[OrganisationView]) -> None:
+        if items.keys() != self._orgs.keys():
+            self._crawl_rows, self._crawls_before = self._crawl_rows.emptied(), {}
+        self._orgs, self._rows = items, rows
 
     def _set_month(self, now: float) -> None:
         """Render what is of this month when it is another: also back, where a clock was wrong."""
@@ -82,10 +92,8 @@ class OrganisationTable:
         if month != self._month:
             self._month = month
             for key, org in self._orgs.items():
-                self._rows.put(key, self._view(org), _is_monthly)
-
-    def _view(self, org: Organisation) -> OrganisationView:
-        return OrganisationView(org, self._month, self._names)
+                view = OrganisationView(org, month, self._names)
+                self._rows.put(key, view, _is_monthly)
 
 
 def _is_monthly(family: PolledFamily) -> bool:
@@ -95,26 +103,30 @@ def _is_monthly(family: PolledFamily) -> bool:
 class OrganisationCountsTable:
     """Takes what organisations have archived, which is asked for less often."""
 
-    def __init__(self, families: Iterable[Family]) -> None:
+    def __init__(self, families: Iterable[Family], schedule: Schedule = next_turn) -> None:
+        """``schedule`` is that of ``SlicedWork``."""
+        self._work = SlicedWork(schedule)
         self._rows = Rows[OrganisationCounts](
             [family for family in families if isinstance(family, OrganisationCountsFamily)],
             lambda counts: (counts.id,),
         )
-        self._counts: Mapping[str, OrganisationCounts] = {}
 
     def on_polled(self, items: Mapping[str, OrganisationCounts], at: float, /) -> None:  # noqa: ARG002
         """Serve these counts, by the organisation's id."""
-        self._rows.keep(items)
-        before, self._counts = self._counts, items
-        for key, counts in items.items():
-            if before.get(key) != counts:
-                self._rows.put(key, counts)
+        self._work.start(self._render(items))
 
     def on_unknown(self) -> None:
         """Serve none until they are polled again."""
-        self._rows.keep(())
-        self._counts = {}
+        self._work.cancel()
+        self._rows = self._rows.emptied()
 
     def lines(self, _: float, /) -> dict[str, Sequence[bytes]]:
         """Return the sample lines, by family's name."""
         return self._rows.lines()
+
+    def _render(self, items: Mapping[str, OrganisationCounts]) -> Iterator[None]:
+        rows = self._rows.emptied()
+        for key, counts in items.items():
+            rows.put(key, counts)
+            yield
+        self._rows = rows

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from exporter.metrics.catalog.family import Family, Sample
 from exporter.metrics.catalog.polled import PolledFamily
-from exporter.metrics.lines import line, number
+from exporter.metrics.lines import changed_number, label, line, number
 
 T = TypeVar("T")
 
@@ -19,41 +19,56 @@ class Rows(Generic[T]):
         """``identity`` returns the values of the labels that all families have first."""
         self._families = tuple(families)
         self._identity = identity
-        self.columns: dict[str, dict[str, bytes]] = {family.name: {} for family in self._families}
+        self._columns: dict[str, dict[str, bytes]] = {family.name: {} for family in self._families}
         """By family's name and object's id; several lines of an object are one text."""
+
+    def emptied(self) -> "Rows[T]":
+        """Return others of the same families, without any object."""
+        return Rows(self._families, self._identity)
+
+    def take(self, key: str, other: "Rows[T]") -> None:
+        """Take an object's lines as ``other`` has them."""
+        for name, column in other._columns.items():
+            lines = column.get(key)
+            if lines is not None:
+                self._columns[name][key] = lines
 
     def put(self, key: str, item: T, only: Callable[[PolledFamily], bool] | None = None) -> None:
         """Render an object, or ``only`` some families of it."""
         identity = self._identity(item)
+        labels = b""
         for family in self._families:
             if only is None or only(family):
-                column = self.columns[family.name]
-                lines = b"".join(_lines(family, identity, family.samples(item)))
+                labels = labels or label_set(family.labels[: len(identity)], identity)
+                lines = _lines(family, identity, labels, family.samples(item))
                 if lines:
-                    column[key] = lines
+                    self._columns[family.name][key] = lines
                 else:
-                    column.pop(key, None)
-
-    def keep(self, keys: Iterable[str]) -> None:
-        """Drop the lines of all other objects."""
-        kept = set(keys)
-        for column in self.columns.values():
-            for key in [key for key in column if key not in kept]:
-                del column[key]
+                    self._columns[family.name].pop(key, None)
 
     def lines(self) -> dict[str, Sequence[bytes]]:
         """Return the lines as they are now, by family's name."""
-        return {name: tuple(column.values()) for name, column in self.columns.items()}
+        return {name: tuple(column.values()) for name, column in self._columns.items()}
 
 
-def _lines(family: Family, identity: tuple[str, ...], samples: Iterable[Sample]) -> Iterable[bytes]:
+def label_set(names: Sequence[str], values: Sequence[str]) -> bytes:
+    """Write labels and the brace before them: what stands between a name and a value."""
+    pairs = sorted(zip(names, values, strict=True))
+    return f"{{{','.join(label(*pair) for pair in pairs)}".encode()
+
+
+def _lines(
+    family: Family, identity: tuple[str, ...], labels: bytes, samples: Iterable[Sample]
+) -> bytes:
+    parts = []
     for sample in samples:
         if isinstance(sample, tuple):
             value, *own = sample
             texts = ["" if one is None else str(one) for one in own]
-            yield line(family, (*identity, *texts), value)
+            parts.append(line(family, (*identity, *texts), value))
         elif sample is not None:
-            yield line(family, identity, sample)
+            parts.append(b"%b%b%b" % (family.name.encode(), labels, changed_number(sample)))
+    return b"".join(parts)
 
 
 def counted(family: Family, samples: Iterable[tuple[tuple[str, ...], float]]) -> tuple[bytes, ...]:
