@@ -19,7 +19,7 @@ class Rows(Generic[T]):
         """``identity`` returns the values of the labels that all families have first."""
         self._families = tuple(families)
         self._identity = identity
-        self._columns: dict[str, dict[str, bytes]] = {family.name: {} for family in self._families}
+        self.columns: dict[str, dict[str, bytes]] = {family.name: {} for family in self._families}
         """By family's name and object's id; several lines of an object are one text."""
 
     def emptied(self) -> "Rows[T]":
@@ -28,10 +28,10 @@ class Rows(Generic[T]):
 
     def take(self, key: str, other: "Rows[T]") -> None:
         """Take an object's lines as ``other`` has them."""
-        for name, column in other._columns.items():
+        for name, column in other.columns.items():
             lines = column.get(key)
             if lines is not None:
-                self._columns[name][key] = lines
+                self.columns[name][key] = lines
 
     def put(self, key: str, item: T, only: Callable[[PolledFamily], bool] | None = None) -> None:
         """Render an object, or ``only`` some families of it."""
@@ -42,13 +42,13 @@ class Rows(Generic[T]):
                 labels = labels or label_set(family.labels[: len(identity)], identity)
                 lines = _lines(family, identity, labels, family.samples(item))
                 if lines:
-                    self._columns[family.name][key] = lines
+                    self.columns[family.name][key] = lines
                 else:
-                    self._columns[family.name].pop(key, None)
+                    self.columns[family.name].pop(key, None)
 
     def lines(self) -> dict[str, Sequence[bytes]]:
         """Return the lines as they are now, by family's name."""
-        return {name: tuple(column.values()) for name, column in self._columns.items()}
+        return {name: tuple(column.values()) for name, column in self.columns.items()}
 
 
 def label_set(names: Sequence[str], values: Sequence[str]) -> bytes:

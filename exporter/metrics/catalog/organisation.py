@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from exporter.metrics.catalog.family import Sample
+from exporter.metrics.catalog.family import Kind, Sample
 from exporter.metrics.catalog.polled import (
     ORG_LABELS,
     OrganisationCountsFamily,
@@ -84,6 +84,7 @@ ORGANISATION_FAMILIES: Final = (
         "1; what the organisation is called. Empty with --no-browsertrix.names.",
         "slug, name",
         _info,
+        kind=Kind.INFO,
         labels=(*ORG_LABELS, "name", "slug"),
     ),
     OrganisationFamily(

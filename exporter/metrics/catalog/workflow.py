@@ -7,7 +7,7 @@ cannot say is remembered from one poll to the next; a restart forgets it.
 from collections.abc import Callable
 from typing import Any, Final
 
-from exporter.metrics.catalog.family import Family, Group, Sample, labelled
+from exporter.metrics.catalog.family import Family, Group, Kind, Sample, labelled
 from exporter.metrics.catalog.polled import (
     WORKFLOW_LABELS,
     ScheduleFamily,
@@ -48,6 +48,7 @@ WORKFLOW_FAMILIES: Final = (
         "password. Empty with --no-browsertrix.names.",
         "name, firstSeed",
         _info,
+        kind=Kind.INFO,
         labels=(*WORKFLOW_LABELS, "name"),
     ),
     _workflow(
