@@ -35,7 +35,8 @@ def polled(*wires: dict[str, Any], at: float = JANUARY, **more: Any) -> Browsert
 
 def crawl(number: int = 1, state: str = "running", **more: Any) -> Crawl:
     spec = more.pop("spec", {})
-    status = {"state": state, "size": 0, "filesAddedSize": 0} | more
+    sizes = {"size": 0, "filesAddedSize": 0, "sizePending": None}
+    status = {"state": state} | sizes | more
     wire = crawljob(crawl=f"manual-{number}", spec={"oid": OID} | spec, status=status)
     return Crawl(parse_json(to_wire(wire)))
 
@@ -53,7 +54,7 @@ def test_an_organisation_has_a_sample_of_all_that_it_says() -> None:
         "browsertrix_org_storage_projected_bytes": [(LABELS, 920.0)],
         "browsertrix_org_storage_quota_bytes": [(LABELS, 1000.0)],
         "browsertrix_org_storage_usage_ratio": [(LABELS, 0.92)],
-        "browsertrix_org_exec_seconds": [(LABELS, 3700.0)],
+        "browsertrix_org_exec_month_seconds": [(LABELS, 3700.0)],
         "browsertrix_org_exec_previous_month_seconds": [(LABELS, 7200.0)],
         "browsertrix_org_billed_exec_seconds": [(LABELS, 3000.0)],
         "browsertrix_org_exec_quota_seconds": [(LABELS, 6000.0)],
@@ -102,7 +103,7 @@ def test_the_month_is_the_one_of_the_scrape() -> None:
 
     def figures(now: float) -> list[float]:
         found = served(table, now)
-        names = ("exec_seconds", "exec_previous_month_seconds", "exec_usage_ratio")
+        names = ("exec_month_seconds", "exec_previous_month_seconds", "exec_usage_ratio")
         own = [found[f"browsertrix_org_{name}"][0][1] for name in names]
         return [*own, values(table, now, "browsertrix_org_quota_reached", "quota")["exec_minutes"]]
 
@@ -115,7 +116,7 @@ def test_a_poll_after_the_month_changed_is_of_the_new_month() -> None:
     found = polled(organisation_item())
     table = found.by_source["orgs"]
     table.on_polled(items(Organisation, organisation_item()), FEBRUARY)
-    assert served(table, FEBRUARY)["browsertrix_org_exec_seconds"] == [(LABELS, 0.0)]
+    assert served(table, FEBRUARY)["browsertrix_org_exec_month_seconds"] == [(LABELS, 0.0)]
 
 
 def test_quotas_that_are_changed_or_removed_show_at_the_next_poll() -> None:
@@ -198,7 +199,7 @@ def test_what_was_archived_is_counted_by_kind() -> None:
             ({**LABELS, "kind": "crawls"}, 7.0),
             ({**LABELS, "kind": "uploads"}, 2.0),
         ],
-        "browsertrix_org_pages": [(LABELS, 99.0)],
+        "browsertrix_org_archived_pages": [(LABELS, 99.0)],
     }
     table.on_unknown()
     assert text(table, JANUARY) == ""

@@ -112,7 +112,7 @@ _HOSTILE: Final = hostile_json()
 def mutated_items(draw: st.DrawFn, item: dict[str, Any]) -> dict[str, Any]:
     """The item with any JSON at all at a few places, but for its id."""
     found = copy.deepcopy(item)
-    places = [(key,) for key in item if key != "id"]
+    places: list[tuple[str, ...]] = [(key,) for key in item if key != "id"]
     places += [
         (key, inner) for key, value in item.items() if isinstance(value, dict) for inner in value
     ]

@@ -126,7 +126,7 @@ ORGANISATION_FAMILIES: Final = (
         unit="ratio",
     ),
     _org(
-        "exec_seconds",
+        "exec_month_seconds",
         "Seconds that crawler pods of the organisation have run this month (UTC): the true total, "
         "QA left out.",
         "crawlExecSeconds of this month",
@@ -232,8 +232,8 @@ ORGANISATION_FAMILIES: Final = (
         labels=(*ORG_LABELS, "kind"),
     ),
     OrganisationCountsFamily(
-        name="browsertrix_org_pages",
-        help="Pages in what the organisation keeps.",
+        name="browsertrix_org_archived_pages",
+        help="Pages of these.",
         source="orgs/metrics: pageCount",
         samples=one(lambda counts: counts.page_count),
     ),
