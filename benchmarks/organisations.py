@@ -14,6 +14,7 @@ from uuid import UUID
 
 from exporter.metrics import BrowsertrixTables, catalog
 from exporter.resources.browsertrix import Organisation, OrganisationCounts, Workflow
+from exporter.runtime.garbage_collection import keep_collections_short
 
 ORGANISATIONS: Final = 1_000
 WORKFLOWS: Final = 20_000
@@ -79,9 +80,10 @@ class Loop:
 
 
 def milliseconds(work: Callable[[], Any]) -> float:
-    began = time.perf_counter()
+    """Of CPU: others on the machine do not count."""
+    began = time.process_time()
     work()
-    return (time.perf_counter() - began) * 1000
+    return (time.process_time() - began) * 1000
 
 
 def read_all() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -121,7 +123,9 @@ def main() -> None:
     tracemalloc.stop()
     print(f"memory: {used / 1024**2:.1f} MiB of at most {LIMIT / 1024**2:.0f}")
     print(f"scrape: {size / 1024**2:.1f} MiB more")
+    keep_collections_short()
     again = dict(zip(items, read_all(), strict=True))
+    gc.freeze()
     for source, found in again.items():
         print(f"poll of {source}: {loop.run(partial(by_source[source].on_polled, found, NOW))}")
     for what, now in (("", NOW), (" again", NOW), (" a day later", NOW + 86_400)):
