@@ -99,22 +99,19 @@ class WorkflowTable:
             rows.put(key, view)
             schedules.put(key, workflow, at)
             yield
+        yield from self._count(counts, left_out)
         self._rows, self._schedules, self._served = rows, schedules, served
-        self._count(counts, left_out)
 
-    def _count(self, counts: Counter[tuple[str, str]], left_out: int) -> None:
-        oids = {oid for oid, _ in counts}
-        samples: dict[str, Iterable[tuple[tuple[str, ...], float]]] = {
-            WORKFLOWS.name: [
-                ((oid, kind), counts[oid, kind])
-                for oid in sorted(oids)
-                for kind in ("scheduled", "other")
-            ],
-            LEFT_OUT.name: [((), left_out)],
-        }
-        self._count_lines = {
-            family.name: counted(family, samples[family.name]) for family in self._counts
-        }
+    def _count(self, counts: Counter[tuple[str, str]], left_out: int) -> Iterator[None]:
+        lines: dict[str, list[bytes]] = {family.name: [] for family in self._counts}
+        for oid in sorted({oid for oid, _ in counts}):
+            if WORKFLOWS.name in lines:
+                kinds = [((oid, kind), counts[oid, kind]) for kind in ("scheduled", "other")]
+                lines[WORKFLOWS.name] += counted(WORKFLOWS, kinds)
+            yield
+        if LEFT_OUT.name in lines:
+            lines[LEFT_OUT.name] += counted(LEFT_OUT, [((), left_out)])
+        self._count_lines = {name: tuple(own) for name, own in lines.items()}
 
 
 class _ScheduleRows:
