@@ -1,0 +1,31 @@
+"""The chart as Helm renders it, by Helm's own engine (helm-python-sdk); without a cluster."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import helm_python
+import yaml
+
+from deploy.values import CHART
+
+RELEASE: Final = "browsertrix-exporter"
+
+
+def render(
+    values: Mapping[str, Any], *, release: str = RELEASE, namespace: str = "crawlers"
+) -> dict[str, str]:
+    """The texts by the names of their templates; HelmError where Helm refuses the values."""
+    with helm_python.Chart.load(CHART) as chart:
+        texts = chart.render(dict(values), name=release, namespace=namespace)
+    return {name.partition("/templates/")[2]: text for name, text in texts.items() if text.strip()}
+
+
+def objects(texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The Kubernetes objects of what was rendered."""
+    return [
+        found
+        for name, text in sorted(texts.items())
+        if name.endswith(".yaml")
+        for found in yaml.safe_load_all(text)
+        if found
+    ]
