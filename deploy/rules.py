@@ -62,7 +62,7 @@ def rules_data() -> str:
     groups, _ = tuned_groups(settings)
     made = yaml.safe_load(rule_file(groups, AlertTuning.of(settings)))["groups"]
     places = dict(_places(given))
-    numbers = re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, places))})(?!\w|\.\d)")
+    numbers = re.compile(rf"(?<![\d.])(?:{'|'.join(map(re.escape, places))})(?!\w|\.\d)")
     words = {
         CLUSTER: "@{clusterLabel}",
         f"{RUNBOOKS}/": "@{runbookUrl}/",
