@@ -59,6 +59,7 @@ tools:  ## fetch Prometheus and Alertmanager from the distribution's packages, i
 
 real-tools:  ## build the newest Prometheus, Alertmanager, etcd, kube-apiserver and more, with Go
 	tools/build $(ARGS)
+	tools/crds
 
 lock: $(VENV)/dev.stamp  ## renew the pinned requirements: hashes, no addresses
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
