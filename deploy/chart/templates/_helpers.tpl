@@ -64,7 +64,7 @@ true
 {{- dig "web" "telemetry-path" "/metrics" .Values.config -}}
 {{- end -}}
 
-{{- /* MiB that many crawls may need: docs/performance.md measures 90 MiB and 20 KiB for each. */ -}}
+{{- /* MiB that many crawls may need: docs/deployment.md says 90 MiB and 20 KiB for each. */ -}}
 {{- define "browsertrix-exporter.memoryNeeded" -}}
 {{- add 90 (div (mul 20 (int64 .Values.crawls)) 1024) -}}
 {{- end -}}
