@@ -46,19 +46,21 @@ bench: $(VENV)/dev.stamp  ## measure the speed claims, both sides in one run
 	$(BIN)/python -m benchmarks.peer $(ARGS)
 	$(BIN)/python -m benchmarks.rules $(ARGS)
 
-docs: $(VENV)/dev.stamp  ## generate docs, alert rules and dashboards from what declares them
+docs: $(VENV)/dev.stamp  ## generate docs, alert rules, dashboards and manifests from what declares them
 	$(BIN)/python -m exporter metrics --format=markdown > docs/metrics.md
 	$(BIN)/python -m exporter.commands.documentation > docs/configuration.md
 	$(BIN)/python -m exporter rules > alerts/browsertrix.rules.yaml
 	$(BIN)/python -m exporter rules --format=prometheusrule > alerts/prometheusrule.yaml
 	$(BIN)/python -m exporter.rules.documentation > docs/alerts.md
 	$(BIN)/python -m dashboards
+	$(BIN)/python -m deploy
 
 tools:  ## fetch Prometheus and Alertmanager from the distribution's packages, if not installed
 	tests/install-tools
 
 real-tools:  ## build the newest Prometheus, Alertmanager, etcd, kube-apiserver and more, with Go
 	tools/build $(ARGS)
+	tools/crds
 
 lock: $(VENV)/dev.stamp  ## renew the pinned requirements: hashes, no addresses
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)

@@ -101,6 +101,8 @@ alerts:
 Give the exporter the same file: what it [posts itself](#posted-by-the-exporter-itself) then has the
 same severities, labels and links, and Alertmanager takes both for one alert.
 
+- **With the [chart](installation.md#with-kube-prometheus-stack)** all of it is in its values
+  `alerts`, for the PrometheusRule and the exporter at once.
 - **No pages for ends**: `--ends-as-tickets` makes warnings of the ends that page
   (BrowsertrixCrawlPauseExpired, BrowsertrixCrawlPauseExpiredUnseen,
   BrowsertrixCrawlSizeLimitReached).

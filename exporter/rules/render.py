@@ -15,14 +15,14 @@ _HEADER: Final = "# Written by `browsertrix-exporter rules`, which is where to c
 
 def rule_file(groups: Sequence[RuleGroup], tuning: AlertTuning) -> str:
     """What Prometheus loads; needs Prometheus 2.42 or newer."""
-    return _HEADER + _as_yaml({"groups": _groups(groups, tuning)})
+    return _HEADER + as_yaml({"groups": _groups(groups, tuning)})
 
 
 def prometheus_rule(
     groups: Sequence[RuleGroup], tuning: AlertTuning, metadata_labels: Mapping[str, str]
 ) -> str:
     """The same for the Prometheus operator, whose ``metadata_labels`` it is selected by."""
-    return _HEADER + _as_yaml(
+    return _HEADER + as_yaml(
         {
             "apiVersion": "monitoring.coreos.com/v1",
             "kind": "PrometheusRule",
@@ -68,5 +68,6 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def _as_yaml(content: dict[str, Any]) -> str:
+def as_yaml(content: Mapping[str, Any]) -> str:
+    """As a person would write it: keys in their order, expressions of several lines as blocks."""
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)

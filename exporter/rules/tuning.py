@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -17,8 +18,15 @@ from exporter.rules import AlertingRule, RecordingRule, RuleGroup, Thresholds, r
 from exporter.rules.promql import CLUSTER
 from exporter.settings import InvalidSettingError, Settings
 
-RESERVED_LABELS = frozenset({"alertname", "severity", "event", "namespace", "oid", "crawl", "pod"})
+RESERVED_LABELS: Final = frozenset(
+    {"alertname", "severity", "event", "namespace", "oid", "crawl", "pod"}
+)
 """That alerts have, or Prometheus gives them."""
+EXPIRY_WARNINGS: Final = {
+    "BrowsertrixCrawlPauseExpiresInADay": "pause_day",
+    "BrowsertrixCrawlPauseExpiresInAnHour": "pause_hour",
+}
+"""Alerts that come so long before a pause expires; of no use where pauses are shorter."""
 
 
 def thresholds(settings: Settings) -> Thresholds:
@@ -89,11 +97,8 @@ def _unknown(
 
 def _never_in_time(at: Thresholds, pause_limit: float) -> Iterator[tuple[str, str]]:
     """Warnings of an expiry that would fire from the beginning of every pause."""
-    for name, within in (
-        ("BrowsertrixCrawlPauseExpiresInADay", at.pause_day),
-        ("BrowsertrixCrawlPauseExpiresInAnHour", at.pause_hour),
-    ):
-        if within >= pause_limit:
+    for name, threshold in EXPIRY_WARNINGS.items():
+        if (within := getattr(at, threshold)) >= pause_limit:
             limit = format_duration(int(pause_limit))
             note = f"{name} is left out: pauses expire after {limit}, and it warns "
             yield name, note + f"{format_duration(within)} before"

@@ -48,7 +48,7 @@ SELECTORS: Final = {
     "role=crawler": "crawlers",
     "coll,role=redis": "crawlers",
     "role=index-import-job": "crawlers",
-    # deploy/kubernetes.yaml
+    # deploy/chart
     "app.kubernetes.io/name=browsertrix-exporter": "crawlers",
 }
 """Each selector of labels that exist, and the namespace of what has them."""

@@ -58,7 +58,10 @@ def copy(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "source"
     listed = _run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard")
     for name in listed.splitlines():
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_symlink():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).symlink_to((ROOT / name).readlink())
+        elif (ROOT / name).is_file():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
@@ -94,6 +97,7 @@ def apply(change: Change, folder: Path) -> None:
         ("docs/alerts.md", ("exporter.rules.documentation",)),
     ):
         (folder / file).write_text(_python(folder, *command), encoding="utf-8")
+    _python(folder, "deploy")
 
 
 def _last_line(path: Path, name: str) -> int:

@@ -59,7 +59,7 @@ def test_generated_folders_are_not_committed() -> None:
     assert [name for name in committed() if name.startswith(generated)] == []
 
 
-@pytest.mark.parametrize("script", [".ci/run", "tests/install-tools"])
+@pytest.mark.parametrize("script", [".ci/run", "tests/install-tools", "tools/crds"])
 def test_scripts_are_executable_and_stop_at_the_first_error(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
     assert "set -euo pipefail" in (ROOT / script).read_text()

@@ -3,15 +3,13 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from exporter.app import Pipeline
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from exporter.settings import Settings, options_of
-from exporter.sources import CRAWLJOBS, INDEXES, SOURCES, Source, rbac_rules
-from support.tools import ROOT
+from exporter.sources import CRAWLJOBS, INDEXES, SOURCES, Source
 
 OPTIONS = [option.name for option in options_of() if option.name.startswith("source.")]
 JOBS_OF_QA = Source(
@@ -43,12 +41,6 @@ def test_every_source_that_is_not_required_can_be_turned_off() -> None:
     assert switches & {source.name for source in SOURCES} == {
         source.name for source in SOURCES if not source.required
     }
-
-
-def test_the_role_that_is_deployed_has_the_permissions_of_the_sources_and_no_others() -> None:
-    documents = yaml.safe_load_all((ROOT / "deploy/kubernetes.yaml").read_text())
-    (role,) = (document for document in documents if document["kind"] == "Role")
-    assert role["rules"] == rbac_rules(SOURCES)
 
 
 @pytest.mark.parametrize(
