@@ -17,7 +17,9 @@ from exporter.rules import AlertingRule, RecordingRule, RuleGroup, Thresholds, r
 from exporter.rules.promql import CLUSTER
 from exporter.settings import InvalidSettingError, Settings
 
-RESERVED_LABELS = frozenset({"alertname", "severity", "event", "namespace", "oid", "crawl", "pod"})
+RESERVED_LABELS = frozenset(
+    {"alertname", "severity", "event", "namespace", "oid", "crawl", "pod", "cid", "level", "type"}
+)
 """That alerts have, or Prometheus gives them."""
 
 

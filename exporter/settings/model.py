@@ -204,6 +204,12 @@ class Browsertrix(_Group):
         title="DURATION",
         description="how long Browsertrix lets a crawl be paused (its PAUSED_CRAWL_LIMIT_MINUTES)",
     )
+    browsertrix_public_url: str = Field(
+        "",
+        alias="browsertrix.public-url",
+        title="URL",
+        description="address of Browsertrix for people; with it, alerts link to its pages",
+    )
 
 
 class Metrics(_Group):
