@@ -191,9 +191,9 @@ class Thresholds(BaseModel):
         "days say nothing.",
     )
     quota_samples: Count = _because(
-        100,
-        "Use is recorded every 5 minutes, 288 times a day: on the days that are compared, a week "
-        "apart, exporter and Prometheus were there for a third of the day at least.",
+        40,
+        "Use is recorded every 5 minutes: on both days that are compared, a week apart, exporter "
+        "and Prometheus were there for more than three hours.",
     )
     minutes_margin: Seconds = _because(
         2 * _DAY,
