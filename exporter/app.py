@@ -70,7 +70,7 @@ class Pipeline:
 
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``self_metrics`` are those of the exporter itself."""
-        return Exposition(self.families, self._store, self._history, self_metrics, self._indexes)
+        return Exposition(self.families, self._store, self._history, self_metrics, [self._indexes])
 
 
 class Exporter:

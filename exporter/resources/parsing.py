@@ -24,9 +24,10 @@ _ROUNDS: Final = 5
 """Tries. One is the rule; a new round can only find what an earlier repair uncovered."""
 _KEY: Final = "[key]"
 """How an error's location says that it was the key, not the value."""
-_INDISPENSABLE: Final[frozenset[Path]] = frozenset(
+_OF_KUBERNETES: Final[frozenset[Path]] = frozenset(
     {(), ("metadata",), ("metadata", "name"), ("metadata", "namespace")}
 )
+"""What an object of Kubernetes' API cannot do without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,13 @@ class LenientReader(Generic[T]):
         before: Callable[[dict[str, Any]], Iterable[tuple[Path, str]]] = _none,
         keys: Mapping[Path, str] | None = None,
         unreadable: Mapping[Path, Mapping[str, Any]] | None = None,
+        required: frozenset[Path] = _OF_KUBERNETES,
     ) -> None:
         """``before`` may change a tree that was refused; it yields the problems that it took out.
 
         ``keys`` says, for the path of a map, what its keys must be; ``unreadable`` what stands for
-        an object that was none, where empty would say something else.
+        an object that was none, where empty would say something else; ``required`` what an object
+        cannot be served without.
         """
         self.model = model
         self._adapter = TypeAdapter(model)
@@ -75,6 +78,7 @@ class LenientReader(Generic[T]):
         self._before = before
         self._keys = keys or {}
         self._unreadable = unreadable or {}
+        self._required = required
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -144,10 +148,8 @@ class LenientReader(Generic[T]):
         Null is what the model reads as unknown, where an absent field has its default: a state that
         is a number is unknown, not ``starting``. A null found on the wire is no problem either.
         """
-        if path in _INDISPENSABLE:
-            raise InvalidObjectError(
-                f"{_who(tree)}: {'.'.join(path)} is missing, or nothing Kubernetes could have given"
-            )
+        if path in self._required:
+            raise InvalidObjectError(f"{_who(tree)}: {'.'.join(path)} is missing or malformed")
         parent = tree
         for step in path[:-1]:
             if step not in parent:  # taken out with the key that led to it
@@ -220,6 +222,6 @@ def _json_type(value: Any) -> str:
 
 
 def _who(tree: dict[str, Any]) -> str:
-    metadata = tree.get("metadata")
+    metadata = tree.get("metadata", {"name": tree.get("id")})
     name = metadata.get("name") if isinstance(metadata, dict) else None
     return _readable(name) if name and isinstance(name, str) else "an object without a name"

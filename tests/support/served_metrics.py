@@ -16,9 +16,11 @@ from exporter.cluster.stats import Stats
 from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
 from exporter.metrics import (
+    BrowsertrixTables,
     Exposition,
     Format,
     HistoryCollector,
+    IndexTable,
     SelfMetrics,
     SeriesStore,
     catalog,
@@ -85,6 +87,10 @@ class ServedMetrics:
             store,
             HistoryCollector(self.families, ledger),
             self.self_metrics.registry,
+            [
+                IndexTable(self.families),
+                *BrowsertrixTables(self.families, ["crawlers"]).by_source.values(),
+            ],
         )
 
     def text(self, form: Format = Format.TEXT, *names: str) -> str:
