@@ -214,11 +214,6 @@ class Thresholds(BaseModel):
         _HOUR,
         "Kubernetes may start a CronJob late, and workflows are asked for only every few minutes.",
     )
-    run_window: Seconds = _because(
-        _DAY,
-        "How long a run that was missed is notified of. So long before, the run must have been "
-        "announced: a schedule that was changed since then has missed none.",
-    )
     run_failures: Count = _because(
         3, "A site may be down for a night or two; after three runs somebody must look."
     )

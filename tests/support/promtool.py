@@ -3,10 +3,11 @@
 A case is a YAML file named after its alert: the labels, summary and description the alert has when
 it fires (its links follow from its name), and tests, each with series (in promtool's notation), the
 times at which it does not fire (``quiet``) and those at which it does (``fires``; where the
-description has a ``$value``, each with the text it has then). Where several alerts of the name fire
-at once, ``each`` has the labels that tell them apart. ``$crawl``, ``$pod``, ``$other``, ``$org`` and
-``$workflow`` stand for label sets. The first test is also run with each series twice, as from a pair
-of exporters: it must fire exactly as with one.
+description has a ``$value``, each with the text it has then). Where several alerts of the name
+fire at once, ``each`` has the labels that tell them apart. ``$crawl``, ``$pod``, ``$other``,
+``$org`` and ``$workflow`` stand for label sets. The first test is also run with each series twice,
+as from a pair of exporters: it must fire exactly as with one. ``evaluate`` is how often the rules
+are evaluated, of tests that last for weeks.
 """
 
 import os
@@ -77,7 +78,8 @@ def committed_groups() -> list[dict[str, Any]]:
 def rules_of(alert: str, *, named: bool = False) -> dict[str, Any]:
     """An alert of the committed rules alone, with the recording rules and alerts it depends on.
 
-    With those of names, which its text looks up, only where they are wanted: promtool evaluates all rules of a file at every step: all of them take a hundred times longer.
+    promtool evaluates all rules of a file at every step: all of them take a hundred times longer.
+    So those of names, which texts look up, are there only where they are wanted.
     """
     groups = committed_groups()
     rules = [rule for group in groups for rule in group["rules"]]
