@@ -171,7 +171,7 @@ def test_the_nearer_inhibits_the_farther(
 
 def test_a_quota_s_second_warning_inhibits_its_first_one(alerts_url: str) -> None:
     storage, minutes = "BrowsertrixOrgStorageNearQuota", "BrowsertrixOrgMinutesNearQuota"
-    first, second = ({**ORG, "level": level} for level in ("first", "second"))
+    first, second = ({"oid": "org-of-levels", "level": one} for one in ("first", "second"))
 
     assert inhibited(
         alerts_url, named(storage, second), named(storage, first), named(minutes, first)
