@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from exporter.alerting.names import ORG
 from exporter.alerting.template import (
     CRAWL,
     EXHAUSTED,
@@ -274,7 +275,7 @@ ORG_CRAWLS_DELETED: Final = CrawlEndAlert(
     name="BrowsertrixOrgCrawlsDeleted",
     severity=Severity.WARNING,
     summary="Unfinished crawls of an organisation were deleted",
-    description="Crawls of organisation {{ $labels.oid }} in {{ $labels.namespace }} were deleted "
+    description=f"Crawls of organisation {ORG} in {{{{ $labels.namespace }}}} were deleted "
     "before they had ended, as when an organisation is deleted; what they had not uploaded is "
     "lost.",
     condition="crawls gone whose deletion was asked for before they ended, within the last "

@@ -13,16 +13,17 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import quote_plus
 
+from exporter.alerting.names import NAMED, OF_CRAWL, OF_POD, Names, page_of
 from exporter.resources.identity import POD_LABELS
 from exporter.settings.defaults import DEFAULT_RUNBOOKS
 
 _WHAT: Final = '{{ if match "^qa-" $labels.crawl }}QA run{{ else }}Crawl{{ end }}'
 """Browsertrix names a QA run so, from its first release with QA on."""
-CRAWL: Final = (
-    f"{_WHAT} {{{{ $labels.crawl }}}} of organisation {{{{ $labels.oid }}}} "
+CRAWL: Final = f"{_WHAT} {{{{ $labels.crawl }}}} of {OF_CRAWL} in {{{{ $labels.namespace }}}}"
+POD: Final = (
+    f"Pod {{{{ $labels.pod }}}} of crawl {{{{ $labels.crawl }}}}{OF_POD} "
     "in {{ $labels.namespace }}"
 )
-POD: Final = "Pod {{ $labels.pod }} of crawl {{ $labels.crawl }} in {{ $labels.namespace }}"
 
 
 def listed(query: str, label: str, *, of: Sequence[str], text: str) -> str:
@@ -54,7 +55,10 @@ EXHAUSTED: Final = listed(
 )
 """What ran out when the pod was evicted within the hour, where that is known."""
 
-_PLACE: Final = re.compile(r"\{\{ \$labels\.(\w+)( \| urlquery)? \}\}")
+_PLACES: Final = re.compile(
+    rf"(?P<looked_up>{'|'.join(map(re.escape, (_WHAT, EXHAUSTED, *NAMED)))})"
+    r"|\{\{ \$labels\.(?P<label>\w+)(?P<query> \| urlquery)? \}\}"
+)
 
 
 class Severity(StrEnum):
@@ -76,6 +80,8 @@ class Dashboard(StrEnum):
         "/d/browsertrix-orgs"
         "?var-namespace={{ $labels.namespace }}&var-oid={{ $labels.oid | urlquery }}"
     )
+    QUOTAS = "/d/browsertrix-orgs?var-oid={{ $labels.oid | urlquery }}"
+    """The same of what Browsertrix says of an organisation, which knows no namespace."""
     PODS = "/d/browsertrix-pods?var-namespace={{ $labels.namespace }}&var-crawl={{ $labels.crawl }}"
     EXPORTER = "/d/browsertrix-exporter"
 
@@ -103,15 +109,25 @@ class Links:
     """Of the folder with the runbooks; as it stands, the place in this repository."""
     grafana: str = ""
     """Put before the paths of dashboards. Without it there is no link: a path leads nowhere."""
+    browsertrix: str = ""
+    """The same of Browsertrix's pages. Where no slug is known the link leads to it alone."""
+    cluster: str = "cluster"
+    """The label that tells clusters apart; in what rules look up, not in what is posted."""
 
     def annotations(self, alert: AlertTemplate) -> dict[str, str]:
         """Each annotation's name and its template."""
         dashboard = f"{self.grafana.rstrip('/')}{alert.dashboard}"
+        page = page_of(alert.description).replace("cluster", self.cluster)
         return {
             "summary": alert.summary,
             "description": alert.description,
             "runbook_url": f"{self.runbooks.rstrip('/')}/{alert.name}.md",
             **({"dashboard_url": dashboard} if self.grafana else {}),
+            **(
+                {"browsertrix_url": f"{self.browsertrix.rstrip('/')}{page}"}
+                if self.browsertrix and page
+                else {}
+            ),
         }
 
 
@@ -120,16 +136,26 @@ def rule_labels(severity: Severity, *, event: bool) -> dict[str, str]:
     return {"severity": str(severity)} | ({"event": "true"} if event else {})
 
 
-def expand(template: str, labels: Mapping[str, str], exhausted: Collection[str] = ()) -> str:
+def expand(
+    template: str,
+    labels: Mapping[str, str],
+    exhausted: Collection[str] = (),
+    names: Names | None = None,
+) -> str:
     """Put the labels' values in their places, as Prometheus does; a label there is not is empty.
 
-    ``urlquery`` is Go's ``url.QueryEscape``. ``exhausted`` is what ``EXHAUSTED`` would find.
+    ``urlquery`` is Go's ``url.QueryEscape``. ``exhausted`` is what ``EXHAUSTED`` would find, and
+    ``names`` what the look-ups of names would; None where they find nothing.
     """
 
     def value(place: re.Match[str]) -> str:
-        text = labels.get(place[1], "")
-        return quote_plus(text) if place[2] else text
+        if place["label"]:
+            text = labels.get(place["label"], "")
+            return quote_plus(text) if place["query"] else text
+        if place["looked_up"] == _WHAT:
+            return "QA run" if labels.get("crawl", "").startswith("qa-") else "Crawl"
+        if place["looked_up"] == EXHAUSTED:
+            return _FOR_WANT_OF.format(", ".join(sorted(exhausted))) if exhausted else ""
+        return NAMED[place["looked_up"]](labels, names)
 
-    what = "QA run" if labels.get("crawl", "").startswith("qa-") else "Crawl"
-    why = _FOR_WANT_OF.format(", ".join(sorted(exhausted))) if exhausted else ""
-    return _PLACE.sub(value, template.replace(_WHAT, what).replace(EXHAUSTED, why))
+    return _PLACES.sub(value, template)

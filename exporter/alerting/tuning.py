@@ -6,7 +6,7 @@ same: so severities and labels are set in one place for both.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from exporter.alerting.template import AlertTemplate, Links, Severity
 from exporter.settings import Settings
@@ -40,8 +40,16 @@ class AlertTuning:
             severities=dict.fromkeys(tickets, Severity.WARNING)
             | {name: Severity(level) for name, level in settings.alerts_severities},
             labels=dict(settings.alerts_labels),
-            links=Links(settings.alerts_runbooks, settings.alerts_grafana),
+            links=Links(
+                settings.alerts_runbooks,
+                settings.alerts_grafana,
+                settings.browsertrix_public_url,
+            ),
         )
+
+    def for_cluster_label(self, label: str) -> Self:
+        """The same for rules in which clusters have another label; what is posted has none."""
+        return replace(self, links=replace(self.links, cluster=label))
 
     def apply(self, alert: T) -> T:
         """The alert with the severity that was set."""

@@ -19,7 +19,7 @@ def write_rules(
     anything is written, and OSError.
     """
     groups, notes = tuned_groups(settings)
-    tuning = AlertTuning.of(settings)
+    tuning = AlertTuning.of(settings).for_cluster_label(settings.alerts_cluster_label)
     text = (
         rule_file(groups, tuning)
         if form == "rules"

@@ -22,13 +22,17 @@ Patterns that all declarations share, each because the obvious alternative paged
 from exporter.rules import (
     ended,
     indexes,
+    jobs,
     limits,
+    names,
+    organisations,
     paused,
     pods,
     recordings,
     self_monitoring,
     stuck,
     volumes,
+    workflows,
 )
 from exporter.rules.rule import AlertingRule, RecordingRule, RuleGroup
 from exporter.rules.thresholds import Thresholds
@@ -41,6 +45,7 @@ def rule_groups(at: Thresholds) -> tuple[RuleGroup, ...]:
     return (
         recordings.exporters(at),
         recordings.GROUP,
+        names.group(at),
         ended.group(),
         ended.failures(at),
         paused.group(at),
@@ -50,5 +55,9 @@ def rule_groups(at: Thresholds) -> tuple[RuleGroup, ...]:
         volumes.group(at),
         indexes.group(at),
         stuck.group(at),
+        organisations.quotas(at),
+        organisations.predictions(at),
+        workflows.group(at),
+        jobs.group(at),
         self_monitoring.group(at),
     )

@@ -112,7 +112,9 @@ same severities, labels and links, and Alertmanager takes both for one alert.
   `paused_crawl_limit_minutes` says; else BrowsertrixCrawlPauseOverdue fires. With `--pause-limit`
   shorter than a warning's time before the expiry, `rules` leaves that warning out.
 - **Links** to runbooks lead to this project's; `--runbook-url` leads to your copy. With
-  `--grafana-url` alerts link to their dashboards, too.
+  `--grafana-url` alerts link to their dashboards, too, and with `--browsertrix.public-url` to the
+  crawl, workflow or organisation in Browsertrix (annotation `browsertrix_url`). Where no slug is
+  known, that link leads to its start page.
 
 ## Why each event is notified of once
 
@@ -132,6 +134,9 @@ same severities, labels and links, and Alertmanager takes both for one alert.
 - **What changes is in the text, and no label.** What nodes lack, why an image cannot be pulled and
   what ran out change while an alert fires; as a label each would be another alert. The text looks
   them up when it is written (`query` in the annotation's template).
+- **Names are in the text, and no label**, or an organisation that is renamed would be another
+  alert. With `--browsertrix.url` a text says *News daily (Library of X)*, else the ids; the
+  [recording rules](#recording-rules) of names join them, for dashboards as well.
 - **The cause is told, and not its effect besides.** While an alert says why a crawl's pods do not
   run (no node, no image, no container, no volume), those that say only that it waits, starts or
   resumes do not begin: their rules look at `ALERTS`. Leave the former out, and the latter speak.
@@ -162,6 +167,12 @@ BrowsertrixExporterSourceDown says so where it should be there:
   BrowsertrixVolumeNearlyFull and BrowsertrixVolumeFullWithinTheHour. How full a volume is the
   exporter does not know: Prometheus must scrape the kubelets, as kube-prometheus-stack does
   (`kubelet_volume_stats_…`, with `namespace` and `persistentvolumeclaim` as the kubelet has them).
+
+- **Browsertrix's API** (`--browsertrix.url`): all alerts on organisations' quotas, workflows and
+  background jobs, and names in the texts of all others. BrowsertrixExporterLoginRefused says when
+  the exporter may not ask. BrowsertrixOrgStorageFullWithinDays and
+  BrowsertrixOrgMinutesGoneBeforeMonthEnd compare this week with the one before: they need eight
+  days of samples. BrowsertrixOrgQueueStandsStill needs CrawlJobs alone.
 
 ## Versions
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from exporter.alerting.names import ORG
 from exporter.resources.identity import CRAWL_LABELS
 from exporter.rules.conditions import current, overdue
 from exporter.rules.promql import by, on
@@ -27,7 +28,7 @@ def group(at: Thresholds) -> RuleGroup:
                 severity=Severity.WARNING,
                 summary="A deduplication index does not get ready, and crawls wait for it",
                 description="The deduplication index of collection {{ $labels.collection }} of "
-                "organisation {{ $labels.oid }} in {{ $labels.namespace }} has been importing or "
+                f"organisation {ORG} in {{{{ $labels.namespace }}}} has been importing or "
                 f"purging for {DURATION}, and crawls wait for it.",
                 condition="importing or purging for too long, while a crawl of the collection "
                 "waits for its index",

@@ -7,7 +7,7 @@ a recording rule remembers which there were.
 from typing import Final
 
 from exporter.alerting.event_alerts import format_duration
-from exporter.rules import operator_pulse
+from exporter.rules import browsertrix_client, operator_pulse
 from exporter.rules.promql import EXPORTER, by, on
 from exporter.rules.rule import (
     DURATION,
@@ -293,5 +293,11 @@ def group(at: Thresholds) -> RuleGroup:
     return RuleGroup(
         name="browsertrix-exporter",
         topic="Browsertrix's operator and the exporter itself",
-        rules=(operator_pulse.silent(at), *_down(at), *_blind(at), *_partly(at)),
+        rules=(
+            operator_pulse.silent(at),
+            *_down(at),
+            *_blind(at),
+            *_partly(at),
+            *browsertrix_client.rules(at),
+        ),
     )

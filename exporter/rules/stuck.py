@@ -8,7 +8,7 @@ from typing import Final
 from exporter.alerting.event_alerts import format_duration
 from exporter.resources.crawljob.states import UNKNOWN_STATE
 from exporter.resources.identity import CRAWL_LABELS
-from exporter.rules import starting
+from exporter.rules import queues, starting
 from exporter.rules.conditions import (
     current,
     now_in_state,
@@ -221,6 +221,7 @@ def group(at: Thresholds) -> RuleGroup:
         rules=(
             *starting.rules(at),
             *_waiting(at),
+            *queues.standing_still(at),
             *_at_work(at),
             *_on_the_way(at),
             _fewer_pods(at),

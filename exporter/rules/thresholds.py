@@ -176,6 +176,57 @@ class Thresholds(BaseModel):
         3 * _HOUR, "The import of a large collection takes hours; its crawls start only after it."
     )
 
+    # Organisations, workflows and background jobs: what Browsertrix's API says ------------------
+    org_near: Share = _because(
+        0.8, "Of the storage or of the minutes there are: time to ask who pays for more."
+    )
+    org_nearer: Share = _because(0.9, "And once more, for what was put off.")
+    storage_horizon: Seconds = _because(
+        4 * _DAY,
+        "A long weekend is three days and a half: told of on Friday, it can wait for none.",
+    )
+    quota_level: Share = _because(
+        0.5,
+        "At least half of a quota used: a line from far below says little, and a month's first "
+        "days say nothing.",
+    )
+    quota_samples: Count = _because(
+        40,
+        "Use is recorded every 5 minutes: on both days that are compared, a week apart, exporter "
+        "and Prometheus were there for more than three hours.",
+    )
+    minutes_margin: Seconds = _because(
+        2 * _DAY,
+        "By so much before the month ends: a weekend, on which crawls of working days do not run.",
+    )
+    org_prediction_hold: Seconds = _because(
+        30 * _MINUTE, "And all that for half an hour: six values that are recorded."
+    )
+    queue_hold: Seconds = _because(
+        3 * _HOUR,
+        "For so long a crawl waits and none of those that take its place finishes a page, changes "
+        "its state or ends: paused ones, mostly.",
+    )
+    read_only_window: Seconds = _because(
+        _DAY, "How long it is notified of: an organisation may be meant to stay read-only."
+    )
+    run_grace: Seconds = _because(
+        _HOUR,
+        "Kubernetes may start a CronJob late, and workflows are asked for only every few minutes.",
+    )
+    run_failures: Count = _because(
+        3, "A site may be down for a night or two; after three runs somebody must look."
+    )
+    empty_pages: Count = _because(
+        5, "Pages that an earlier run had, at least; one with a page or two is a test."
+    )
+    job_hold: Seconds = _because(
+        _DAY, "At 20 MB/s a replica of 1.7 TB takes a day; most jobs take minutes."
+    )
+    client_hold: Seconds = _because(
+        10 * _MINUTE, "It is so until somebody changes a file or a flag."
+    )
+
     # Stuck ---------------------------------------------------------------------------------------
     capacity_hold: Seconds = _because(
         30 * _MINUTE,

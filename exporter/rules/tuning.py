@@ -19,7 +19,7 @@ from exporter.rules.promql import CLUSTER
 from exporter.settings import InvalidSettingError, Settings
 
 RESERVED_LABELS: Final = frozenset(
-    {"alertname", "severity", "event", "namespace", "oid", "crawl", "pod"}
+    {"alertname", "severity", "event", "namespace", "oid", "crawl", "pod", "cid", "level", "type"}
 )
 """That alerts have, or Prometheus gives them."""
 EXPIRY_WARNINGS: Final = {

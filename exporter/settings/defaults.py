@@ -15,6 +15,10 @@ DEFAULT_USAGE_INTERVAL: Final = 15.0
 DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
 """Seconds. Browsertrix's ``PAUSED_CRAWL_LIMIT_MINUTES`` default (10080); not in the object."""
 
+DEFAULT_BROWSERTRIX_INTERVAL: Final = 60.0
+"""Seconds between two lists of Browsertrix's organisations."""
+DEFAULT_MAX_WORKFLOWS: Final = 2000
+
 DEFAULT_RETENTION: Final = 86400.0
 """Seconds a finished crawl is served after its object is deleted, and an event is kept."""
 DEFAULT_MAX_FINISHED: Final = 100_000

@@ -22,9 +22,11 @@ from pydantic import (
 from exporter.settings import values
 from exporter.settings.address import Address
 from exporter.settings.defaults import (
+    DEFAULT_BROWSERTRIX_INTERVAL,
     DEFAULT_CLUSTER_LABEL,
     DEFAULT_IDLE_LIMIT,
     DEFAULT_MAX_FINISHED,
+    DEFAULT_MAX_WORKFLOWS,
     DEFAULT_PAUSE_LIMIT,
     DEFAULT_PORT,
     DEFAULT_RETENTION,
@@ -63,6 +65,7 @@ Switch = Annotated[bool, _read_by(values.switch)]
 Namespace = Annotated[str, _read_by(values.namespace)]
 ListenAddress = Annotated[Address, _read_by(Address.parse)]
 URLPath = Annotated[str, _read_by(values.url_path)]
+BrowsertrixURL = Annotated[str, _read_by(values.browsertrix_url)]
 AlertmanagerURL = Annotated[str, _read_by(values.alertmanager_url)]
 HTTPHeader = Annotated[tuple[str, str], _read_by(values.http_header)]
 ExternalLabel = Annotated[tuple[str, str], _read_by(values.external_label)]
@@ -204,6 +207,113 @@ class Browsertrix(_Group):
         title="DURATION",
         description="how long Browsertrix lets a crawl be paused (its PAUSED_CRAWL_LIMIT_MINUTES)",
     )
+    browsertrix_public_url: str = Field(
+        "",
+        alias="browsertrix.public-url",
+        title="URL",
+        description="address of Browsertrix for people; with it, alerts link to its pages",
+    )
+
+    @property
+    def given_pause_limit(self) -> float | None:
+        """Seconds; None where nobody set it, and Browsertrix's own word counts."""
+        return self.pause_limit if "pause_limit" in self.model_fields_set else None
+
+
+class BrowsertrixAPI(_Group):
+    """Browsertrix itself, which is only read from; docs/browsertrix-api.md says what and why."""
+
+    browsertrix_url: BrowsertrixURL | None = Field(
+        None,
+        alias="browsertrix.url",
+        title="URL",
+        description=(
+            "Browsertrix to ask for organisations, quotas, workflows and background jobs, such as "
+            "https://browsertrix.example.org; without it nothing is asked"
+        ),
+    )
+    browsertrix_username: str | None = Field(
+        None,
+        alias="browsertrix.username",
+        title="NAME",
+        description="e-mail address of a superadmin to log in as",
+    )
+    browsertrix_password_file: Path | None = Field(
+        None,
+        alias="browsertrix.password-file",
+        title="FILE",
+        description=(
+            "file with the password of that user; one that is refused is not tried again before "
+            "the file changes"
+        ),
+    )
+    browsertrix_token_file: Path | None = Field(
+        None,
+        alias="browsertrix.token-file",
+        title="FILE",
+        description="file with a superadmin's token, instead of logging in",
+    )
+    browsertrix_ca_file: Path | None = Field(
+        None,
+        alias="browsertrix.ca-file",
+        title="FILE",
+        description="certificates to verify Browsertrix's with, instead of the system's",
+    )
+    browsertrix_interval: PollInterval = Field(
+        DEFAULT_BROWSERTRIX_INTERVAL,
+        alias="browsertrix.interval",
+        title="DURATION",
+        description=(
+            "how often to list the organisations; background jobs and settings every fifth time, "
+            "workflows every tenth, counts of archived items hourly at most"
+        ),
+    )
+    browsertrix_names: Switch = Field(
+        True,
+        alias="browsertrix.names",
+        description="serve the names of organisations and workflows",
+    )
+    browsertrix_workflows: Switch = Field(
+        True,
+        alias="browsertrix.workflows",
+        description="ask for workflows: when they ran last, and when they should have",
+    )
+    browsertrix_workflows_max: Count = Field(
+        DEFAULT_MAX_WORKFLOWS,
+        alias="browsertrix.workflows.max",
+        title="N",
+        description="how many workflows have series at most",
+    )
+
+    @model_validator(mode="after")
+    def _with_one_way_to_log_in(self) -> Self:
+        """Refuse what does nothing, or cannot work, together with the rest."""
+        given = [name for name in BrowsertrixAPI.model_fields if name in self.model_fields_set]
+        if given and self.browsertrix_url is None:
+            flag = f"--{BrowsertrixAPI.model_fields[given[0]].alias}"
+            raise InvalidSettingError(f"{flag} does nothing without --browsertrix.url", given[0])
+        pair = {"browsertrix_username", "browsertrix_password_file"}
+        if len(alone := pair.intersection(given)) == 1:
+            flags = "--browsertrix.username and --browsertrix.password-file"
+            raise InvalidSettingError(f"{flags} are of use only together", *alone)
+        exclusive = ("browsertrix_username", "browsertrix_token_file")
+        if set(exclusive) <= set(given):
+            raise InvalidSettingError(
+                "--browsertrix.username and --browsertrix.token-file exclude each other", *exclusive
+            )
+        if given and not set(exclusive) & set(given):
+            raise InvalidSettingError(
+                "--browsertrix.url needs --browsertrix.username and --browsertrix.password-file, "
+                "or --browsertrix.token-file",
+                "browsertrix_url",
+            )
+        if not self.browsertrix_workflows and "browsertrix_workflows_max" in given:
+            raise InvalidSettingError(
+                "--browsertrix.workflows.max does nothing with --no-browsertrix.workflows",
+                "browsertrix_workflows_max",
+                "browsertrix_workflows",
+            )
+        return self
 
 
 class Metrics(_Group):
@@ -446,6 +556,7 @@ GROUPS: Final[tuple[type[BaseModel], ...]] = (
     Kubernetes,
     Sources,
     Browsertrix,
+    BrowsertrixAPI,
     History,
     Metrics,
     Web,
@@ -457,6 +568,15 @@ GROUPS: Final[tuple[type[BaseModel], ...]] = (
 
 
 class Settings(
-    Kubernetes, Sources, Browsertrix, History, Metrics, Web, Alerts, Alertmanager, Logging
+    Kubernetes,
+    Sources,
+    Browsertrix,
+    BrowsertrixAPI,
+    History,
+    Metrics,
+    Web,
+    Alerts,
+    Alertmanager,
+    Logging,
 ):
     """What one exporter does, read once at the start and never changed after."""

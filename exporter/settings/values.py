@@ -149,6 +149,28 @@ def is_dns_name(text: str) -> bool:
     return fits and all(_DNS_LABEL.fullmatch(label) for label in labels)
 
 
+def browsertrix_url(text: str) -> str:
+    """Check the address of a Browsertrix, with or without a prefix of its paths.
+
+    Returned without a slash at its end. Raises CredentialsInUrlError for one with a user in it.
+    """
+    if "@" in text:
+        raise CredentialsInUrlError(
+            "a URL with a user or password would be logged and served; give them by "
+            "--browsertrix.username and --browsertrix.password-file"
+        )
+    wanted = "expected the address of Browsertrix, such as https://browsertrix.example.org"
+    try:
+        url = URL(text)
+    except ValueError:
+        raise ValueError(wanted) from None
+    if url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
+        raise ValueError(wanted)
+    if url.path.rstrip("/").endswith("/api"):
+        raise ValueError("expected the address without /api")
+    return text.rstrip("/")
+
+
 def external_label(text: str) -> tuple[str, str]:
     """Split ``NAME=VALUE``, of which NAME can be a Prometheus label and VALUE is not empty."""
     name, _, value = text.partition("=")

@@ -2,7 +2,7 @@
 
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -15,8 +15,9 @@ from exporter.alerting.event_alerts import (
     EventAlert,
     format_duration,
 )
+from exporter.alerting.names import CRAWL_NAMES, ORG_NAMES, Names
 from exporter.alerting.postable_alert import postable_alert
-from exporter.alerting.template import expand
+from exporter.alerting.template import Links, expand
 from exporter.alerting.tuning import AlertTuning
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
@@ -135,6 +136,109 @@ def test_every_event_rule_of_the_committed_file_is_an_event_alert() -> None:
     events = [rule["alert"] for rule in rules if rule.get("labels", {}).get("event") == "true"]
 
     assert events == [event.name for event in EVENT_ALERTS]
+
+
+NAMES: Final = {
+    "unknown": None,
+    "all": Names(
+        organisation='Library "X" {{ $labels.oid }} `& <Co>',
+        slug="a b/ü",
+        cid="{{ .Value }}",
+        workflow="News $labels.crawl \\ daily",
+    ),
+    "organisation": Names(organisation="X", slug="x", cid="c"),
+    "none-shown": Names(cid="c", workflow=""),
+    "no-workflow": Names(organisation="X", slug="x"),
+}
+
+
+def _name_series(names: Names, of_what: str, of_org: str) -> list[str]:
+    """What the recording rules of names have; a label that is empty is none."""
+    org = f"{of_org},slug={_go_quoted(names.slug)},organisation={_go_quoted(names.organisation)}"
+    crawl = f"cid={_go_quoted(names.cid)},workflow={_go_quoted(names.workflow)}"
+    suffix = org.removeprefix(of_org)
+    return [f"{ORG_NAMES}{{{org}}}", f"{CRAWL_NAMES}{{{of_what},{crawl}{suffix}}}"]
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_names_are_the_same_in_a_rule_s_text_and_in_what_is_posted(
+    edition: Edition, tmp_path: Path, names: Names | None
+) -> None:
+    links = Links(browsertrix="https://archive.example.org/")
+    events = {event.name: event for event in EVENT_ALERTS}
+    rules = [
+        {
+            "alert": event.name,
+            "expr": f"happened_{number} > 0",
+            "annotations": links.annotations(event),
+        }
+        for number, event in enumerate(EVENT_ALERTS)
+    ]
+    for crawl in ("manual-1", "qa-1"):
+        odd = ODD | {"crawl": crawl}
+        labels = {name: {key: odd[key] for key in event.labels} for name, event in events.items()}
+        quoted = {
+            name: ",".join(f"{label}={_go_quoted(value)}" for label, value in of_what.items())
+            for name, of_what in labels.items()
+        }
+        of_crawl = quoted["BrowsertrixCrawlFailed"]
+        known = _name_series(names, of_crawl, f"oid={_go_quoted(odd['oid'])}") if names else []
+        (tmp_path / "rules.yaml").write_text(
+            yaml.safe_dump({"groups": [{"name": "events", "rules": rules}]}), encoding="utf-8"
+        )
+        happened = [
+            f"happened_{number}{{{quoted[event.name]}}}"
+            for number, event in enumerate(EVENT_ALERTS)
+        ]
+        test = {
+            "rule_files": ["rules.yaml"],
+            "evaluation_interval": "1m",
+            "tests": [
+                {
+                    "interval": "1m",
+                    "input_series": [
+                        {"series": series, "values": "1x5"} for series in (*happened, *known)
+                    ],
+                    "alert_rule_test": [
+                        {
+                            "eval_time": "1m",
+                            "alertname": name,
+                            "exp_alerts": [
+                                {
+                                    "exp_labels": of_what,
+                                    "exp_annotations": {
+                                        key: expand(text, of_what, (), names)
+                                        for key, text in links.annotations(events[name]).items()
+                                    },
+                                }
+                            ],
+                        }
+                        for name, of_what in labels.items()
+                    ],
+                }
+            ],
+        }
+        assert_rules_pass(edition, tmp_path, test)
+
+
+def test_a_text_has_names_and_a_link_where_they_are_known() -> None:
+    names = Names(organisation="Library of X", slug="x", cid="c-1", workflow="News daily")
+    failed = Links(browsertrix="https://archive.example.org/").annotations(ENDS[6])
+    labels = {"namespace": "crawlers", "oid": "o", "crawl": "manual-1"}
+
+    with_names, with_ids = (
+        {key: expand(text, labels, (), known) for key, text in failed.items()}
+        for known in (names, None)
+    )
+
+    assert with_names["description"].startswith(
+        "Crawl manual-1 of News daily (Library of X) in crawlers failed: "
+    )
+    assert with_names["browsertrix_url"] == (
+        "https://archive.example.org/orgs/x/workflows/c-1/crawls/manual-1"
+    )
+    assert with_ids["description"].startswith("Crawl manual-1 of organisation o in crawlers ")
+    assert with_ids["browsertrix_url"] == "https://archive.example.org"
 
 
 @pytest.mark.parametrize("exhausted", [(), ("memory",), ("storage", "inodes")], ids="-".join)

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow("the first waits for Alertmanager")
 
 CRAWL: Final = dict(zip(CRAWL_LABELS, ("crawlers", "org-1", "manual-1"), strict=True))
 OTHER: Final = CRAWL | {"crawl": "manual-2"}
+ORG: Final = {"oid": "org-1"}
 ENDS: Final = {
     "BrowsertrixCrawlPauseExpired",
     "BrowsertrixCrawlSizeLimitReached",
@@ -144,6 +145,12 @@ def test_no_end_inhibits_another_end_or_an_unclean_one(alerts_url: str) -> None:
         ("BrowsertrixPodImagePullFailing", "BrowsertrixCrawlWaitingForCapacity", CRAWL),
         ("BrowsertrixPodConfigError", "BrowsertrixCrawlWaitingForCapacity", CRAWL),
         ("BrowsertrixVolumeNotBound", "BrowsertrixCrawlWaitingForCapacity", CRAWL),
+        ("BrowsertrixOrgStorageQuotaReached", "BrowsertrixOrgStorageNearQuota", ORG),
+        ("BrowsertrixOrgStorageQuotaReached", "BrowsertrixOrgStorageFullWithinDays", ORG),
+        ("BrowsertrixOrgMinutesQuotaReached", "BrowsertrixOrgMinutesNearQuota", ORG),
+        ("BrowsertrixOrgMinutesQuotaReached", "BrowsertrixOrgMinutesGoneBeforeMonthEnd", ORG),
+        ("BrowsertrixOrgReadOnly", "BrowsertrixWorkflowMissedRun", ORG),
+        ("BrowsertrixOrgQueueStandsStill", "BrowsertrixCrawlWaitingForOrgLimit", CRAWL),
         ("BrowsertrixExporterNotSynced", "BrowsertrixExporterWatchStale", {"scope": "*"}),
         ("BrowsertrixExporterNotSynced", "BrowsertrixExporterSourceDown", {"scope": "a"}),
         ("BrowsertrixExporterWatchStale", "BrowsertrixExporterSourceDown", {"scope": "b"}),
@@ -160,6 +167,15 @@ def test_the_nearer_inhibits_the_farther(
     )
 
     assert result == [False, True, False]
+
+
+def test_a_quota_s_second_warning_inhibits_its_first_one(alerts_url: str) -> None:
+    storage, minutes = "BrowsertrixOrgStorageNearQuota", "BrowsertrixOrgMinutesNearQuota"
+    first, second = ({"oid": "org-of-levels", "level": one} for one in ("first", "second"))
+
+    assert inhibited(
+        alerts_url, named(storage, second), named(storage, first), named(minutes, first)
+    ) == [False, True, False]
 
 
 @pytest.mark.parametrize(

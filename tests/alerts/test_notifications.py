@@ -107,6 +107,27 @@ def test_slack_gets_links_and_a_colour(edition: Edition, tmp_path: Path) -> None
     )
 
 
+def test_slack_calls_nobody_because_of_a_name(edition: Edition, tmp_path: Path) -> None:
+    hostile = alert_of("<!channel> & co", severity="warning")
+
+    text = rendered(edition, "browsertrix.slack.text", data(hostile), tmp_path)
+
+    assert text.startswith("Crawl &lt;!channel&gt; &amp; co reached its size limit. <https://wiki")
+
+
+def test_a_link_into_browsertrix_is_in_all_texts(edition: Edition, tmp_path: Path) -> None:
+    page = "https://browsertrix.example.org/orgs/x/workflows/c/crawls/manual-1"
+    event = alert_of("manual-1", severity="critical", event="true")
+    event["annotations"]["browsertrix_url"] = page
+
+    def shown(template: str, kind: str = "text") -> str:
+        return rendered(edition, template, data(event), tmp_path, template_type=kind)
+
+    assert f"Browsertrix: {page}\n" in shown("browsertrix.text")
+    assert f"<{page}|Browsertrix>" in shown("browsertrix.slack.text")
+    assert f'<a href="{page}">Browsertrix</a>' in shown("browsertrix.mail.html", "html")
+
+
 def test_mail_is_escaped(edition: Edition, tmp_path: Path) -> None:
     hostile = alert_of("<b>manual</b>", severity="warning")
 

@@ -95,7 +95,13 @@ def test_every_template_named_is_there() -> None:
         for name in re.findall(r'define "([^"]+)"', path.read_text(encoding="utf-8"))
     }
 
-    assert named == defined
+    between = {
+        name
+        for path in TEMPLATES.glob("*.tmpl")
+        for name in re.findall(r'template "(browsertrix[^"]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert named <= defined
+    assert named | between == defined
 
 
 def test_inhibition_compares_only_labels_that_alerts_have() -> None:
@@ -104,5 +110,5 @@ def test_inhibition_compares_only_labels_that_alerts_have() -> None:
     equal = {label for rule in rules for label in rule["equal"]}
 
     assert set(CRAWL_LABELS) < equal
-    assert equal <= {"cluster", *POD_LABELS, "scope", "resource"}
+    assert equal <= {"alertname", "cluster", *POD_LABELS, "scope", "resource"}
     assert all("cluster" in rule["equal"] for rule in rules)

@@ -42,6 +42,8 @@ SELECTORS: Final = {
     "app.kubernetes.io/name=metacontroller-helm": RELEASE,
     "kubernetes.io/service-name=browsertrix-cloud-backend": RELEASE,
     "role=background-job,job_type=delete-org": RELEASE,
+    "role=background-job": RELEASE,
+    "role=scheduled-crawljob": "crawlers",
     "crawl=$crawl": "$ns",
     "crawl=$crawl,role=crawler": "$ns",
     "crawl,role=redis": "crawlers",

@@ -240,6 +240,57 @@ def test_options_of_alertmanager_that_conflict_are_refused(
     assert says in complaint(*flags)
 
 
+BROWSERTRIX = ("--browsertrix.url", "https://b")
+TOKEN = ("--browsertrix.token-file", "/t")
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--browsertrix.url", "b:8000"), "such as https://browsertrix.example.org, got 'b:8000'"),
+        (("--browsertrix.url", "http://"), "expected the address of Browsertrix"),
+        (("--browsertrix.url", "http://b:x"), "expected the address of Browsertrix"),
+        (("--browsertrix.url", "http://b/?x=1"), "expected the address of Browsertrix"),
+        (("--browsertrix.url", "http://b/api/"), "expected the address without /api"),
+        (TOKEN, "--browsertrix.token-file does nothing without --browsertrix.url"),
+        (("--no-browsertrix.names",), "--browsertrix.names does nothing without --browsertrix.url"),
+        (BROWSERTRIX, "--browsertrix.url needs --browsertrix.username and"),
+        (
+            (*BROWSERTRIX, "--browsertrix.username", "me"),
+            "--browsertrix.username and --browsertrix.password-file are of use only together",
+        ),
+        (
+            (*BROWSERTRIX, *TOKEN, "--browsertrix.password-file", "/p"),
+            "--browsertrix.username and --browsertrix.password-file are of use only together",
+        ),
+        (
+            (
+                *(*BROWSERTRIX, *TOKEN, "--browsertrix.username", "me"),
+                *("--browsertrix.password-file", "/p"),
+            ),
+            "--browsertrix.username and --browsertrix.token-file exclude each other",
+        ),
+        ((*BROWSERTRIX, *TOKEN, "--browsertrix.interval", "1s"), "duration of at least 5s"),
+        (
+            (
+                *(*BROWSERTRIX, *TOKEN, "--no-browsertrix.workflows"),
+                *("--browsertrix.workflows.max", "9"),
+            ),
+            "--browsertrix.workflows.max does nothing with --no-browsertrix.workflows",
+        ),
+    ],
+)
+def test_options_of_browsertrix_that_conflict_are_refused(
+    complaint: Complaint, flags: tuple[str, ...], says: str
+) -> None:
+    assert says in complaint(*flags)
+
+
+def test_the_pause_limit_is_given_only_where_somebody_gave_it() -> None:
+    assert read().given_pause_limit is None
+    assert read("--pause-limit", "7d").given_pause_limit == 604800.0
+
+
 def test_alertmanagers_can_be_found_in_dns() -> None:
     urls = (
         "dns+http://alertmanager-operated.monitoring:9093",
@@ -258,3 +309,7 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(
 
         assert "--alertmanager.password-file" in said
         assert "secret" not in said
+
+    said = complaint("--browsertrix.url", "https://me:secret@b")
+    assert "--browsertrix.password-file" in said
+    assert "secret" not in said

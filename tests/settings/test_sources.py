@@ -31,6 +31,16 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "source.volumes": ("false", False),
     "source.indexes": ("false", False),
     "pause-limit": ("90", 90.0),
+    "browsertrix.public-url": ("https://b.example.org", "https://b.example.org"),
+    "browsertrix.url": ("http://backend:8000/", "http://backend:8000"),
+    "browsertrix.username": ("me", "me"),
+    "browsertrix.password-file": ("/password", Path("/password")),
+    "browsertrix.token-file": ("/token", Path("/token")),
+    "browsertrix.ca-file": ("/ca", Path("/ca")),
+    "browsertrix.interval": ("2m", 120.0),
+    "browsertrix.names": ("false", False),
+    "browsertrix.workflows": ("false", False),
+    "browsertrix.workflows.max": ("5000", 5000),
     "history.path": ("/var/history.db", Path("/var/history.db")),
     "history.retention": ("1d12h", 129600.0),
     "history.max-finished": ("5000", 5000),
@@ -69,8 +79,14 @@ NEEDED: Final = {
     "alertmanager.key-file": "alertmanager.cert-file",
     "alertmanager.username": "alertmanager.password-file",
     "alertmanager.password-file": "alertmanager.username",
+    "browsertrix.username": "browsertrix.password-file",
+    "browsertrix.password-file": "browsertrix.username",
+} | {
+    f"browsertrix.{name}": "browsertrix.token-file"
+    for name in ("url", "ca-file", "interval", "names", "workflows", "workflows.max")
 }
-"""What goes with an option, beside --alertmanager.url."""
+"""What goes with an option, beside the url of its section."""
+WITHOUT_URL: Final = {"alertmanager.url", "browsertrix.url", "browsertrix.public-url"}
 
 NATURAL: Final[dict[str, Any]] = {"true": True, "false": False, "90": 90, "5000": 5000}
 """What needs no quotes in YAML, and is no string then."""
@@ -94,8 +110,9 @@ def together_with(option: Option) -> list[Option]:
     names = [option.name]
     if option.name in NEEDED:
         names.append(NEEDED[option.name])
-    if option.name.startswith("alertmanager.") and option.name != "alertmanager.url":
-        names.append("alertmanager.url")
+    section = option.name.partition(".")[0]
+    if section in ("alertmanager", "browsertrix") and option.name not in WITHOUT_URL:
+        names.append(f"{section}.url")
     return [BY_NAME[name] for name in names]
 
 

@@ -3,9 +3,11 @@
 A case is a YAML file named after its alert: the labels, summary and description the alert has when
 it fires (its links follow from its name), and tests, each with series (in promtool's notation), the
 times at which it does not fire (``quiet``) and those at which it does (``fires``; where the
-description has a ``$value``, each with the text it has then). ``$crawl``, ``$pod`` and ``$other``
-stand for label sets. The first test is also run with each series twice, as from a pair of
-exporters: it must fire exactly as with one.
+description has a ``$value``, each with the text it has then). Where several alerts of the name
+fire at once, ``each`` has the labels that tell them apart. ``$crawl``, ``$pod``, ``$other``,
+``$org`` and ``$workflow`` stand for label sets. The first test is also run with each series twice,
+as from a pair of exporters: it must fire exactly as with one. ``evaluate`` is how often the rules
+are evaluated, of tests that last for weeks.
 """
 
 import os
@@ -19,12 +21,14 @@ from typing import Any, Final
 
 import yaml
 
+from exporter.alerting.names import CRAWL_NAMES, ORG_NAMES, WORKFLOW_NAMES
 from exporter.alerting.template import Links, expand
 from exporter.resources.identity import POD_LABELS
 from support.rules import ALERTS
 from support.tools import ROOT, Edition
 
 RULES: Final = ROOT / "alerts" / "browsertrix.rules.yaml"
+NAMES: Final = frozenset({ORG_NAMES, WORKFLOW_NAMES, CRAWL_NAMES})
 
 
 def _label_set(*values: str) -> str:
@@ -36,6 +40,8 @@ _LABEL_SETS: Final = {
     "crawl": _label_set("crawlers", "org-1", "manual-1"),
     "pod": _label_set("crawlers", "org-1", "manual-1", "crawl-manual-1-0"),
     "other": _label_set("crawlers", "org-2", "manual-2"),
+    "org": 'oid="org-1"',
+    "workflow": 'oid="org-1",cid="cid-1"',
 }
 PAIR: Final = ("10.0.0.1:10937", "10.0.0.2:10937")
 
@@ -43,7 +49,7 @@ PAIR: Final = ("10.0.0.1:10937", "10.0.0.2:10937")
 def read_case(path: Path) -> dict[str, Any]:
     case = yaml.safe_load(path.read_text(encoding="utf-8"))
     assert isinstance(case, dict), path
-    unknown = set(case) - {"labels", "summary", "description", "tests", "pair"}
+    unknown = set(case) - {"labels", "summary", "description", "tests", "pair", "evaluate"}
     assert not unknown, f"{path}: {unknown}"
     return case
 
@@ -69,14 +75,17 @@ def committed_groups() -> list[dict[str, Any]]:
     return groups
 
 
-def rules_of(alert: str) -> dict[str, Any]:
+def rules_of(alert: str, *, named: bool = False) -> dict[str, Any]:
     """An alert of the committed rules alone, with the recording rules and alerts it depends on.
 
     promtool evaluates all rules of a file at every step: all of them take a hundred times longer.
+    So those of names, which texts look up, are there only where they are wanted.
     """
     groups = committed_groups()
     rules = [rule for group in groups for rule in group["rules"]]
     needed = [rule for rule in rules if rule.get("alert") == alert]
+    if named:
+        needed += [rule for rule in rules if rule.get("record") in NAMES]
     for rule in needed:  # grows as dependencies are found
         needed += [
             other
@@ -96,9 +105,11 @@ def promtool_file(alert: str, case: dict[str, Any]) -> dict[str, Any]:
     """A case as promtool reads it."""
     return {
         "rule_files": [f"{alert}.rules.yaml"],
-        "evaluation_interval": "1m",
+        "evaluation_interval": case.get("evaluate", "1m"),
         # Else promtool evaluates groups in any order, those on exporters after those that use them.
-        "group_eval_order": [group["name"] for group in rules_of(alert)["groups"]],
+        "group_eval_order": [
+            group["name"] for group in rules_of(alert, named=_is_named(case))["groups"]
+        ],
         "tests": [
             _test(alert, case, test, instances)
             for number, test in enumerate(case["tests"])
@@ -108,10 +119,15 @@ def promtool_file(alert: str, case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _is_named(case: dict[str, Any]) -> bool:
+    return any("browsertrix_org_info" in name for test in case["tests"] for name in test["series"])
+
+
 def _test(
     alert: str, case: dict[str, Any], test: dict[str, Any], instances: tuple[str | None, ...]
 ) -> dict[str, Any]:
-    unknown = set(test) - {"that", "series", "quiet", "fires", "every", "labels", "description"}
+    unknown = set(test) - {"that", "series", "quiet", "fires", "every", "labels"}
+    unknown -= {"description", "each"}
     assert not unknown, f"{alert}: {unknown}"
     numbers = [name for name, values in test["series"].items() if not isinstance(values, str)]
     assert not numbers, f"{alert}: to YAML 0x60 is a number; quote the values of {numbers}"
@@ -129,7 +145,12 @@ def _test(
                 {
                     "eval_time": at,
                     "alertname": alert,
-                    "exp_alerts": [_expected(alert, case, test, value)],
+                    "exp_alerts": [
+                        _expected(
+                            alert, case, test | {"labels": test.get("labels", {}) | one}, value
+                        )
+                        for one in test.get("each", ({},))
+                    ],
                 }
                 for at, value in _fires(test).items()
             ),
@@ -171,7 +192,7 @@ def run_rule_tests(edition: Edition, cases: dict[str, dict[str, Any]], folder: P
     promtool = edition.require("promtool")
     for alert, case in cases.items():
         for name, content in (
-            (f"{alert}.rules.yaml", rules_of(alert)),
+            (f"{alert}.rules.yaml", rules_of(alert, named=_is_named(case))),
             (f"{alert}.yaml", promtool_file(alert, case)),
         ):
             (folder / name).write_text(yaml.safe_dump(content), encoding="utf-8")
