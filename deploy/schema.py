@@ -112,9 +112,13 @@ def is_file(option: Option) -> bool:
 
 def _config() -> dict[str, Any]:
     root: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": {}}
-    for option in filter(in_config, options_of()):
+    options = list(filter(in_config, options_of()))
+    names = {option.name for option in options}
+    for option in options:
         section = root
         *above, last = option.name.split(".")
+        if above and ".".join(above) in names:  # it has a value, and so no sections below
+            last = f"{above.pop()}.{last}"
         for name in above:
             section = section["properties"].setdefault(
                 name, {"type": "object", "additionalProperties": False, "properties": {}}
