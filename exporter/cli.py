@@ -111,11 +111,11 @@ def _run(work: Coroutine[Any, Any, None]) -> int:
     from exporter.alerting.http_config import HTTPClientConfigError  # noqa: PLC0415
     from exporter.cluster.client import ConfigError  # noqa: PLC0415
     from exporter.history.errors import LedgerError  # noqa: PLC0415
-    from exporter.web import ListenError  # noqa: PLC0415
+    from exporter.web import ListenError, WebConfigError  # noqa: PLC0415
 
     try:
         asyncio.run(work)
-    except (HTTPClientConfigError, ConfigError) as error:
+    except (HTTPClientConfigError, ConfigError, WebConfigError) as error:
         return _fail(error, WRONG_USE)
     except (LedgerError, ListenError) as error:
         return _fail(error, FAILED)

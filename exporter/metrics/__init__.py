@@ -1,6 +1,7 @@
 """How crawls are exposed to Prometheus: the catalog, the series store, the exposition."""
 
 from exporter.metrics.catalog import CATALOG, catalog
+from exporter.metrics.catalog.web_config import Reloads
 from exporter.metrics.exposition import Exposition, Format
 from exporter.metrics.history_collector import HistoryCollector
 from exporter.metrics.index_table import IndexTable
@@ -14,6 +15,7 @@ __all__ = [
     "Format",
     "HistoryCollector",
     "IndexTable",
+    "Reloads",
     "SelfMetrics",
     "SeriesStore",
     "catalog",
