@@ -1,5 +1,6 @@
 """Web configurations with their certificates, and clients that know some of these."""
 
+import base64
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,11 @@ _COST: Final = 4  # the least there is: tests wait for it
 def hashed(password: str = PASSWORD) -> str:
     """As htpasswd makes it."""
     return bcrypt.hashpw(password.encode(), bcrypt.gensalt(_COST)).decode().replace("$2b$", "$2y$")
+
+
+def basic(name: str, password: str = PASSWORD) -> str:
+    """The value of ``Authorization``."""
+    return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
 def write(path: Path, content: Any) -> Path:

@@ -1,7 +1,6 @@
 """Passwords: how many checks each costs, what is remembered of them, and that nothing waits."""
 
 import asyncio
-import base64
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -11,14 +10,10 @@ import pytest
 
 from exporter.web.config.users import MOST, Users
 from support.waiting import until
-from support.web_configs import PASSWORD, hashed
+from support.web_configs import PASSWORD, basic, hashed
 
 HASHES: Final = {"alice": hashed(), "bob": hashed("another"), "zoë": hashed("a:b:c")}
 UNKNOWN: Final = "nobody"
-
-
-def basic(name: str, password: str) -> str:
-    return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
 class Checks:
