@@ -19,6 +19,7 @@ from exporter.metrics import (
     Exposition,
     Format,
     HistoryCollector,
+    Reloads,
     SelfMetrics,
     SeriesStore,
     catalog,
@@ -80,6 +81,7 @@ class ServedMetrics:
             notifier(),
             lambda: {"history": 0},
         )
+        self.self_metrics.serve_reloads(lambda: Reloads(successful=True, last_success=1e9))
         self.exposition = Exposition(
             self.families,
             store,

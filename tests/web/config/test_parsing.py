@@ -266,7 +266,8 @@ def test_an_interval_is_one_of_go_s_durations(tmp_path: Path, text: str, seconds
     content = {"rate_limit": {"interval": text, "burst": 3}}
     limit = parse(write(tmp_path / "web.yml", content)).rate_limit
     assert limit is not None
-    assert (limit.interval, limit.burst) == (pytest.approx(seconds), 3)
+    assert limit.interval == pytest.approx(seconds)
+    assert limit.burst == 3
 
 
 def test_blank_headers_are_none(tmp_path: Path) -> None:

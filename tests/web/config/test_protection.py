@@ -18,7 +18,6 @@ PATHS: Final = (
     *("/api/v1/exporter", "/status/style.css", "/status/refresh.js", "/status/icon.svg"),
     "/no/such/page",
 )
-ALICE: Final = {"Authorization": basic("alice")}
 HEADERS: Final = {
     "X-Frame-Options": "deny",
     "Strict-Transport-Security": "max-age=31536000",
@@ -26,6 +25,13 @@ HEADERS: Final = {
     "X-XSS-Protection": "0",
 }
 Start = Callable[..., Awaitable[Site]]
+
+
+def authorization(name: str, password: str = PASSWORD) -> dict[str, str]:
+    return {"Authorization": basic(name, password)}
+
+
+ALICE: Final = authorization("alice")
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ async def test_every_path_needs_a_password_the_probes_included(start: Start) -> 
     site = await start(users())
     for path in PATHS + PROBES:
         assert await status(site, path) == 401, path
-        wrong = {"Authorization": basic("alice", "wrong")}
+        wrong = authorization("alice", "wrong")
         assert await status(site, path, headers=wrong) == 401, path
         expected = 404 if path == "/no/such/page" else 200
         assert await status(site, path, headers=ALICE) == expected, path
@@ -140,9 +146,7 @@ async def test_neither_names_nor_passwords_are_logged(
     caplog.set_level(logging.DEBUG)
     site = await start(users())
     assert await status(site, "/metrics", headers=ALICE) == 200
-    assert (
-        await status(site, "/metrics", headers={"Authorization": basic("mallory", "guess")}) == 401
-    )
+    assert await status(site, "/metrics", headers=authorization("mallory", "guess")) == 401
     text = "".join(str(vars(record)) for record in caplog.records)
     for secret in ("alice", PASSWORD, "mallory", "guess"):
         assert secret not in text
@@ -162,9 +166,7 @@ async def test_scrapes_and_probes_go_on_while_a_hundred_logins_are_checked(
 
     monkeypatch.setattr("exporter.web.config.users.asyncio.to_thread", for_ever)
     guesses = [
-        asyncio.ensure_future(
-            status(site, "/metrics", headers={"Authorization": basic("x", str(number))})
-        )
+        asyncio.ensure_future(status(site, "/metrics", headers=authorization("x", str(number))))
         for number in range(90)
     ]
     for _ in range(3):
