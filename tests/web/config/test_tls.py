@@ -1,6 +1,7 @@
 """TLS over real sockets: which clients get a connection, by which version, cipher and curve."""
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import ssl
@@ -12,6 +13,7 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
+from exporter.web import connections
 from exporter.web.config.file import WebConfigFile
 from support.certificates import certificate, needs_openssl
 from support.waiting import WAIT_TIMEOUT, until
@@ -282,9 +284,40 @@ async def test_idle_connections_and_handshakes_do_not_delay_the_end(
     writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
     await reader.readuntil(b"ok\n")
     _, silent = await site.connect()
-    connections = site.server._connections
-    assert connections is not None
-    await until(lambda: len(connections._open) == 2 or None)
+    of_server = site.server._connections
+    assert of_server is not None
+    await until(lambda: len(of_server._open) == 2 or None)
     await asyncio.wait_for(site.server.stop(), WAIT_TIMEOUT)
     writer.close()
     silent.close()
+
+
+async def test_handshakes_do_not_take_the_place_of_who_is_connected(
+    start: Start, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
+    site = await start(certificates.server_config())
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", site.address.port, ssl=certificates.client()
+    )
+    silent = [await site.connect() for _ in range(6)]
+    for early, _ in silent[:4]:
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(early.read(-1), WAIT_TIMEOUT) == b""
+    writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await asyncio.wait_for(reader.readuntil(b"ok\n"), WAIT_TIMEOUT)).startswith(b"HTTP")
+    assert (await get(site, certificates.client()))[0] == 200, "there is room for more"
+    for _, one in (*silent, (reader, writer)):
+        one.close()
+
+
+async def test_a_handshake_under_way_holds_up_nobody(
+    start: Start, certificates: Certificates
+) -> None:
+    site = await start(certificates.server_config())
+    halves = [await site.connect() for _ in range(20)]
+    for _, half in halves:
+        half.write(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a ClientHello
+    assert (await get(site, certificates.client()))[0] == 200
+    for _, half in halves:
+        half.close()
