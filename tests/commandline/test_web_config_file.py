@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from support.waiting import PROCESS_TIMEOUT
+
 pytestmark = pytest.mark.slow("starts processes")
 
 
@@ -33,7 +35,7 @@ def test_it_is_one_readable_line(tmp_path: Path, content: str | None, expected: 
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PROCESS_TIMEOUT,
     )
     assert ended.returncode == 2
     (line,) = [line for line in ended.stderr.splitlines() if "error:" in line]
@@ -48,7 +50,7 @@ def test_open_probes_need_something_that_closes_them() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PROCESS_TIMEOUT,
     )
     assert ended.returncode == 2
     assert "--web.open-probes does nothing without --web.config.file" in ended.stderr

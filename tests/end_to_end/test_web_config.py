@@ -19,7 +19,7 @@ from support.exporter_process import Process, Start
 from support.factories import crawljob
 from support.prometheus import Prometheus, prometheus
 from support.tools import Edition
-from support.web_configs import PASSWORD, Certificates, hashed, make_certificates, write
+from support.web_configs import PASSWORD, Certificates, hashed, make_certificates, write_web_config
 
 pytestmark = [pytest.mark.slow("waits for processes"), needs_openssl]
 
@@ -87,11 +87,11 @@ async def test_prometheus_scrapes_by_certificate_and_password(
         cert_file="tls.crt", key_file="tls.key", client_allowed_sans=["prometheus"]
     )
     good = content | {"basic_auth_users": {"prometheus": hashed()}}
-    file = write(tmp_path / "web.yml", good)
+    file = write_web_config(tmp_path / "web.yml", good)
     process = await start(
         server.write_kubeconfig(tmp_path / "kubeconfig"), f"--web.config.file={file}"
     )
-    password_file = write(tmp_path / "password", PASSWORD)
+    password_file = write_web_config(tmp_path / "password", PASSWORD)
     user = {"basic_auth": {"username": "prometheus", "password_file": str(password_file)}}
     config = scrape_config(process, certificates, **user)
     async with prometheus(edition, config, tmp_path) as prom:
@@ -99,15 +99,15 @@ async def test_prometheus_scrapes_by_certificate_and_password(
         await prom.until(SUCCESSFUL, 1)
         await prom.until("count(browsertrix_crawl_info)", 1)
 
-        write(file, "nonsense")
+        write_web_config(file, "nonsense")
         await prom.until(SUCCESSFUL, 0)
         await prom.until(SCRAPED, 1)
 
-        write(file, content | {"basic_auth_users": {"prometheus": hashed("another")}})
+        write_web_config(file, content | {"basic_auth_users": {"prometheus": hashed("another")}})
         await prom.until(SCRAPED, 0)
         assert "401 Unauthorized" in await last_error(prom)
 
-        write(file, good)
+        write_web_config(file, good)
         await prom.until(SCRAPED, 1)
         await prom.until(SUCCESSFUL, 1)
 
@@ -133,7 +133,7 @@ async def test_prometheus_without_a_certificate_or_with_another_gets_nothing(
     tmp_path: Path,
     edition: Edition,
 ) -> None:
-    file = write(tmp_path / "web.yml", certificates.mutual())
+    file = write_web_config(tmp_path / "web.yml", certificates.mutual())
     process = await start(
         *(server.write_kubeconfig(tmp_path / "kubeconfig"), f"--web.config.file={file}"),
         "--web.open-probes",

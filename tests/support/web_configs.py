@@ -25,7 +25,7 @@ def basic(name: str, password: str = PASSWORD) -> str:
     return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
 
 
-def write(path: Path, content: Any) -> Path:
+def write_web_config(path: Path, content: Any) -> Path:
     path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
     return path
 

@@ -14,7 +14,7 @@ from exporter.web import Health, WebConfigFile, WebServer, WebSettings, connecti
 from support.certificates import needs_openssl
 from support.memory_transport import MemoryTransport
 from support.virtual_time import in_virtual_time, now
-from support.web_configs import Certificates, write
+from support.web_configs import Certificates, write_web_config
 from support.web_site import Exposition
 
 MEGABYTE = b"x" * (1024 * 1024 - 1) + b"\n"
@@ -173,7 +173,7 @@ async def test_more_than_forty_scrapes_are_refused_and_that_is_logged_once_until
 
 @pytest.fixture
 def secure(certificates: Certificates, tmp_path: Path) -> WebConfigFile:
-    return WebConfigFile(write(tmp_path / "web.yml", certificates.server_config()))
+    return WebConfigFile(write_web_config(tmp_path / "web.yml", certificates.server_config()))
 
 
 @needs_openssl

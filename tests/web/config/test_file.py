@@ -12,7 +12,7 @@ from exporter.metrics import Reloads
 from exporter.web.config.file import WebConfigFile
 from exporter.web.config.model import WebConfigError
 from support.certificates import certificate, needs_openssl
-from support.web_configs import Certificates, hashed, write
+from support.web_configs import Certificates, hashed, write_web_config
 
 pytestmark = needs_openssl
 
@@ -38,12 +38,12 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_a_change_is_in_force_at_the_next_look(tmp_path: Path) -> None:
     clock = Clock()
-    path = write(tmp_path / "web.yml", users("alice"))
+    path = write_web_config(tmp_path / "web.yml", users("alice"))
     file = WebConfigFile(path, clock=clock)
     assert names(file) == ["alice"]
     assert file.reloads == Reloads(successful=True, last_success=1000.0)
     clock.now = 2000.0
-    write(path, users("alice", "bob"))
+    write_web_config(path, users("alice", "bob"))
     assert names(file) == ["alice", "bob"]
     assert file.reloads == Reloads(successful=True, last_success=2000.0)
 
@@ -51,7 +51,7 @@ def test_a_change_is_in_force_at_the_next_look(tmp_path: Path) -> None:
 def test_nothing_is_read_again_that_has_not_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = WebConfigFile(write(tmp_path / "web.yml", users("alice")))
+    file = WebConfigFile(write_web_config(tmp_path / "web.yml", users("alice")))
     monkeypatch.setattr(WebConfigFile, "_reload", lambda _: pytest.fail("read again"))
     assert file.in_force() is file.in_force()
 
@@ -61,7 +61,7 @@ def test_a_broken_file_leaves_the_old_one_in_force_and_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: str | None
 ) -> None:
     clock = Clock()
-    path = write(tmp_path / "web.yml", users("alice"))
+    path = write_web_config(tmp_path / "web.yml", users("alice"))
     file = WebConfigFile(path, clock=clock)
     clock.now = 2000.0
     path.unlink() if broken is None else path.write_text(broken)
@@ -70,7 +70,7 @@ def test_a_broken_file_leaves_the_old_one_in_force_and_is_logged_once(
     assert file.reloads == Reloads(successful=False, last_success=1000.0)
     (error,) = errors(caplog)
     assert error.startswith(str(path))
-    write(path, users("bob"))
+    write_web_config(path, users("bob"))
     assert names(file) == ["bob"]
     assert file.reloads == Reloads(successful=True, last_success=2000.0)
     assert len(errors(caplog)) == 1
@@ -78,14 +78,16 @@ def test_a_broken_file_leaves_the_old_one_in_force_and_is_logged_once(
 
 def test_what_is_remembered_of_passwords_and_rate_outlives_other_changes(tmp_path: Path) -> None:
     content = users("alice") | {"rate_limit": {"interval": "1h", "burst": 1}}
-    path = write(tmp_path / "web.yml", content)
+    path = write_web_config(tmp_path / "web.yml", content)
     file = WebConfigFile(path)
     before = file.in_force()
-    write(path, content | {"http_server_config": {"headers": {"X-Frame-Options": "deny"}}})
+    write_web_config(
+        path, content | {"http_server_config": {"headers": {"X-Frame-Options": "deny"}}}
+    )
     after = file.in_force()
     assert after.config.headers == {"X-Frame-Options": "deny"}
     assert (after.users, after.bucket) == (before.users, before.bucket)
-    write(path, users("bob") | {"rate_limit": {"interval": "1h", "burst": 2}})
+    write_web_config(path, users("bob") | {"rate_limit": {"interval": "1h", "burst": 2}})
     last = file.in_force()
     assert last.users is not before.users
     assert last.bucket is not before.bucket
@@ -96,9 +98,9 @@ def test_tls_is_not_switched_while_it_runs(
 ) -> None:
     plain, secure = users("alice"), certificates.server_config()
     for first, second in ((plain, secure), (secure, plain)):
-        path = write(tmp_path / "web.yml", first)
+        path = write_web_config(tmp_path / "web.yml", first)
         file = WebConfigFile(path)
-        write(path, second)
+        write_web_config(path, second)
         assert (file.in_force().tls is None) == (first is plain)
         assert not file.reloads.successful
     assert ["by a restart alone" in error for error in errors(caplog)] == [True, True]
@@ -129,7 +131,7 @@ def test_a_certificate_renewed_in_a_secret_s_volume_is_taken(
     volume.mkdir()
     secret(volume, 1, files(certificates.folder, "server"))
     content = {"tls_server_config": {"cert_file": "volume/tls.crt", "key_file": "volume/tls.key"}}
-    file = WebConfigFile(write(tmp_path / "web.yml", content))
+    file = WebConfigFile(write_web_config(tmp_path / "web.yml", content))
     before = file.in_force().tls
     assert file.in_force().tls is before
     certificate(tmp_path, "renewed")
@@ -146,7 +148,7 @@ def test_a_certificate_whose_key_is_not_there_yet_is_taken_once_it_is(
             (certificates.folder / f"server.{kind}").read_bytes()
         )
     content = {"tls_server_config": {"cert_file": "tls.crt", "key_file": "tls.key"}}
-    file = WebConfigFile(write(tmp_path / "web.yml", content))
+    file = WebConfigFile(write_web_config(tmp_path / "web.yml", content))
     before = file.in_force().tls
     (tmp_path / "tls.crt").write_bytes((certificates.folder / "stranger.crt").read_bytes())
     assert file.in_force().tls is before
@@ -160,9 +162,9 @@ def test_a_certificate_whose_key_is_not_there_yet_is_taken_once_it_is(
 def test_a_file_that_was_not_there_is_looked_for(
     certificates: Certificates, tmp_path: Path
 ) -> None:
-    path = write(tmp_path / "web.yml", certificates.server_config())
+    path = write_web_config(tmp_path / "web.yml", certificates.server_config())
     file = WebConfigFile(path)
-    write(
+    write_web_config(
         path,
         certificates.server_config()
         | {
@@ -184,7 +186,7 @@ def test_what_does_nothing_is_said(
 ) -> None:
     def said(content: dict[str, Any]) -> list[str]:
         caplog.clear()
-        WebConfigFile(write(tmp_path / "web.yml", content)).log_what_does_nothing()
+        WebConfigFile(write_web_config(tmp_path / "web.yml", content)).log_what_does_nothing()
         return [one.getMessage().partition(" ")[0] for one in caplog.records]
 
     assert said({}) == []

@@ -12,7 +12,7 @@ from exporter.web.config.model import CIPHERS, CURVES, WebConfigError
 from exporter.web.config.parsing import parse
 from support.certificates import needs_openssl
 from support.tools import Edition
-from support.web_configs import Certificates, hashed, write
+from support.web_configs import Certificates, hashed, write_web_config
 
 pytestmark = needs_openssl
 
@@ -190,14 +190,14 @@ def folder(certificates: Certificates, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("case", GOOD)
 def test_what_is_good_is_read(folder: Path, case: str) -> None:
-    assert WebConfigFile(write(folder / "web.yml", GOOD[case])).in_force()
+    assert WebConfigFile(write_web_config(folder / "web.yml", GOOD[case])).in_force()
 
 
 @pytest.mark.parametrize("case", BAD | BAD_HERE)
 def test_what_is_not_is_refused_in_one_line(folder: Path, case: str) -> None:
     content, expected = (BAD | BAD_HERE)[case]
     with pytest.raises(WebConfigError, match=expected) as raised:
-        WebConfigFile(write(folder / "web.yml", content))
+        WebConfigFile(write_web_config(folder / "web.yml", content))
     text = str(raised.value)
     assert "\n" not in text
     assert str(folder) in text or text.startswith("cipher_suites")
@@ -210,7 +210,7 @@ def test_promtool_agrees_where_it_is_not_written_that_it_does_not(folder: Path) 
     promtool = Edition.NEWEST.require("promtool")
 
     def refuses(case: str, content: Any) -> bool:
-        file = write(folder / f"{case.replace(' ', '-').replace('/', '')}.yml", content)
+        file = write_web_config(folder / f"{case.replace(' ', '-').replace('/', '')}.yml", content)
         ran = subprocess.run(
             [promtool, "check", "web-config", file],
             capture_output=True,
@@ -239,7 +239,7 @@ def test_certificate_and_key_can_stand_in_the_file(
             "client_auth_type": "RequireAndVerifyClientCert",
         }
     }
-    file = WebConfigFile(write(tmp_path / "web.yml", content))
+    file = WebConfigFile(write_web_config(tmp_path / "web.yml", content))
     rules = file.in_force()
     assert rules.tls is not None
     assert rules.tls.context.verify_mode is ssl.CERT_REQUIRED
@@ -247,7 +247,7 @@ def test_certificate_and_key_can_stand_in_the_file(
 
 
 def test_what_is_left_out_is_as_the_toolkit_has_it(folder: Path) -> None:
-    config = parse(write(folder / "web.yml", tls())).tls
+    config = parse(write_web_config(folder / "web.yml", tls())).tls
     assert config is not None
     assert (config.min_version, config.max_version) == (
         ssl.TLSVersion.TLSv1_2,
@@ -264,7 +264,7 @@ def test_what_is_left_out_is_as_the_toolkit_has_it(folder: Path) -> None:
 )
 def test_an_interval_is_one_of_go_s_durations(tmp_path: Path, text: str, seconds: float) -> None:
     content = {"rate_limit": {"interval": text, "burst": 3}}
-    limit = parse(write(tmp_path / "web.yml", content)).rate_limit
+    limit = parse(write_web_config(tmp_path / "web.yml", content)).rate_limit
     assert limit is not None
     assert limit.interval == pytest.approx(seconds)
     assert limit.burst == 3
@@ -272,5 +272,5 @@ def test_an_interval_is_one_of_go_s_durations(tmp_path: Path, text: str, seconds
 
 def test_blank_headers_are_none(tmp_path: Path) -> None:
     content = headers(X_Frame_Options="", Content_Security_Policy="default-src 'none'")
-    config = parse(write(tmp_path / "web.yml", content))
+    config = parse(write_web_config(tmp_path / "web.yml", content))
     assert config.headers == {"Content-Security-Policy": "default-src 'none'"}

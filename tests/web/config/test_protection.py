@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from exporter.web.config.file import WebConfigFile
-from support.web_configs import PASSWORD, basic, hashed, write
+from support.web_configs import PASSWORD, basic, hashed, write_web_config
 from support.web_site import Serve, Site
 
 PROBES: Final = ("/livez", "/healthz", "/readyz")
@@ -37,7 +37,7 @@ ALICE: Final = authorization("alice")
 @pytest.fixture
 def start(serve: Serve, tmp_path: Path) -> Start:
     async def start(content: dict[str, Any], **settings: Any) -> Site:
-        path = write(tmp_path / "web.yml", content)
+        path = write_web_config(tmp_path / "web.yml", content)
         config = WebConfigFile(path, open_probes=settings.get("open_probes", False))
         return await serve(config=config, status_page=True, **settings)
 
@@ -131,11 +131,11 @@ async def test_new_users_and_headers_hold_on_connections_that_are_open(
     site = await start({})
     async with site.get("/metrics") as response:
         assert "X-Frame-Options" not in response.headers
-    write(tmp_path / "web.yml", users() | {"http_server_config": {"headers": HEADERS}})
+    write_web_config(tmp_path / "web.yml", users() | {"http_server_config": {"headers": HEADERS}})
     async with site.get("/metrics") as response:
         assert response.status == 401
         assert response.headers["X-Frame-Options"] == "deny"
-    write(tmp_path / "web.yml", "nonsense")
+    write_web_config(tmp_path / "web.yml", "nonsense")
     assert await status(site, "/metrics") == 401
     assert await status(site, "/metrics", headers=ALICE) == 200
 

@@ -17,7 +17,7 @@ from exporter.web import connections
 from exporter.web.config.file import WebConfigFile
 from support.certificates import certificate, needs_openssl
 from support.waiting import WAIT_TIMEOUT, until
-from support.web_configs import Certificates, basic, hashed, write
+from support.web_configs import Certificates, basic, hashed, write_web_config
 from support.web_site import Serve, Site
 
 pytestmark = needs_openssl
@@ -30,7 +30,7 @@ MEGABYTE: Final = b"x" * (1024 * 1024 - 1) + b"\n"
 @pytest.fixture
 def start(serve: Serve, tmp_path: Path) -> Start:
     async def start(tls: dict[str, Any], *content: bytes, **settings: Any) -> Site:
-        path = write(tmp_path / "web.yml", tls)
+        path = write_web_config(tmp_path / "web.yml", tls)
         config = WebConfigFile(path, open_probes=settings.get("open_probes", False))
         return await serve(*content, config=config, **settings)
 
@@ -231,7 +231,7 @@ async def test_who_is_no_more_believed_is_refused_whatever_session_it_has(
     assert (await get(site, client))[0] == 200
     content = certificates.mutual()
     content["tls_server_config"]["client_ca_file"] = str(certificates.folder / "stranger.crt")
-    write(tmp_path / "web.yml", content)
+    write_web_config(tmp_path / "web.yml", content)
     assert await is_refused(site, client)
     assert (await get(site, certificates.client("stranger")))[0] == 200
 
