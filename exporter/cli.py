@@ -57,6 +57,12 @@ def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
     from exporter.commands.checks import check  # noqa: PLC0415
     from exporter.commands.demo import demo  # noqa: PLC0415
 
+    if settings.web_config_file is not None:
+        raise InvalidSettingError(
+            "demo is scraped by a Prometheus of its own, which has no certificate or password: "
+            "leave out --web.config.file",
+            "web_config_file",
+        )
     check(settings)
     return _run(demo(settings, speed=arguments.speed, seed=arguments.seed))
 

@@ -44,6 +44,19 @@ def test_it_is_one_readable_line(tmp_path: Path, content: str | None, expected: 
     assert "Traceback" not in ended.stderr
 
 
+def test_the_demo_has_none(tmp_path: Path) -> None:
+    (tmp_path / "web.yml").touch()
+    ended = subprocess.run(
+        [sys.executable, "-m", "exporter", "demo", f"--web.config.file={tmp_path / 'web.yml'}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROCESS_TIMEOUT,
+    )
+    assert ended.returncode == 2
+    assert "leave out --web.config.file" in ended.stderr
+
+
 def test_open_probes_need_something_that_closes_them() -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "exporter", "--web.open-probes"],

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
+import socket
 import ssl
 import warnings
 from collections.abc import Awaitable, Callable
@@ -321,3 +322,25 @@ async def test_a_handshake_under_way_holds_up_nobody(
     assert (await get(site, certificates.client()))[0] == 200
     for _, half in halves:
         half.close()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_resumed_session_has_the_certificate_it_began_with(
+    start: Start, certificates: Certificates, version: ssl.TLSVersion
+) -> None:
+    site = await start(certificates.mutual(client_allowed_sans=["prometheus"]))
+    client = certificates.client("prometheus")
+    client.maximum_version = version
+
+    def connect(session: ssl.SSLSession | None) -> tuple[bytes, bool | None, ssl.SSLSession | None]:
+        with (
+            socket.create_connection(("127.0.0.1", site.address.port)) as plain,
+            client.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as secured,
+        ):
+            secured.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            return secured.recv(4096), secured.session_reused, secured.session
+
+    first, reused, session = await asyncio.to_thread(connect, None)
+    assert (first[:12], reused) == (b"HTTP/1.1 200", False)
+    second, reused, _ = await asyncio.to_thread(connect, session)
+    assert (second[:12], reused) == (b"HTTP/1.1 200", True)

@@ -1,6 +1,8 @@
 """Passwords: how many checks each costs, what is remembered of them, and that nothing waits."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -194,3 +196,9 @@ async def test_a_client_that_has_left_costs_no_check(checks: Checks) -> None:
     assert await first
     assert not await left
     assert len(checks.hashes) == 1
+
+
+@pytest.mark.slow("starts a process")
+def test_bcrypt_is_loaded_where_there_are_users_alone() -> None:
+    looks = "import sys, exporter.app, exporter.commands.checks; sys.exit('bcrypt' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", looks], check=False).returncode == 0
