@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiohttp import hdrs, web, web_protocol
 
 from exporter.web.config import WebConfigFile
-from exporter.web.tls_connection import TlsConnection
+from exporter.web.tls_connection import TlsConnection, Turns
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +46,9 @@ class Connection(web_protocol.RequestHandler):
         self._overdue: asyncio.TimerHandle | None = None
         self._socket_transport: asyncio.Transport | None = None
 
-    @property
-    def protocol(self) -> asyncio.BaseProtocol:
+    def protocol(self, turns: Turns) -> asyncio.BaseProtocol:
         """What speaks to the socket: this itself, or TLS for it."""
-        return self if self._tls is None else TlsConnection(self, self, self._tls)
+        return self if self._tls is None else TlsConnection(self, self, self._tls, turns)
 
     @property
     def is_closing(self) -> bool:
@@ -144,6 +143,7 @@ class Connections:
         self._server = server
         self._config = config
         self._open: dict[Connection, None] = {}
+        self._turns = Turns()
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         limited = soft != resource.RLIM_INFINITY
         self._most = min(MAX_CONNECTIONS, soft // 2) if limited else MAX_CONNECTIONS
@@ -176,7 +176,7 @@ class Connections:
     def _accept(self) -> asyncio.BaseProtocol:
         if not self._has_room():
             return _Refused()
-        return Connection(self._server, self._config, self._open).protocol
+        return Connection(self._server, self._config, self._open).protocol(self._turns)
 
     def _has_room(self) -> bool:
         if len(self._open) < self._most:
