@@ -42,7 +42,7 @@ from exporter.runtime.garbage_collection import collect_periodically, keep_colle
 from exporter.runtime.tasks import SupervisedTasks, cancel_and_wait
 from exporter.settings import Settings
 from exporter.sources import INDEXES, SOURCES, Source
-from exporter.web import Health, View, WebServer, WebSettings
+from exporter.web import Health, View, WebConfigFile, WebServer, WebSettings
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,10 @@ class Exporter:
     """One exporter: its watches, its series, its web server."""
 
     def __init__(self, settings: Settings, connection: ApiClient, ledger: Ledger) -> None:
-        """Wire the packages; nothing starts yet. The connection is closed by who opened it."""
+        """Wire the packages; nothing starts yet. The connection is closed by who opened it.
+
+        Raises WebConfigError.
+        """
         self._ledger = ledger
         self._pipeline = pipeline = Pipeline(settings, ledger)
         self._followed = tuple(
@@ -105,6 +108,11 @@ class Exporter:
             self._notifier,
             lambda: self._tasks.restarts,
         )
+        web_config = None
+        if settings.web_config_file is not None:
+            web_config = WebConfigFile(settings.web_config_file, open_probes=settings.open_probes)
+            web_config.log_what_does_nothing()
+            self_metrics.serve_reloads(lambda: web_config.reloads)
         health = Health(alive=self._not_alive, ready=self._not_ready)
         view = View(
             self._followed,
@@ -119,6 +127,8 @@ class Exporter:
                 listen=settings.listen_addresses,
                 telemetry_path=settings.telemetry_path,
                 allowed_hosts=settings.allowed_hosts,
+                config=web_config,
+                open_probes=settings.open_probes,
             ),
             health=health,
             on_scrape=self_metrics.on_scrape,
@@ -131,7 +141,10 @@ class Exporter:
             await self.web.start()
             ending.push_async_callback(self.web.stop)
             for address in self.web.addresses:
-                log.info("listening", extra={"address": address, "version": __version__})
+                log.info(
+                    "listening",
+                    extra={"address": address, "tls": self.web.secure, "version": __version__},
+                )
             keep_collections_short()
             ending.callback(self._ledger.close)
             ending.push_async_callback(self._tasks.cancel)
@@ -225,9 +238,9 @@ def notifier_settings(settings: Settings) -> NotifierSettings:
 async def serve(settings: Settings) -> None:
     """Run an exporter until SIGTERM or SIGINT.
 
-    Raises ConfigError where the cluster's configuration is wrong, HTTPClientConfigError where a
-    file for Alertmanager is, LedgerError where the ledger cannot be used, ListenError where it
-    cannot listen.
+    Raises WebConfigError where the web configuration cannot be used, ConfigError where the
+    cluster's is wrong, HTTPClientConfigError where a file for Alertmanager is, LedgerError where
+    the ledger cannot be used, ListenError where it cannot listen.
     """
     Credentials(notifier_settings(settings).http_config)  # to fail before anything is open
     stop = asyncio.Event()

@@ -29,6 +29,7 @@ from exporter.metrics.catalog.self_metrics import (
     LedgerFamily,
     WatchFamily,
 )
+from exporter.metrics.catalog.web_config import Reloads, WebConfigFamily
 from exporter.metrics.exposition import Format
 
 _SCRAPE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -60,6 +61,7 @@ class SelfMetrics:
         if notifier is not None:
             posted = [family for family in chosen if isinstance(family, AlertmanagerFamily)]
             self.registry.register(_Alertmanagers(posted, notifier))
+        self._web_config = [family for family in chosen if isinstance(family, WebConfigFamily)]
         if TASK_RESTARTS in chosen:
             self.registry.register(_Tasks(restarts))
         self._seconds = Histogram(
@@ -82,6 +84,10 @@ class SelfMetrics:
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
+
+    def serve_reloads(self, reloads: Callable[[], Reloads]) -> None:
+        """Serve how it stands with the web configuration, asked at each scrape."""
+        self.registry.register(_WebConfig(self._web_config, reloads))
 
     def on_scrape(self, seconds: float, size: int, form: Format) -> None:
         """Observe a complete scrape; ``size`` in bytes before compression."""
@@ -132,6 +138,16 @@ class _Tasks(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield TASK_RESTARTS.filled(((name,), count) for name, count in self._restarts().items())
+
+
+class _WebConfig(Collector):
+    def __init__(self, families: Sequence[WebConfigFamily], reloads: Callable[[], Reloads]) -> None:
+        self._families = families
+        self._reloads = reloads
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._families:
+            yield family.filled([((), family.value(self._reloads()))])
 
 
 class _OfLedger(Collector):

@@ -21,6 +21,7 @@ from exporter.metrics import (
     Format,
     HistoryCollector,
     IndexTable,
+    Reloads,
     SelfMetrics,
     SeriesStore,
     catalog,
@@ -82,6 +83,7 @@ class ServedMetrics:
             notifier(),
             lambda: {"history": 0},
         )
+        self.self_metrics.serve_reloads(lambda: Reloads(successful=True, last_success=1e9))
         self.exposition = Exposition(
             self.families,
             store,

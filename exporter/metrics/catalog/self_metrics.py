@@ -9,6 +9,7 @@ from exporter.history.ledger import Ledger
 from exporter.metrics.catalog.alerting import ALERTMANAGER_FAMILIES
 from exporter.metrics.catalog.family import Family, Group, Kind
 from exporter.metrics.catalog.process import PROCESS_FAMILIES
+from exporter.metrics.catalog.web_config import WEB_CONFIG_FAMILIES
 
 _WATCH_LABELS: Final = ("source", "scope")
 
@@ -287,6 +288,7 @@ SELF_FAMILIES: Final = (
     *WATCH_FAMILIES,
     *LEDGER_FAMILIES,
     *ALERTMANAGER_FAMILIES,
+    *WEB_CONFIG_FAMILIES,
     TASK_RESTARTS,
     SCRAPE_DURATION,
     SCRAPE_SIZE,
