@@ -20,11 +20,12 @@ from exporter import __version__
 from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.notifier import Notifier, NotifierSettings
 from exporter.alerting.tuning import AlertTuning
+from exporter.browsertrix import BrowsertrixClient, ClientSettings, Handlers, Login
 from exporter.cluster.changes import PartHandler
 from exporter.cluster.client import ApiClient
 from exporter.cluster.poller import Poller
 from exporter.cluster.reflector import Reflector
-from exporter.crawls import CrawlJoin
+from exporter.crawls import CrawlJoin, PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import (
@@ -51,13 +52,15 @@ class Pipeline:
     """What becomes of a crawl's change: first it is recorded, then it is served."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self.pause_limit = PauseLimit(_pause_limit_given(settings))
         self.families = selected(
-            catalog(settings.pause_limit, ledger.baseline_of),
+            catalog(self.pause_limit, ledger.baseline_of),
             settings.metrics_include,
             settings.metrics_exclude,
         )
-        self.recorder = HistoryRecorder(ledger, settings.scopes, pause_limit=settings.pause_limit)
+        self.recorder = HistoryRecorder(ledger, settings.scopes, pause_limit=self.pause_limit)
         self._store = SeriesStore(self.families, ledger.pods_before)
+        self.pause_limit.listeners.append(self._store.reread_paused)
         self.crawls = CrawlJoin(self.recorder, self._store)
         """Joins the changes of each source."""
         self._history = HistoryCollector(self.families, ledger)
@@ -67,6 +70,8 @@ class Pipeline:
             INDEXES.name: self._indexes,
         }
         """What handles the changes of each source's objects, by the source's name."""
+        self.polled: Handlers = {"settings": (self.pause_limit,)}
+        """What takes that which Browsertrix is asked for, by the source's name."""
 
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``self_metrics`` are those of the exporter itself."""
@@ -90,6 +95,11 @@ class Exporter:
         self._notifier = (
             Notifier(notifier_settings(settings), ledger) if settings.alertmanager_urls else None
         )
+        self._browsertrix = (
+            BrowsertrixClient(browsertrix_settings(settings), pipeline.polled)
+            if settings.browsertrix_url is not None
+            else None
+        )
         self._tasks = SupervisedTasks()
         self_metrics = SelfMetrics(
             pipeline.families,
@@ -98,13 +108,16 @@ class Exporter:
             self._notifier,
             lambda: self._tasks.restarts,
         )
+        if self._browsertrix is not None:
+            self_metrics.serve_client(self._browsertrix, pipeline.pause_limit)
         health = Health(alive=self._not_alive, ready=self._not_ready)
         view = View(
             self._followed,
             pipeline.crawls,
             ledger,
-            pause_limit=settings.pause_limit,
+            pause_limit=pipeline.pause_limit,
             health=health,
+            polled=() if self._browsertrix is None else self._browsertrix.sources,
         )
         self.web = WebServer(
             pipeline.exposition(self_metrics.registry),
@@ -127,6 +140,8 @@ class Exporter:
                 log.info("listening", extra={"address": address, "version": __version__})
             keep_collections_short()
             ending.callback(self._ledger.close)
+            if self._browsertrix is not None:
+                ending.push_async_callback(self._browsertrix.close)
             ending.push_async_callback(self._tasks.cancel)
             for one in self._followed:
                 where = f"{one.source} in {one.scope or 'all namespaces'}"
@@ -136,6 +151,8 @@ class Exporter:
             self._tasks.start("garbage collection", collect_periodically)
             if self._notifier is not None:
                 self._notifier.start(self._tasks)
+            if self._browsertrix is not None:
+                self._browsertrix.start(self._tasks)
             await stop.wait()
             log.info("stopping")
             if self._notifier is not None:
@@ -206,14 +223,34 @@ def notifier_settings(settings: Settings) -> NotifierSettings:
     )
 
 
+def browsertrix_settings(settings: Settings) -> ClientSettings:
+    """Pick all that is set about the client of Browsertrix; ``--browsertrix.url`` is given."""
+    file = settings.browsertrix_token_file or settings.browsertrix_password_file
+    assert settings.browsertrix_url is not None and file is not None, "as Settings sees to"  # noqa: S101, PT018
+    return ClientSettings(
+        url=settings.browsertrix_url,
+        login=Login(file=file, username=settings.browsertrix_username),
+        ca_file=settings.browsertrix_ca_file,
+        interval=settings.browsertrix_interval,
+        workflows=settings.browsertrix_workflows,
+    )
+
+
+def _pause_limit_given(settings: Settings) -> float | None:
+    """What stands whatever Browsertrix says; all of it where nobody asks Browsertrix."""
+    return settings.pause_limit if settings.browsertrix_url is None else settings.given_pause_limit
+
+
 async def serve(settings: Settings) -> None:
     """Run an exporter until SIGTERM or SIGINT.
 
     Raises ConfigError where the cluster's configuration is wrong, HTTPClientConfigError where a
-    file for Alertmanager is, LedgerError where the ledger cannot be used, ListenError where it
-    cannot listen.
+    file for Alertmanager or Browsertrix is, LedgerError where the ledger cannot be used,
+    ListenError where it cannot listen.
     """
     Credentials(notifier_settings(settings).http_config)  # to fail before anything is open
+    if settings.browsertrix_url is not None:
+        BrowsertrixClient(browsertrix_settings(settings), {})  # for the same reason
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
