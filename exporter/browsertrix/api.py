@@ -60,25 +60,26 @@ class BrowsertrixAPI:
     ) -> dict[str, T]:
         """Return all items of a list by their ids, each once; None of ``read`` leaves one out.
 
-        What is renamed between two pages may be on none of them: then the list is read again, once.
+        What others do between two pages may move an item to the page that was read before: where
+        their number changes, or some are missing, the list is read again, once.
         """
-        for is_last in (False, True):
-            found, seen, total = await self._list_once(endpoint, path, read)
-            if is_last or seen >= total or total <= PAGE_SIZE:
-                break
+        found, is_whole = await self._list_once(endpoint, path, read)
+        if not is_whole:
+            found, _ = await self._list_once(endpoint, path, read)
         return found
 
     async def _list_once(
         self, endpoint: str, path: str, read: Callable[[Item], T | None]
-    ) -> tuple[dict[str, T], int, int]:
-        """Return the items, how many different ones came, and how many there should be."""
+    ) -> tuple[dict[str, T], bool]:
+        """Return the items, and whether they are all there were, as far as one can know."""
         found: dict[str, T] = {}
         seen: set[object] = set()
-        total = 0
+        totals: set[int] = set()
         time_slice = TimeSlice()
         async with aclosing(self.pages(endpoint, path, {})) as pages:
-            async for items, total_now in pages:
-                before, total = len(seen), total_now
+            async for items, total in pages:
+                before = len(seen)
+                totals.add(total)
                 for item in items:
                     seen.add(_identity(item))
                     one = read(item)
@@ -87,7 +88,7 @@ class BrowsertrixAPI:
                     await time_slice.yield_if_due()
                 if len(seen) == before:  # beyond the end, or the same page again and again
                     break
-        return found, len(seen), total
+        return found, len(totals) == 1 and len(seen) >= min(totals)
 
     async def pages(
         self, endpoint: str, path: str, query: Mapping[str, str], *, size: int = PAGE_SIZE

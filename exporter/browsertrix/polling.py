@@ -45,8 +45,8 @@ LOOK_AGAIN: Final = 15.0
 _FIRST_DELAY: Final = 60.0
 _LONGEST_DELAY: Final = 240.0
 """Seconds between two tries that fail; an interval where that is longer."""
-_SHORTEST_PAUSE: Final = 1.0
-"""Seconds, where a list takes longer than an interval."""
+_SHORTEST_PAUSE: Final = 1 / 10
+"""Of an interval, where a list takes longer than one."""
 _JITTER: Final = 1 / 10
 """Of an interval. Exporters that start together do not ask together for long."""
 
@@ -167,7 +167,8 @@ class WholeSource(PolledSource[T]):
         self._vouch()
         self._succeeded(at)
         self._hand_on(items, at)
-        return max(self._jittered(self.interval) - (_now() - began), _SHORTEST_PAUSE)
+        pause = _SHORTEST_PAUSE * self.interval
+        return max(self._jittered(self.interval) - (_now() - began), pause)
 
     def _vouch(self) -> None:
         if self._withdrawal is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import ssl
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any, Final, Self
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -91,6 +93,13 @@ class BrowsertrixServer:
         await web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
+    async def listen_by_tls(self, context: ssl.SSLContext) -> str:
+        """Listen at another port as well; returns its address."""
+        assert self._runner is not None
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context)
+        await site.start()
+        return f"https://127.0.0.1:{self._runner.addresses[-1][1]}"
+
     async def stop(self) -> None:
         """Refuse connections from now on."""
         if self._runner is not None:
@@ -133,7 +142,8 @@ class BrowsertrixServer:
             return refused(404, "Not Found")
         if header.removeprefix("Bearer ") not in self.tokens:
             return refused(401, "invalid_credentials")
-        return self._answer(request, path.strip("/").split("/"))
+        steps = request.rel_url.raw_path.strip("/").split("/")[1:]
+        return self._answer(request, [unquote(step) for step in steps])
 
     def _answer(self, request: web.Request, path: list[str]) -> web.Response:  # noqa: PLR0911
         match path:
