@@ -9,7 +9,7 @@ runs on one event loop, and ends together.
 import asyncio
 import logging
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ from exporter.crawls import CrawlJoin, PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import (
+    BrowsertrixTables,
     Exposition,
     HistoryCollector,
     IndexTable,
@@ -37,6 +38,7 @@ from exporter.metrics import (
     catalog,
     selected,
 )
+from exporter.metrics.catalog import Family
 from exporter.runtime.garbage_collection import collect_periodically, keep_collections_short
 from exporter.runtime.tasks import SupervisedTasks, cancel_and_wait
 from exporter.settings import Settings
@@ -61,7 +63,9 @@ class Pipeline:
         self.recorder = HistoryRecorder(ledger, settings.scopes, pause_limit=self.pause_limit)
         self._store = SeriesStore(self.families, ledger.pods_before)
         self.pause_limit.listeners.append(self._store.reread_paused)
-        self.crawls = CrawlJoin(self.recorder, self._store)
+        self._browsertrix = _browsertrix_tables(settings, self.families)
+        also = () if self._browsertrix is None else (self._browsertrix.crawls,)
+        self.crawls = CrawlJoin(self.recorder, self._store, *also)
         """Joins the changes of each source."""
         self._history = HistoryCollector(self.families, ledger)
         self._indexes = IndexTable(self.families)
@@ -70,12 +74,19 @@ class Pipeline:
             INDEXES.name: self._indexes,
         }
         """What handles the changes of each source's objects, by the source's name."""
-        self.polled: Handlers = {"settings": (self.pause_limit,)}
+
+    @property
+    def polled(self) -> Handlers:
         """What takes that which Browsertrix is asked for, by the source's name."""
+        tables = {} if self._browsertrix is None else self._browsertrix.by_source
+        others: Handlers = {"settings": (self.pause_limit,)}
+        return {name: (table, *others.get(name, ())) for name, table in tables.items()}
 
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``self_metrics`` are those of the exporter itself."""
-        return Exposition(self.families, self._store, self._history, self_metrics, self._indexes)
+        polled = () if self._browsertrix is None else self._browsertrix.by_source.values()
+        tables = (self._indexes, *polled)
+        return Exposition(self.families, self._store, self._history, self_metrics, tables)
 
 
 class Exporter:
@@ -220,6 +231,17 @@ def notifier_settings(settings: Settings) -> NotifierSettings:
                 (name, Path(file)) for name, file in settings.alertmanager_header_files
             ),
         ),
+    )
+
+
+def _browsertrix_tables(settings: Settings, families: Iterable[Family]) -> BrowsertrixTables | None:
+    if settings.browsertrix_url is None:
+        return None
+    return BrowsertrixTables(
+        families,
+        settings.scopes,
+        names=settings.browsertrix_names,
+        max_workflows=settings.browsertrix_workflows_max,
     )
 
 

@@ -1,5 +1,6 @@
 """How crawls are exposed to Prometheus: the catalog, the series store, the exposition."""
 
+from exporter.metrics.browsertrix_tables import BrowsertrixTables
 from exporter.metrics.catalog import CATALOG, catalog
 from exporter.metrics.exposition import Exposition, Format
 from exporter.metrics.history_collector import HistoryCollector
@@ -10,6 +11,7 @@ from exporter.metrics.store import SeriesStore
 
 __all__ = [
     "CATALOG",
+    "BrowsertrixTables",
     "Exposition",
     "Format",
     "HistoryCollector",

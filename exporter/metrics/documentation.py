@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from exporter.metrics.catalog import CRAWL_LABELS, POD_LABELS, Family, Group
 from exporter.metrics.catalog.index import INDEX_LABELS
+from exporter.metrics.catalog.polled import ORG_LABELS, WORKFLOW_LABELS
 from exporter.sources import SOURCES
 
 _TITLES: Final = {
@@ -14,6 +15,9 @@ _TITLES: Final = {
     Group.POD: "One pod of a crawl",
     Group.VOLUME: "The volume of a pod",
     Group.INDEX: "The dedupe index of a collection",
+    Group.ORGANISATION: "One organisation",
+    Group.WORKFLOW: "One workflow",
+    Group.INSTALLATION: "Browsertrix itself",
     Group.HISTORY: "What happened",
     Group.EXPORTER: "The exporter itself",
 }
@@ -72,6 +76,9 @@ _COMMON: Final[Mapping[Group, tuple[str, ...]]] = {
     Group.POD: POD_LABELS,
     Group.VOLUME: POD_LABELS,
     Group.INDEX: INDEX_LABELS,
+    Group.ORGANISATION: ORG_LABELS,
+    Group.WORKFLOW: WORKFLOW_LABELS,
+    Group.INSTALLATION: (),
     Group.HISTORY: ("namespace",),
     Group.EXPORTER: (),
 }
@@ -89,6 +96,14 @@ _NOTES: Final = {
     "those of the table. A paused crawl keeps its volumes.",
     Group.INDEX: "Labels: `namespace`, `oid`, `collection`; and those of the table. "
     "`browsertrix_crawl_info` has the collection that a crawl is deduplicated by.",
+    Group.ORGANISATION: "Labels: `oid`; and those of the table. There with "
+    "`--browsertrix.url` only: Browsertrix is asked for them. Names are in `browsertrix_org_info` "
+    "alone.",
+    Group.WORKFLOW: "Labels: `oid`, `cid`; and those of the table. There with `--browsertrix.url` "
+    "only, and only of workflows that are scheduled, run, or ran in the last 90 days: at most "
+    "`--browsertrix.workflows.max` of them, scheduled ones first and then by their newest run. "
+    "`browsertrix_crawl_info` has the workflow of a crawl.",
+    Group.INSTALLATION: "There with `--browsertrix.url` only.",
     Group.HISTORY: "Labels: `namespace`; and those of the table. Each event is counted once, "
     "however often it is seen, and counters go on through restarts (with `--history.path`). They "
     "are there at 0 as soon as a namespace is, so `increase` and `rate` miss nothing.",

@@ -5,9 +5,9 @@ and joins. It is given in chunks of moderate size, each a fraction of a millisec
 and all of one snapshot: that is taken when the scrape begins, not when the last chunk is sent.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import generate_latest
@@ -16,7 +16,6 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from exporter.metrics.catalog import CrawlFamily, Family, FleetFamily, Group, PodFamily
 from exporter.metrics.chunks import chunks, joined_lines
 from exporter.metrics.history_collector import HistoryCollector
-from exporter.metrics.index_table import IndexTable
 from exporter.metrics.lines import line
 from exporter.metrics.selection import is_named
 from exporter.metrics.snapshot import Snapshot
@@ -35,6 +34,13 @@ class Format(Enum):
     def content_type(self) -> str:
         """The value of ``Content-Type``."""
         return self.value
+
+
+class Table(Protocol):
+    """Lines that are ready: of what changes seldom, beside crawls."""
+
+    def lines(self, now: float, /) -> Mapping[str, Sequence[bytes]]:
+        """Return the sample lines at ``now``, by the name of each family it serves."""
 
 
 class _Metrics:
@@ -64,13 +70,16 @@ class Exposition:
         store: SeriesStore,
         history: HistoryCollector,
         self_metrics: CollectorRegistry,
-        indexes: IndexTable | None = None,
+        tables: Sequence[Table] = (),
     ) -> None:
-        """``self_metrics`` holds the exporter's own metrics."""
+        """``self_metrics`` holds the exporter's own metrics.
+
+        A family of ``tables`` is served where one of them has it: no two may have the same.
+        """
         self._families = tuple(families)
         self._store = store
         self._history = history
-        self._indexes = indexes or IndexTable(self._families)
+        self._tables = tuple(tables)
         self._self_metrics = self_metrics
         self._headers = {
             (family.name, form): _text([family.metric()], form)
@@ -93,11 +102,11 @@ class Exposition:
             for family in self._families
             if family.group is Group.HISTORY and is_named(family, names)
         )
-        indexes = self._indexes.lines()
+        ready = {name: lines for one in self._tables for name, lines in one.lines(now).items()}
         lines = {
-            family.name: tuple(indexes[family.name])
+            family.name: tuple(ready[family.name])
             for family in self._families
-            if family.name in indexes and is_named(family, names)
+            if family.name in ready and is_named(family, names)
         } | history
         return self._chunks(form, names, now, self._store.snapshot(names), lines, self_metrics)
 

@@ -43,7 +43,7 @@ class IndexTable:
     def on_bookmark(self, scope: str, resource_version: str) -> None:
         """Nothing to do."""
 
-    def lines(self) -> dict[str, list[bytes]]:
+    def lines(self, _: float, /) -> dict[str, list[bytes]]:
         """Return the sample lines as they are now, by family's name."""
         found: dict[str, list[bytes]] = {family.name: [] for family in self._families}
         for scope in sorted(self._vouched):

@@ -6,8 +6,8 @@ from exporter.metrics.catalog import CATALOG, CRAWL_LABELS, POD_LABELS, CrawlFam
 
 
 def test_names_follow_the_grammar() -> None:
-    names = [family.name for family in CATALOG]
-    assert len(set(names)) == len(names)
+    for names in ([one.name for one in CATALOG], [one.base for one in CATALOG]):
+        assert len(set(names)) == len(names)
     for family in CATALOG:
         name = family.name
         assert re.fullmatch(r"[a-z][a-z0-9_]*", name)

@@ -23,7 +23,14 @@ from support.tools import Edition
 
 pytestmark = pytest.mark.slow("a thousand examples")
 
-FAMILIES = [family for family in catalog() if family.group not in {Group.EXPORTER, Group.HISTORY}]
+_ELSEWHERE = {
+    Group.EXPORTER,
+    Group.HISTORY,
+    Group.ORGANISATION,
+    Group.WORKFLOW,
+    Group.INSTALLATION,
+}
+FAMILIES = [family for family in catalog() if family.group not in _ELSEWHERE]
 
 HOSTILE = [
     'line\nbreak "quote" back\\slash',

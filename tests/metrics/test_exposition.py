@@ -12,7 +12,8 @@ from prometheus_client.registry import Collector
 
 from exporter.history.ledger import Ledger
 from exporter.metrics import CATALOG, Exposition, Format, HistoryCollector, SeriesStore, catalog
-from exporter.metrics.catalog import Kind
+from exporter.metrics.catalog import Group, Kind
+from exporter.metrics.catalog.server_settings import PAUSE_LIMIT
 from support.served_metrics import ServedMetrics, watch
 from support.tools import Edition
 
@@ -39,6 +40,38 @@ def test_everything_in_the_catalog_is_served_and_nothing_else(form: Format) -> N
         for family in CATALOG
     }
     assert served == declared
+
+
+def test_what_no_table_serves_has_not_even_a_header() -> None:
+    exposition = Exposition(
+        CATALOG, SeriesStore(CATALOG), HistoryCollector(CATALOG, Ledger.open()), CollectorRegistry()
+    )
+    found = headers(b"".join(exposition.chunks(Format.TEXT, None, 2e9)).decode())
+    polled = {Group.ORGANISATION, Group.WORKFLOW, Group.INSTALLATION, Group.INDEX, Group.EXPORTER}
+    assert found == {family.name for family in CATALOG if family.group not in polled}
+
+
+def test_a_table_is_read_at_the_moment_of_the_scrape_and_served_where_it_is_named() -> None:
+    exposition = Exposition(
+        CATALOG,
+        SeriesStore(CATALOG),
+        HistoryCollector(CATALOG, Ledger.open()),
+        CollectorRegistry(),
+        [Clock()],
+    )
+    name = PAUSE_LIMIT.name
+    shown = b"".join(exposition.chunks(Format.TEXT, frozenset({name}), 7.0)).decode()
+    assert shown.splitlines()[-1] == f"{name} 7.0"
+    assert headers(shown) == {name}
+    other = b"".join(exposition.chunks(Format.TEXT, frozenset({"browsertrix_crawls"}), 7.0))
+    assert name.encode() not in other
+
+
+class Clock:
+    """A table whose one value is the time."""
+
+    def lines(self, now: float, /) -> dict[str, list[bytes]]:
+        return {PAUSE_LIMIT.name: [f"{PAUSE_LIMIT.name} {now}\n".encode()]}
 
 
 def test_promtool_has_nothing_to_say(edition: Edition) -> None:

@@ -12,7 +12,7 @@ LABELS = {"namespace": NAMESPACE, "oid": "org-1", "collection": COLLECTION}
 
 
 def served(table: IndexTable) -> dict[str, list[tuple[dict[str, str], float]]]:
-    text = b"".join(line for lines in table.lines().values() for line in lines).decode()
+    text = b"".join(line for lines in table.lines(0.0).values() for line in lines).decode()
     return {
         family.name: [(sample.labels, sample.value) for sample in family.samples]
         for family in text_string_to_metric_families(text)

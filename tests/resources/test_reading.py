@@ -215,7 +215,7 @@ def test_a_crawljob_without_metadata_is_unusable(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [ABSENT, None, "", 7, ["a"], {"a": 1}, "n" * 254])
 def test_a_crawljob_without_a_usable_name_is_unusable(value: Any) -> None:
-    with pytest.raises(InvalidObjectError, match=r": metadata\.name is missing, or nothing"):
+    with pytest.raises(InvalidObjectError, match=r": metadata\.name is missing or malformed"):
         read(replaced(crawljob(), ("metadata", "name"), value))
 
 

@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from exporter.cluster.changes import Change
 from exporter.crawls import Crawl, PodPast, pods_of
 from exporter.history.ledger import Ledger
-from exporter.metrics import Exposition, Format, HistoryCollector, SeriesStore
+from exporter.metrics import Exposition, Format, HistoryCollector, IndexTable, SeriesStore
 from exporter.metrics.catalog import CrawlFamily, Family, Fleet, FleetFamily, PodFamily
 from exporter.metrics.catalog.family import Sample
 from exporter.resources.crawljob import derived
@@ -53,7 +53,8 @@ def scrape(
 ) -> Iterator[bytes]:
     """The chunks of a scrape that begins now."""
     history = HistoryCollector(families, Ledger.open())
-    return Exposition(families, store, history, CollectorRegistry()).chunks(form, None, now)
+    exposition = Exposition(families, store, history, CollectorRegistry(), [IndexTable(families)])
+    return exposition.chunks(form, None, now)
 
 
 def samples(

@@ -18,9 +18,11 @@ from exporter.cluster.stats import Stats
 from exporter.crawls import Crawl, PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.metrics import (
+    BrowsertrixTables,
     Exposition,
     Format,
     HistoryCollector,
+    IndexTable,
     SelfMetrics,
     SeriesStore,
     catalog,
@@ -104,6 +106,10 @@ class ServedMetrics:
             store,
             HistoryCollector(self.families, ledger),
             self.self_metrics.registry,
+            [
+                IndexTable(self.families),
+                *BrowsertrixTables(self.families, ["crawlers"]).by_source.values(),
+            ],
         )
 
     def text(self, form: Format = Format.TEXT, *names: str) -> str:

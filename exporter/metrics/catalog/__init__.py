@@ -3,6 +3,7 @@
 from typing import Final
 
 from exporter.crawls import PauseLimit
+from exporter.metrics.catalog.background_job import BACKGROUND_JOB_FAMILIES
 from exporter.metrics.catalog.crawl import crawl_families
 from exporter.metrics.catalog.crawl_times import Past
 from exporter.metrics.catalog.family import (
@@ -21,9 +22,12 @@ from exporter.metrics.catalog.history import (
 )
 from exporter.metrics.catalog.index import INDEX_FAMILIES, IndexFamily
 from exporter.metrics.catalog.live_pod import LIVE_POD_FAMILIES
+from exporter.metrics.catalog.organisation import ORGANISATION_FAMILIES
 from exporter.metrics.catalog.pod import POD_FAMILIES
 from exporter.metrics.catalog.self_metrics import SELF_FAMILIES
+from exporter.metrics.catalog.server_settings import PAUSE_LIMIT
 from exporter.metrics.catalog.volume import VOLUME_FAMILIES
+from exporter.metrics.catalog.workflow import WORKFLOW_COUNTS, WORKFLOW_FAMILIES
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 
@@ -61,6 +65,11 @@ def catalog(pause_limit: PauseLimit | None = None, past: Past = _no_past) -> tup
         *LIVE_POD_FAMILIES,
         *VOLUME_FAMILIES,
         *INDEX_FAMILIES,
+        *ORGANISATION_FAMILIES,
+        *WORKFLOW_FAMILIES,
+        *WORKFLOW_COUNTS,
+        *BACKGROUND_JOB_FAMILIES,
+        PAUSE_LIMIT,
         *HISTORY_FAMILIES,
         *SELF_FAMILIES,
     )

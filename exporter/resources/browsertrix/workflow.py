@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from exporter.resources.browsertrix.reading import Id, ItemReader, Title, shortened
 from exporter.resources.browsertrix.schedule import Schedule, read_schedule
-from exporter.resources.fields import Count, Flag, SharedText, Text, Timestamp
+from exporter.resources.fields import Count, Flag, SharedText, Timestamp
 from exporter.resources.metadata import WIRE
 from exporter.resources.parsing import Problem
 
@@ -55,8 +55,10 @@ class Workflow:
     name: Title = None
     first_seed: Annotated[str, AfterValidator(_address)] | None = None
     schedule: CronSchedule = None
+    created: Timestamp = None
+    modified: Timestamp = None
+    """When somebody last changed it, its schedule among all; runs do not move it."""
     is_crawl_running: Flag = None
-    last_crawl_id: Text = None
     last_crawl_start_time: Timestamp = None
     last_crawl_time: Timestamp = None
     """The end of the newest run; None while it runs."""
@@ -73,6 +75,20 @@ class Workflow:
     def title(self) -> str:
         """What people call it: its name or, as Browsertrix does, its first seed."""
         return self.name or self.first_seed or ""
+
+    def scheduled_last(self, at: float) -> float | None:
+        """When the schedule said it should have run last before ``at``, or at ``at``.
+
+        None where it has none, or where the workflow was changed since: the schedule that is known
+        need not have been the one of then.
+        """
+        last = self.schedule.last(at) if self.schedule else None
+        since = self.modified or self.created or 0.0
+        return last if last is not None and last >= since else None
+
+    def runs_next(self, at: float) -> float | None:
+        """When the schedule says that it runs next after ``at``; None where it has none."""
+        return self.schedule.next(at) if self.schedule else None
 
     @staticmethod
     def parse(item: Mapping[str, Any]) -> tuple["Workflow", tuple[Problem, ...]]:
