@@ -5,6 +5,7 @@ workflows an aggregation for each organisation, and the counts of archived items
 of an organisation.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final
@@ -25,6 +26,8 @@ from exporter.resources.browsertrix import (
     workflow,
 )
 from exporter.runtime.time_slice import TimeSlice
+
+logger = logging.getLogger(__name__)
 
 SELDOM: Final = 5
 """Intervals between two lists of background jobs, and two looks at the settings."""
@@ -113,6 +116,7 @@ class JobSource(WholeSource[BackgroundJob]):
         super().__init__("jobs", SELDOM * interval, handlers)
         self._api = api
         self._read = self.problems.reader(BackgroundJob.parse, background_job.READER.fields)
+        self._warned = False
 
     async def ask(self) -> Mapping[str, BackgroundJob]:
         """List them by success, by which those without come first: running, failed, the others."""
@@ -128,9 +132,20 @@ class JobSource(WholeSource[BackgroundJob]):
                     if job is not None:
                         found[job.id] = job
                     await time_slice.yield_if_due()
-                if _ends_with_successes(items) or len(found) >= MOST_JOBS:
+                if len(found) >= MOST_JOBS:
+                    self._warn_once()
+                    break
+                if _ends_with_successes(items):
                     break
         return found
+
+    def _warn_once(self) -> None:
+        if not self._warned:
+            self._warned = True
+            logger.warning(
+                "too many background jobs run or have failed: the rest is left out",
+                extra={"most": MOST_JOBS},
+            )
 
 
 class SettingsSource(WholeSource[ServerSettings]):

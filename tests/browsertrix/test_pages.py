@@ -203,3 +203,21 @@ async def test_jobs_in_another_order_are_read_to_the_end(
 
     assert len(found) == 834
     assert sizes == [1000] * 3
+
+
+async def test_too_many_jobs_are_left_out_and_that_is_said_once(
+    server: BrowsertrixServer,
+    connect: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("exporter.browsertrix.sources.MOST_JOBS", 1500)
+    server.jobs = [_job(number, success=False) for number in range(5000)]
+    source = JobSource(connect().api, 60.0, ())
+
+    for _ in range(2):
+        assert len(await source.ask()) == 2000
+
+    assert [m for m in caplog.messages if "left out" in m] == [
+        "too many background jobs run or have failed: the rest is left out"
+    ]
