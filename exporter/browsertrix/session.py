@@ -141,7 +141,8 @@ class Session:
         if self._refused is not None:
             raise LoginRefusedError(self._refused)
         if self._last_error is not None and self._clock() < self._wait_until:
-            raise self._last_error
+            last = self._last_error
+            raise RequestError(last.reason, str(last), last.retry_after)
         self._token = None
         try:
             secret = read_secret(self._login.file)

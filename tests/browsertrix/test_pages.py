@@ -167,6 +167,22 @@ async def test_odd_items_cost_themselves_and_are_counted_once(
     assert len([m for m in caplog.messages if "left out" in m or "cannot be read" in m]) == 2
 
 
+@pytest.mark.parametrize(
+    "name", ['"\\ud800"', "1" * 5000, "[" * 500 + "]" * 500, '"\xff"', "NaN", "-Infinity"]
+)
+async def test_odd_json_costs_its_field(
+    server: BrowsertrixServer, connect: Connect, name: str
+) -> None:
+    text = f'{{"items": [{{"id": "org-1", "name": {name}, "bytesStored": 7}}], "total": 1}}'
+    server.always[ORGS] = answer(
+        lambda: aiohttp.web.Response(body=text.encode("latin-1"), content_type="application/json")
+    )
+
+    found = await listed(connect())
+
+    assert found["org-1"].bytes_stored == 7
+
+
 # -- background jobs
 
 

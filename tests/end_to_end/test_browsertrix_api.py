@@ -60,7 +60,9 @@ async def test_it_serves_names_and_the_pause_limit_and_nothing_of_people(
     password = tmp_path / "password"
     password.write_text(PASSWORD)
     exporter = await start(
-        server.write_kubeconfig(tmp_path / "kubeconfig"), *flags(browsertrix, password)
+        server.write_kubeconfig(tmp_path / "kubeconfig"),
+        *flags(browsertrix, password),
+        f"--history.path={tmp_path / 'ledger'}",
     )
 
     scrape = await exporter.until(
@@ -79,9 +81,12 @@ async def test_it_serves_names_and_the_pause_limit_and_nothing_of_people(
     assert sources["orgs"]["objects"] == 2
     page = (await exporter.get("/"))[1]
     assert "orgs of Browsertrix" in page
+    ledger = b"".join(file.read_bytes() for file in tmp_path.glob("ledger*"))
+    assert ledger
     for secret in SECRETS:
         for output in (scrape.text, shown, page, exporter.log.read_text()):
             assert secret not in output
+        assert secret.encode() not in ledger
 
 
 async def test_a_wrong_password_is_one_try_until_its_file_changes(
