@@ -1,6 +1,8 @@
 """An exporter that asks Browsertrix, as a process: what it serves, and what it tells nobody."""
 
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -145,3 +147,27 @@ async def test_without_the_url_there_is_nothing_of_it(
         f"{PREFIX}_pause_limit",
     ):
         assert family not in text
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "No such file or directory"), ("", "is empty, or holds more than one line")],
+)
+def test_a_file_that_cannot_be_used_ends_the_start_with_one_line(
+    tmp_path: Path, content: str | None, says: str
+) -> None:
+    password = tmp_path / "password"
+    if content is not None:
+        password.write_text(content)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "exporter", "--browsertrix.url=http://127.0.0.1:1"),
+            *(f"--browsertrix.username={USERNAME}", f"--browsertrix.password-file={password}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == f"browsertrix-exporter: error: {password}: {says}\n"
