@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from exporter.crawls import PauseLimit
 from exporter.settings import Address
 from exporter.web import Health, View, WebServer, WebSettings
 from support.waiting import WAIT_TIMEOUT
@@ -29,7 +30,7 @@ async def serve() -> AsyncIterator[Serve]:
             site.watches,
             site,
             site.ledger,
-            pause_limit=7 * 86400.0,
+            pause_limit=PauseLimit(),
             health=health,
             clock=lambda: site.now,
         )
