@@ -52,6 +52,7 @@ docs: $(VENV)/dev.stamp  ## generate docs, alert rules and dashboards from what 
 	$(BIN)/python -m exporter rules --format=prometheusrule > alerts/prometheusrule.yaml
 	$(BIN)/python -m exporter.rules.documentation > docs/alerts.md
 	$(BIN)/python -m dashboards
+	$(BIN)/python -m exporter.commands.notifications --configuration http://notifications:8002 > deploy/compose/alertmanager.yml
 
 tools:  ## fetch Prometheus and Alertmanager from the distribution's packages, if not installed
 	tests/install-tools
