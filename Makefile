@@ -23,7 +23,8 @@ $(VENV)/dev.stamp: $(VENV)/runtime.stamp requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@
 
-demo: $(VENV)/runtime.stamp  ## run the exporter on a simulated Browsertrix
+demo: $(VENV)/runtime.stamp  ## run the exporter on a simulated Browsertrix, with Prometheus and alerts
+	tests/install-tools --demo
 	$(BIN)/python -m exporter demo $(ARGS)
 
 test: $(VENV)/dev.stamp tools lint  ## install what the tests need, and run all of them
