@@ -55,12 +55,17 @@ class Running:
             return found[1]
         return None
 
+    def kubeconfig(self) -> str:
+        """The simulated cluster's."""
+        (path,) = re.findall(r"kubectl --kubeconfig (\S+)", self.log.read_text(encoding="utf-8"))
+        return str(path)
+
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("exporter")
     log = folder / "log"
-    flags = ("--web.listen-address=127.0.0.1:0", "--history.path=history.db", "--speed=600")
+    flags = ("--web.listen-address=127.0.0.1:0", "--history.path=history.db", "--speed=60")
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "exporter", "demo", *flags],
@@ -79,12 +84,10 @@ def sandbox(folder: Path, running: Running) -> Path:
         shutil.copytree(ROOT / name, folder / "source" / name)
     (folder / "source" / "history.db").symlink_to(running.folder / "history.db")
     documented_programs.install(folder / "bin")
-    recording = (folder / "bin" / "pip").read_text(encoding="utf-8")
     for name in ("pip", "browsertrix-exporter"):  # of the virtual environment that a page makes
         own = folder / "source" / "exporter-env" / "bin" / name
         own.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(folder / "bin" / name, own)
-    assert recording
     return folder / "source"
 
 
@@ -100,24 +103,33 @@ async def test_the_commands_of_a_page_work(page: str, running: Running, tmp_path
         "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests"))),
         "RECORD": str(tmp_path / "record"),
         "EXPORTER": address,
+        "KUBECONFIG": running.kubeconfig(),
         "SOURCE": str(ROOT),
         "HOME": str(tmp_path),
     }
     for snippet in found:
         if "sqlite3 " in snippet.text and shutil.which("sqlite3") is None:
             continue
-        process = await asyncio.create_subprocess_exec(
-            *("bash", "-euo", "pipefail", "-c", snippet.text),
-            cwd=source,
-            env=variables,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
+        status, said = await run(
+            "bash", "-euo", "pipefail", "-c", snippet.text, at=source, env=variables
         )
-        async with asyncio.timeout(PROCESS_TIMEOUT):
-            said, _ = await process.communicate()
-        assert process.returncode == 0, f"{snippet.where}: {said.decode()}"
+        assert status == 0, f"{snippet.where}: {said}"
     assert documented_programs.wrong(tmp_path / "record") == []
+
+
+async def run(*command: str, at: Path, env: dict[str, str]) -> tuple[int | None, str]:
+    """Exit status, and all that it says."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=at,
+        env=env,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(PROCESS_TIMEOUT):
+        said, _ = await process.communicate()
+    return process.returncode, said.decode()
 
 
 def shown_files(page: str, source: Path) -> None:
@@ -143,15 +155,10 @@ async def test_a_backup_holds_what_the_ledger_does(running: Running, tmp_path: P
         if one.page == "docs/backup.md" and "python3 -c" in one.text
     )
     (tmp_path / "history.db").symlink_to(running.folder / "history.db")
-    ran = subprocess.run(["bash", "-c", shown], cwd=tmp_path, capture_output=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    listed = subprocess.run(
-        [sys.executable, "-m", "exporter", "history", "--history.path", "history.copy.db"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert listed.returncode == 0, listed.stderr
-    assert "crawl=" in listed.stdout
+    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    status, said = await run("bash", "-c", shown, at=tmp_path, env=variables)
+    assert status == 0, said
+    history = (sys.executable, "-m", "exporter", "history", "--history.path", "history.copy.db")
+    status, said = await run(*history, at=tmp_path, env=variables)
+    assert status == 0, said
+    assert "crawl=" in said

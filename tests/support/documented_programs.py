@@ -4,6 +4,7 @@ Some are the real ones, turned to an exporter of the test; the others are record
 were asked is judged afterwards: there is no engine, no registry and no second machine here.
 """
 
+import itertools
 import json
 import shlex
 import sys
@@ -39,6 +40,27 @@ for url in sys.argv[1:]:
         address = "http://" + url.replace("localhost:10937", os.environ["EXPORTER"], 1)
         sys.stdout.buffer.write(urlopen(address, timeout=20).read())
 """
+_WITHIN: Final = """\
+import os, shutil, subprocess
+LEDGERS = "/var/lib/browsertrix-exporter"
+words = [word.replace(LEDGERS, os.getcwd()) for word in sys.argv[1:]]
+if "exec" in words:  # what would run in the pod or service runs here
+    start = words.index("--") + 1 if "--" in words else words.index("exec") + 2
+    raise SystemExit(subprocess.run(words[start:]).returncode)
+if "cp" in words:
+    shutil.copy(words[-2].partition(":")[2], words[-1])
+if "get" in words and "crawljobs" in words:
+    import urllib.request
+    import yaml
+    with open(os.environ["KUBECONFIG"]) as file:
+        config = yaml.safe_load(file)
+    server, user = config["clusters"][0]["cluster"]["server"], config["users"][0]["user"]
+    asked = urllib.request.Request(
+        f"{server}/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs",
+        headers={"Authorization": f"Bearer {user['token']}"},
+    )
+    sys.stdout.buffer.write(urllib.request.urlopen(asked, timeout=20).read())
+"""
 _PYTHON: Final = """\
 import os, sys
 if sys.argv[1:] == ["-m", "dashboards"]:  # else it would write into the source
@@ -50,7 +72,10 @@ with open(os.environ["RECORD"], "a") as record:
     record.write(json.dumps(sys.argv[0].rsplit("/")[-1:] + sys.argv[1:]) + "\\n")
 """
 RECORDED: Final = ("docker", "kubectl", "make", "pip", "uv", "git", "amtool")
-"""Programs that are not run: no engine, cluster, registry or Alertmanager is here."""
+"""Programs that are not run: no engine, registry or Alertmanager is here.
+
+What docker and kubectl would run in a container runs here, beside the ledger.
+"""
 
 
 def install(folder: Path) -> None:
@@ -62,7 +87,7 @@ def install(folder: Path) -> None:
         program(folder / name, f"import json\n{_PYTHON}")
     for name in RECORDED:
         recording = _RECORD.replace("sys.argv[1:]", f"[{name!r}, *sys.argv[1:]]")
-        program(folder / name, recording)
+        program(folder / name, recording + (_WITHIN if name in {"docker", "kubectl"} else ""))
 
 
 def program(path: Path, text: str) -> None:
@@ -136,14 +161,14 @@ def _make(arguments: Sequence[str]) -> str:
 
 
 def _pip(arguments: Sequence[str]) -> str:
-    for flag, value in zip(arguments, arguments[1:], strict=False):
+    for flag, value in itertools.pairwise(arguments):
         if flag == "--requirement" and not (ROOT / value).exists():
             return f"{value} does not exist"
     return "" if "install" in arguments else "unknown to this check"
 
 
 def _kubectl(arguments: Sequence[str]) -> str:
-    for flag, value in zip(arguments, arguments[1:], strict=False):
+    for flag, value in itertools.pairwise(arguments):
         if flag == "--filename" and value != "-":
             if not (ROOT / value).exists():
                 return f"{value} does not exist"
