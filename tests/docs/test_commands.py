@@ -23,6 +23,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from exporter.history.reading import events
 from support import documented_programs
 from support.documents import Snippet, snippets
 from support.tools import ROOT, Edition
@@ -146,6 +147,11 @@ def is_listed(snippet: Snippet) -> bool:
     )
 
 
+def a_crawl_in(ledger: Path) -> str | None:
+    """A crawl to which something happened."""
+    return next((event.crawl for event in events(ledger, since=0.0, crawl=None)), None)
+
+
 async def test_a_backup_holds_what_the_ledger_does(running: Running, tmp_path: Path) -> None:
     """The commands of docs/backup.md, of which the test above sees only that they end well."""
     await until(running.address, every=0.1, within=PROCESS_TIMEOUT)
@@ -155,10 +161,11 @@ async def test_a_backup_holds_what_the_ledger_does(running: Running, tmp_path: P
         if one.page == "docs/backup.md" and "python3 -c" in one.text
     )
     (tmp_path / "history.db").symlink_to(running.folder / "history.db")
+    crawl = await until(lambda: a_crawl_in(running.folder / "history.db"), every=0.2)
     variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     status, said = await run("bash", "-c", shown, at=tmp_path, env=variables)
     assert status == 0, said
-    history = (sys.executable, "-m", "exporter", "history", "--history.path", "history.copy.db")
-    status, said = await run(*history, at=tmp_path, env=variables)
+    history = (sys.executable, "-m", "exporter", "history", "--crawl", crawl, "--history.path")
+    status, said = await run(*history, "history.copy.db", at=tmp_path, env=variables)
     assert status == 0, said
-    assert "crawl=" in said
+    assert f"crawl={crawl}" in said
