@@ -58,7 +58,7 @@ RECORDS: Final = (
         name=_EXEC,
         description="Seconds that an organisation's crawlers have run this month (UTC)",
         labels=_ORG,
-        expr=_of("exec_seconds"),
+        expr=_of("exec_month_seconds"),
     ),
     RecordingRule(
         name=_AVAILABLE,

@@ -14,5 +14,5 @@ async def test_a_hundred_and_fifty_watches_are_open_at_once(
     watches = [follow(f"crawlers-{number}")[0] for number in range(NAMESPACES)]
     await until(lambda: server.streams == NAMESPACES)
     assert all(watch.synced for watch in watches)
-    assert {watch.last_error for watch in watches} == {None}
+    await until(lambda: {watch.last_error for watch in watches} == {None})
     assert {watch.stats.lists for watch in watches} == {1}

@@ -14,9 +14,10 @@ import yaml
 from exporter import cli
 from support import command_line
 from support.amtool import amtool, shipped_config
+from support.chart import made
 from support.documents import Snippet, commands, snippets
 from support.promql import METRICS, result_labels
-from support.tools import ROOT, Edition
+from support.tools import ROOT, Edition, require_built
 
 GUIDE: Final = "docs/developing.md"
 EXECUTED: Final = {
@@ -110,6 +111,10 @@ def test_yaml_is_taken_by_what_it_is_for(
     elif loaded.keys() & {"scrape_configs", "rule_files", "alerting", "global"}:
         shutil.copy(ROOT / "alerts" / "browsertrix.rules.yaml", tmp_path)
         _promtool(edition, "config", file)
+    elif loaded.get("kind") == "Kustomization":
+        _kustomization_is_built(file, tmp_path)
+    elif snippet.page == "docs/installation.md":
+        assert made(loaded), "values of the chart"
     elif "rules --config.file" in snippet.text:
         assert cli.main(["rules", "--config.file", str(file), "--output", f"{file}.out"]) == 0
     else:
@@ -121,6 +126,17 @@ def _options_are_taken(file: Path, folder: Path) -> None:
     here = file.read_text(encoding="utf-8").replace("/etc/browsertrix-exporter", str(folder))
     file.write_text(here, encoding="utf-8")
     command_line.read("--config.file", str(file))
+
+
+def _kustomization_is_built(file: Path, folder: Path) -> None:
+    for name in ("deploy/kustomize", "alerts", "dashboards/json"):
+        shutil.copytree(ROOT / name, folder / name)
+    file.rename(folder / "kustomization.yaml")
+    (folder / "config.yaml").write_text("pause-limit: 14d\n", encoding="utf-8")
+    kustomize = require_built("kustomize")
+    ran = subprocess.run([kustomize, "build", folder], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "pause-limit: 14d" in ran.stdout
 
 
 def _promtool(edition: Edition, what: str, file: Path) -> None:
