@@ -25,9 +25,8 @@ _MOST_RECORDS: Final = 200_000
 _MOST_JOBS: Final = 300
 """Of the replicas of simulated crawls."""
 _FAILED_REPLICAS: Final = 0.02
-_DELETED: Final = 0.08
-"""Share of crawls that somebody deletes, ten simulated minutes after they ended."""
 _DELETED_AFTER: Final = 600.0
+"""Simulated seconds from the end of a crawl until somebody deletes it."""
 _TIDIED_AFTER: Final = 3 * 3600.0
 """Simulated seconds after which somebody makes room where storage is full."""
 _TIDIED_TO: Final = 0.7
@@ -54,6 +53,8 @@ class Database:
         self._doomed: deque[tuple[float, str]] = deque()
         """When which crawl is deleted."""
         self._full_since: dict[str, float] = {}
+        self.share_deleted = 0.08
+        """Of crawls, soon after they ended; those of workflows with a schedule are kept."""
         self.new_organisation: Callable[[str], Organisation] = self._plain_organisation
         """Makes one for an id that is seen for the first time."""
 
@@ -212,7 +213,7 @@ class Database:
             organisation.pages += record.stats["done"]
             lasts, succeeds = rng.uniform(30, 300) / self.speed, rng.random() >= _FAILED_REPLICAS
             self._replicas.append(replica_of(record, lasts=lasts, succeeds=succeeds))
-        if rng.random() < _DELETED and not self.workflows[record.cid].reserved:
+        if rng.random() < self.share_deleted and not self.workflows[record.cid].reserved:
             self._doomed.append((finished + _DELETED_AFTER / self.speed, record.id))
 
     def _tidy(self, organisation: Organisation, now: float) -> None:
@@ -227,7 +228,8 @@ class Database:
         for record in list(self.crawls.values()):
             if organisation.bytes_stored <= wanted:
                 return
-            if record.oid == organisation.id and record.bytes_kept:
+            is_of_it = record.oid == organisation.id and record.bytes_kept
+            if is_of_it and not self.workflows[record.cid].reserved:
                 self.delete_crawl(record.id)
         excess = organisation.bytes_stored - wanted  # of crawls from before the simulation
         organisation.bytes_crawls -= min(max(0, excess), organisation.bytes_crawls)
