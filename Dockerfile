@@ -31,6 +31,9 @@ RUN /opt/build/bin/python -m hatchling build --target wheel --directory /wheel \
  && /opt/build/bin/python -m pip --python /opt/exporter/bin/python install \
       --no-deps --no-index /wheel/*.whl
 
+# A new volume that is mounted there is its user's, as is the folder that it hides.
+RUN mkdir --parents /ledger
+
 
 FROM ${PYTHON_IMAGE}
 
@@ -40,6 +43,7 @@ LABEL org.opencontainers.image.title="browsertrix-exporter" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 COPY --from=build /opt/exporter /opt/exporter
+COPY --from=build --chown=65532:65532 /ledger /var/lib/browsertrix-exporter
 ENV PATH=/opt/exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
 # A number, so that Kubernetes can see that it is not root (runAsNonRoot). It is in no passwd file,

@@ -23,7 +23,8 @@ $(VENV)/dev.stamp: $(VENV)/runtime.stamp requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps --editable .
 	touch $@
 
-demo: $(VENV)/runtime.stamp  ## run the exporter on a simulated Browsertrix
+demo: $(VENV)/runtime.stamp  ## run the exporter on a simulated Browsertrix, with Prometheus and alerts
+	tests/install-tools --demo || true
 	$(BIN)/python -m exporter demo $(ARGS)
 
 test: $(VENV)/dev.stamp tools lint  ## install what the tests need, and run all of them
@@ -54,6 +55,7 @@ docs: $(VENV)/dev.stamp  ## generate docs, alert rules, dashboards and manifests
 	$(BIN)/python -m exporter.rules.documentation > docs/alerts.md
 	$(BIN)/python -m dashboards
 	$(BIN)/python -m deploy
+	$(BIN)/python -m exporter.commands.notifications --configuration http://notifications:8002 > deploy/compose/alertmanager.yml
 
 tools:  ## fetch Prometheus and Alertmanager from the distribution's packages, if not installed
 	tests/install-tools

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.remembering import finish
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
@@ -56,7 +56,11 @@ def figures(crawls: int) -> dict[str, tuple[float, float]]:
     jobs = [parse_value(value) for value in fleet(crawls)]
     health = Health(alive=lambda: None, ready=lambda: None)
     view = View(
-        [_Watch(jobs)], [Crawl(job) for job in jobs], ledger, pause_limit=604800.0, health=health
+        [_Watch(jobs)],
+        [Crawl(job) for job in jobs],
+        ledger,
+        pause_limit=PauseLimit(),
+        health=health,
     )
     page = StatusPage(view, telemetry_path="/metrics")
     keep_collections_short()  # as the exporter does

@@ -110,15 +110,22 @@ def is_file(option: Option) -> bool:
     return option.metavar in ("FILE", "NAME=FILE") and option.name != "history.path"
 
 
+def config_path(option: Option) -> tuple[str, ...]:
+    """The keys that lead to it in ``config``: nested at the dots of its name.
+
+    But what is below an option that has a value itself is no section: its name is one key there.
+    """
+    *above, last = option.name.split(".")
+    if any(one.name == ".".join(above) for one in filter(in_config, options_of())):
+        last = f"{above.pop()}.{last}"
+    return (*above, last)
+
+
 def _config() -> dict[str, Any]:
     root: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": {}}
-    options = list(filter(in_config, options_of()))
-    names = {option.name for option in options}
-    for option in options:
+    for option in filter(in_config, options_of()):
         section = root
-        *above, last = option.name.split(".")
-        if above and ".".join(above) in names:  # it has a value, and so no sections below
-            last = f"{above.pop()}.{last}"
+        *above, last = config_path(option)
         for name in above:
             section = section["properties"].setdefault(
                 name, {"type": "object", "additionalProperties": False, "properties": {}}

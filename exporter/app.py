@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -22,14 +22,16 @@ from exporter import __version__
 from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.notifier import Notifier, NotifierSettings
 from exporter.alerting.tuning import AlertTuning
+from exporter.browsertrix import BrowsertrixClient, ClientSettings, Handlers, Login
 from exporter.cluster.changes import PartHandler
 from exporter.cluster.client import ApiClient
 from exporter.cluster.poller import Poller
 from exporter.cluster.reflector import Reflector
-from exporter.crawls import CrawlJoin
+from exporter.crawls import CrawlJoin, PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import (
+    BrowsertrixTables,
     Exposition,
     HistoryCollector,
     IndexTable,
@@ -38,11 +40,12 @@ from exporter.metrics import (
     catalog,
     selected,
 )
+from exporter.metrics.catalog import Family
 from exporter.runtime.garbage_collection import collect_periodically, keep_collections_short
 from exporter.runtime.tasks import SupervisedTasks, cancel_and_wait
 from exporter.settings import Settings
 from exporter.sources import INDEXES, SOURCES, Source
-from exporter.web import Health, View, WebServer, WebSettings
+from exporter.web import Health, View, WebConfigFile, WebServer, WebSettings
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +61,18 @@ class Pipeline:
     """What becomes of a crawl's change: first it is recorded, then it is served."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self.pause_limit = PauseLimit(_pause_limit_given(settings))
         self.families = selected(
-            catalog(settings.pause_limit, ledger.baseline_of),
+            catalog(self.pause_limit, ledger.baseline_of),
             settings.metrics_include,
             settings.metrics_exclude,
         )
-        self.recorder = HistoryRecorder(ledger, settings.scopes, pause_limit=settings.pause_limit)
+        self.recorder = HistoryRecorder(ledger, settings.scopes, pause_limit=self.pause_limit)
         self._store = SeriesStore(self.families, ledger.pods_before)
-        self.crawls = CrawlJoin(self.recorder, self._store)
+        self.pause_limit.listeners.append(self._store.reread_paused)
+        self._browsertrix = _browsertrix_tables(settings, self.families)
+        also = () if self._browsertrix is None else (self._browsertrix.crawls,)
+        self.crawls = CrawlJoin(self.recorder, self._store, *also)
         """Joins the changes of each source."""
         self._history = HistoryCollector(self.families, ledger)
         self._indexes = IndexTable(self.families)
@@ -75,16 +82,28 @@ class Pipeline:
         }
         """What handles the changes of each source's objects, by the source's name."""
 
+    @property
+    def polled(self) -> Handlers:
+        """What takes that which Browsertrix is asked for, by the source's name."""
+        tables = {} if self._browsertrix is None else self._browsertrix.by_source
+        others: Handlers = {"settings": (self.pause_limit,)}
+        return {name: (table, *others.get(name, ())) for name, table in tables.items()}
+
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``self_metrics`` are those of the exporter itself."""
-        return Exposition(self.families, self._store, self._history, self_metrics, [self._indexes])
+        polled = () if self._browsertrix is None else self._browsertrix.by_source.values()
+        tables = (self._indexes, *polled)
+        return Exposition(self.families, self._store, self._history, self_metrics, tables)
 
 
 class Exporter:
     """One exporter: its watches, its series, its web server."""
 
     def __init__(self, settings: Settings, connection: ApiClient, ledger: Ledger) -> None:
-        """Wire the packages; nothing starts yet. The connection is closed by who opened it."""
+        """Wire the packages; nothing starts yet. The connection is closed by who opened it.
+
+        Raises WebConfigError.
+        """
         self._ledger = ledger
         self._pipeline = pipeline = Pipeline(settings, ledger)
         self._followed = tuple(
@@ -97,6 +116,11 @@ class Exporter:
         self._notifier = (
             Notifier(notifier_settings(settings), ledger) if settings.alertmanager_urls else None
         )
+        self._browsertrix = (
+            BrowsertrixClient(browsertrix_settings(settings), pipeline.polled)
+            if settings.browsertrix_url is not None
+            else None
+        )
         self._tasks = SupervisedTasks()
         self_metrics = SelfMetrics(
             pipeline.families,
@@ -105,13 +129,21 @@ class Exporter:
             self._notifier,
             lambda: self._tasks.restarts,
         )
+        web_config = None
+        if settings.web_config_file is not None:
+            web_config = WebConfigFile(settings.web_config_file, open_probes=settings.open_probes)
+            web_config.log_what_does_nothing()
+            self_metrics.serve_reloads(lambda: web_config.reloads)
+        if self._browsertrix is not None:
+            self_metrics.serve_client(self._browsertrix, pipeline.pause_limit)
         health = Health(alive=self._not_alive, ready=self._not_ready)
         view = View(
             self._followed,
             pipeline.crawls,
             ledger,
-            pause_limit=settings.pause_limit,
+            pause_limit=pipeline.pause_limit,
             health=health,
+            polled=() if self._browsertrix is None else self._browsertrix.sources,
         )
         self.web = WebServer(
             pipeline.exposition(self_metrics.registry),
@@ -119,6 +151,8 @@ class Exporter:
                 listen=settings.listen_addresses,
                 telemetry_path=settings.telemetry_path,
                 allowed_hosts=settings.allowed_hosts,
+                config=web_config,
+                open_probes=settings.open_probes,
             ),
             health=health,
             on_scrape=self_metrics.on_scrape,
@@ -131,9 +165,14 @@ class Exporter:
             await self.web.start()
             ending.push_async_callback(self.web.stop)
             for address in self.web.addresses:
-                log.info("listening", extra={"address": address, "version": __version__})
+                log.info(
+                    "listening",
+                    extra={"address": address, "tls": self.web.secure, "version": __version__},
+                )
             keep_collections_short()
             ending.callback(self._ledger.close)
+            if self._browsertrix is not None:
+                ending.push_async_callback(self._browsertrix.close)
             ending.push_async_callback(self._tasks.cancel)
             for one in self._followed:
                 where = f"{one.source} in {one.scope or 'all namespaces'}"
@@ -143,6 +182,8 @@ class Exporter:
             self._tasks.start("garbage collection", collect_periodically)
             if self._notifier is not None:
                 self._notifier.start(self._tasks)
+            if self._browsertrix is not None:
+                self._browsertrix.start(self._tasks)
             await stop.wait()
             log.info("stopping")
             if self._notifier is not None:
@@ -222,14 +263,45 @@ def notifier_settings(settings: Settings) -> NotifierSettings:
     )
 
 
+def _browsertrix_tables(settings: Settings, families: Iterable[Family]) -> BrowsertrixTables | None:
+    if settings.browsertrix_url is None:
+        return None
+    return BrowsertrixTables(
+        families,
+        settings.scopes,
+        names=settings.browsertrix_names,
+        max_workflows=settings.browsertrix_workflows_max,
+    )
+
+
+def browsertrix_settings(settings: Settings) -> ClientSettings:
+    """Pick all that is set about the client of Browsertrix; ``--browsertrix.url`` is given."""
+    file = settings.browsertrix_token_file or settings.browsertrix_password_file
+    assert settings.browsertrix_url is not None and file is not None, "as Settings sees to"  # noqa: S101, PT018
+    return ClientSettings(
+        url=settings.browsertrix_url,
+        login=Login(file=file, username=settings.browsertrix_username),
+        ca_file=settings.browsertrix_ca_file,
+        interval=settings.browsertrix_interval,
+        workflows=settings.browsertrix_workflows,
+    )
+
+
+def _pause_limit_given(settings: Settings) -> float | None:
+    """What stands whatever Browsertrix says; all of it where nobody asks Browsertrix."""
+    return settings.pause_limit if settings.browsertrix_url is None else settings.given_pause_limit
+
+
 async def serve(settings: Settings) -> None:
     """Run an exporter until SIGTERM or SIGINT.
 
-    Raises ConfigError where the cluster's configuration is wrong, HTTPClientConfigError where a
-    file for Alertmanager is, LedgerError where the ledger cannot be used, ListenError where it
-    cannot listen.
+    Raises WebConfigError where the web configuration cannot be used, ConfigError where the
+    cluster's is wrong, HTTPClientConfigError where a file for Alertmanager or Browsertrix is,
+    LedgerError where the ledger cannot be used, ListenError where it cannot listen.
     """
     Credentials(notifier_settings(settings).http_config)  # to fail before anything is open
+    if settings.browsertrix_url is not None:
+        BrowsertrixClient(browsertrix_settings(settings), {})  # for the same reason
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

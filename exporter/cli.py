@@ -57,6 +57,12 @@ def _demo(settings: Settings, arguments: argparse.Namespace) -> int:
     from exporter.commands.checks import check  # noqa: PLC0415
     from exporter.commands.demo import demo  # noqa: PLC0415
 
+    if settings.web_config_file is not None:
+        raise InvalidSettingError(
+            "demo is scraped by a Prometheus of its own, which has no certificate or password: "
+            "leave out --web.config.file",
+            "web_config_file",
+        )
     check(settings)
     return _run(demo(settings, speed=arguments.speed, seed=arguments.seed))
 
@@ -111,11 +117,11 @@ def _run(work: Coroutine[Any, Any, None]) -> int:
     from exporter.alerting.http_config import HTTPClientConfigError  # noqa: PLC0415
     from exporter.cluster.client import ConfigError  # noqa: PLC0415
     from exporter.history.errors import LedgerError  # noqa: PLC0415
-    from exporter.web import ListenError  # noqa: PLC0415
+    from exporter.web import ListenError, WebConfigError  # noqa: PLC0415
 
     try:
         asyncio.run(work)
-    except (HTTPClientConfigError, ConfigError) as error:
+    except (HTTPClientConfigError, ConfigError, WebConfigError) as error:
         return _fail(error, WRONG_USE)
     except (LedgerError, ListenError) as error:
         return _fail(error, FAILED)

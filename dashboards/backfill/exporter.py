@@ -15,7 +15,7 @@ from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
 from exporter.cluster.phase import Phase
 from exporter.cluster.reflector import Reflector
-from exporter.crawls import CrawlJoin
+from exporter.crawls import CrawlJoin, PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import Exposition, HistoryCollector, SelfMetrics, SeriesStore, catalog
@@ -110,7 +110,7 @@ class BackfillExporter:
         """``folder`` is for the ledger, which is to be closed."""
         self._cluster = cluster
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
-        families = catalog(PAUSE_LIMIT, self._ledger.baseline_of)
+        families = catalog(PauseLimit(PAUSE_LIMIT), self._ledger.baseline_of)
         recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
         self._version = 0
         self._begun = cluster.clock()

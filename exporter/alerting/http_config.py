@@ -5,20 +5,19 @@ rotation, what was read last stays in use. No message shows the content of a fil
 """
 
 import base64
-import logging
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
 
-from exporter.runtime.files import changed, fingerprints
+from exporter.runtime.http_files import (
+    FromFiles,
+    HTTPClientConfigError,
+    read_secret,
+    tls_context,
+)
 
-logger = logging.getLogger(__name__)
-
-
-class HTTPClientConfigError(Exception):
-    """A file cannot be used; one readable line that names it."""
+__all__ = ["Credentials", "HTTPClientConfig", "HTTPClientConfigError"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +51,8 @@ class Credentials:
             http_config.bearer_token_file,
             *(file for _, file in http_config.header_files),
         )
-        self._context = _FromFiles(tls, lambda: _context(http_config))
-        self._headers = _FromFiles(secrets, lambda: _headers(http_config))
+        self._context = FromFiles("Alertmanager", tls, lambda: _context(http_config))
+        self._headers = FromFiles("Alertmanager", secrets, lambda: _headers(http_config))
 
     @property
     def server_name(self) -> str | None:
@@ -69,82 +68,21 @@ class Credentials:
         return dict(self._headers.value())
 
 
-_Value = TypeVar("_Value")
-
-
-class _FromFiles(Generic[_Value]):
-    """A value read from some files, and again when they have changed."""
-
-    def __init__(self, files: Iterable[Path | None], read: Callable[[], _Value]) -> None:
-        self._read = read
-        self._seen = fingerprints([str(file) for file in files if file is not None])
-        self._value = read()
-
-    def value(self) -> _Value:
-        """The value; while the changed files cannot be used, what they held before."""
-        if changed(self._seen):
-            self._seen = fingerprints(self._seen)
-            try:
-                self._value = self._read()
-            except HTTPClientConfigError as error:  # once for each change
-                logger.warning(
-                    "files for Alertmanager cannot be used, keeping what was read before",
-                    extra={"error": str(error)},
-                )
-        return self._value
-
-
 def _context(http_config: HTTPClientConfig) -> ssl.SSLContext:
-    for file in (http_config.ca_file, http_config.cert_file, http_config.key_file):
-        if file is not None:
-            _content(file)  # what OpenSSL says of a missing file does not name it
-    try:
-        context = ssl.create_default_context(cafile=http_config.ca_file)
-        if http_config.cert_file is not None:
-            # An encrypted key is refused; without this OpenSSL would ask for its password.
-            context.load_cert_chain(
-                http_config.cert_file, http_config.key_file, password=lambda: ""
-            )
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        names = [
-            str(file)
-            for file in (http_config.ca_file, http_config.cert_file, http_config.key_file)
-            if file
-        ]
-        what = error.reason if isinstance(error, ssl.SSLError) else None
-        why = what or getattr(error, "strerror", None) or "no valid certificate or key"
-        raise HTTPClientConfigError(f"{', '.join(names)}: cannot be used for TLS: {why}") from error
-    return context
+    return tls_context(http_config.ca_file, http_config.cert_file, http_config.key_file)
 
 
 def _headers(http_config: HTTPClientConfig) -> dict[str, str]:
     headers = dict(http_config.headers)
-    headers |= {name: _secret(file) for name, file in http_config.header_files}
+    headers |= {name: read_secret(file) for name, file in http_config.header_files}
     authorization = _authorization(http_config)
     return headers if authorization is None else {**headers, "Authorization": authorization}
 
 
 def _authorization(http_config: HTTPClientConfig) -> str | None:
     if http_config.bearer_token_file is not None:
-        return f"Bearer {_secret(http_config.bearer_token_file)}"
+        return f"Bearer {read_secret(http_config.bearer_token_file)}"
     if http_config.username is not None and http_config.password_file is not None:
-        pair = f"{http_config.username}:{_secret(http_config.password_file)}"
+        pair = f"{http_config.username}:{read_secret(http_config.password_file)}"
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
     return None
-
-
-def _content(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise HTTPClientConfigError(f"{file}: {error.strerror}") from error
-
-
-def _secret(file: Path) -> str:
-    try:
-        text = _content(file).decode().strip()
-    except UnicodeDecodeError:
-        raise HTTPClientConfigError(f"{file}: is no text file") from None
-    if not text or not text.isprintable():
-        raise HTTPClientConfigError(f"{file}: is empty, or holds more than one line")
-    return text

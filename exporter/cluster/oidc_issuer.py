@@ -21,6 +21,7 @@ from yarl import URL
 from exporter import __version__
 from exporter.cluster.tls import TlsMaterial, read_content
 from exporter.resources.decoding import InvalidObjectError, decode
+from exporter.runtime.bodies import read_within
 from exporter.runtime.http_errors import RequestError, from_transport
 from exporter.runtime.proxies import ProxyConfig, ProxyError, request_options
 
@@ -184,7 +185,7 @@ async def _ask(session: aiohttp.ClientSession, method: str, url: URL, **options:
     try:
         way = request_options(ProxyConfig.from_environment().choose(url))
         async with session.request(method, url, allow_redirects=False, **way, **options) as got:
-            body = await _read(got)
+            body = await read_within(got, LONGEST_ANSWER)
     except ProxyError as error:
         raise ConfigException(str(error)) from error
     except (aiohttp.ClientError, OSError) as error:
@@ -200,12 +201,3 @@ async def _ask(session: aiohttp.ClientSession, method: str, url: URL, **options:
         what = "no JSON" if body is not None else f"longer than {LONGEST_ANSWER // 1024} KiB"
         raise ConfigException(f"the answer of {where} is {what}: is this the issuer?")
     return _Answer(got.status, content if isinstance(content, dict) else {})
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """Return the body, or None where it is too long."""
-    try:
-        await response.content.readexactly(LONGEST_ANSWER + 1)
-    except asyncio.IncompleteReadError as error:
-        return error.partial
-    return None

@@ -2,21 +2,19 @@
 
 The official client writes what a kubeconfig holds in base64 to temporary files, once for the life
 of the process: where /tmp is cleaned, no credential can be loaded any more. Here nothing lies on
-disk. OpenSSL reads a client's certificate from files alone, so while it reads there is one in
-memory.
+disk.
 """
 
-import os
 import ssl
-import tempfile
 from base64 import b64decode
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from kubernetes.aio.config.config_exception import ConfigException
+
+from exporter.runtime.certificate_chain import load_chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class TlsMaterial:
         try:
             context = ssl.create_default_context(cadata=self._cadata())
             if self.certificate is not None:
-                _load_chain(context, self.certificate, self.key)
+                load_chain(context, self.certificate, self.key)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             what = error.reason if isinstance(error, ssl.SSLError) else error
             raise ConfigException(
@@ -103,40 +101,3 @@ def _places(
     cluster: dict[str, Any], user: dict[str, Any]
 ) -> tuple[tuple[dict[str, Any], str], ...]:
     return (cluster, "certificate-authority"), (user, "client-certificate"), (user, "client-key")
-
-
-def _load_chain(context: ssl.SSLContext, certificate: bytes, key: bytes | None) -> None:
-    with ExitStack() as stack:
-        certificate_file = stack.enter_context(_as_file(certificate))
-        key_file = None if key is None else stack.enter_context(_as_file(key))
-        # An encrypted key is refused; without this OpenSSL would ask for its password.
-        context.load_cert_chain(certificate_file, key_file, password=lambda: "")
-
-
-@contextmanager
-def _as_file(content: bytes) -> Iterator[str]:
-    """Yield the name of a file that nobody else can read, and that is gone afterwards.
-
-    It lies in memory, which needs no directory that can be written to, where the system has that.
-    """
-    with _memory_file() or tempfile.NamedTemporaryFile() as file:
-        file.write(content)
-        file.flush()
-        yield file.name if isinstance(file.name, str) else _path_of(file.name)
-
-
-def _memory_file() -> IO[bytes] | None:
-    """A file that has no name; None where it could not be opened by another way, either."""
-    try:
-        descriptor = os.memfd_create("tls")
-    except (AttributeError, OSError):  # not Linux, or a sandbox that does not allow it
-        return None
-    file = open(descriptor, "wb")  # noqa: SIM115, PTH123 - the caller closes it
-    if os.access(_path_of(descriptor), os.R_OK):
-        return file
-    file.close()
-    return None
-
-
-def _path_of(descriptor: int) -> str:
-    return f"/proc/self/fd/{descriptor}"

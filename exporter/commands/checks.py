@@ -9,7 +9,7 @@ from exporter.alerting.event_alerts import LONGEST_WINDOW, format_duration
 from exporter.alerting.postable_alert import RESERVED_LABELS
 from exporter.metrics.catalog import CATALOG
 from exporter.settings import InvalidSettingError, Settings
-from exporter.web import refuse_reserved_path
+from exporter.web import WebConfigError, WebConfigFile, refuse_reserved_path
 
 
 def check(settings: Settings) -> None:
@@ -21,6 +21,11 @@ def check(settings: Settings) -> None:
     except ValueError as error:
         path = settings.telemetry_path
         raise InvalidSettingError(str(error), "telemetry_path", value=path) from None
+    if settings.web_config_file is not None:
+        try:
+            WebConfigFile(settings.web_config_file)
+        except WebConfigError as error:
+            raise InvalidSettingError(str(error), "web_config_file") from None
     for name, value in settings.alertmanager_labels:
         if name in RESERVED_LABELS:
             raise InvalidSettingError(

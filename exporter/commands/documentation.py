@@ -66,7 +66,8 @@ _WORTH_KNOWING: Final = """\
 ## Worth knowing
 
 - `--pause-limit` must say what Browsertrix's `PAUSED_CRAWL_LIMIT_MINUTES` says; it is not in
-  the CrawlJob. All metrics and alerts of expiring pauses follow from it.
+  the CrawlJob. All metrics and alerts of expiring pauses follow from it. With `--browsertrix.url`
+  leave it out: Browsertrix is asked ([browsertrix-api.md](browsertrix-api.md)).
 - `--metrics.exclude` saves the bytes of what you do not look at. Excluding
   `browsertrix_pod_*_allocated_bytes` saves about a tenth of a scrape; but the ratios need no
   other series. Alert rules may need what you exclude.

@@ -2,6 +2,16 @@
 
 from exporter.crawls.crawl import Crawl
 from exporter.crawls.join import CrawlJoin
+from exporter.crawls.pause_limit import PauseLimit
 from exporter.crawls.pods import CrawlPod, PodPast, is_unchanged, pod_names, pods_of
 
-__all__ = ["Crawl", "CrawlJoin", "CrawlPod", "PodPast", "is_unchanged", "pod_names", "pods_of"]
+__all__ = [
+    "Crawl",
+    "CrawlJoin",
+    "CrawlPod",
+    "PauseLimit",
+    "PodPast",
+    "is_unchanged",
+    "pod_names",
+    "pods_of",
+]

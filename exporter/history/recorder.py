@@ -22,12 +22,11 @@ from typing import Final
 
 from exporter.cluster.changes import Change
 from exporter.cluster.object_cache import is_newer
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, PauseLimit
 from exporter.history.baseline import Baseline
 from exporter.history.comparison import compare, compare_beside_job, vanish
 from exporter.history.ledger import Ledger, covers
 from exporter.resources.identity import identity
-from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 from exporter.sources import CRAWLJOBS
 
 _WRITE_EVERY: Final = 5.0
@@ -51,18 +50,18 @@ class HistoryRecorder:
         scopes: Collection[str],
         clock: Callable[[], float] = time.time,
         *,
-        pause_limit: float = DEFAULT_PAUSE_LIMIT,
+        pause_limit: PauseLimit | None = None,
     ) -> None:
         """Record these scopes; what the ledger has of others is forgotten.
 
-        ``pause_limit`` in seconds is Browsertrix's.
+        ``pause_limit`` is Browsertrix's, its default where it is not given.
         """
         ledger.retain_scopes(CRAWLJOBS.name, scopes)
         self.skipped = 0
         """Changes received again that the baseline already includes."""
         self._ledger = ledger
         self._clock = clock
-        self._pause_limit = pause_limit
+        self._pause_limit = pause_limit or PauseLimit()
         self._scopes = frozenset(scopes)
         self._synced: set[str] = set()
         self._unmentioned = {
@@ -137,7 +136,7 @@ class HistoryRecorder:
         elif baseline.deleted:
             self._ledger.undelete(baseline)
         difference = compare(
-            baseline, crawl, self._clock(), deleted=deleted, pause_limit=self._pause_limit
+            baseline, crawl, self._clock(), deleted=deleted, pause_limit=self._pause_limit.seconds
         )
         baseline.version = version or ""
         self._write(scope, urgent=self._ledger.record(baseline, difference))
@@ -157,7 +156,7 @@ class HistoryRecorder:
             difference = vanish(
                 baseline,
                 self._clock(),
-                pause_limit=self._pause_limit,
+                pause_limit=self._pause_limit.seconds,
                 known_until=self._ledger.in_sync_until(CRAWLJOBS.name, scope),
             )
             self._write(scope, urgent=self._ledger.record(baseline, difference))

@@ -2,6 +2,7 @@
 
 from exporter.metrics.browsertrix_tables import BrowsertrixTables
 from exporter.metrics.catalog import CATALOG, catalog
+from exporter.metrics.catalog.web_config import Reloads
 from exporter.metrics.exposition import Exposition, Format
 from exporter.metrics.history_collector import HistoryCollector
 from exporter.metrics.index_table import IndexTable
@@ -16,6 +17,7 @@ __all__ = [
     "Format",
     "HistoryCollector",
     "IndexTable",
+    "Reloads",
     "SelfMetrics",
     "SeriesStore",
     "catalog",

@@ -8,7 +8,8 @@ from exporter.metrics.installation_tables import BackgroundJobTable, ServerSetti
 from exporter.metrics.organisation_crawls import OrganisationSums
 from exporter.metrics.organisation_table import OrganisationCountsTable, OrganisationTable
 from exporter.metrics.sliced_work import Schedule, next_turn
-from exporter.metrics.workflow_table import DEFAULT_MAX_WORKFLOWS, WorkflowTable
+from exporter.metrics.workflow_table import WorkflowTable
+from exporter.settings.defaults import DEFAULT_MAX_WORKFLOWS
 
 
 class BrowsertrixTables:

@@ -87,6 +87,10 @@ class CrawlTables:
                 self._beside_job.update(rows.beside_job[place], pod)
         return rows
 
+    def reread(self, rows: CrawlRows, crawl: Crawl) -> None:
+        """Take over what the crawl says now, where not the crawl has changed but its reading."""
+        self._crawls.update(rows.crawl, crawl)
+
     def remove(self, rows: CrawlRows) -> None:
         """Free all rows of a crawl; the last first, so that they are taken again in order."""
         self._crawls.remove(rows.crawl)

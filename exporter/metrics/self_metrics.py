@@ -1,8 +1,8 @@
 """The exporter's own metrics: ordinary ones of prometheus_client, declared in the catalog."""
 
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,10 +17,13 @@ from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.alerting.notifier import Notifier
+from exporter.browsertrix import BrowsertrixClient, PolledSource
 from exporter.cluster.followed import Followed
+from exporter.crawls import PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.metrics.catalog import Family
 from exporter.metrics.catalog.alerting import AlertmanagerFamily
+from exporter.metrics.catalog.browsertrix_client import ClientFamily
 from exporter.metrics.catalog.self_metrics import (
     BUILD,
     SCRAPE_DURATION,
@@ -29,6 +32,7 @@ from exporter.metrics.catalog.self_metrics import (
     LedgerFamily,
     WatchFamily,
 )
+from exporter.metrics.catalog.web_config import Reloads, WebConfigFamily
 from exporter.metrics.exposition import Format
 
 _SCRAPE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -54,12 +58,15 @@ class SelfMetrics:
         self.registry.register(_Build())
         chosen = tuple(families)
         watched = [family for family in chosen if isinstance(family, WatchFamily)]
-        self.registry.register(_Watches(watched, followed))
+        self._watches = _Watches(watched, followed)
+        self.registry.register(self._watches)
+        self._client = [family for family in chosen if isinstance(family, ClientFamily)]
         kept = [family for family in chosen if isinstance(family, LedgerFamily)]
         self.registry.register(_OfLedger(kept, ledger))
         if notifier is not None:
             posted = [family for family in chosen if isinstance(family, AlertmanagerFamily)]
             self.registry.register(_Alertmanagers(posted, notifier))
+        self._web_config = [family for family in chosen if isinstance(family, WebConfigFamily)]
         if TASK_RESTARTS in chosen:
             self.registry.register(_Tasks(restarts))
         self._seconds = Histogram(
@@ -83,6 +90,15 @@ class SelfMetrics:
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
 
+    def serve_reloads(self, reloads: Callable[[], Reloads]) -> None:
+        """Serve how it stands with the web configuration, asked at each scrape."""
+        self.registry.register(_WebConfig(self._web_config, reloads))
+
+    def serve_client(self, client: BrowsertrixClient, pause_limit: PauseLimit) -> None:
+        """Serve the families about the client of Browsertrix, too."""
+        self._watches.polled = client.sources
+        self.registry.register(_Client(self._client, client, pause_limit))
+
     def on_scrape(self, seconds: float, size: int, form: Format) -> None:
         """Observe a complete scrape; ``size`` in bytes before compression."""
         self._seconds.labels(_format_label(form)).observe(seconds)
@@ -104,14 +120,38 @@ class _Watches(Collector):
     def __init__(self, families: Sequence[WatchFamily], followed: Sequence[Followed]) -> None:
         self._families = families
         self._followed = followed
+        self.polled: Sequence[PolledSource[Any]] = ()
 
     def collect(self) -> Iterable[Metric]:
         for family in self._families:
-            yield family.filled(
-                ((followed.source, followed.scope or "*", *labels), value)
-                for followed in self._followed
-                for labels, value in family.samples(followed)
-            )
+            yield family.filled(self._samples(family))
+
+    def _samples(self, family: WatchFamily) -> Iterator[tuple[tuple[str, ...], float]]:
+        for followed in self._followed:
+            for labels, value in family.samples(followed):
+                yield (followed.source, followed.scope or "*", *labels), value
+        if family.polled is not None:
+            for source in self.polled:
+                for labels, value in family.polled(source):
+                    yield (source.source, "*", *labels), value
+
+
+class _Client(Collector):
+    """Reads what the client of Browsertrix counts anyway."""
+
+    def __init__(
+        self,
+        families: Sequence[ClientFamily],
+        client: BrowsertrixClient,
+        pause_limit: PauseLimit,
+    ) -> None:
+        self._families = families
+        self._client = client
+        self._pause_limit = pause_limit
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._families:
+            yield family.filled(family.samples(self._client, self._pause_limit))
 
 
 class _Alertmanagers(Collector):
@@ -132,6 +172,16 @@ class _Tasks(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield TASK_RESTARTS.filled(((name,), count) for name, count in self._restarts().items())
+
+
+class _WebConfig(Collector):
+    def __init__(self, families: Sequence[WebConfigFamily], reloads: Callable[[], Reloads]) -> None:
+        self._families = families
+        self._reloads = reloads
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._families:
+            yield family.filled([((), family.value(self._reloads()))])
 
 
 class _OfLedger(Collector):

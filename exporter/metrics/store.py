@@ -74,6 +74,12 @@ class SeriesStore:
     def on_bookmark(self, scope: str, resource_version: str) -> None:
         """Nothing to do: what is served are objects, not how far the watch has come."""
 
+    def reread_paused(self) -> None:
+        """Serve paused crawls by the pause limit that is in force now."""
+        for entry in self._entries.values():
+            if entry.rows is not None and derived.paused_since(entry.crawl.job) is not None:
+                self._tables[entry.scope].reread(entry.rows, entry.crawl)
+
     def snapshot(self, names: frozenset[str] | None = None) -> Snapshot:
         """Return the series of synced scopes as they are now; copies nothing.
 

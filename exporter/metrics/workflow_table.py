@@ -21,10 +21,10 @@ from exporter.metrics.past_runs import past_runs
 from exporter.metrics.rows import Rows, counted, label_set
 from exporter.metrics.sliced_work import Schedule, SlicedWork, next_turn
 from exporter.resources.browsertrix import Workflow
+from exporter.settings.defaults import DEFAULT_MAX_WORKFLOWS
 
 RECENT: Final = 90 * 86400.0
 """Seconds. A workflow without a schedule has series for so long after its newest run began."""
-DEFAULT_MAX_WORKFLOWS: Final = 2_000
 
 
 class WorkflowTable:

@@ -195,9 +195,9 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
         AlertingRule(
             name="BrowsertrixExporterSourceDown",
             severity=Severity.INFO,
-            summary="The exporter knows only a part of what is to know of crawls",
-            description=f"No exporter can read the {{{{ $labels.source }}}} of crawls in {_SCOPE}: "
-            "what they would say is not served, and alerts that need it do not fire.",
+            summary="The exporter knows only a part of what is to know",
+            description=f"No exporter can read its source {{{{ $labels.source }}}} in {_SCOPE}: "
+            "what that would say is not served, and alerts that need it do not fire.",
             condition="a source other than the CrawlJobs that is on and cannot be read",
             expr=f"max {by('source', 'scope')} "
             '(browsertrix_exporter_source_up{source!="crawljobs"}) == 0',

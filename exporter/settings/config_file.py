@@ -9,17 +9,13 @@ import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import NoReturn
 
 import yaml
 
 from exporter.settings.given import Given, SettingsError
 from exporter.settings.option import Option, options_of
-
-LARGEST: Final = 1024 * 1024
-"""Bytes; a file with every option in it has some thousand."""
-
-_NULL: Final = "tag:yaml.org,2002:null"
+from exporter.settings.yaml_nodes import NULL, compose
 
 
 def given_by_file(path: Path) -> dict[str, Given]:
@@ -29,9 +25,9 @@ def given_by_file(path: Path) -> dict[str, Given]:
     SettingsError, with file and line, for what is no such file: an unknown or repeated name, a list
     where one value is expected, broken YAML.
     """
-    root = _compose(path, _text(path))
+    root = compose(path)
     reader = _Reader(path, options_of())
-    if root is not None and root.tag != _NULL:  # else the file is empty, or all of it comments
+    if root is not None and root.tag != NULL:  # else the file is empty, or all of it comments
         reader.read_section(root)
     return reader.given
 
@@ -65,7 +61,7 @@ class _Reader:
                 close = get_close_matches(name, [*self._options, *self._sections], n=1)
                 hint = f"; did you mean {close[0]}?" if close else ""
                 self._refuse(key, f"unknown option {name!r}{hint}")
-            elif node.tag != _NULL:
+            elif node.tag != NULL:
                 self.read_section(node, f"{name}.")
 
     def _read_option(self, option: Option, node: yaml.Node) -> None:
@@ -76,7 +72,7 @@ class _Reader:
                 self._refuse(one, f"{option.name}: expected {wanted}")
             if one.tag.startswith("!") or not one.value.isprintable():
                 self._refuse(one, f"{option.name}: expected text, without a tag or line breaks")
-        texts = [(one, one.value) for one in nodes if one.value and one.tag != _NULL]
+        texts = [(one, one.value) for one in nodes if one.value and one.tag != NULL]
         if texts:
             self.given[option.field] = Given(
                 tuple(text for _, text in texts),
@@ -88,43 +84,3 @@ class _Reader:
 
     def _refuse(self, node: yaml.Node, text: str) -> NoReturn:
         raise SettingsError(f"{self._place(node)}: {text}")
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses aliases: a few lines of them can stand for more than any memory holds."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            alias: Any = self.peek_event()  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(
-                problem="aliases are not supported; a value that begins with * needs quotes",
-                problem_mark=alias.start_mark,
-            )
-        return super().compose_node(parent, index)
-
-
-def _text(path: Path) -> str:
-    with path.open("rb") as file:
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise SettingsError(f"{path}: is larger than {LARGEST // 1024} KiB")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{path}:{line}: is no text in UTF-8") from None
-
-
-def _compose(path: Path, text: str) -> yaml.Node | None:
-    try:
-        return yaml.compose(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SettingsError(f"{path}:{line}: {error.problem}") from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise SettingsError(f"{path}:{line}: a character that YAML does not allow") from None
-    except RecursionError:
-        raise SettingsError(f"{path}: is nested too deeply") from None
-    except (ValueError, OverflowError):  # of numbers in escapes and directives
-        raise SettingsError(f"{path}: is no valid YAML") from None

@@ -362,6 +362,30 @@ class Web(_Group):
         alias="web.disable-status-page",
         description="serve no status page and no JSON, only a landing page at /",
     )
+    web_config_file: Path | None = Field(
+        None,
+        alias="web.config.file",
+        title="FILE",
+        description=(
+            "TLS, users, headers and a rate limit, in the exporter-toolkit's format; read again "
+            "when it changes"
+        ),
+    )
+    open_probes: Switch = Field(
+        False,
+        alias="web.open-probes",
+        description=(
+            "answer /livez, /healthz and /readyz to everybody, whatever --web.config.file asks for"
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _open_what_is_closed(self) -> Self:
+        if self.open_probes and self.web_config_file is None:
+            raise InvalidSettingError(
+                "--web.open-probes does nothing without --web.config.file", "open_probes"
+            )
+        return self
 
 
 class Alerts(_Group):

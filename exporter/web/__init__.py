@@ -1,5 +1,6 @@
 """What is served over HTTP: the metrics, the probes, the status page."""
 
+from exporter.web.config import WebConfigError, WebConfigFile
 from exporter.web.listen import ListenError
 from exporter.web.pages import Health, Probe
 from exporter.web.server import WebServer, WebSettings, refuse_reserved_path
@@ -10,6 +11,8 @@ __all__ = [
     "ListenError",
     "Probe",
     "View",
+    "WebConfigError",
+    "WebConfigFile",
     "WebServer",
     "WebSettings",
     "refuse_reserved_path",

@@ -13,7 +13,8 @@ from aiohttp.typedefs import Handler, Middleware
 
 from exporter.settings.address import Address
 from exporter.settings.defaults import DEFAULT_TELEMETRY_PATH
-from exporter.web.connections import COMMON_HEADERS, listen
+from exporter.web.config import WebConfigFile, protection
+from exporter.web.connections import Connections, add_headers
 from exporter.web.listen import bound_address, open_sockets
 from exporter.web.metrics_handler import MAX_SCRAPES, Gatherer, MetricsHandler, OnScrape
 from exporter.web.pages import LANDING_PATH, LIVENESS_PATHS, READINESS_PATH, Health, Pages
@@ -54,6 +55,10 @@ class WebSettings:
     """Names in ``Host`` that are answered, in lower case; none is all."""
     max_scrapes: int = MAX_SCRAPES
     """At once; more are refused with 503."""
+    config: WebConfigFile | None = None
+    """TLS, users, headers, rate; None is plain HTTP for everybody."""
+    open_probes: bool = False
+    """Whether probes are answered to everybody."""
     grace: float = GRACE
     """Seconds for scrapes in flight to finish at shutdown."""
 
@@ -80,11 +85,18 @@ class WebServer:
         self._runner: web.AppRunner | None = None
         self._addresses: tuple[Address, ...] = ()
         self._listeners: list[asyncio.Server] = []
+        self._connections: Connections | None = None
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         """Where it listens, with the ports that the system chose; empty before and after."""
         return self._addresses
+
+    @property
+    def secure(self) -> bool:
+        """Whether it speaks HTTPS."""
+        config = self._settings.config
+        return config is not None and config.in_force().tls is not None
 
     async def start(self) -> None:
         """Listen. Raises ListenError if that is not possible on one of the addresses."""
@@ -103,9 +115,10 @@ class WebServer:
             max_field_size=_LONGEST_HEADER,
         )
         await runner.setup()
+        assert runner.server is not None, "it was set up"  # noqa: S101
+        self._connections = Connections(runner.server, self._settings.config)
         for one in sockets:
-            assert runner.server is not None, "it was set up"  # noqa: S101
-            self._listeners.append(await listen(runner.server, one))
+            self._listeners.append(await self._connections.listen(one))
         self._runner = runner
         self._addresses = tuple(bound_address(one) for one in sockets)
 
@@ -115,17 +128,33 @@ class WebServer:
         self._addresses = ()
         while self._listeners:
             self._listeners.pop().close()
+        connections, self._connections = self._connections, None
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._settings.grace
         if runner is not None:
             await runner.cleanup()
+        if connections is not None:
+            await connections.end(deadline - loop.time())
 
     def _application(self) -> web.Application:
-        middlewares: list[Middleware] = [_answer_errors, _guard]
+        middlewares: list[Middleware] = [_answer_errors]
+        config = self._settings.config
+        if config is not None:
+            probes = {*LIVENESS_PATHS, READINESS_PATH}
+            middlewares.append(protection(config, probes if self._settings.open_probes else ()))
+        middlewares.append(_guard)
         if self._settings.allowed_hosts:
             middlewares.append(
                 _only_hosts(self._settings.allowed_hosts, self._settings.telemetry_path)
             )
         application = web.Application(client_max_size=1024, middlewares=middlewares)
-        application.on_response_prepare.append(_add_headers)
+
+        async def add_headers_to(_: web.Request, response: web.StreamResponse) -> None:
+            """Those common to all, and no version."""
+            add_headers(response, config)
+            response.headers[hdrs.SERVER] = _NAME
+
+        application.on_response_prepare.append(add_headers_to)
         landing = ((LANDING_PATH, self._pages.landing),)
         for path, handler in (
             *(landing if self._status is None else self._status.routes()),
@@ -196,12 +225,6 @@ async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamRe
             extra={"method": request.method, "path": request.rel_url.raw_path},
         )
         return web.Response(status=500, text="Internal Server Error\n")
-
-
-async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """On every answer: those common to all, and no version."""
-    response.headers.update(COMMON_HEADERS)
-    response.headers[hdrs.SERVER] = _NAME
 
 
 def _connection_log() -> logging.Logger:

@@ -11,7 +11,7 @@ import helm_python
 import pytest
 import yaml
 
-from deploy.schema import in_config, is_file
+from deploy.schema import config_path, in_config, is_file
 from deploy.values import CHART, declared, flat
 from exporter import __version__
 from exporter.settings import Option, options_of
@@ -105,7 +105,7 @@ def test_what_is_wrong_is_refused_and_named(values: dict[str, Any], blamed: str)
 
 
 def nested(option: Option, value: Any) -> dict[str, Any]:
-    for name in reversed(option.name.split(".")):
+    for name in reversed(config_path(option)):
         value = {name: value}
     assert isinstance(value, dict)
     return value
@@ -122,7 +122,8 @@ def test_every_option_can_be_set(option: Option) -> None:
 
     written = only("ConfigMap", {"config": config})["data"]["config.yaml"]
 
-    assert yaml.safe_load(written) == config
+    opened = {"open-probes": True} if option.name == "web.config.file" else {}
+    assert yaml.safe_load(written) == ({"web": {**config["web"], **opened}} if opened else config)
 
 
 def test_every_option_is_a_value_of_one_place() -> None:

@@ -309,3 +309,20 @@ def test_dashboards_are_those_of_the_repository_each_of_a_size_that_fits() -> No
     }
     assert max(len(text.encode()) for text in files.values()) < 1024 * 1024
     assert {one["metadata"]["annotations"]["grafana_folder"] for one in maps} == {"Browsertrix"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"config": {"web": {"config": {"file": "/etc/web/config.yaml"}}}},
+        {"secrets": [{"option": "web.config.file", "secret": "web", "key": "config.yaml"}]},
+    ],
+)
+def test_probes_are_answered_where_requests_need_a_password_or_a_certificate(
+    given: dict[str, Any], tmp_path: Path
+) -> None:
+    assert settings_of(given, tmp_path).open_probes
+    assert not settings_of({}, tmp_path).open_probes
+    config: dict[str, Any] = given.get("config", {"web": {}})
+    closed = {**given, "config": {"web": {**config["web"], "open-probes": False}}}
+    assert not settings_of(closed, tmp_path).open_probes

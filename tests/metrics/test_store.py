@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from exporter.cluster.changes import Change
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.metrics import (
     Exposition,
@@ -22,6 +22,7 @@ from exporter.metrics import (
 )
 from exporter.metrics.crawl_tables import MAX_POD_BYTES
 from exporter.metrics.snapshot import Snapshot
+from exporter.resources.browsertrix import ServerSettings
 from exporter.resources.crawljob import parse_json
 from exporter.resources.crawljob.states import KNOWN_STATES
 from support.claim_factories import claim
@@ -495,3 +496,24 @@ def test_what_other_sources_say_comes_and_goes_with_them() -> None:
     assert served.lines() == workers
     served.drop(unknown)
     assert served.lines() == []
+
+
+def test_a_pause_limit_that_changes_moves_the_end_of_pauses_that_are_served() -> None:
+    limit = PauseLimit()
+    families = selected(catalog(limit), ["browsertrix_crawl_pause_expires_*"], [])
+    store = SeriesStore(families)
+    limit.listeners.append(store.reread_paused)
+    exposition = Exposition(
+        families, store, HistoryCollector(families, Ledger.open()), CollectorRegistry()
+    )
+    for name, spec in (("a", {"pausedAt": "1970-01-01T00:00:10Z"}), ("b", {})):
+        store.on_change(Change("crawlers", None, crawl(name, spec=spec)))
+    store.on_synced("crawlers", "1")
+
+    def ends() -> list[float]:
+        text = b"".join(exposition.chunks(Format.TEXT, None, 0.0)).decode()
+        return [float(line.split()[-1]) for line in text.splitlines() if line[0] != "#"]
+
+    assert ends() == [7 * 86400.0 + 10]
+    limit.on_polled({"": ServerSettings.parse({"pausedExpiryMinutes": 60})[0]}, 0.0)
+    assert ends() == [3610.0]

@@ -78,10 +78,12 @@ def test_every_download_is_checked_against_a_hash() -> None:
     }
 
 
-def test_nothing_but_the_installed_exporter_comes_into_the_final_stage() -> None:
+def test_nothing_but_the_exporter_and_its_users_folder_comes_into_the_final_stage() -> None:
     assert [rest for word, rest in FINAL if word in {"COPY", "ADD", "RUN"}] == [
-        "--from=build /opt/exporter /opt/exporter"
+        "--from=build /opt/exporter /opt/exporter",
+        f"--from=build --chown={the(FINAL, 'USER')} /ledger /var/lib/browsertrix-exporter",
     ]
+    assert ("RUN", "mkdir --parents /ledger") in BUILD
 
 
 def test_the_labels_say_what_it_is() -> None:

@@ -11,7 +11,8 @@ from exporter.metrics import crawl_tables
 from exporter.resources import decoding, fields
 from exporter.resources.crawljob import model
 from exporter.runtime import backoff, tasks
-from exporter.web import connections, metrics_handler, server, streaming
+from exporter.web import connections, metrics_handler, server, streaming, tls_connection
+from exporter.web.config import users
 from exporter.web.status import handlers
 from support.tools import ROOT
 
@@ -34,6 +35,8 @@ ROWS = {
             "A request's headers",
             [server._LONGEST_HEADER / KIB, connections.HEADERS_TIMEOUT],
         ),
+        ("A handshake of TLS", [tls_connection.HANDSHAKE_TIMEOUT]),
+        ("Passwords checked at once", [users.MOST]),
         ("A page of a list from the API server", [client.LONGEST_BODY / MIB]),
         ("Pages of a list, and its time", [lister.MOST_PAGES, lister.LONGEST_LIST / 60]),
         ("A line of a watch", [lines.LONGEST_LINE / MIB]),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from exporter.commands.documentation import EXAMPLE
 from exporter.settings import Address, Settings, SettingsError
-from exporter.settings.config_file import LARGEST, given_by_file
+from exporter.settings.config_file import given_by_file
+from exporter.settings.yaml_nodes import LARGEST
 from support.command_line import Complaint, read
 
 Write = Callable[[str | bytes], str]

@@ -50,6 +50,8 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "web.telemetry-path": ("/m", "/m"),
     "web.allowed-host": ("metrics.example.org", ("metrics.example.org",)),
     "web.disable-status-page": ("true", True),
+    "web.config.file": ("/web.yml", Path("/web.yml")),
+    "web.open-probes": ("true", True),
     "alerts.set": ("CAPACITY_HOLD=1h", (("CAPACITY_HOLD", "1h"),)),
     "alerts.without": ("BrowsertrixPodEvicted", ("BrowsertrixPodEvicted",)),
     "alerts.severity": ("BrowsertrixCrawlFailed=info", (("BrowsertrixCrawlFailed", "info"),)),
@@ -75,6 +77,7 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
 """By option: a text, and the value that it stands for."""
 
 NEEDED: Final = {
+    "web.open-probes": "web.config.file",
     "alertmanager.cert-file": "alertmanager.key-file",
     "alertmanager.key-file": "alertmanager.cert-file",
     "alertmanager.username": "alertmanager.password-file",

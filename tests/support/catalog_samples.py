@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, PauseLimit
 from exporter.history.baseline import Baseline, PodBaseline
 from exporter.metrics import catalog
 from exporter.resources.crawljob import parse_json
@@ -47,7 +47,7 @@ POD_PAST = PodBaseline(
     pending="newMemory",
     pending_since=SINCE,
 )
-FAMILIES = catalog(PAUSE_LIMIT, lambda _: PAST)
+FAMILIES = catalog(PauseLimit(PAUSE_LIMIT), lambda _: PAST)
 CRAWL = {"namespace": NAMESPACE, "oid": OID, "crawl": CRAWL_ID}
 POD = {**CRAWL, "pod": f"crawl-{CRAWL_ID}-0"}
 

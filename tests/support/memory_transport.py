@@ -39,6 +39,9 @@ class MemoryTransport(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         pass
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def is_closing(self) -> bool:
         return self.closed_at is not None
 
@@ -48,6 +51,10 @@ class MemoryTransport(asyncio.Transport):
             asyncio.get_running_loop().call_soon(self._protocol.connection_lost, None)
 
     abort = close
+
+    def _force_close(self, _: BaseException | None) -> None:
+        """What asyncio's TLS calls."""
+        self.close()
 
 
 class _Socket:

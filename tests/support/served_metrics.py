@@ -9,11 +9,13 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.alerting.endpoint import Endpoint
 from exporter.alerting.notifier import Notifier
 from exporter.alerting.send_loop import SendStats
+from exporter.browsertrix import BrowsertrixClient
+from exporter.browsertrix.http import RequestStats
 from exporter.cluster.changes import Change
 from exporter.cluster.problems import Problems
 from exporter.cluster.reflector import Reflector
 from exporter.cluster.stats import Stats
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.metrics import (
     BrowsertrixTables,
@@ -21,11 +23,13 @@ from exporter.metrics import (
     Format,
     HistoryCollector,
     IndexTable,
+    Reloads,
     SelfMetrics,
     SeriesStore,
     catalog,
     selected,
 )
+from exporter.resources.browsertrix import ServerSettings
 from exporter.resources.crawljob import parse_json
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
 from support.factories import crawljob, to_wire
@@ -44,6 +48,19 @@ def watch(scope: str = "crawlers", **stats: Any) -> Reflector[Any]:
         problems=Problems(CRAWLJOB_RESOURCE),
     )
     return cast("Reflector[Any]", found)
+
+
+def client() -> BrowsertrixClient:
+    """What the self metrics read of a client of Browsertrix."""
+    source = SimpleNamespace(
+        source="orgs",
+        known=True,
+        items={"org-1": None},
+        last_success=1.0,
+        problems=SimpleNamespace(kinds={"name": 0}, invalid=0),
+    )
+    found = SimpleNamespace(login_refused=False, sources=[source], requests=RequestStats())
+    return cast("BrowsertrixClient", found)
 
 
 def notifier() -> Notifier:
@@ -82,6 +99,10 @@ class ServedMetrics:
             notifier(),
             lambda: {"history": 0},
         )
+        self.self_metrics.serve_reloads(lambda: Reloads(successful=True, last_success=1e9))
+        limit = PauseLimit()
+        limit.on_polled({"settings": ServerSettings.parse({"pausedExpiryMinutes": 60})[0]}, 1.0)
+        self.self_metrics.serve_client(client(), limit)
         self.exposition = Exposition(
             self.families,
             store,

@@ -7,9 +7,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from exporter.crawls import PauseLimit
 from exporter.settings import Address
 from exporter.web import Health, View, WebServer, WebSettings
 from support.waiting import WAIT_TIMEOUT
+from support.web_configs import Certificates, make_certificates
 from support.web_site import Exposition, Serve, Site
 
 
@@ -28,7 +30,7 @@ async def serve() -> AsyncIterator[Serve]:
             site.watches,
             site,
             site.ledger,
-            pause_limit=7 * 86400.0,
+            pause_limit=PauseLimit(),
             health=health,
             clock=lambda: site.now,
         )
@@ -52,6 +54,12 @@ async def serve() -> AsyncIterator[Serve]:
     for site in sites:
         await site.session.close()
         await site.server.stop()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Made once for all tests of a process."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(autouse=True)

@@ -4,14 +4,17 @@ import asyncio
 import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from exporter.settings import Address
-from exporter.web import Health, WebServer, WebSettings, connections
+from exporter.web import Health, WebConfigFile, WebServer, WebSettings, connections
+from support.certificates import needs_openssl
 from support.memory_transport import MemoryTransport
 from support.virtual_time import in_virtual_time, now
+from support.web_configs import Certificates, write_web_config
 from support.web_site import Exposition
 
 MEGABYTE = b"x" * (1024 * 1024 - 1) + b"\n"
@@ -20,7 +23,7 @@ Connect = Callable[..., MemoryTransport]
 
 @asynccontextmanager
 async def serving(
-    monkeypatch: pytest.MonkeyPatch, *content: bytes
+    monkeypatch: pytest.MonkeyPatch, *content: bytes, config: WebConfigFile | None = None
 ) -> AsyncIterator[tuple[WebServer, Connect]]:
     """A web server with all its settings as they are, and a way to connect to it in memory."""
     protocols: list[Callable[[], asyncio.BaseProtocol]] = []
@@ -35,7 +38,7 @@ async def serving(
     health = Health(alive=lambda: None, ready=lambda: None)
     web = WebServer(
         Exposition(list(content)) if content else Exposition(),
-        WebSettings(listen=[Address("127.0.0.1", 0)]),
+        WebSettings(listen=[Address("127.0.0.1", 0)], config=config),
         health=health,
         on_scrape=lambda *_: None,
     )
@@ -166,3 +169,34 @@ async def test_more_than_forty_scrapes_are_refused_and_that_is_logged_once_until
         assert b" 200 " in (await scrape(40)).written
         assert b" 503 " in (await scrape(1)).written
         assert refusals() == 2
+
+
+@pytest.fixture
+def secure(certificates: Certificates, tmp_path: Path) -> WebConfigFile:
+    return WebConfigFile(write_web_config(tmp_path / "web.yml", certificates.server_config()))
+
+
+@needs_openssl
+@in_virtual_time
+async def test_a_handshake_has_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, secure: WebConfigFile
+) -> None:
+    async with serving(monkeypatch, config=secure) as (_, connect):
+        client = connect()
+        await asyncio.sleep(60)
+        assert client.closed_at == pytest.approx(10, abs=0.5)
+        assert client.written == b""
+
+
+@needs_openssl
+@in_virtual_time
+async def test_a_connection_too_many_takes_the_place_of_the_oldest_handshake(
+    monkeypatch: pytest.MonkeyPatch, secure: WebConfigFile
+) -> None:
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 3)
+    async with serving(monkeypatch, config=secure) as (_, connect):
+        clients = [connect() for _ in range(5)]
+        assert [client.is_closing() for client in clients] == [True] * 2 + [False] * 3
+        await asyncio.sleep(1)
+        clients.append(connect())
+        assert [client.is_closing() for client in clients] == [True] * 3 + [False] * 3

@@ -30,6 +30,13 @@
 {{- with .Values.alerts.runbookUrl }}{{ $_ := set $alerts "runbook-url" . }}{{ end -}}
 {{- with .Values.alerts.grafanaUrl }}{{ $_ := set $alerts "grafana-url" . }}{{ end -}}
 {{- with $alerts }}{{ $_ := set $config "alerts" . }}{{ end -}}
+{{- /* A kubelet has neither a password nor a certificate. */ -}}
+{{- $guarded := dig "web" "config" "file" "" $config | ne "" -}}
+{{- range .Values.secrets -}}{{- if eq .option "web.config.file" }}{{ $guarded = true }}{{ end -}}{{- end -}}
+{{- $web := deepCopy (default dict $config.web) -}}
+{{- if and $guarded (not (hasKey $web "open-probes")) -}}
+{{- $_ := set $config "web" (set $web "open-probes" true) -}}
+{{- end -}}
 {{- toYaml $config -}}
 {{- end -}}
 

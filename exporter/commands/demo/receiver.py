@@ -37,8 +37,13 @@ class _Message(BaseModel):
 
 
 @asynccontextmanager
-async def receiver(on_notification: Callable[[Notification], None]) -> AsyncIterator[str]:
-    """Listen on a free port of 127.0.0.1; gives the URL: a receiver's name is the path below it."""
+async def receiver(
+    on_notification: Callable[[Notification], None], host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[str]:
+    """Listen, on a free port if it is 0; gives the URL: a receiver's name is the path below it.
+
+    Raises OSError where it cannot listen.
+    """
 
     async def take(request: web.Request) -> web.Response:
         try:
@@ -61,7 +66,7 @@ async def receiver(on_notification: Callable[[Notification], None]) -> AsyncIter
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        await web.TCPSite(runner, host, port).start()
+        yield f"http://{host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from exporter.crawls import PauseLimit
 from exporter.metrics.catalog.background_job import BACKGROUND_JOB_FAMILIES
 from exporter.metrics.catalog.crawl import crawl_families
 from exporter.metrics.catalog.crawl_times import Past
@@ -29,7 +30,6 @@ from exporter.metrics.catalog.volume import VOLUME_FAMILIES
 from exporter.metrics.catalog.workflow import WORKFLOW_COUNTS, WORKFLOW_FAMILIES
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
-from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 
 __all__ = [
     "CATALOG",
@@ -52,14 +52,15 @@ def _no_past(_: CrawlJob) -> None:
     return None
 
 
-def catalog(pause_limit: float = DEFAULT_PAUSE_LIMIT, past: Past = _no_past) -> tuple[Family, ...]:
+def catalog(pause_limit: PauseLimit | None = None, past: Past = _no_past) -> tuple[Family, ...]:
     """Return all families, in the order they are served.
 
-    ``pause_limit`` in seconds is Browsertrix's; ``past`` returns what history knows of a crawl.
+    ``pause_limit`` is Browsertrix's, by default its default; ``past`` returns what history knows of
+    a crawl.
     """
     return (
         *FLEET_FAMILIES,
-        *crawl_families(pause_limit, past),
+        *crawl_families(pause_limit or PauseLimit(), past),
         *POD_FAMILIES,
         *LIVE_POD_FAMILIES,
         *VOLUME_FAMILIES,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, PauseLimit
 from exporter.metrics.catalog.crawl_figures import FIGURE_FAMILIES
 from exporter.metrics.catalog.crawl_times import Past, time_families
 from exporter.metrics.catalog.family import CrawlFamily, Kind, Sample, labelled
@@ -81,7 +81,7 @@ _IDENTITY_AND_STATE: Final = (
 )
 
 
-def crawl_families(pause_limit: float, past: Past) -> tuple[CrawlFamily, ...]:
-    """Return all families of a crawl; ``pause_limit`` in seconds is Browsertrix's."""
+def crawl_families(pause_limit: PauseLimit, past: Past) -> tuple[CrawlFamily, ...]:
+    """Return all families of a crawl; ``pause_limit`` is Browsertrix's."""
     times = time_families(pause_limit, past)
     return (*_IDENTITY_AND_STATE, *times, *FIGURE_FAMILIES)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, PauseLimit
 from exporter.metrics.catalog.family import CrawlFamily, Field, Sample
 from exporter.resources.crawljob import CrawlJob, derived
 from exporter.resources.identity import CRAWL_LABELS
@@ -42,8 +42,8 @@ def _timestamp(
     )
 
 
-def time_families(pause_limit: float, past: Past) -> tuple[CrawlFamily, ...]:
-    """Return them; ``pause_limit`` in seconds is Browsertrix's."""
+def time_families(pause_limit: PauseLimit, past: Past) -> tuple[CrawlFamily, ...]:
+    """Return them; ``pause_limit`` is Browsertrix's."""
     return (
         _timestamp(
             "created",
@@ -66,8 +66,8 @@ def time_families(pause_limit: float, past: Past) -> tuple[CrawlFamily, ...]:
         _timestamp(
             "pause_expires",
             "When Browsertrix gives up the paused crawl",
-            "spec.pausedAt plus --pause-limit",
-            lambda crawl: derived.pause_expires(crawl.job, pause_limit),
+            "spec.pausedAt plus --pause-limit; where Browsertrix is asked, plus its own limit",
+            lambda crawl: derived.pause_expires(crawl.job, pause_limit.seconds),
         ),
         _timestamp(
             "restart",

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from exporter.browsertrix import PolledSource
 from exporter.cluster.followed import Followed
 from exporter.history.ledger import Ledger
 from exporter.metrics.catalog.alerting import ALERTMANAGER_FAMILIES
+from exporter.metrics.catalog.browsertrix_client import CLIENT_FAMILIES
 from exporter.metrics.catalog.family import Family, Group, Kind
 from exporter.metrics.catalog.process import PROCESS_FAMILIES
+from exporter.metrics.catalog.web_config import WEB_CONFIG_FAMILIES
 
 _WATCH_LABELS: Final = ("source", "scope")
 
@@ -19,6 +22,8 @@ class WatchFamily(Family):
 
     samples: Callable[[Followed], Iterable[tuple[tuple[str, ...], float]]]
     """The values of the labels after ``source`` and ``scope``, and the value."""
+    polled: Callable[[PolledSource[Any]], Iterable[tuple[tuple[str, ...], float]]] | None = None
+    """The same of what Browsertrix itself is asked for, where it makes sense of that."""
     group: Group = Group.EXPORTER
 
 
@@ -28,6 +33,8 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
     *,
     value: Callable[[Followed], float | None] | None = None,
     by: Mapping[str, Callable[[Followed], Mapping[str, int]]] | None = None,
+    polled: Callable[[PolledSource[Any]], float] | None = None,
+    polled_by: Callable[[PolledSource[Any]], Mapping[str, int]] | None = None,
     source: str,
     kind: Kind = Kind.GAUGE,
     unit: str = "",
@@ -41,9 +48,8 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
             source=source,
             kind=kind,
             labels=(*_WATCH_LABELS, label),
-            samples=lambda followed: (
-                ((label_value,), count) for label_value, count in counts(followed).items()
-            ),
+            samples=lambda followed: _labelled(counts(followed)),
+            polled=None if polled_by is None else lambda one: _labelled(polled_by(one)),
         )
 
     def samples(followed: Followed) -> Iterator[tuple[tuple[str, ...], float]]:
@@ -59,7 +65,12 @@ def _watch(  # noqa: PLR0913 - a table's row, each column by its name
         unit=unit,
         labels=_WATCH_LABELS,
         samples=samples,
+        polled=None if polled is None else lambda one: [((), polled(one))],
     )
+
+
+def _labelled(counts: Mapping[str, int]) -> Iterable[tuple[tuple[str, ...], float]]:
+    return [((label_value,), count) for label_value, count in counts.items()]
 
 
 def _problems(followed: Followed) -> dict[str, int]:
@@ -83,12 +94,14 @@ WATCH_FAMILIES: Final = (
         "is not served, CrawlJobs excepted. No series where it is off, or where Browsertrix has no "
         "such objects.",
         value=lambda followed: None if followed.absent else float(followed.vouches),
+        polled=lambda one: float(one.known),
         source="the watch",
     ),
     _watch(
         "objects",
         "Objects held.",
         value=lambda followed: followed.stats.objects,
+        polled=lambda one: len(one.items or ()),
         source="the watch",
     ),
     _watch(
@@ -168,6 +181,7 @@ WATCH_FAMILIES: Final = (
         "unusable_objects_total",
         "Objects received that could not be read at all.",
         value=lambda followed: followed.stats.invalid_objects,
+        polled=lambda one: one.problems.invalid,
         source="the watch and the lists",
         kind=Kind.COUNTER,
     ),
@@ -175,6 +189,7 @@ WATCH_FAMILIES: Final = (
         "parse_problems_total",
         "Fields that could not be read, each counted once for its object; the log names it.",
         by={"field": _problems},
+        polled_by=lambda one: one.problems.kinds,
         source="CrawlJobs read with problems",
         kind=Kind.COUNTER,
     ),
@@ -287,6 +302,8 @@ SELF_FAMILIES: Final = (
     *WATCH_FAMILIES,
     *LEDGER_FAMILIES,
     *ALERTMANAGER_FAMILIES,
+    *WEB_CONFIG_FAMILIES,
+    *CLIENT_FAMILIES,
     TASK_RESTARTS,
     SCRAPE_DURATION,
     SCRAPE_SIZE,

@@ -8,6 +8,7 @@ is *unknown* or *there is none*, never zero.
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from exporter.browsertrix import PolledSource
 from exporter.crawls import Crawl, CrawlPod, pods_of
 from exporter.crawls.pods import UNKNOWN_VOLUME
 from exporter.history.records import FinishedCrawl, LoggedEvent
@@ -207,6 +208,19 @@ def event(logged: LoggedEvent) -> dict[str, Any]:
         "crawl": logged.crawl,
         "uid": logged.uid,
         "detail": logged.detail,
+    }
+
+
+def polled_source(source: PolledSource[Any]) -> dict[str, Any]:
+    """What Browsertrix itself is asked for: whether it is known, and what was wrong last."""
+    return {
+        "source": source.source,
+        "up": source.known,
+        "last_error": source.last_error,
+        "objects": len(source.items or ()),
+        "last_sync": timestamp(source.last_success),
+        "unreadable_fields": source.problems.kinds.total(),
+        "unusable_objects": source.problems.invalid,
     }
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from exporter import __version__
+from exporter.browsertrix import PolledSource
 from exporter.cluster.followed import Followed
-from exporter.crawls import Crawl
+from exporter.crawls import Crawl, PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import derived
@@ -38,17 +39,22 @@ class View:
         crawls: Iterable[Crawl],
         ledger: Ledger,
         *,
-        pause_limit: float,
+        pause_limit: PauseLimit,
         health: Health,
+        polled: Sequence[PolledSource[Any]] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """``crawls`` gives those that are served, each time anew; ``pause_limit`` is in seconds."""
+        """``crawls`` gives those that are served, each time anew.
+
+        ``polled`` are the sources that Browsertrix itself is asked for.
+        """
         self.clock = clock
         self._watches = watches
         self._crawls = crawls
         self._ledger = ledger
         self._pause_limit = pause_limit
         self._health = health
+        self._polled = polled
 
     async def crawls(
         self, query: Query, time_slice: TimeSlice, *, clamp: bool = False
@@ -84,7 +90,7 @@ class View:
         shown = []
         for crawl in result.items:
             before = self._ledger.paused_before(crawl.job)
-            shown.append(representation.crawl(crawl, now, self._pause_limit, before))
+            shown.append(representation.crawl(crawl, now, self._pause_limit.seconds, before))
             await time_slice.yield_if_due()
         return {
             **self._header(now, result.total, result.page, query),
@@ -158,6 +164,7 @@ class View:
                 }
                 for watch in self._watches
             ],
+            "browsertrix": [representation.polled_source(source) for source in self._polled],
             "history": {"on_disk": file.persistent, "last_error": file.last_error},
         }
 
@@ -177,10 +184,11 @@ class View:
 
     def _order(self, sort: str, now: float) -> Callable[[Crawl], Any]:
         """The sort key of a crawl; unknown values come last."""
+        limit = self._pause_limit.seconds
         orders: dict[str, Callable[[Crawl], Any]] = {
             "newest": lambda crawl: -(crawl.job.metadata.creation_timestamp or 0.0),
             "oldest": lambda crawl: _or_last(crawl.job.metadata.creation_timestamp),
-            "limits": lambda crawl: -representation.limit_ratio(crawl.job, now, self._pause_limit),
+            "limits": lambda crawl: -representation.limit_ratio(crawl.job, now, limit),
             "pause": lambda crawl: _or_last(derived.paused_since(crawl.job)),
             "size": lambda crawl: -(crawl.job.status.size or 0),
             "pages": lambda crawl: -(crawl.job.status.pages_done or 0),

@@ -1,0 +1,173 @@
+"""An exporter that asks Browsertrix, as a process: what it serves, and what it tells nobody."""
+
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from exporter.simulator import ApiServer, Cluster
+from exporter.simulator.browsertrix.fleet import fleet
+from exporter.simulator.browsertrix.fleet_pods import FleetPods
+from support.browsertrix_server import (
+    PASSWORD,
+    PRIVATE,
+    USERNAME,
+    BrowsertrixServer,
+    organisation,
+)
+from support.exporter_process import CRAWLJOBS_ALONE, Scrape, Start
+
+pytestmark = pytest.mark.slow("waits for processes")
+
+PREFIX = "browsertrix_exporter"
+SECRETS = (*PRIVATE, USERNAME, PASSWORD, "Bearer")
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    found = Cluster()
+    FleetPods(found).add(fleet(3))
+    return found
+
+
+@pytest.fixture
+async def browsertrix() -> AsyncIterator[BrowsertrixServer]:
+    async with BrowsertrixServer.running(orgs=[organisation(1), organisation(2)]) as found:
+        found.settings["pausedExpiryMinutes"] = 1440
+        found.workflows = {"org-1": [{"id": "cid-1", "oid": "org-1", "name": "News daily"}]}
+        yield found
+
+
+def flags(browsertrix: BrowsertrixServer, password: Path) -> tuple[str, ...]:
+    return (
+        f"--browsertrix.url={browsertrix.url}",
+        f"--browsertrix.username={USERNAME}",
+        f"--browsertrix.password-file={password}",
+        "--browsertrix.interval=5s",
+        *CRAWLJOBS_ALONE,
+    )
+
+
+def up(scrape: Scrape) -> set[str]:
+    found = scrape.of(f"{PREFIX}_source_up", scope="*")
+    return {name.partition('source="')[2].partition('"')[0] for name in found if found[name]}
+
+
+async def test_it_serves_names_and_the_pause_limit_and_nothing_of_people(
+    server: ApiServer, browsertrix: BrowsertrixServer, start: Start, tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    exporter = await start(
+        server.write_kubeconfig(tmp_path / "kubeconfig"),
+        *flags(browsertrix, password),
+        f"--history.path={tmp_path / 'ledger'}",
+    )
+
+    scrape = await exporter.until(
+        lambda scrape: up(scrape) >= {"orgs", "workflows", "jobs", "settings"}
+    )
+
+    assert scrape.value("browsertrix_org_info", oid="org-1", name="Organisation 1") == 1
+    assert scrape.value(f"{PREFIX}_pause_limit_seconds") == 86400
+    assert scrape.value(f"{PREFIX}_pause_limit_differs") == 0
+    assert scrape.value(f"{PREFIX}_browsertrix_login_refused") == 0
+    assert scrape.value(f"{PREFIX}_browsertrix_requests_total", endpoint="login") == 1
+    assert sum(scrape.of(f"{PREFIX}_browsertrix_request_failures_total").values()) == 0
+    shown = (await exporter.get("/api/v1/exporter"))[1]
+    sources = {one["source"]: one for one in json.loads(shown)["browsertrix"]}
+    assert sources["orgs"]["up"] is True
+    assert sources["orgs"]["objects"] == 2
+    page = (await exporter.get("/"))[1]
+    assert "orgs of Browsertrix" in page
+    ledger = b"".join(file.read_bytes() for file in tmp_path.glob("ledger*"))
+    assert ledger
+    for secret in SECRETS:
+        for output in (scrape.text, shown, page, exporter.log.read_text()):
+            assert secret not in output
+        assert secret.encode() not in ledger
+
+
+async def test_a_wrong_password_is_one_try_until_its_file_changes(
+    server: ApiServer, browsertrix: BrowsertrixServer, start: Start, tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    password.write_text("wrong-password")
+    exporter = await start(
+        server.write_kubeconfig(tmp_path / "kubeconfig"), *flags(browsertrix, password)
+    )
+
+    scrape = await exporter.until(
+        lambda scrape: scrape.value(f"{PREFIX}_browsertrix_login_refused") == 1
+    )
+    assert up(scrape) == set()
+    assert "Not known: orgs of Browsertrix" in (await exporter.get("/"))[1]
+    assert browsertrix.logins == 1
+
+    password.write_text(PASSWORD)
+    await exporter.until(lambda scrape: "orgs" in up(scrape))
+    assert browsertrix.logins == 2
+    assert "wrong-password" not in exporter.log.read_text()
+
+
+async def test_a_pause_limit_that_was_given_stands(
+    server: ApiServer, browsertrix: BrowsertrixServer, start: Start, tmp_path: Path
+) -> None:
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    exporter = await start(
+        server.write_kubeconfig(tmp_path / "kubeconfig"),
+        *flags(browsertrix, password),
+        "--pause-limit=7d",
+    )
+
+    scrape = await exporter.until(
+        lambda scrape: scrape.value(f"{PREFIX}_pause_limit_differs") is not None
+    )
+
+    assert scrape.value(f"{PREFIX}_pause_limit_differs") == 1
+    assert scrape.value(f"{PREFIX}_pause_limit_seconds") == 604800
+
+
+async def test_without_the_url_there_is_nothing_of_it(
+    server: ApiServer, start: Start, tmp_path: Path
+) -> None:
+    exporter = await start(server.write_kubeconfig(tmp_path / "kubeconfig"), *CRAWLJOBS_ALONE)
+    await exporter.until_ready()
+
+    text = (await exporter.scrape()).text
+
+    for family in (
+        "browsertrix_org_info",
+        "browsertrix_workflow",
+        f"{PREFIX}_browsertrix",
+        f"{PREFIX}_pause_limit",
+    ):
+        assert family not in text
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "No such file or directory"), ("", "is empty, or holds more than one line")],
+)
+def test_a_file_that_cannot_be_used_ends_the_start_with_one_line(
+    tmp_path: Path, content: str | None, says: str
+) -> None:
+    password = tmp_path / "password"
+    if content is not None:
+        password.write_text(content)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "exporter", "--browsertrix.url=http://127.0.0.1:1"),
+            *(f"--browsertrix.username={USERNAME}", f"--browsertrix.password-file={password}"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == f"browsertrix-exporter: error: {password}: {says}\n"
