@@ -125,8 +125,7 @@ async def test_browsertrixs_own_api_tells_the_pause_limit_in_minutes() -> None:
     )
     assert process.stdout is not None
     _, api = [(await process.stdout.readline()).decode().strip() for _ in "12"]
-    async with aiohttp.ClientSession() as session:
-        async with session.get(f"{api}/api/settings") as response:
-            assert (await response.json())["pausedExpiryMinutes"] == 5
+    async with aiohttp.ClientSession() as session, session.get(f"{api}/api/settings") as response:
+        assert (await response.json())["pausedExpiryMinutes"] == 5
     process.terminate()
     assert await process.wait() == 0
