@@ -137,6 +137,11 @@ async def test_alerts_fire_and_somebody_is_notified(edition: Edition, tmp_path: 
             assert f"{urls[name]}  ({version})\n" in running.said
         assert urls["curl"].endswith("/elsewhere")
         await running.get(urls["curl"], containing="browsertrix_exporter_build_info")
+        served = await running.get(urls["curl"], containing='name="Example City Library"')
+        assert "browsertrix_exporter_browsertrix_login_refused 0.0" in served
+        no_difference = "browsertrix_exporter_pause_limit_differs 0.0"
+        served = await running.get(urls["curl"], containing=no_difference)
+        assert not any(mark in served for mark in ("fake-person", "Fake Person"))
         targets = await running.get_until(
             f"{urls['Prometheus']}/api/v1/targets", lambda answer: answer["data"]["activeTargets"]
         )

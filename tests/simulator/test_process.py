@@ -85,3 +85,47 @@ async def test_its_apis_can_be_absent_denied_or_down() -> None:
     assert list(answers.values()) == [200, 404, 403, 503]
     process.terminate()
     assert await process.wait() == 0
+
+
+async def test_browsertrixs_own_api_is_in_the_second_line(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text("its password\n")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "exporter.simulator", "--static", "--crawls", "7", "--token", "secret"),
+        *("--browsertrix-port", "0", "--browsertrix-password-file", str(password)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    cluster, api = [(await process.stdout.readline()).decode().strip() for _ in "12"]
+    assert cluster != api
+    form = {"username": "admin@fake-person.invalid", "password": "its password"}
+    async with aiohttp.ClientSession() as session:
+        async with session.post(f"{api}/api/auth/jwt/login", data=form) as response:
+            token = (await response.json())["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        async with session.get(f"{api}/api/orgs/all/crawls", headers=headers) as response:
+            crawls = await response.json()
+        client = Client(session, cluster)
+        client.token = "secret"  # noqa: S105 - a test's
+        _, answer = await client.list()
+    assert {crawl["id"] for crawl in crawls["items"]} == {
+        crawljob["spec"]["id"] for crawljob in answer["items"]
+    }
+    process.terminate()
+    assert await process.wait() == 0
+
+
+async def test_browsertrixs_own_api_tells_the_pause_limit_in_minutes() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "exporter.simulator", "--speed", "2000", "--crawls", "3", "--seed", "4"),
+        *("--browsertrix-port", "0", "--pause-limit", "300"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    _, api = [(await process.stdout.readline()).decode().strip() for _ in "12"]
+    async with aiohttp.ClientSession() as session, session.get(f"{api}/api/settings") as response:
+        assert (await response.json())["pausedExpiryMinutes"] == 5
+    process.terminate()
+    assert await process.wait() == 0

@@ -1,15 +1,16 @@
 """``demo``: the real exporter on a simulated Browsertrix, with nothing to install.
 
 The simulator is a process of its own, with a token, reached over HTTP through a kubeconfig: the
-exporter uses it like any cluster.
+exporter uses it like any cluster. Browsertrix's own API is there as well, to which the exporter
+logs in with a password from a file.
 """
 
 import asyncio
 import secrets
 import signal
 import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,12 @@ CRAWLS: Final = 25
 
 _LONGEST_PAUSE: Final = 600.0
 """Seconds, so that whoever watches sees a pause expire."""
+
+_USERNAME: Final = "admin@fake-person.invalid"
+"""The simulator's superadmin (``python -m exporter.simulator --help``)."""
+
+_OFTENEST: Final = 5.0
+"""Seconds between two lists of organisations."""
 
 
 async def demo(settings: Settings, *, speed: float, seed: int) -> None:
@@ -50,16 +57,25 @@ async def demo(settings: Settings, *, speed: float, seed: int) -> None:
 
 
 async def _demo(settings: Settings, speed: float, seed: int) -> None:
-    pause_limit = min(DEFAULT_PAUSE_LIMIT / speed, _LONGEST_PAUSE)
+    # In whole minutes, as Browsertrix tells it.
+    pause_limit = 60.0 * max(1, round(min(DEFAULT_PAUSE_LIMIT / speed, _LONGEST_PAUSE) / 60))
     where, *others = settings.listen_addresses
     where = replace(where, port=where.port or free_port())  # known before it is printed
     with TemporaryDirectory(prefix="browsertrix-demo-") as name:
         folder = Path(name)
-        kubeconfig = folder / "kubeconfig"
+        kubeconfig, password_file = folder / "kubeconfig", folder / "password"
+        password_file.write_text(secrets.token_hex(), encoding="utf-8")
         history = settings.history_path or folder / "history.db"
+        flags = {
+            "--kubeconfig": kubeconfig,
+            "--browsertrix-password-file": password_file,
+            "--speed": speed,
+            "--seed": seed,
+            "--pause-limit": pause_limit,
+        }
         async with (
             monitoring(folder, where.url, settings.telemetry_path, kubeconfig) as alerts,
-            _simulator(kubeconfig, speed, seed, pause_limit) as url,
+            _simulator(flags) as (url, browsertrix_url),
         ):
             sys.stderr.write(
                 f"A simulated Browsertrix runs at {url}, {speed:g} times faster than in life;\n"
@@ -78,33 +94,34 @@ async def _demo(settings: Settings, speed: float, seed: int) -> None:
                         "pause_limit": pause_limit,
                         "history_path": history,
                         "listen_addresses": (where, *others),
+                        "browsertrix_url": browsertrix_url,
+                        "browsertrix_username": _USERNAME,
+                        "browsertrix_password_file": password_file,
+                        "browsertrix_token_file": None,
+                        "browsertrix_interval": max(
+                            settings.browsertrix_interval / speed, _OFTENEST
+                        ),
                     }
                 )
             )
 
 
 @asynccontextmanager
-async def _simulator(
-    kubeconfig: Path, speed: float, seed: int, pause_limit: float
-) -> AsyncIterator[str]:
-    """Run it; gives its URL once it listens."""
+async def _simulator(flags: Mapping[str, object]) -> AsyncIterator[tuple[str, str]]:
+    """Run it; gives the URLs of the cluster's and of Browsertrix's API once both listen."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "exporter.simulator"),
-        *("--kubeconfig", str(kubeconfig), "--token", secrets.token_hex()),
-        *("--speed", str(speed), "--seed", str(seed), "--crawls", str(CRAWLS)),
-        *("--pause-limit", str(pause_limit), "--stale-writes"),
+        *(str(part) for flag in flags.items() for part in flag),
+        *("--token", secrets.token_hex(), "--crawls", str(CRAWLS), "--stale-writes"),
+        *("--browsertrix-port", "0"),
         stdout=PIPE,
         start_new_session=True,  # Ctrl-C is for the exporter, which then ends the simulator
     )
+    assert process.stdout is not None  # noqa: S101 - it is a pipe, see above
     try:
-        yield await _first_line(process)
+        url, browsertrix_url = [(await process.stdout.readline()).decode().strip() for _ in "12"]
+        if not browsertrix_url:
+            raise RuntimeError("the simulator ended before it began; its error is above")
+        yield url, browsertrix_url
     finally:
         await end(process)
-
-
-async def _first_line(process: Process) -> str:
-    assert process.stdout is not None  # noqa: S101 - it is a pipe, see above
-    line = (await process.stdout.readline()).decode().strip()
-    if not line:
-        raise RuntimeError("the simulator ended before it began; its error is above")
-    return line

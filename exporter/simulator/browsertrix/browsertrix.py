@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from exporter.simulator.apiserver.cluster import Cluster
 from exporter.simulator.apiserver.served_resource import POD_METRICS
@@ -29,6 +29,16 @@ from exporter.simulator.browsertrix.usage import PodUsage
 _DEFAULT_PAUSE_LIMIT: Final = 7 * 24 * 3600.0
 _LONGEST_STRIDE: Final = 0.1
 """Real seconds that are made up for at once after the process was suspended."""
+
+
+class Backend(Protocol):
+    """What keeps workflows, and the records of crawls that outlive their CrawlJobs."""
+
+    def assign(self, traits: Traits, at: float, /) -> Traits:
+        """Make a crawl that is about to begin one of a workflow."""
+
+    def began(self, crawl: Crawl, /) -> None:
+        """It has begun."""
 
 
 class Browsertrix:
@@ -63,6 +73,8 @@ class Browsertrix:
         self.crawls = crawls
         self.active: dict[str, Crawl] = {}
         """Crawls whose scenario has not ended, by uid."""
+        self.backend: Backend | None = None
+        """Where there is none, each crawl is of a workflow of its own."""
         self._agenda = Agenda(clock(), speed)
         self.operator = Operator(self._agenda)
         self._installation = Installation(
@@ -78,13 +90,14 @@ class Browsertrix:
         if POD_METRICS in cluster.resources:
             cluster.compute(POD_METRICS, self._installation.usage.objects)
         self._indexes = DedupeIndexes(self._installation)
-        self._clock = clock
-        self._seed = seed
+        self.clock = clock
+        """Seconds since 1970."""
+        self.seed = seed
         self._sync_every = sync_every
         self._troubles = troubles
         self._namespaces = namespaces
         rng = seeded(seed, "organisations")
-        self._organisations = [random_uuid(rng) for _ in range(organisations)]
+        self.organisations = [random_uuid(rng) for _ in range(organisations)]
         add_bystanders(self._installation, namespaces, bystanders)
         self._started = 0
         self._arrivals = 0
@@ -96,6 +109,11 @@ class Browsertrix:
         return self._installation.pause_limit
 
     @property
+    def speed(self) -> float:
+        """Simulated seconds a real one."""
+        return self._agenda.speed
+
+    @property
     def next_due(self) -> float | None:
         """When (real seconds since 1970) the next step is due; None when none is planned."""
         return self._agenda.next_due
@@ -105,18 +123,26 @@ class Browsertrix:
 
         Raises ValueError for a name that no scenario has.
         """
+        self._agenda.now = max(self._agenda.now, self.clock())
+        return self.start_when_due(scenario, **overrides)
+
+    def start_when_due(self, scenario: str | Scenario, **overrides: Any) -> Crawl:
+        """Start a crawl as ``start`` does, at the time for which the caller was planned."""
         if isinstance(scenario, str):
             if scenario not in SCENARIOS:
                 raise ValueError(
                     f"no scenario is called {scenario}; there are: {', '.join(SCENARIOS)}"
                 )
             scenario = SCENARIOS[scenario]
-        self._agenda.now = max(self._agenda.now, self._clock())
         return self._start(scenario, overrides)
+
+    def plan(self, at: float, callback: Callable[[], None]) -> None:
+        """Call back at that time, in seconds since 1970; at once where it has passed."""
+        self._agenda.after(max(0.0, at - self._agenda.now) * self.speed, callback)
 
     def step(self, now: float | None = None) -> None:
         """Run everything that is due until ``now``, by default the clock's."""
-        until = self._clock() if now is None else now
+        until = self.clock() if now is None else now
         self._keep_number()
         while self._agenda.run_next(until):
             self._keep_number()
@@ -125,11 +151,11 @@ class Browsertrix:
     async def run(self) -> None:
         """Step in real time, until cancelled."""
         while True:
-            now = self._clock()
+            now = self.clock()
             behind = now - self._agenda.now > _LONGEST_STRIDE
             self.step(self._agenda.now + _LONGEST_STRIDE if behind else now)
             due = self.next_due
-            wait = _LONGEST_STRIDE if due is None else due - self._clock()
+            wait = _LONGEST_STRIDE if due is None else due - self.clock()
             await asyncio.sleep(0 if behind else min(max(wait, 0.001), _LONGEST_STRIDE))
 
     def _keep_number(self) -> None:
@@ -137,26 +163,26 @@ class Browsertrix:
         while len(self.active) + self._expected < self.crawls:
             self._expected += 1
             self._arrivals += 1
-            delay = seeded(self._seed, "arrival", self._arrivals).uniform(0, 60)
+            delay = seeded(self.seed, "arrival", self._arrivals).uniform(0, 60)
             self._agenda.after(delay, self._arrive)
 
     def _arrive(self) -> None:
         self._expected -= 1
         if len(self.active) < self.crawls:
-            rng = seeded(self._seed, "kind", self._started)
-            dice = seeded(self._seed, "trouble", self._started).random()
+            rng = seeded(self.seed, "kind", self._started)
+            dice = seeded(self.seed, "trouble", self._started).random()
             among: tuple[Scenario, ...] = TROUBLED if dice < self._troubles else ORDINARY
             weights = [scenario.weight for scenario in among]
             self._start(rng.choices(among, weights)[0], {})
 
     def _start(self, scenario: Scenario, overrides: dict[str, Any]) -> Crawl:
-        rng = seeded(self._seed, "crawl", self._started)
+        rng = seeded(self.seed, "crawl", self._started)
         self._started += 1
         pods = rng.choices((1, 2, 3, 4), (3, 4, 2, 1))[0]
         work = rng.uniform(600, 5400)
         chosen: dict[str, Any] = {
             "namespace": rng.choice(self._namespaces),
-            "oid": rng.choice(self._organisations),
+            "oid": rng.choice(self.organisations),
             "cid": random_uuid(rng),
             "userid": random_uuid(rng),
             "origin": rng.choice(("manual", "sched")),
@@ -166,7 +192,11 @@ class Browsertrix:
             "page_size": rng.randrange(200_000, 3_000_000),
         }
         traits = Traits(**{**chosen, **scenario.traits, **overrides})
+        if self.backend is not None and "cid" not in overrides:
+            traits = self.backend.assign(traits, self._agenda.now)
         crawl = Crawl(self._installation, traits, rng, self._agenda.now)
+        if self.backend is not None:
+            self.backend.began(crawl)
         if traits.dedupe_collection:
             collection = (crawl.namespace, traits.oid, traits.dedupe_collection)
             crawl.index = self._indexes.of(*collection)

@@ -85,6 +85,11 @@ class Crawl:
         return list(self._running)
 
     @property
+    def paused_at(self) -> float | None:
+        """When it was asked to pause, in seconds since 1970; None where it was not, or resumes."""
+        return self._paused_at
+
+    @property
     def is_over(self) -> bool:
         """Whether nothing but its removal is left."""
         return "finished" in self.status or self.deleted

@@ -17,7 +17,8 @@ from exporter.simulator.browsertrix.pod_plan import CRAWLER_IMAGE
 from exporter.simulator.browsertrix.seeded_random import random_uuid, seeded
 
 _PODS: Final = 3
-_ORGANISATIONS: Final = 50
+ORGANISATIONS: Final = 50
+"""That these crawls are of, if there are enough."""
 
 
 def fleet(
@@ -30,7 +31,7 @@ def fleet(
     """
     timestamp = time.time() if now is None else now
     rng = seeded(seed, "fleet")
-    organisations = [random_uuid(rng) for _ in range(_ORGANISATIONS)]
+    organisations = [random_uuid(rng) for _ in range(ORGANISATIONS)]
     for index in range(number):
         traits = Traits(
             oid=rng.choice(organisations),

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from exporter.simulator.apiserver.faults import HTML
+from exporter.simulator.request_faults import HTML
 from support.chaos.world import World
 from support.exporter_process import Scrape
 
