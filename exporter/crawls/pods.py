@@ -4,7 +4,7 @@ The one place that decides whose word counts: of whether a pod exists, and of ho
 pod's own where it is known; of what both say with a time, the later.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
@@ -197,10 +197,15 @@ class CrawlPod:
         return "forced" if self.forced else None
 
 
-def pods_of(crawl: Crawl, past: Mapping[str, PodPast] | None = None) -> Iterator[CrawlPod]:
+def pods_of(
+    crawl: Crawl,
+    past: Mapping[str, PodPast] | None = None,
+    names: Iterable[str] | None = None,
+) -> Iterator[CrawlPod]:
     """The pods that the CrawlJob has an entry of, deleted ones included, then any others.
 
-    ``past`` is by name. Where nobody vouches for the pods, the CrawlJob tells which exist.
+    ``past`` is by name. Where nobody vouches for the pods, the CrawlJob tells which exist. With
+    ``names``, which are some of ``pod_names``, only these.
     """
     job, live = crawl.job, crawl.pods
     usage, volumes = crawl.usage or {}, crawl.volumes or {}
@@ -208,7 +213,7 @@ def pods_of(crawl: Crawl, past: Mapping[str, PodPast] | None = None) -> Iterator
     entries = job.status.pod_status
     exists = existence(job)
     forced = forced_restart_pending(job)
-    for name in pod_names(crawl):
+    for name in pod_names(crawl) if names is None else names:
         role, index = role_and_index(name)
         pod = UNKNOWN_POD if live is None else live.get(name, UNKNOWN_POD)
         yield CrawlPod(

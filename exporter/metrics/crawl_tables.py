@@ -68,22 +68,27 @@ class CrawlTables:
 
     def update(self, rows: CrawlRows, before: Crawl, crawl: Crawl) -> CrawlRows:
         """Take over what the crawl in these rows says now, and was ``before``; return its rows."""
-        pods = tuple(pods_of(crawl, self._pods_before(crawl.job)))
-        names = [pod.name for pod in pods]
+        names = pod_names(crawl)
         if org_id(crawl.job) != org_id(before.job) or names != pod_names(before):
             self.remove(rows)
             return self.add(crawl)
+        served = names[: len(rows.pods)]
+        past = self._pods_before(crawl.job)
         same_job = crawl.job is before.job
         if not same_job:
             self._crawls.update(rows.crawl, crawl)
         if _is_known(crawl) != _is_known(before):
             self._remove_beside_job(rows)
+            pods = tuple(pods_of(crawl, past, served))
             rows = replace(rows, beside_job=self._add_beside_job(crawl, rows.pods, pods))
-        for place, (pod, row) in enumerate(zip(pods, rows.pods, strict=False)):
-            unchanged = is_unchanged(pod.name, before, crawl)
-            if not (same_job and unchanged):
-                self._pods.update(row, pod)
-            if rows.beside_job and not unchanged:
+        changed = {
+            place for place, name in enumerate(served) if not is_unchanged(name, before, crawl)
+        }
+        places = sorted(changed) if same_job else range(len(served))
+        concerned = pods_of(crawl, past, map(served.__getitem__, places))
+        for place, pod in zip(places, concerned, strict=True):
+            self._pods.update(rows.pods[place], pod)
+            if rows.beside_job and place in changed:
                 self._beside_job.update(rows.beside_job[place], pod)
         return rows
 

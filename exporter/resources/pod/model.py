@@ -7,6 +7,7 @@ Source of names and meanings: Kubernetes API, core/v1 ``Pod``; what of it Browse
 its ``operator/crawls.py`` (``sync_pod_status``).
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Annotated, Final
@@ -65,7 +66,7 @@ class _Container:
     resources: _Requirements = field(default_factory=_Requirements)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(slots=True, kw_only=True)
 class PodResources:
     """What all containers together ask for and may use; bytes and cores.
 
@@ -111,7 +112,7 @@ class _Condition:
     """Read of the one condition that counts: a pod has five."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(slots=True, kw_only=True)
 class Scheduling:
     """Whether a node was found; timestamps in seconds since 1970."""
 
@@ -180,7 +181,7 @@ class _ContainerStatus:
     last_state: _ContainerState = field(default_factory=_ContainerState)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(slots=True, kw_only=True)
 class ContainerStatus:
     """The state of the pod's own container: ``crawler`` or ``redis``."""
 
