@@ -193,6 +193,19 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             dashboard=Dashboard.EXPORTER,
         ),
         AlertingRule(
+            name="BrowsertrixExporterWebConfigFailing",
+            severity=Severity.WARNING,
+            summary="The exporter's web configuration cannot be used as it is now",
+            description=f"{_INSTANCE} cannot use what --web.config.file says now, and goes on with "
+            "what it read before: a password or a certificate that was changed is not in force.",
+            condition="a `--web.config.file` that was changed, and cannot be used",
+            expr=f"max {by(*EXPORTER)} "
+            "(browsertrix_exporter_web_config_last_reload_successful) == 0",
+            for_=at.source_hold,
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
             name="BrowsertrixExporterSourceDown",
             severity=Severity.INFO,
             summary="The exporter knows only a part of what is to know",

@@ -34,6 +34,7 @@ pytestmark = pytest.mark.slow("an exporter runs, and each page is a few processe
 PAGES: Final = sorted({one.page for one in snippets("sh") if "/runbooks/" not in one.page})
 NOT_RUN: Final = {
     ("docs/developing.md", "CHAOS_SECONDS=3600"): "an hour of faults",
+    ("docs/tls-and-users.md", "python -c 'import bcrypt"): "asks for a password on the terminal",
 }
 """Page and how the snippet begins, and why it is not run."""
 COPIED: Final = ("alerts", "dashboards/json", "deploy", "requirements")

@@ -39,6 +39,7 @@ NOT_EXECUTED: Final = {
     (GUIDE, "# exporter/resources/claim/resource.py"): "an example of a source",
     (GUIDE, "def pulls_in_vain(crawl: Crawl) -> Steps:"): "an example of a scenario",
     (GUIDE, 'line(4, stat("Queued"'): "an example of a panel",
+    (GUIDE, "browsertrix = Browsertrix(cluster, crawls=5"): "an example of a test",
     (
         "docs/installation-pip.md",
         "# /etc/systemd/system/",

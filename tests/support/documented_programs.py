@@ -71,8 +71,9 @@ if sys.argv[1] == "-c":
 with open(os.environ["RECORD"], "a") as record:
     record.write(json.dumps(sys.argv[0].rsplit("/")[-1:] + sys.argv[1:]) + "\\n")
 """
-RECORDED: Final = ("docker", "kubectl", "make", "pip", "uv", "git", "amtool")
-"""Programs that are not run: no engine, registry or Alertmanager is here.
+RECORDED: Final = ("docker", "helm", "kustomize", "kubectl", "make", "pip", "uv", "git", "amtool")
+"""Programs that are not run: no engine, registry, cluster or Alertmanager is here. What pages have
+of helm and kubectl to install it, ``deploy/test_documented_commands`` runs on a real API server.
 
 What docker and kubectl would run in a container runs here, beside the ledger.
 """
