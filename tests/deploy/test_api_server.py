@@ -1,5 +1,7 @@
 """A real API server takes every object that is made, with no field that it does not know."""
 
+import json
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -8,7 +10,8 @@ import pytest
 import yaml
 
 from support.chart import ALL_VALUES, MATRIX, NAMESPACE, SECRETS, SIDECAR, made, pod_template
-from support.tools import ROOT, require_kube_apiserver
+from support.kubeconform import write_schemas
+from support.tools import ROOT, require_built, require_kube_apiserver
 from support.waiting import PROCESS_TIMEOUT
 from tools.kube_apiserver import KubeApiserver, RefusedError
 
@@ -144,3 +147,55 @@ def test_the_patch_adds_the_sidecar_to_a_deployment(kube: KubeApiserver) -> None
         "config",
         *(f"browsertrix-exporter-{name}" for name in ("config", "tmp", "secrets")),
     }
+
+
+@pytest.fixture(scope="module")
+def schemas(kube: KubeApiserver, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where kubeconform finds the schemas of all kinds that the server has."""
+    deadline = time.monotonic() + PROCESS_TIMEOUT
+    while True:  # definitions of others come to it a moment after they are served
+        openapi = kube.request("GET", "/openapi/v2")
+        if (
+            not DEFINITIONS.exists()
+            or "com.coreos.monitoring.v1.PrometheusRule" in (openapi["definitions"])
+        ):
+            return write_schemas(openapi, tmp_path_factory.mktemp("schemas"))
+        assert time.monotonic() < deadline, "the server does not publish the definitions"
+        time.sleep(0.1)
+
+
+def conform(schemas: str, *objects: dict[str, Any]) -> list[dict[str, Any]]:
+    """What kubeconform finds wrong."""
+    ran = subprocess.run(
+        [require_built("kubeconform"), "-strict", "-output=json", "-schema-location", schemas, "-"],
+        input=yaml.safe_dump_all(objects),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return list(json.loads(ran.stdout)["resources"])
+
+
+def test_kubeconform_finds_nothing_wrong(schemas: str) -> None:
+    objects = [one for _, values in MATRIX.items() for one in made(values)]
+    if not DEFINITIONS.exists():
+        objects = [one for one in objects if one["apiVersion"] != OF_PROMETHEUS]
+
+    assert conform(schemas, *objects) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("Service", {"spec": {"prots": []}}),
+        ("StatefulSet", {"spec": {"replicas": "two"}}),
+        ("ServiceAccount", {"automount": True}),
+    ],
+)
+def test_kubeconform_would_find_it(schemas: str, kind: str, change: dict[str, Any]) -> None:
+    (one,) = (one for one in made({}) if one["kind"] == kind)
+    for name, value in change.items():
+        one[name] = {**one.get(name, {}), **value} if isinstance(value, dict) else value
+
+    (found,) = conform(schemas, one)
+    assert (found["kind"], found["status"]) == (kind, "statusInvalid")
