@@ -117,7 +117,9 @@ def test_a_qa_run_has_no_record_but_uses_time(world: World) -> None:
     with pytest.raises(RefusedError, match="crawl_not_found") as refused:
         world.answers.crawl(crawl.id)
     assert refused.value.status == 404
-    assert world.organisation(0)["qaCrawlExecSeconds"]["2026-07"] > 0
+    found = world.organisation(0)
+    assert found["qaCrawlExecSeconds"]["2026-07"] > 0
+    assert not any(found["monthlyExecSeconds"].values()), "billed to nobody"
 
 
 def test_a_crawl_that_vanishes_with_its_organisation_leaves_no_record(world: World) -> None:
@@ -198,6 +200,32 @@ def test_minutes_are_taken_from_the_month_then_gifted_then_extra_ones() -> None:
     assert not organisation.exec_minutes_quota_reached(END_OF_JULY + 60)
     organisation.book(5, END_OF_JULY + 60)
     assert organisation.monthly_seconds == {"2026-07": 600, "2026-08": 5}
+
+
+def test_minutes_fall_to_a_quota_that_is_lowered_and_gifted_ones_pay_for_them() -> None:
+    organisation = Organisation(
+        id="o", name="O", slug="o", created=START, quotas=OrganisationQuotas(exec_minutes=10)
+    )
+    organisation.book(600, START)
+    organisation.quotas = OrganisationQuotas(exec_minutes=5)
+    organisation.gifted_seconds = 1000
+
+    organisation.book(30, START)
+
+    (month,) = organisation.monthly_seconds
+    assert organisation.monthly_seconds[month] == 300
+    assert organisation.gifted_used[month] == 330
+    assert organisation.crawl_seconds[month] == 630
+
+
+def test_a_pause_that_expired_leaves_an_archive(world: World) -> None:
+    oid = world.browsertrix.organisations[0]
+    stored = world.organisation(0)["bytesStored"]
+    crawl = world.browsertrix.start("pause_expires", oid=oid)
+    world.pass_time(world.browsertrix.pause_limit + 86_400, step=1800.0)
+
+    assert world.answers.crawl(crawl.id)["state"] == "stopped_pause_expired"
+    assert world.organisation(0)["bytesStored"] > stored
 
 
 def test_without_any_quota_of_time_only_the_total_moves() -> None:

@@ -12,7 +12,7 @@ from exporter.simulator.browsertrix_api.organisation import Organisation
 from exporter.simulator.browsertrix_api.refusals import RefusedError
 
 _PAGE_SIZE: Final = 1000
-_QUEUED: Final = ("waiting", "paused")
+_QUEUED: Final = ("starting", "waiting", "paused")
 """How the states begin that count as waiting."""
 
 

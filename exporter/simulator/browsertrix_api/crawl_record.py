@@ -17,6 +17,7 @@ SUCCESSFUL: Final = frozenset(
     {
         "complete",
         "stopped_by_user",
+        "stopped_pause_expired",
         "stopped_storage_quota_reached",
         "stopped_time_quota_reached",
         "stopped_org_readonly",

@@ -96,12 +96,16 @@ class Organisation:
         return not quotas.exec_minutes or used >= quotas.exec_minutes
 
     def book(self, used: int, at: float, *, is_qa: bool = False) -> None:
-        """Book seconds of pods, counted at that time."""
+        """Book seconds of pods, counted at that time; those of QA are billed to nobody.
+
+        Where the monthly quota was lowered below what is booked, that falls to it, and gifted and
+        extra time pays for the rest.
+        """
         month, quotas = month_of(at), self.quotas
         (self.qa_seconds if is_qa else self.crawl_seconds)[month] += used
-        if not (quotas.exec_minutes or quotas.gifted_minutes or quotas.extra_minutes):
+        if is_qa or not (quotas.exec_minutes or quotas.gifted_minutes or quotas.extra_minutes):
             return
-        of_month = min(used, max(0, quotas.exec_minutes * 60 - self.monthly_seconds[month]))
+        of_month = min(used, quotas.exec_minutes * 60 - self.monthly_seconds[month])
         self.monthly_seconds[month] += of_month
         used -= of_month
         gifted = min(used, self.gifted_seconds)
