@@ -69,6 +69,8 @@ class Pipeline:
         """Joins the changes of each source."""
         self._history = HistoryCollector(self.families, ledger)
         self._indexes = IndexTable(self.families)
+        if settings.browsertrix_url is None or not settings.browsertrix_names:
+            ledger.names.withhold()
         self.handlers: Mapping[str, PartHandler[Any]] = {
             **self.crawls.by_source,
             INDEXES.name: self._indexes,
@@ -112,6 +114,7 @@ class Exporter:
             ledger,
             pause_limit=settings.pause_limit,
             health=health,
+            browsertrix=settings.browsertrix_public_url,
         )
         self.web = WebServer(
             pipeline.exposition(self_metrics.registry),

@@ -10,6 +10,7 @@ from typing import Final, TypedDict
 from exporter.alerting.active_alerts import ActiveAlert
 from exporter.alerting.template import expand
 from exporter.alerting.tuning import AlertTuning
+from exporter.history.names import Names
 from exporter.resources.identity import CRAWL_LABELS
 
 RESERVED_LABELS: Final = frozenset({"alertname", "severity", "event", *CRAWL_LABELS})
@@ -26,19 +27,23 @@ class PostableAlert(TypedDict):
 
 
 def postable_alert(
-    alert: ActiveAlert, tuning: AlertTuning, external_labels: Mapping[str, str]
+    alert: ActiveAlert,
+    tuning: AlertTuning,
+    external_labels: Mapping[str, str],
+    names: Names | None = None,
 ) -> PostableAlert:
     """The alert with the labels and annotations that its rule's alert has, too.
 
     ``external_labels`` are added where the alert has no label of that name, as Prometheus does.
+    ``names`` are in annotations alone; a name that changes is the same alert.
     """
     definition = tuning.apply(alert.definition)
-    of_what = dict(zip(definition.labels, alert.label_values, strict=True))
+    of_what = alert.of_what
     templates = tuning.links.annotations(definition)
     return {
         "labels": {**external_labels, **tuning.labels, **definition.identity(alert.label_values)},
         "annotations": {
-            name: expand(text, of_what, alert.exhausted) for name, text in templates.items()
+            name: expand(text, of_what, alert.exhausted, names) for name, text in templates.items()
         },
         "startsAt": _rfc3339(alert.starts_at),
         "endsAt": _rfc3339(alert.ends_at),

@@ -13,8 +13,8 @@ from exporter.history.errors import DamagedError
 from exporter.history.records import FinishedCrawl, LoggedEvent
 
 FINISHED_CRAWLS: Final = (
-    "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds, deleted_at"
-    " FROM finished"
+    "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds, deleted_at,"
+    " cid FROM finished"
 )
 _EVENTS: Final = "SELECT noticed, at, uid, namespace, oid, crawl, kind, detail FROM events"
 

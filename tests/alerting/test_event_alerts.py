@@ -15,10 +15,11 @@ from exporter.alerting.event_alerts import (
     EventAlert,
     format_duration,
 )
-from exporter.alerting.names import CRAWL_NAMES, ORG_NAMES, Names
+from exporter.alerting.names import CRAWL_NAMES, ORG_NAMES
 from exporter.alerting.postable_alert import postable_alert
 from exporter.alerting.template import Links, expand
 from exporter.alerting.tuning import AlertTuning
+from exporter.history.names import Names
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
 from support.promtool import assert_rules_pass, committed_groups
