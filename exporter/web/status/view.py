@@ -93,11 +93,13 @@ class View:
             one = representation.crawl(crawl, now, self._pause_limit, before)
             shown.append(one | self._named(one["crawl"], one["org"], one["workflow"]))
             await time_slice.yield_if_due()
+        most = dict(orgs.most_common(MAX_FACETS))
+        called = {oid: self._names.of(oid) or _NO_NAMES for oid in most}
         return {
             **self._header(now, result.total, result.page, query),
             "states": dict(states.most_common(MAX_FACETS)),
-            "orgs": (most := dict(orgs.most_common(MAX_FACETS))),
-            "org_names": {oid: org.organisation for oid in most if (org := self._names.of(oid))},
+            "orgs": most,
+            "org_names": {oid: org.organisation for oid, org in called.items() if org.organisation},
             "crawls": shown,
         }
 

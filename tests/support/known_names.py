@@ -1,0 +1,26 @@
+"""Lists of organisations and workflows as they are polled, given to a ledger's names."""
+
+from typing import Any
+
+from exporter.history.names import KnownNames
+from exporter.resources.browsertrix import Organisation, Workflow
+from support.browsertrix_items import organisation_item, workflow_item
+from support.factories import CID, OID
+
+
+def give_orgs(names: KnownNames, *items: dict[str, Any]) -> None:
+    """All organisations there are; without ``items``, the one that factories' crawls are of."""
+    parsed = [Organisation.parse(organisation_item(id=OID) | one)[0] for one in items or ({},)]
+    names.organisations.on_polled({one.id: one for one in parsed}, 0.0)
+
+
+def give_workflows(names: KnownNames, *items: dict[str, Any]) -> None:
+    """The same of workflows."""
+    parsed = [Workflow.parse(workflow_item(id=CID, oid=OID) | one)[0] for one in items or ({},)]
+    names.workflows.on_polled({one.id: one for one in parsed}, 0.0)
+
+
+def give_names(names: KnownNames) -> None:
+    """``News daily (Library of X)``."""
+    give_orgs(names)
+    give_workflows(names)
