@@ -6,14 +6,15 @@ An Alertmanager is a URL, or each of the addresses that the URL's name has in DN
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
-from exporter.alerting.active_alerts import ActiveAlert, ActiveAlerts
+from exporter.alerting.active_alerts import ActiveAlerts
 from exporter.alerting.client import AlertmanagerClient
 from exporter.alerting.discovery import Discovery, is_discovered
 from exporter.alerting.endpoint import Endpoint
 from exporter.alerting.http_config import Credentials, HTTPClientConfig, HTTPClientConfigError
-from exporter.alerting.postable_alert import PostableAlert, postable_alert
+from exporter.alerting.postable_alert import postable_alert
 from exporter.alerting.resolver import Resolver, SystemResolver
 from exporter.alerting.send_loop import SendLoop
 from exporter.alerting.tuning import AlertTuning
@@ -54,9 +55,12 @@ class Notifier:
             self._proxies = ProxyConfig.from_environment()
         except ProxyError as error:
             raise HTTPClientConfigError(str(error)) from error
-        self._tuning = settings.tuning
-        self._external_labels = dict(settings.labels)
-        self._ledger = ledger
+        self._postable = partial(
+            postable_alert,
+            tuning=settings.tuning,
+            external_labels=dict(settings.labels),
+            names_of=ledger.names_of,
+        )
         self._alerts = ActiveAlerts(ledger, without=settings.tuning.without)
         resolver = resolver or SystemResolver()
         self._fixed = [
@@ -95,14 +99,6 @@ class Notifier:
     async def drain(self) -> None:
         """Before a shutdown: wait until the queues are sent, two seconds at most."""
         await asyncio.gather(*(send_loop.drain(_DRAIN_LIMIT) for send_loop in self.send_loops))
-
-    def _postable(self, alert: ActiveAlert) -> PostableAlert:
-        """With the names known now: an alert does not wait for them, and has them when resent.
-
-        Alertmanager does not notify again because of a text, and a name that was known once stays.
-        """
-        names = self._ledger.names_of(alert.uid, alert.of_what.get("oid", ""))
-        return postable_alert(alert, self._tuning, self._external_labels, names)
 
     def _send_loop(self, endpoint: Endpoint) -> SendLoop:
         client = AlertmanagerClient(endpoint, self._credentials, self._proxies)

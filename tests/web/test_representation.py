@@ -33,6 +33,7 @@ def finished(n: int, **fields: Any) -> FinishedCrawl:
         finished=UPDATED_EPOCH - n,
         paused_seconds=0.0,
         deleted_at=None,
+        cid="w",
     )
     return record._replace(**fields)
 
@@ -56,6 +57,7 @@ async def test_every_field_of_a_crawl(serve: Serve) -> None:
         "next": None,
         "states": {"running": 1},
         "orgs": {OID: 1},
+        "org_names": {},
         "crawls": [
             {
                 "uid": f"uid-crawlers-{CRAWL_ID}",
@@ -63,6 +65,9 @@ async def test_every_field_of_a_crawl(serve: Serve) -> None:
                 "org": OID,
                 "crawl": CRAWL_ID,
                 "workflow": CID,
+                "org_name": None,
+                "workflow_name": None,
+                "browsertrix_url": None,
                 "role": "job",
                 "state": "running",
                 "transition": None,
@@ -308,6 +313,10 @@ async def test_finished_crawls_newest_first(serve: Serve) -> None:
         "finished": "2025-05-21T12:00:00Z",
         "paused_seconds": 0.0,
         "deleted_at": "2025-05-21T12:00:31Z",
+        "workflow": "w",
+        "org_name": None,
+        "workflow_name": None,
+        "browsertrix_url": None,
     }
     for query, expected in (("state=failed", 1), ("org=o", 2), ("q=c1", 1), ("namespace=x", 0)):
         assert (await site.json(f"/api/v1/finished?{query}"))["total"] == expected
@@ -335,6 +344,10 @@ async def test_events_newest_first(serve: Serve) -> None:
         "crawl": "c",
         "uid": "u",
         "detail": {"pod": "crawl-c-0", "role": "crawler", "reason": "oom", "code": 137},
+        "workflow": None,
+        "org_name": None,
+        "workflow_name": None,
+        "browsertrix_url": None,
     }
     for query, total in ((f"kind={quote('state entered')}", 1), ("org=o", 2), ("q=d", 1)):
         assert (await site.json(f"/api/v1/events?{query}"))["total"] == total
