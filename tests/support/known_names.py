@@ -8,6 +8,10 @@ from support.browsertrix_items import organisation_item, workflow_item
 from support.factories import CID, OID
 
 
+def no_names(uid: str, oid: str) -> None:
+    """As a ledger's ``names_of``, where nothing was ever polled."""
+
+
 def give_orgs(names: KnownNames, *items: dict[str, Any]) -> None:
     """All organisations there are; without ``items``, the one that factories' crawls are of."""
     parsed = [Organisation.parse(organisation_item(id=OID) | one)[0] for one in items or ({},)]

@@ -18,6 +18,7 @@ from support.factories import (
     crawljob,
     redis_pod,
 )
+from support.known_names import give_names
 from support.pod_factories import container_status, evicted, pod, unschedulable
 from support.web_site import Serve, Site
 
@@ -351,6 +352,30 @@ async def test_events_newest_first(serve: Serve) -> None:
     }
     for query, total in ((f"kind={quote('state entered')}", 1), ("org=o", 2), ("q=d", 1)):
         assert (await site.json(f"/api/v1/events?{query}"))["total"] == total
+
+
+async def test_names_and_links_are_beside_the_ids(serve: Serve) -> None:
+    site = await serve(status_page=True, browsertrix="https://browsertrix.example.org/")
+    give_names(site.ledger.names)
+    site.watch.add(crawljob())
+    remember(site.ledger, finished(0, oid=OID, cid=CID, crawl="qa-1"))
+    log(site.ledger, Baseline("u0", "crawlers", OID, "qa-1", "qa-job"), [Paused(0.0)], 1.0)
+    named = {"org_name": "Library of X", "workflow_name": "News daily", "workflow": CID}
+    page = f"https://browsertrix.example.org/orgs/library-of-x/workflows/{CID}"
+
+    found = await site.json("/api/v1/crawls")
+
+    assert found["org_names"] == {OID: "Library of X"}
+    assert found["crawls"][0].items() >= named.items()
+    assert found["crawls"][0]["browsertrix_url"] == f"{page}/crawls/{CRAWL_ID}"
+    for path in ("finished", "events"):
+        (one,) = (await site.json(f"/api/v1/{path}"))[path]
+        assert one.items() >= named.items()
+        assert one["browsertrix_url"] == page, "a QA run has no page"
+
+    site.ledger.names.withhold()
+    (crawl,) = (await site.json("/api/v1/crawls"))["crawls"]
+    assert (crawl["org"], crawl["org_name"], crawl["browsertrix_url"]) == (OID, None, None)
 
 
 async def test_the_exporter_with_its_watches_and_history(serve: Serve) -> None:
