@@ -1,9 +1,14 @@
 """Names that the ledger keeps: of what it has crawls of, as last known, on disk."""
 
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from exporter.app import Pipeline
 from exporter.history.ledger import Ledger
 from exporter.history.names import Names
+from exporter.settings import Settings
 from support.crawl_history import OVER, Watch, sql
 from support.factories import CID, OID
 from support.known_names import give_names, give_orgs, give_workflows
@@ -177,3 +182,25 @@ def test_a_name_longer_than_any_is_cut_and_the_rest_is_text(tmp_path: Path) -> N
     ((_, name, _),), ((_, _, workflow),) = kept(path)
     assert name == "'); DROP TABLE finished; -- \"<b>"
     assert workflow == "x" * 199 + "…"
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({}, Names(cid=CID)),
+        ({"browsertrix_names": False}, Names(cid=CID)),
+        ({"browsertrix_names": True}, NEWS),
+    ],
+    ids=["nothing is asked", "names are off", "names are on"],
+)
+def test_an_exporter_that_may_not_show_names_forgets_them(
+    tmp_path: Path, options: dict[str, Any], shown: Names
+) -> None:
+    watch = recorded(tmp_path / "history.db")
+    login = {"browsertrix_url": "http://127.0.0.1:1", "browsertrix_token_file": tmp_path / "token"}
+    settings = Settings(**(login | options if options else {}))
+
+    Pipeline(settings, watch.ledger)
+    give_names(watch.ledger.names)
+
+    assert watch.ledger.names.of(OID, CID) == shown
