@@ -76,6 +76,9 @@ class Pipeline:
         """Joins the changes of each source."""
         self._history = HistoryCollector(self.families, ledger)
         self._indexes = IndexTable(self.families)
+        self._names = ledger.names
+        if settings.browsertrix_url is None or not settings.browsertrix_names:
+            self._names.withhold()
         self.handlers: Mapping[str, PartHandler[Any]] = {
             **self.crawls.by_source,
             INDEXES.name: self._indexes,
@@ -86,7 +89,7 @@ class Pipeline:
     def polled(self) -> Handlers:
         """What takes that which Browsertrix is asked for, by the source's name."""
         tables = {} if self._browsertrix is None else self._browsertrix.by_source
-        others: Handlers = {"settings": (self.pause_limit,)}
+        others: Handlers = {"settings": (self.pause_limit,), **self._names.by_source}
         return {name: (table, *others.get(name, ())) for name, table in tables.items()}
 
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
@@ -144,6 +147,7 @@ class Exporter:
             pause_limit=pipeline.pause_limit,
             health=health,
             polled=() if self._browsertrix is None else self._browsertrix.sources,
+            browsertrix=settings.browsertrix_public_url,
         )
         self.web = WebServer(
             pipeline.exposition(self_metrics.registry),

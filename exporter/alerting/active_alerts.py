@@ -61,6 +61,11 @@ class ActiveAlert:
     exhausted: frozenset[str] = frozenset()
     """What ran out where a pod was evicted, if that is known."""
 
+    @property
+    def of_what(self) -> dict[str, str]:
+        """The labels that say which crawl, pod or organisation, by name."""
+        return dict(zip(self.definition.labels, self.label_values, strict=True))
+
 
 class ActiveAlerts(LedgerListener):
     """Listens to the ledger; calls ``listeners`` with the key of each alert that is new or changed.

@@ -10,10 +10,10 @@ Names are what users typed: they come out as they are, and nothing in them is a 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote_plus
 
+from exporter.history.names import Names
 from exporter.resources.identity import CRAWL_LABELS
 
 ORG_NAMES: Final = "oid:browsertrix_org_names:info"
@@ -22,18 +22,6 @@ CRAWL_NAMES: Final = "crawl:browsertrix_crawl_names:info"
 
 CRAWL_REMEMBERED: Final = "5h"
 """An end is alerted on for up to four hours after the CrawlJob that names it is gone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
-    """What is known of a crawl's workflow and organisation; each empty where it is not known."""
-
-    organisation: str = ""
-    slug: str = ""
-    """The organisation's, in Browsertrix's addresses."""
-    cid: str = ""
-    """The workflow's id."""
-    workflow: str = ""
 
 
 def _lookup(record: str, of: tuple[str, ...], found: str, otherwise: str, past: str = "") -> str:
@@ -128,9 +116,13 @@ def _org_page(_: Labels, names: Names | None) -> str:
 
 
 def _crawl_page(labels: Labels, names: Names | None) -> str:
+    return crawl_page(labels.get("crawl", ""), names)
+
+
+def crawl_page(crawl: str, names: Names | None) -> str:
+    """The path of a crawl's page below Browsertrix's public address, as ``CRAWL_PAGE`` has it."""
     if not names or not names.cid:
         return _org_path(names, "/dashboard")
-    crawl = labels.get("crawl", "")
     run = "" if crawl.startswith("qa-") else f"/crawls/{quote_plus(crawl)}"
     return _org_path(names, f"/workflows/{quote_plus(names.cid)}{run}")
 

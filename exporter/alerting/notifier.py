@@ -56,7 +56,10 @@ class Notifier:
         except ProxyError as error:
             raise HTTPClientConfigError(str(error)) from error
         self._postable = partial(
-            postable_alert, tuning=settings.tuning, external_labels=dict(settings.labels)
+            postable_alert,
+            tuning=settings.tuning,
+            external_labels=dict(settings.labels),
+            names_of=ledger.names_of,
         )
         self._alerts = ActiveAlerts(ledger, without=settings.tuning.without)
         resolver = resolver or SystemResolver()

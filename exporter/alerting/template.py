@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import quote_plus
 
-from exporter.alerting.names import NAMED, OF_CRAWL, OF_POD, Names, page_of
+from exporter.alerting.names import NAMED, OF_CRAWL, OF_POD, page_of
+from exporter.history.names import Names
 from exporter.resources.identity import POD_LABELS
 from exporter.settings.defaults import DEFAULT_RUNBOOKS
 

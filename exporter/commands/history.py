@@ -1,7 +1,7 @@
 """``history``: what a ledger has recorded, for people at a terminal and for scripts.
 
 Finished crawls and events in one stream, newest first. Texts are of the cluster and hostile,
-so they are quoted as in the log.
+so they are quoted as in the log. Names are those last known, and left out where there are none.
 """
 
 import json
@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from exporter.history.reading import events, finished_crawls
+from exporter.history.names import Names
+from exporter.history.reading import crawl_names, events, finished_crawls
 from exporter.history.records import FinishedCrawl, LoggedEvent
 from exporter.runtime.logs import logfmt
 
@@ -26,11 +27,12 @@ def history_lines(
     Raises DatabaseError, at once, where the file cannot be read or is no ledger.
     """
     begin = 0.0 if since is None else time.time() - since
+    names_of = crawl_names(path)
     over = finished_crawls(path, since=begin, crawl=crawl)
     ends = {record.uid for record in over}
-    entries = [(record.finished, _crawl(record)) for record in over]
+    entries = [(one.finished, _crawl(one, names_of(one.uid, one.oid))) for one in over]
     entries += [
-        (event.at, _event(event))
+        (event.at, _event(event, names_of(event.uid, event.oid)))
         for event in events(path, since=begin, crawl=crawl)
         if not (event.kind in _ENDS and event.uid in ends)  # the crawl's entry says more
     ]
@@ -38,26 +40,33 @@ def history_lines(
     return (_line(at, fields, as_json) for at, fields in entries)
 
 
-def _crawl(record: FinishedCrawl) -> dict[str, Any]:
+def _crawl(record: FinishedCrawl, names: Names) -> dict[str, Any]:
     return {
         "what": "crawl over",
         "namespace": record.namespace,
         "oid": record.oid,
         "crawl": record.crawl,
+        **_called(names),
         "state": record.state,
         "stop_reason": record.stop_reason,
         "paused_seconds": record.paused_seconds,
     }
 
 
-def _event(event: LoggedEvent) -> dict[str, Any]:
+def _event(event: LoggedEvent, names: Names) -> dict[str, Any]:
     return {
         "what": event.kind,
         "namespace": event.namespace,
         "oid": event.oid,
         "crawl": event.crawl,
+        **_called(names),
         **event.detail,
     }
+
+
+def _called(names: Names) -> dict[str, str]:
+    known = {"cid": names.cid, "workflow": names.workflow, "organisation": names.organisation}
+    return {name: text for name, text in known.items() if text}
 
 
 def _line(at: float, fields: dict[str, Any], as_json: bool) -> str:

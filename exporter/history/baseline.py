@@ -99,6 +99,8 @@ class Baseline:
     crawl: str
     role: str
     """``job`` or ``qa-job``, as on the object's label."""
+    cid: str = ""
+    """The workflow's id; empty where the object has none."""
     version: str = ""
     """The CrawlJob's resourceVersion it includes; an older change is skipped."""
     created: float | None = None
@@ -144,6 +146,7 @@ class Baseline:
             oid=org_id(job),
             crawl=crawl_id(job),
             role="qa-job" if derived.is_qa(job) else "job",
+            cid=job.spec.cid or "",
             created=job.metadata.creation_timestamp,
         )
 

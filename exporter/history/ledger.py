@@ -27,6 +27,7 @@ from exporter.history.comparison import Difference
 from exporter.history.finished import FinishedCrawls
 from exporter.history.ledger_file import LedgerFile
 from exporter.history.listener import LedgerListener
+from exporter.history.names import KnownNames, Names
 from exporter.history.reading import events
 from exporter.history.records import FileStatus, FinishedCrawl, LoggedEvent
 from exporter.history.state import LedgerState, PendingWrites, changes, full
@@ -85,6 +86,13 @@ class Ledger:
         )
         """When each was deleted, or first seen to be so, by the monotonic clock, and its uid."""
         self._look_at_log = clock()
+        self.names = KnownNames(state, self._pending)
+        """What the organisations and workflows of its crawls are called."""
+        for baseline in state.baselines.values():
+            self.names.want(baseline.oid, baseline.cid)
+        for record in state.finished.values():
+            self.names.want(record.oid, record.cid)
+        self.names.forget_unwanted()
         for _, labels in tuple(state.tallies.totals):
             state.tallies.see_namespace(labels[0])
 
@@ -177,6 +185,15 @@ class Ledger:
         baseline = self.baseline_of(job)
         return None if baseline is None else baseline.pods
 
+    def names_of(self, uid: str, oid: str) -> Names | None:
+        """What the workflow and organisation of a crawl are called; see ``KnownNames.of``."""
+        return self.names.of(oid, self.cid_of(uid))
+
+    def cid_of(self, uid: str) -> str:
+        """The id of a crawl's workflow; empty where the crawl or its workflow is not known."""
+        crawl = self._state.finished.get(uid) or self._state.baselines.get(uid)
+        return "" if crawl is None else crawl.cid
+
     def in_sync_until(self, source: str, scope: str) -> float | None:
         """When the scope's content was last known to be current, in seconds since 1970."""
         return self._state.in_sync_until.get((source, scope))
@@ -195,6 +212,7 @@ class Ledger:
         """Take in what one change showed; whether it must be written before it is served."""
         state = self._state
         if difference.beyond_figures or baseline.uid not in state.baselines:
+            self.names.want(baseline.oid, baseline.cid)
             state.baselines[baseline.uid] = baseline
             self._pending.baselines.add(baseline.uid)
         else:

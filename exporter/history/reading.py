@@ -4,17 +4,19 @@ Read-only, also beside the exporter that writes the file: neither waits for the 
 """
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from exporter.history.database import Database, read_only
 from exporter.history.errors import DamagedError
+from exporter.history.names import Names
 from exporter.history.records import FinishedCrawl, LoggedEvent
 
 FINISHED_CRAWLS: Final = (
-    "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds, deleted_at"
-    " FROM finished"
+    "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds, deleted_at,"
+    " cid FROM finished"
 )
 _EVENTS: Final = "SELECT noticed, at, uid, namespace, oid, crawl, kind, detail FROM events"
 
@@ -49,6 +51,32 @@ def events(path: Path, *, since: float = 0.0, crawl: str | None = None) -> list[
         return [_logged(*row) for row in rows]
     except ValueError as error:
         raise DamagedError(path, "corrupt", f"the log's rows make no sense: {error}") from error
+
+
+def crawl_names(path: Path) -> Callable[[str, str], Names]:
+    """Names of a crawl's workflow and organisation, by its uid and oid, as last known.
+
+    Raises DatabaseError where the file cannot be read or is no ledger of this release.
+    """
+    with closing(read_only(path)) as database:
+        orgs = {oid: (name, slug) for oid, name, slug in database.rows("SELECT * FROM org_names")}
+        workflows = {
+            (oid, cid): name
+            for oid, cid, name in database.rows("SELECT oid, cid, name FROM workflow_names")
+        }
+        cids = dict(
+            database.rows(
+                "SELECT uid, json_extract(baseline, '$.cid') FROM baselines"
+                " UNION SELECT uid, cid FROM finished"
+            )
+        )
+
+    def names_of(uid: str, oid: str) -> Names:
+        name, slug = orgs.get(oid, ("", ""))
+        cid = cids.get(uid) or ""
+        return Names(organisation=name, slug=slug, cid=cid, workflow=workflows.get((oid, cid), ""))
+
+    return names_of
 
 
 def latest_events(database: Database, most: int) -> list[LoggedEvent]:

@@ -113,6 +113,7 @@ class HistoryRecorder:
         while True:
             await asyncio.sleep(_TICK)
             ledger.expire()
+            ledger.names.keep_some()
             if now() >= write_at or ledger.file_status.last_error is not None:
                 ledger.flush()
                 write_at = now() + _WRITE_EVERY

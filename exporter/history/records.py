@@ -25,6 +25,8 @@ class FinishedCrawl(NamedTuple):
     """Over all its pauses."""
     deleted_at: float | None
     """When its object was found deleted; None while it is there."""
+    cid: str = ""
+    """The workflow's id; empty where it is not known."""
 
     @classmethod
     def of(cls, baseline: Baseline, ending: Ending, deleted_at: float | None) -> Self:
@@ -39,6 +41,7 @@ class FinishedCrawl(NamedTuple):
             ending.finished,
             baseline.paused_seconds,
             deleted_at,
+            baseline.cid,
         )
 
 

@@ -16,6 +16,8 @@ STATE_TABLES: Final = (
     "figures",
     "finished",
     "resource_versions",
+    "org_names",
+    "workflow_names",
 )
 """What ``LedgerState`` is read from at the start; of the log, only its latest events are."""
 
@@ -46,5 +48,12 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """
     ALTER TABLE figures ADD COLUMN progressed REAL NOT NULL DEFAULT 0;
     ALTER TABLE resource_versions ADD COLUMN seen REAL NOT NULL DEFAULT 0;
+    """,
+    """
+    ALTER TABLE finished ADD COLUMN cid TEXT NOT NULL DEFAULT '';
+    CREATE TABLE org_names (oid TEXT PRIMARY KEY, name TEXT NOT NULL, slug TEXT NOT NULL)
+        WITHOUT ROWID;
+    CREATE TABLE workflow_names (oid TEXT, cid TEXT, name TEXT NOT NULL, PRIMARY KEY (oid, cid))
+        WITHOUT ROWID;
     """,
 )

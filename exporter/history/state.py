@@ -13,6 +13,7 @@ from exporter.history.baseline import FIGURES, Baseline, read_figures
 from exporter.history.database import Database, Statement
 from exporter.history.errors import DatabaseError
 from exporter.history.measures import BUCKETS
+from exporter.history.names import OrganisationName, WorkflowKey
 from exporter.history.reading import FINISHED_CRAWLS, latest_events
 from exporter.history.records import FinishedCrawl, LoggedEvent
 from exporter.history.schema import STATE_TABLES
@@ -66,6 +67,9 @@ class LedgerState:
     """Finished crawls forgotten before their retention, because there were too many."""
     recent: deque[LoggedEvent] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
     """The latest events, the last one noticed at the end."""
+    org_names: dict[str, OrganisationName] = field(default_factory=dict)
+    """By oid; of organisations that have crawls here."""
+    workflow_names: dict[WorkflowKey, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -76,6 +80,8 @@ class PendingWrites:
     figures: set[str] = field(default_factory=set)
     """Of baselines; of those that are written as a whole, too, they need not be."""
     finished: set[str] = field(default_factory=set)
+    org_names: set[str] = field(default_factory=set)
+    workflow_names: set[WorkflowKey] = field(default_factory=set)
     log: list[LoggedEvent] = field(default_factory=list)
     rest: bool = False
     """Whether resource versions, cluster or the number of dropped crawls changed."""
@@ -92,6 +98,8 @@ class PendingWrites:
         self.baselines.clear()
         self.figures.clear()
         self.finished.clear()
+        self.org_names.clear()
+        self.workflow_names.clear()
         self.log.clear()
         self.rest = False
         self.prune = None
@@ -99,7 +107,8 @@ class PendingWrites:
     def size(self, tallies: Tallies) -> int:
         """About how many rows a write would change; 0 when there is nothing to write."""
         rows = (self.baselines, self.figures, self.finished, self.log, tallies.changed)
-        return sum(map(len, rows)) + self.rest + (self.prune is not None)
+        names = len(self.org_names) + len(self.workflow_names)
+        return sum(map(len, rows)) + names + self.rest + (self.prune is not None)
 
 
 def changes(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
@@ -109,6 +118,7 @@ def changes(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
     yield from _baselines(state, pending.baselines)
     yield from _figures(state, pending.figures - pending.baselines)
     yield from _finished(state, pending.finished)
+    yield from _names(state, pending.org_names, pending.workflow_names)
     if pending.rest:
         yield from _rest(state)
 
@@ -121,6 +131,7 @@ def full(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
     yield from _tallies(state.tallies, (*state.tallies.totals, *state.tallies.histograms))
     yield from _baselines(state, state.baselines)
     yield from _finished(state, state.finished)
+    yield from _names(state, state.org_names, state.workflow_names)
     yield from _rest(state)
 
 
@@ -144,6 +155,10 @@ def load(database: Database) -> LedgerState:
     ):
         state.resource_versions[source, scope] = version
         state.in_sync_until[source, scope] = float(seen)
+    for oid, name, slug in database.rows("SELECT oid, name, slug FROM org_names"):
+        state.org_names[oid] = OrganisationName(name, slug)
+    for oid, cid, name in database.rows("SELECT oid, cid, name FROM workflow_names"):
+        state.workflow_names[oid, cid] = name
     meta = dict(database.rows("SELECT name, value FROM meta"))
     state.cluster = meta.get(_CLUSTER, "")
     state.dropped = int(meta.get(_DROPPED, "0"))
@@ -211,9 +226,24 @@ def _finished(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
     known = [state.finished[uid] for uid in uids if uid in state.finished]
     forgotten = [(uid,) for uid in uids if uid not in state.finished]
     if known:
-        yield "INSERT OR REPLACE INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", known
+        yield "INSERT OR REPLACE INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", known
     if forgotten:
         yield "DELETE FROM finished WHERE uid = ?", forgotten
+
+
+def _names(
+    state: LedgerState, oids: Iterable[str], workflows: Iterable[WorkflowKey]
+) -> Iterator[Statement]:
+    orgs = [(oid, *state.org_names[oid]) for oid in oids if oid in state.org_names]
+    names = [(*key, state.workflow_names[key]) for key in workflows if key in state.workflow_names]
+    if orgs:
+        yield "INSERT OR REPLACE INTO org_names VALUES (?, ?, ?)", orgs
+    if names:
+        yield "INSERT OR REPLACE INTO workflow_names VALUES (?, ?, ?)", names
+    if gone := [(oid,) for oid in oids if oid not in state.org_names]:
+        yield "DELETE FROM org_names WHERE oid = ?", gone
+    if left := [key for key in workflows if key not in state.workflow_names]:
+        yield "DELETE FROM workflow_names WHERE oid = ? AND cid = ?", left
 
 
 def _rest(state: LedgerState) -> Iterator[Statement]:

@@ -214,8 +214,11 @@ browsertrix-exporter --history.path=history.db \\
 ```
 
 It posts what the event rules find, with the same labels and texts, so **use both**: Alertmanager
-takes them for one alert and notifies once. Alone, it needs no Prometheus, but conditions (a pause
-about to expire, a stuck crawl, a blind exporter) are for the rules alone.
+takes them for one alert and notifies once. Names are those the exporter knows when it posts: an
+alert does not wait for them, it has them when it is sent again a minute later, which notifies
+nobody a second time. What was known last stays (with `--history.path` through a restart), so texts
+do not change to and fro while Browsertrix does not answer. Alone, it needs no Prometheus, but
+conditions (a pause about to expire, a stuck crawl, a blind exporter) are for the rules alone.
 
 - Give each member of an Alertmanager cluster a flag of its own, as in Prometheus, or let DNS name
   them, as for Thanos. Of a headless Service (`alertmanager-operated` of the Prometheus operator) a

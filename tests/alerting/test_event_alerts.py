@@ -15,12 +15,14 @@ from exporter.alerting.event_alerts import (
     EventAlert,
     format_duration,
 )
-from exporter.alerting.names import CRAWL_NAMES, ORG_NAMES, Names
+from exporter.alerting.names import CRAWL_NAMES, ORG_NAMES
 from exporter.alerting.postable_alert import postable_alert
 from exporter.alerting.template import Links, expand
 from exporter.alerting.tuning import AlertTuning
+from exporter.history.names import Names
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS
+from support.known_names import no_names
 from support.promtool import assert_rules_pass, committed_groups
 from support.tools import Edition
 
@@ -117,7 +119,7 @@ def test_an_empty_label_is_none_as_in_prometheus() -> None:
 def test_a_qa_run_is_called_one(crawl: str) -> None:
     active = ActiveAlert(ENDS[0], ("crawlers", "org", crawl), "u", 0.0, 1.0)
 
-    description = postable_alert(active, AlertTuning(), {})["annotations"]["description"]
+    description = postable_alert(active, AlertTuning(), {}, no_names)["annotations"]["description"]
 
     what = "QA run" if crawl.startswith("qa-") else "Crawl"
     assert description.startswith(f"{what} {crawl} of organisation org in crawlers ")
@@ -297,7 +299,7 @@ def _expected(
     event: EventAlert, labels: dict[str, str], exhausted: tuple[str, ...]
 ) -> dict[str, Any]:
     active = ActiveAlert(event, tuple(labels.values()), "u", 0.0, 1.0, frozenset(exhausted))
-    posted = postable_alert(active, AlertTuning(), {})
+    posted = postable_alert(active, AlertTuning(), {}, no_names)
     known = {name: text for name, text in posted["labels"].items() if name != "alertname"}
     return {"exp_labels": known, "exp_annotations": posted["annotations"]}
 

@@ -11,6 +11,7 @@ from exporter.simulator.apiserver.encoding import stamp
 from support.active_alerts import EVICTED, OOM_KILLED, OUT_OF_SPACE, POD, POD_NAME, active, pods
 from support.crawl_history import NOW, Watch, crawl_of, log
 from support.factories import CRAWL_ID, redis_pod
+from support.known_names import no_names
 
 
 def test_an_eviction_is_active_for_an_hour_however_long_the_status_shows_it(
@@ -93,7 +94,7 @@ def description(alerts: ActiveAlerts) -> str:
     """What is posted of the pod's eviction."""
     alert = alerts.get((EVICTED, POD))
     assert alert is not None
-    text = postable_alert(alert, AlertTuning(), {})["annotations"]["description"]
+    text = postable_alert(alert, AlertTuning(), {}, no_names)["annotations"]["description"]
     return text.partition(" was evicted by Kubernetes")[2].partition(";")[0]
 
 

@@ -42,6 +42,7 @@ async def test_an_alert_is_posted_as_the_api_takes_it() -> None:
             "pause limit and has been stopped for good. What it had archived is kept, the rest of "
             "its queue is lost.",
             "runbook_url": f"{DEFAULT_RUNBOOKS}/BrowsertrixCrawlPauseExpired.md",
+            "browsertrix_url": "https://browsertrix.example.org",
         },
         "startsAt": "2025-05-21T12:09:40.000Z",
         "endsAt": "2025-05-21T16:09:40.000Z",

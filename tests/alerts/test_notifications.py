@@ -128,6 +128,21 @@ def test_a_link_into_browsertrix_is_in_all_texts(edition: Edition, tmp_path: Pat
     assert f'<a href="{page}">Browsertrix</a>' in shown("browsertrix.mail.html", "html")
 
 
+def test_names_are_in_all_texts(edition: Edition, tmp_path: Path) -> None:
+    event = alert_of("manual-1", severity="critical", event="true")
+    said = 'Crawl manual-1 of News <daily> (Library & "X") in crawlers reached its size limit.'
+    event["annotations"]["description"] = said
+
+    def shown(template: str, kind: str = "text") -> str:
+        return rendered(edition, template, data(event), tmp_path, template_type=kind)
+
+    assert shown("browsertrix.text").startswith(f"{said}\n")
+    assert shown("browsertrix.pagerduty.description") == said
+    escaped = 'of News &lt;daily&gt; (Library &amp; "X") in crawlers'
+    assert escaped in shown("browsertrix.slack.text")
+    assert escaped.replace('"', "&#34;") in shown("browsertrix.mail.html", "html")
+
+
 def test_mail_is_escaped(edition: Edition, tmp_path: Path) -> None:
     hostile = alert_of("<b>manual</b>", severity="warning")
 

@@ -17,6 +17,7 @@ from exporter.rules import Thresholds, rule_groups
 from exporter.settings import GROUPS, Parser, add_options, load
 from support.active_alerts import CRAWL, PAUSE_EXPIRED, ended
 from support.crawl_history import Watch
+from support.known_names import no_names
 from support.promtool import assert_rules_pass
 from support.rules import ALERTS, RULES
 from support.tools import Edition
@@ -292,7 +293,7 @@ def test_what_is_posted_has_the_labels_and_texts_of_the_rules(
 
     for event in EVENT_ALERTS:
         values = tuple(LABELS[label] for label in event.labels)
-        posted = postable_alert(ActiveAlert(event, values, "u", 0.0, 1.0), tuning, {})
+        posted = postable_alert(ActiveAlert(event, values, "u", 0.0, 1.0), tuning, {}, no_names)
         rule = rules[event.name]
         of_what = dict(zip(event.labels, values, strict=True))
         assert posted["labels"] == {"alertname": event.name, **rule["labels"], **of_what}

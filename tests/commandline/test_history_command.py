@@ -13,7 +13,8 @@ from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.resources.crawljob import parse_json
-from support.factories import crawljob, to_wire
+from support.factories import CID, crawljob, to_wire
+from support.known_names import give_names
 from support.waiting import PROCESS_TIMEOUT
 
 pytestmark = pytest.mark.slow("each command is a process")
@@ -34,6 +35,7 @@ def ledger(tmp_path: Path) -> str:
     """Two crawls: one that ended by its size limit, and one that was paused and resumed."""
     path = tmp_path / "history.db"
     open_ledger = Ledger.open(path, retention=10**9)
+    give_names(open_ledger.names)
     crawls = CrawlJoin(HistoryRecorder(open_ledger, ["crawlers"]))
     crawls.on_synced("crawlers", "1")
     versions = iter(range(2, 100))
@@ -81,6 +83,24 @@ def test_for_people_it_is_logfmt(ledger: str) -> None:
         line.startswith('at=2025-05-21T12:30:00Z what="crawl over" namespace=crawlers')
         for line in lines
     )
+
+
+def test_workflow_and_organisation_are_named_where_the_ledger_knows_them(ledger: str) -> None:
+    called = f'cid={CID} workflow="News daily" organisation="Library of X"'
+    for line in run("--history.path", ledger).stdout.splitlines():
+        assert called in line, "of crawls that are over, and of those that are there"
+
+    forgetful = Ledger.open(Path(ledger), retention=10**9)
+    forgetful.names.withhold()
+    forgetful.close()
+
+    entries = [
+        json.loads(line) for line in run("--history.path", ledger, "--json").stdout.splitlines()
+    ]
+    assert entries
+    for entry in entries:
+        assert entry["cid"] == CID
+        assert not {"workflow", "organisation"} & entry.keys()
 
 
 def test_wrong_use_and_a_file_that_is_no_ledger_are_reported_in_one_line(tmp_path: Path) -> None:

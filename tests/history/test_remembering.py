@@ -13,7 +13,7 @@ from exporter.history.reading import events, finished_crawls
 from exporter.history.records import FinishedCrawl, LoggedEvent
 from support.counters import FINISHED
 from support.crawl_history import NOW, OVER, Watch, connection
-from support.factories import NAMESPACE, OID, UPDATED_EPOCH
+from support.factories import CID, NAMESPACE, OID, UPDATED_EPOCH
 
 
 class Shown(LedgerListener):
@@ -59,6 +59,7 @@ def test_a_finished_crawl_is_shown_until_its_retention_after_its_deletion(path: 
         UPDATED_EPOCH + 240,
         0.0,
         NOW + 7200,
+        CID,
     )
     watch.clock.now += 1
     watch.ledger.expire()

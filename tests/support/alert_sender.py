@@ -12,6 +12,7 @@ from exporter.alerting.endpoint import Endpoint
 from exporter.alerting.http_config import Credentials, HTTPClientConfig
 from exporter.alerting.postable_alert import postable_alert
 from exporter.alerting.send_loop import SendLoop
+from exporter.alerting.template import Links
 from exporter.alerting.tuning import AlertTuning
 from exporter.runtime.backoff import Backoff
 from exporter.runtime.proxies import ProxyConfig
@@ -33,7 +34,12 @@ class Sender:
         self.send_loop = SendLoop(
             AlertmanagerClient(Endpoint.of(url), Credentials(HTTPClientConfig()), ProxyConfig()),
             self.alerts,
-            partial(postable_alert, tuning=AlertTuning(), external_labels={"cluster": "one"}),
+            partial(
+                postable_alert,
+                tuning=AlertTuning(links=Links(browsertrix="https://browsertrix.example.org/")),
+                external_labels={"cluster": "one"},
+                names_of=self.watch.ledger.names_of,
+            ),
             resend=resend,
             backoff=Backoff(0.01, 0.05),
         )

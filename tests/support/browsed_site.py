@@ -6,12 +6,15 @@ from typing import Any, Final
 from playwright.async_api import Browser, Page, expect
 
 from exporter.app import Exporter
+from exporter.history.ledger import Ledger
 from exporter.simulator import Cluster
 from exporter.sources import CRAWLJOBS
 from support.crawl_writes import patch_status
 from support.factories import crawljob
 from support.waiting import WAIT_TIMEOUT, until
 
+BROWSERTRIX: Final = "https://browsertrix.example.org"
+"""Where its pages are, for people."""
 _MILLISECONDS: Final = WAIT_TIMEOUT * 1000
 
 expect.set_options(timeout=_MILLISECONDS)
@@ -24,6 +27,7 @@ class BrowsedSite:
     cluster: Cluster
     exporter: Exporter
     browser: Browser
+    ledger: Ledger
     errors: list[str] = field(default_factory=list)
     """What the browser has logged: violations of the policy, failed requests, errors."""
 

@@ -21,7 +21,10 @@ async def serve() -> AsyncIterator[Serve]:
     sites: list[Site] = []
 
     async def start(
-        *content: bytes | Exception, status_page: bool = False, **settings: Any
+        *content: bytes | Exception,
+        status_page: bool = False,
+        browsertrix: str = "",
+        **settings: Any,
     ) -> Site:
         site = Site(Exposition(list(content)) if content else Exposition())
         chosen: dict[str, Any] = {"listen": [Address("127.0.0.1", 0)], "grace": 5.0} | settings
@@ -32,6 +35,7 @@ async def serve() -> AsyncIterator[Serve]:
             site.ledger,
             pause_limit=PauseLimit(),
             health=health,
+            browsertrix=browsertrix,
             clock=lambda: site.now,
         )
         site.server = WebServer(

@@ -18,6 +18,7 @@ from support.factories import (
     crawljob,
     redis_pod,
 )
+from support.known_names import give_names
 from support.pod_factories import container_status, evicted, pod, unschedulable
 from support.web_site import Serve, Site
 
@@ -33,6 +34,7 @@ def finished(n: int, **fields: Any) -> FinishedCrawl:
         finished=UPDATED_EPOCH - n,
         paused_seconds=0.0,
         deleted_at=None,
+        cid="w",
     )
     return record._replace(**fields)
 
@@ -56,6 +58,7 @@ async def test_every_field_of_a_crawl(serve: Serve) -> None:
         "next": None,
         "states": {"running": 1},
         "orgs": {OID: 1},
+        "org_names": {},
         "crawls": [
             {
                 "uid": f"uid-crawlers-{CRAWL_ID}",
@@ -63,6 +66,9 @@ async def test_every_field_of_a_crawl(serve: Serve) -> None:
                 "org": OID,
                 "crawl": CRAWL_ID,
                 "workflow": CID,
+                "org_name": None,
+                "workflow_name": None,
+                "browsertrix_url": None,
                 "role": "job",
                 "state": "running",
                 "transition": None,
@@ -308,6 +314,10 @@ async def test_finished_crawls_newest_first(serve: Serve) -> None:
         "finished": "2025-05-21T12:00:00Z",
         "paused_seconds": 0.0,
         "deleted_at": "2025-05-21T12:00:31Z",
+        "workflow": "w",
+        "org_name": None,
+        "workflow_name": None,
+        "browsertrix_url": None,
     }
     for query, expected in (("state=failed", 1), ("org=o", 2), ("q=c1", 1), ("namespace=x", 0)):
         assert (await site.json(f"/api/v1/finished?{query}"))["total"] == expected
@@ -335,9 +345,37 @@ async def test_events_newest_first(serve: Serve) -> None:
         "crawl": "c",
         "uid": "u",
         "detail": {"pod": "crawl-c-0", "role": "crawler", "reason": "oom", "code": 137},
+        "workflow": None,
+        "org_name": None,
+        "workflow_name": None,
+        "browsertrix_url": None,
     }
     for query, total in ((f"kind={quote('state entered')}", 1), ("org=o", 2), ("q=d", 1)):
         assert (await site.json(f"/api/v1/events?{query}"))["total"] == total
+
+
+async def test_names_and_links_are_beside_the_ids(serve: Serve) -> None:
+    site = await serve(status_page=True, browsertrix="https://browsertrix.example.org/")
+    give_names(site.ledger.names)
+    site.watch.add(crawljob())
+    remember(site.ledger, finished(0, oid=OID, cid=CID, crawl="qa-1"))
+    log(site.ledger, Baseline("u0", "crawlers", OID, "qa-1", "qa-job"), [Paused(0.0)], 1.0)
+    named = {"org_name": "Library of X", "workflow_name": "News daily", "workflow": CID}
+    page = f"https://browsertrix.example.org/orgs/library-of-x/workflows/{CID}"
+
+    found = await site.json("/api/v1/crawls")
+
+    assert found["org_names"] == {OID: "Library of X"}
+    assert found["crawls"][0].items() >= named.items()
+    assert found["crawls"][0]["browsertrix_url"] == f"{page}/crawls/{CRAWL_ID}"
+    for path in ("finished", "events"):
+        (one,) = (await site.json(f"/api/v1/{path}"))[path]
+        assert one.items() >= named.items()
+        assert one["browsertrix_url"] == page, "a QA run has no page"
+
+    site.ledger.names.withhold()
+    (crawl,) = (await site.json("/api/v1/crawls"))["crawls"]
+    assert (crawl["org"], crawl["org_name"], crawl["browsertrix_url"]) == (OID, None, None)
 
 
 async def test_the_exporter_with_its_watches_and_history(serve: Serve) -> None:

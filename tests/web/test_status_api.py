@@ -8,9 +8,14 @@ import pytest
 from aiohttp import hdrs, web
 from isal import isal_zlib
 
+from exporter.history.baseline import Baseline
+from exporter.history.events import Paused
+from exporter.history.records import FinishedCrawl
 from exporter.web import streaming
 from exporter.web.status import handlers
-from support.factories import GIB, OID, crawler_pod, crawljob
+from support.crawl_history import log, remember
+from support.factories import CID, GIB, OID, UPDATED_EPOCH, crawler_pod, crawljob
+from support.known_names import give_names
 from support.waiting import until
 from support.web_site import Serve, Site
 
@@ -67,6 +72,30 @@ async def test_filters_and_orders(serve: Serve, query: str, expected: list[str])
     site = await serve(status_page=True)
     fleet(site)
     assert await ids(site, query) == expected
+
+
+@pytest.mark.parametrize(
+    "query", ["q=news+library", "q=DAILY", "org=Library+of+X", "org=library-of-x", f"org={OID}"]
+)
+async def test_names_are_searched_and_filtered_by(serve: Serve, query: str) -> None:
+    site = await serve(status_page=True)
+    site.watch.add(crawljob(crawl="one"), crawljob(crawl="two", spec={"oid": "p", "cid": "w"}))
+    over = [
+        FinishedCrawl(crawl, "crawlers", oid, crawl, "complete", "", UPDATED_EPOCH, 0.0, None, cid)
+        for crawl, oid, cid in (("one", OID, CID), ("two", "p", "w"))
+    ]
+    remember(site.ledger, *over)
+    for crawl, oid in (("one", OID), ("two", "p")):
+        baseline = Baseline(crawl, "crawlers", oid, crawl, "job")
+        log(site.ledger, baseline, [Paused(UPDATED_EPOCH)], UPDATED_EPOCH)
+    site.ledger.names.want(OID, CID)
+    give_names(site.ledger.names)
+    site.ledger.names.keep_some()
+
+    assert await ids(site, query) == ["one"]
+    for path in ("finished", "events"):
+        found = await site.json(f"/api/v1/{path}?{query}")
+        assert [one["crawl"] for one in found[path]] == ["one"]
 
 
 async def test_crawls_with_a_pod_in_trouble(serve: Serve) -> None:

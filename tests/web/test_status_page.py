@@ -14,7 +14,8 @@ from exporter.history.records import FinishedCrawl
 from exporter.web.colours import STATES
 from support.claim_factories import claim
 from support.crawl_history import log, remember
-from support.factories import CRAWL_ID, OID, UPDATED_EPOCH, crawler_pod, crawljob
+from support.factories import CID, CRAWL_ID, OID, UPDATED_EPOCH, crawler_pod, crawljob
+from support.known_names import give_names, give_orgs, give_workflows
 from support.pod_factories import container_status, evicted, pod, unschedulable
 from support.web_site import Serve, Site
 
@@ -173,6 +174,45 @@ async def test_finished_crawls_and_events(serve: Serve) -> None:
     assert "scaled scale 1 → 3" in text
 
 
+async def test_names_are_shown_with_ids_as_tooltips(serve: Serve) -> None:
+    site = await serve(status_page=True, browsertrix="https://browsertrix.example.org")
+    give_names(site.ledger.names)
+    site.watch.add(crawljob())
+    remember(
+        site.ledger,
+        FinishedCrawl("u", "n", OID, "m-1", "complete", "", UPDATED_EPOCH, 0.0, None, CID),
+    )
+    page = Elements(await site.page())
+    text = " ".join(page.text.split())
+    assert f"{CRAWL_ID} running" in text
+    assert text.count("News daily ( Library of X )") == 2
+    assert OID not in page.text
+    link = f"https://browsertrix.example.org/orgs/library-of-x/workflows/{CID}/crawls/m-1"
+    (shown,) = page.of("a", href=link)
+    assert shown["title"] == f"in Browsertrix: workflow {CID}"
+    assert len(page.of("a", href=f"?org={OID}", title=f"organisation {OID}")) == 2
+    (option,) = page.of("option", value=OID)
+    assert option is not None
+    assert "Library of X, 1 crawl" in text
+
+
+async def test_where_only_the_organisation_is_known_it_is_named_and_linked(serve: Serve) -> None:
+    site = await serve(status_page=True, browsertrix="https://browsertrix.example.org")
+    give_orgs(site.ledger.names)
+    site.watch.add(crawljob())
+    page = Elements(await site.page())
+    assert "org Library of X · in Browsertrix" in " ".join(page.text.split())
+
+
+async def test_names_without_an_address_of_browsertrix_are_no_links(serve: Serve) -> None:
+    site = await serve(status_page=True)
+    give_names(site.ledger.names)
+    site.watch.add(crawljob())
+    page = Elements(await site.page())
+    assert page.of("span", title=f"workflow {CID}")
+    assert not [href for href in page.hrefs() if href.startswith("http")]
+
+
 async def test_a_warning_comes_before_the_crawls(serve: Serve) -> None:
     site = await serve(status_page=True)
     site.unready = "crawlers: the API server refuses connections"
@@ -270,12 +310,16 @@ def harmless(text: str) -> str:
 async def test_hostile_text_adds_nothing_to_the_page(serve: Serve) -> None:
     pages = []
     for text in (HOSTILE, harmless(HOSTILE)):
-        site = await serve(status_page=True)
+        site = await serve(status_page=True, browsertrix="https://browsertrix.example.org")
         site.watch.add(hostile_job(text))
         hostile_pods(site, text)
+        give_orgs(site.ledger.names, {"id": text, "name": text, "slug": text})
+        give_workflows(site.ledger.names, {"id": text, "oid": text, "name": text})
         site.watch.scope, site.watch.last_error = text, text
         site.unready = text
-        record = FinishedCrawl(text, text, text, text, text, text + "!", UPDATED_EPOCH, 0.0, None)
+        record = FinishedCrawl(
+            text, text, text, text, text, text + "!", UPDATED_EPOCH, 0.0, None, text
+        )
         remember(site.ledger, record)
         baseline = Baseline(text, text, text, text, "job")
         events = [

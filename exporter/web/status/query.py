@@ -41,7 +41,8 @@ class Query:
     org: str = ""
     namespace: str = ""
     q: str = ""
-    """Search terms: all must occur in the crawl's id, organisation, workflow or namespace."""
+    """Search terms: all must occur in ids and names of crawl, organisation, workflow, or in
+    the namespace."""
     trouble: int = 0
     """1 for crawls with a pod in trouble alone."""
     sort: str = "newest"

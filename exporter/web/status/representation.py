@@ -8,9 +8,11 @@ is *unknown* or *there is none*, never zero.
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from exporter.alerting.names import crawl_page
 from exporter.browsertrix import PolledSource
 from exporter.crawls import Crawl, CrawlPod, pods_of
 from exporter.crawls.pods import UNKNOWN_VOLUME
+from exporter.history.names import Names
 from exporter.history.records import FinishedCrawl, LoggedEvent
 from exporter.resources.crawljob import CrawlJob, derived
 from exporter.resources.crawljob.states import EXIT_CODES
@@ -182,6 +184,19 @@ def _exit(pod: CrawlPod) -> dict[str, Any] | None:
     }
 
 
+def names(crawl: str, known: Names | None, browsertrix: str) -> dict[str, Any]:
+    """What is beside the ids of a crawl, of a finished one and of an event.
+
+    ``browsertrix`` is Browsertrix's address for people; where it is empty, there are no links.
+    """
+    path = crawl_page(crawl, known)
+    return {
+        "org_name": (known and known.organisation) or None,
+        "workflow_name": (known and known.workflow) or None,
+        "browsertrix_url": f"{browsertrix.rstrip('/')}{path}" if browsertrix and path else None,
+    }
+
+
 def finished_crawl(record: FinishedCrawl) -> dict[str, Any]:
     """A crawl that is over, as the ledger keeps it."""
     return {
@@ -189,6 +204,7 @@ def finished_crawl(record: FinishedCrawl) -> dict[str, Any]:
         "namespace": record.namespace,
         "org": record.oid,
         "crawl": record.crawl,
+        "workflow": record.cid or None,
         "state": record.state,
         "stop_reason": record.stop_reason or None,
         "finished": timestamp(record.finished),

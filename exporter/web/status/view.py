@@ -13,6 +13,7 @@ from exporter.browsertrix import PolledSource
 from exporter.cluster.followed import Followed
 from exporter.crawls import Crawl, PauseLimit
 from exporter.history.ledger import Ledger
+from exporter.history.names import Names
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import derived
 from exporter.resources.identity import crawl_id, org_id
@@ -24,6 +25,7 @@ from exporter.web.status.query import Query
 
 MAX_FACETS: Final = 100
 """States, and organisations, with counts of their own: those with the most crawls."""
+_NO_NAMES: Final = Names()
 
 
 class View:
@@ -42,11 +44,13 @@ class View:
         pause_limit: PauseLimit,
         health: Health,
         polled: Sequence[PolledSource[Any]] = (),
+        browsertrix: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         """``crawls`` gives those that are served, each time anew.
 
-        ``polled`` are the sources that Browsertrix itself is asked for.
+        ``polled`` are the sources that Browsertrix itself is asked for, ``browsertrix`` is its
+        address for people, to link to.
         """
         self.clock = clock
         self._watches = watches
@@ -55,6 +59,8 @@ class View:
         self._pause_limit = pause_limit
         self._health = health
         self._polled = polled
+        self._browsertrix = browsertrix
+        self._names = ledger.names
 
     async def crawls(
         self, query: Query, time_slice: TimeSlice, *, clamp: bool = False
@@ -66,21 +72,19 @@ class View:
         now = self.clock()
         states: Counter[str] = Counter()
         orgs: Counter[str] = Counter()
-        matches = query.matcher()
+        finds = self._finder(query)
+        wanted = self._orgs(query)
         order = self._order(query.sort, now)
 
         def rank(crawl: Crawl) -> Any:
             job = crawl.job
             org = org_id(job)
-            namespace = job.metadata.namespace
-            if query.namespace and namespace != query.namespace:
-                return None
-            if matches and not matches(job.metadata.name, org, job.spec.cid or "", namespace):
+            if not finds(job.metadata.name, org, job.spec.cid or "", job.metadata.namespace):
                 return None
             if query.trouble and not representation.has_trouble(crawl):
                 return None
             orgs[org] += 1
-            if query.org and org != query.org:
+            if wanted and org not in wanted:
                 return None
             state = derived.state(job)
             states[state] += 1
@@ -90,26 +94,29 @@ class View:
         shown = []
         for crawl in result.items:
             before = self._ledger.paused_before(crawl.job)
-            shown.append(representation.crawl(crawl, now, self._pause_limit.seconds, before))
+            one = representation.crawl(crawl, now, self._pause_limit.seconds, before)
+            shown.append(one | self._named(one["crawl"], one["org"], one["workflow"]))
             await time_slice.yield_if_due()
+        most = dict(orgs.most_common(MAX_FACETS))
+        called = {oid: self._names.of(oid) or _NO_NAMES for oid in most}
         return {
             **self._header(now, result.total, result.page, query),
             "states": dict(states.most_common(MAX_FACETS)),
-            "orgs": dict(orgs.most_common(MAX_FACETS)),
+            "orgs": most,
+            "org_names": {oid: org.organisation for oid, org in called.items() if org.organisation},
             "crawls": shown,
         }
 
     async def finished(self, query: Query, time_slice: TimeSlice) -> dict[str, Any]:
         """Crawls that are over, the last one first: those within the ledger's retention."""
         now = self.clock()
-        matches = query.matcher()
+        finds, orgs = self._finder(query), self._orgs(query)
 
         def rank(record: FinishedCrawl) -> float | None:
             wanted = (
                 (not query.state or record.state == query.state)
-                and (not query.org or record.oid == query.org)
-                and (not query.namespace or record.namespace == query.namespace)
-                and (not matches or matches(record.crawl, record.oid, record.namespace))
+                and (not orgs or record.oid in orgs)
+                and finds(record.crawl, record.oid, record.cid, record.namespace)
             )
             return -record.finished if wanted else None
 
@@ -117,13 +124,16 @@ class View:
         records = list(self._ledger.finished_crawls.values())
         records.reverse()
         result = await paginate(records, rank, query, time_slice)
-        shown = [representation.finished_crawl(record) for record in result.items]
+        shown = [
+            representation.finished_crawl(one) | self._named(one.crawl, one.oid, one.cid)
+            for one in result.items
+        ]
         return {**self._header(now, result.total, result.page, query), "finished": shown}
 
     async def events(self, query: Query, time_slice: TimeSlice) -> dict[str, Any]:
         """Events, the last noticed first: the latest few thousand that the ledger has in memory."""
         now = self.clock()
-        matches = query.matcher()
+        finds, orgs = self._finder(query), self._orgs(query)
         logged = list(reversed(self._ledger.recent_events))
         places = range(len(logged))
 
@@ -131,14 +141,20 @@ class View:
             one = logged[place]
             wanted = (
                 (not query.kind or one.kind == query.kind)
-                and (not query.org or one.oid == query.org)
-                and (not query.namespace or one.namespace == query.namespace)
-                and (not matches or matches(one.crawl, one.oid, one.namespace))
+                and (not orgs or one.oid in orgs)
+                and finds(one.crawl, one.oid, self._ledger.cid_of(one.uid), one.namespace)
             )
             return place if wanted else None
 
         result = await paginate(places, rank, query, time_slice)
-        shown = [representation.event(logged[place]) for place in result.items]
+        shown = []
+        for one in (logged[place] for place in result.items):
+            cid = self._ledger.cid_of(one.uid)
+            shown.append(
+                representation.event(one)
+                | {"workflow": cid or None}
+                | self._named(one.crawl, one.oid, cid)
+            )
         return {**self._header(now, result.total, result.page, query), "events": shown}
 
     def exporter(self) -> dict[str, Any]:
@@ -167,6 +183,28 @@ class View:
             "browsertrix": [representation.polled_source(source) for source in self._polled],
             "history": {"on_disk": file.persistent, "last_error": file.last_error},
         }
+
+    def _orgs(self, query: Query) -> frozenset[str]:
+        """The ids of the organisations that are asked for, by id, name or slug; empty for all."""
+        return self._names.orgs_called(query.org) if query.org else frozenset()
+
+    def _finder(self, query: Query) -> Callable[[str, str, str, str], bool]:
+        """Whether a crawl, of this id, organisation, workflow and namespace, is searched for."""
+        matches = query.matcher()
+
+        def finds(crawl: str, oid: str, cid: str, namespace: str) -> bool:
+            if query.namespace and namespace != query.namespace:
+                return False
+            if matches is None:
+                return True
+            names = self._names.of(oid, cid) or _NO_NAMES
+            called = names.organisation, names.slug, names.workflow
+            return matches(crawl, oid, cid, namespace, *called)
+
+        return finds
+
+    def _named(self, crawl: str, oid: str, cid: str | None) -> dict[str, Any]:
+        return representation.names(crawl, self._names.of(oid, cid or ""), self._browsertrix)
 
     def _warning(self) -> str | None:
         return self._health.alive() or self._health.ready()
