@@ -23,6 +23,7 @@ from exporter.runtime.tasks import SupervisedTasks
 from support.active_alerts import ended
 from support.alert_sender import SELDOM
 from support.crawl_history import Watch
+from support.known_names import no_names
 
 
 @dataclass
@@ -111,7 +112,7 @@ class Discovered:
         return SendLoop(
             AlertmanagerClient(endpoint, self._credentials, self._proxies),
             self.alerts,
-            partial(postable_alert, tuning=AlertTuning(), external_labels={}),
+            partial(postable_alert, tuning=AlertTuning(), external_labels={}, names_of=no_names),
             resend=SELDOM,
             backoff=Backoff(0.01, 0.05),
         )
