@@ -1,8 +1,8 @@
 """What should be notified of in situations that were met, or thought of: whole histories.
 
 Each file says in its tests' names what happens and what should be. They run against the committed
-rule file as a whole, so that an alert nobody thought of is found, too. By the oldest promtool alone: they
-take minutes, and where versions differ shows in each rule's own cases.
+rule file as a whole, so that an alert nobody thought of is found, too. The oldest promtool runs
+them, which takes minutes; where versions differ shows in each rule's own cases.
 """
 
 import subprocess
