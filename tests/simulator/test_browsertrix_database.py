@@ -218,6 +218,17 @@ def test_minutes_fall_to_a_quota_that_is_lowered_and_gifted_ones_pay_for_them() 
     assert organisation.crawl_seconds[month] == 630
 
 
+def test_a_workflow_rests_though_the_record_of_its_crawl_is_deleted(world: World) -> None:
+    oid = world.browsertrix.organisations[0]
+    crawl = world.browsertrix.start("completes", oid=oid)
+    workflow = world.database.workflows[crawl.traits.cid]
+    world.database.delete_crawl(crawl.id)
+
+    assert not workflow.records
+    assert not workflow.can_run(world.now + 1)
+    assert workflow.can_run(world.now + 3600)
+
+
 def test_a_pause_that_expired_leaves_an_archive(world: World) -> None:
     oid = world.browsertrix.organisations[0]
     stored = world.organisation(0)["bytesStored"]

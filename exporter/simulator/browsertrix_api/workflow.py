@@ -39,6 +39,8 @@ class Workflow:
     """Crawls that there ever were."""
     records: list[CrawlRecord] = field(default_factory=list)
     """Those not deleted, by when they began."""
+    last_started: float = 0.0
+    """When a crawl began last, be its record deleted or not."""
 
     @property
     def running(self) -> CrawlRecord | None:
@@ -48,12 +50,12 @@ class Workflow:
 
     def can_run(self, at: float) -> bool:
         """Whether a crawl may begin."""
-        rested = not self.records or at - self.records[-1].started >= _REST
-        return rested and self.running is None
+        return at - self.last_started >= _REST and self.running is None
 
     def add(self, record: CrawlRecord) -> None:
         """A crawl of it has begun."""
         self.attempts += 1
+        self.last_started = max(self.last_started, record.started)
         self.records.append(record)
 
     def body(self) -> dict[str, Any]:
