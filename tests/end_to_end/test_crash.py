@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -42,6 +43,7 @@ class Mortal:
 
     async def live_and_die(self, rng: random.Random) -> None:
         with self._log.open("ab") as log:
+            began = time.monotonic()
             process = await asyncio.create_subprocess_exec(
                 *self._command, stderr=asyncio.subprocess.PIPE
             )
@@ -52,7 +54,10 @@ class Mortal:
                     assert line, self._log.read_text()
                     log.write(line)
             draining = asyncio.create_task(_drain(process.stderr, log))
-            await asyncio.sleep(rng.expovariate(1 / 0.25))
+            # On a busy machine it needs longer for all it does, as it did for its start; else what
+            # is to be replayed would grow from life to life.
+            started = time.monotonic() - began
+            await asyncio.sleep(rng.expovariate(1 / max(0.25, 0.2 * started)))
             process.kill()
             assert await process.wait() == -9, "it was alive until then"
             await draining
