@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks import processes, scraping
+from benchmarks import processes, scraping, sources
 
 _ROUNDS = 5
 _BURST = 500
@@ -22,7 +22,8 @@ def longest_blocks(simulator: processes.Process, kubeconfig: Path) -> dict[str, 
     with processes.exporter(kubeconfig, "benchmarks.probe") as exporter:
         _longest(exporter)  # what was before it listened blocked nobody
         exporter.wait_until_ready()
-        found = {"the first list": _longest(exporter)}
+        sources.wait_until_up(exporter.port)
+        found = {"the first lists": _longest(exporter)}
         scrapes = []
         bursts = []
         for number in range(_ROUNDS):

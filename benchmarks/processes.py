@@ -19,6 +19,9 @@ from benchmarks.scraping import get
 _T = TypeVar("_T")
 
 _TIMEOUT: Final = 180.0
+_LOOK: Final = 0.001
+"""Seconds between looks whether a process waits, of which so many in a row must agree."""
+_LOOKS: Final = 20
 """Seconds for a process to be ready, however slow the machine."""
 
 
@@ -120,7 +123,12 @@ def _wait(condition: Callable[[], _T | None], log: Path) -> _T:
 
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """Let a process stand still."""
+    """Let a process stand still that waits: what it was about would seem to take as long."""
+    waited = 0
+    while waited < _LOOKS:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        waited = waited + 1 if state == "S" else 0
+        time.sleep(_LOOK)
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

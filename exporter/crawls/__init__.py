@@ -3,7 +3,14 @@
 from exporter.crawls.crawl import Crawl
 from exporter.crawls.join import CrawlJoin
 from exporter.crawls.pause_limit import PauseLimit
-from exporter.crawls.pods import CrawlPod, PodPast, is_unchanged, pod_names, pods_of
+from exporter.crawls.pods import (
+    CrawlPod,
+    PodPast,
+    is_same_object,
+    is_unchanged,
+    pod_names,
+    pods_of,
+)
 
 __all__ = [
     "Crawl",
@@ -11,6 +18,7 @@ __all__ = [
     "CrawlPod",
     "PauseLimit",
     "PodPast",
+    "is_same_object",
     "is_unchanged",
     "pod_names",
     "pods_of",

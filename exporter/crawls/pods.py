@@ -240,11 +240,12 @@ def pod_names(crawl: Crawl) -> list[str]:
 
 def is_unchanged(name: str, before: Crawl, after: Crawl) -> bool:
     """Whether all sources but the CrawlJob say the same of a pod as before."""
-    return (
-        _is_same(name, before.pods, after.pods)
-        and _is_same(name, before.usage, after.usage)
-        and _is_same(name, before.volumes, after.volumes)
-    )
+    return _is_same(name, before.usage, after.usage) and is_same_object(name, before, after)
+
+
+def is_same_object(name: str, before: Crawl, after: Crawl) -> bool:
+    """Whether a pod and its volume are as before, whatever was measured of it."""
+    return _is_same(name, before.pods, after.pods) and _is_same(name, before.volumes, after.volumes)
 
 
 def _is_same(name: str, one: Mapping[str, T] | None, other: Mapping[str, T] | None) -> bool:

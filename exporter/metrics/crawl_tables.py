@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from exporter.crawls import Crawl, CrawlPod, PodPast, is_unchanged, pod_names, pods_of
+from exporter.crawls import (
+    Crawl,
+    CrawlPod,
+    PodPast,
+    is_same_object,
+    is_unchanged,
+    pod_names,
+    pods_of,
+)
 from exporter.metrics.catalog.family import CrawlFamily, Family, PodFamily
 from exporter.metrics.labels import label_set, pod_label_set
 from exporter.metrics.table import Column, PodTable, Table
@@ -29,7 +37,7 @@ class CrawlRows:
     pods: tuple[int, ...]
     """Of the pods served in their order, deleted ones included."""
     beside_job: tuple[int, ...]
-    """Of the same pods what other sources say; none where no such source is up."""
+    """Of the same pods what they and their claims say; none where no such source is up."""
     dropped_pods: int
     """Pods that follow, and have no series (``MAX_POD_BYTES``)."""
 
@@ -37,8 +45,8 @@ class CrawlRows:
 class CrawlTables:
     """Puts crawls and their pods into rows.
 
-    What other sources say of pods is in a table of its own: it costs nothing where they are off,
-    and a change of a CrawlJob leaves it alone.
+    What pods and claims say is in a table of its own: it costs nothing where these are off, and
+    neither a change of a CrawlJob nor a round of usage touches it.
     """
 
     def __init__(self, families: Sequence[Family], pods_before: PodsBefore) -> None:
@@ -88,7 +96,7 @@ class CrawlTables:
         concerned = pods_of(crawl, past, map(served.__getitem__, places))
         for place, pod in zip(places, concerned, strict=True):
             self._pods.update(rows.pods[place], pod)
-            if rows.beside_job and place in changed:
+            if rows.beside_job and not is_same_object(pod.name, before, crawl):
                 self._beside_job.update(rows.beside_job[place], pod)
         return rows
 

@@ -1,15 +1,21 @@
 """Every family of what Kubernetes says of a pod: its sample, and when it has none."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from exporter.crawls import Crawl, pods_of
+from exporter.metrics.catalog import PodFamily
 from exporter.metrics.catalog.live_pod import LIVE_POD_FAMILIES
-from support.catalog_samples import POD, samples_of_live_pod, samples_of_pod
-from support.factories import CREATED, GIB, UPDATED, UPDATED_EPOCH
+from exporter.resources.crawljob import parse_value
+from support.catalog_samples import FAMILIES, POD, samples_of_live_pod, samples_of_pod
+from support.claim_factories import claim
+from support.factories import CREATED, GIB, UPDATED, UPDATED_EPOCH, crawler_pod, crawljob
 from support.pod_factories import (
     container_status,
     evicted,
+    pod,
     restarted,
     terminated,
     unschedulable,
@@ -96,3 +102,14 @@ def test_its_last_exit_is_served_before_any_status_tells_of_it() -> None:
     assert found["browsertrix_pod_exit_timestamp_seconds"] == [(POD, UPDATED_EPOCH)]
     ((info, _),) = found["browsertrix_pod_info"]
     assert info["exit_reason"] == "oom"
+
+
+def test_families_beside_the_job_read_neither_its_status_nor_what_is_measured() -> None:
+    job = parse_value(crawljob(pods={POD["pod"]: crawler_pod()}))
+    (of_crawl,) = pods_of(Crawl(job, pods={POD["pod"]: pod()}, volumes={POD["pod"]: claim()}), {})
+    unreadable: Any = object()
+    bare = replace(of_crawl, info=unreadable, usage=unreadable, past=unreadable)
+    beside = [one for one in FAMILIES if isinstance(one, PodFamily) and one.beside_job]
+    assert len(beside) >= len(LIVE_POD_FAMILIES)
+    for family in beside:
+        assert family.value(bare) == family.value(of_crawl), family.name

@@ -134,7 +134,7 @@ class PodFamily(Family):
     of_deleted_pods: bool = False
     """Whether it is served for a pod that no longer exists: how it exited is, usage is not."""
     beside_job: bool = False
-    """Whether it reads only what other sources than CrawlJobs say."""
+    """Whether it reads only the pod itself and its volume: no CrawlJob, nothing measured."""
     group: Group = Group.POD
     labels: tuple[str, ...] = POD_LABELS
 
