@@ -18,11 +18,24 @@ from benchmarks.scraping import get
 
 _T = TypeVar("_T")
 
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _TIMEOUT: Final = 180.0
+"""Seconds for a process to be ready, however slow the machine."""
 _LOOK: Final = 0.001
 """Seconds between looks whether a process waits, of which so many in a row must agree."""
 _LOOKS: Final = 20
-"""Seconds for a process to be ready, however slow the machine."""
+
+
+def resident_bytes(pid: int) -> int:
+    """Return what of a process is in memory now."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return what a process has had of processors so far, in seconds, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +49,12 @@ class Process:
     @property
     def memory(self) -> int:
         """Resident bytes now."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
-        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
+        return resident_bytes(self.pid)
+
+    @property
+    def cpu(self) -> float:
+        """Processor seconds so far, user and system."""
+        return cpu_seconds(self.pid)
 
     def wait_until_ready(self) -> None:
         """Wait for ``/readyz`` to say 200."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.processes import cpu_seconds, resident_bytes
 from tools.kube_apiserver import KubeApiserver
 
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _START_TIMEOUT: Final = 300.0
 _SCRAPE_INTERVAL: Final = 15.0
 _SETTLE: Final = 6.0
@@ -70,14 +70,12 @@ class Measured:
     @property
     def cpu(self) -> float:
         """Processor seconds so far, user and system."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return cpu_seconds(self.pid)
 
     @property
     def memory(self) -> int:
         """Resident bytes."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024  # type: ignore[index]
+        return resident_bytes(self.pid)
 
     def served(self) -> int:
         """How many CrawlJobs are served."""
