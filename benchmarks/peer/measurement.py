@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import re
 import statistics
 import subprocess
 import sys
