@@ -20,7 +20,7 @@ WORKDIR /source
 RUN python -m venv --without-pip /opt/exporter && python -m venv /opt/build
 COPY requirements/runtime.lock requirements/build.lock requirements/
 RUN /opt/build/bin/python -m pip --python /opt/exporter/bin/python install \
-      --require-hashes --only-binary :all: --requirement requirements/runtime.lock \
+      --no-compile --require-hashes --only-binary :all: --requirement requirements/runtime.lock \
  && /opt/build/bin/python -m pip install \
       --require-hashes --only-binary :all: --requirement requirements/build.lock
 
@@ -29,7 +29,11 @@ COPY alerts/alertmanager.yml alerts/browsertrix.rules.yaml alerts/
 COPY exporter exporter
 RUN /opt/build/bin/python -m hatchling build --target wheel --directory /wheel \
  && /opt/build/bin/python -m pip --python /opt/exporter/bin/python install \
-      --no-deps --no-index /wheel/*.whl
+      --no-compile --no-deps --no-index /wheel/*.whl
+
+# Compiled once and for all: nobody can write there later. By hash and not by time, so that the same
+# inputs are the same layer, also with times rewritten (SOURCE_DATE_EPOCH).
+RUN python -m compileall -q --invalidation-mode unchecked-hash /opt/exporter/lib
 
 # A new volume that is mounted there is its user's, as is the folder that it hides.
 RUN mkdir --parents /ledger
@@ -37,9 +41,13 @@ RUN mkdir --parents /ledger
 
 FROM ${PYTHON_IMAGE}
 
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="browsertrix-exporter" \
       org.opencontainers.image.description="Prometheus metrics exporter and alerting sidecar for Browsertrix CrawlJobs on Kubernetes" \
       org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="https://github.com/browsertrix-exporter/browsertrix-exporter" \
+      org.opencontainers.image.documentation="https://github.com/browsertrix-exporter/browsertrix-exporter/blob/main/README.md" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 COPY --from=build /opt/exporter /opt/exporter

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs tools real-tools lock clean
+.PHONY: help demo test lint format bench docs tools real-tools lock release-check publish clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -74,6 +74,14 @@ lock: $(VENV)/dev.stamp  ## renew the pinned requirements: hashes, no addresses
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
 	  --custom-compile-command 'make lock' --constraint requirements/dev.lock \
 	  --group build --output-file requirements/build.lock
+
+release-check: $(VENV)/dev.stamp  ## all of a release but publishing; dist/ then has what is published
+	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	$(BIN)/python -m tools.release_check $(ARGS)
+
+publish:  ## hand dist/ to the package index: the release workflow does, which the index knows
+	$(PYTHON) -m pip install --quiet uv==$(UV_VERSION)
+	$(PYTHON) -m uv publish dist/*.whl dist/*.tar.gz
 
 clean:  ## remove everything that was generated here
 	rm -rf $(VENV) .tools .demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

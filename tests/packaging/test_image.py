@@ -78,6 +78,15 @@ def test_every_download_is_checked_against_a_hash() -> None:
     }
 
 
+def test_the_same_inputs_are_compiled_to_the_same_bytes() -> None:
+    commands = [rest for word, rest in BUILD if word == "RUN"]
+    into_the_image = re.findall(r"pip --python /opt/exporter\S+ install (\S+)", " ".join(commands))
+    assert into_the_image == ["--no-compile", "--no-compile"]
+    assert (
+        "python -m compileall -q --invalidation-mode unchecked-hash /opt/exporter/lib" in commands
+    )
+
+
 def test_nothing_but_the_exporter_and_its_users_folder_comes_into_the_final_stage() -> None:
     assert [rest for word, rest in FINAL if word in {"COPY", "ADD", "RUN"}] == [
         "--from=build /opt/exporter /opt/exporter",
@@ -91,6 +100,8 @@ def test_the_labels_say_what_it_is() -> None:
 
     assert labels["title"] == "browsertrix-exporter"
     assert labels["version"] == __version__
+    assert labels["revision"] == "${REVISION}"
+    assert ("ARG", "REVISION=unknown") in FINAL
     assert labels["licenses"] == "Apache-2.0"
     assert labels["description"]
 
