@@ -7,8 +7,6 @@ minute, so that nobody waits for them), and Alertmanager with the committed rout
 
 import re
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,56 +14,43 @@ import pytest
 import yaml
 
 from exporter.commands.demo.configurations import RULES, prometheus_config, shipped
-from exporter.commands.demo.receiver import Notification, receiver
+from exporter.commands.demo.receiver import receiver
 from exporter.simulator import ApiServer, Cluster
 from exporter.simulator.apiserver.encoding import stamp
-from exporter.simulator.browsertrix_api import Accounts, BrowsertrixServer, Database, User
-from exporter.simulator.browsertrix_api.organisation import Organisation
-from exporter.simulator.browsertrix_api.people import MARKS
-from exporter.simulator.browsertrix_api.workflow import Workflow
 from support.alertmanager import alertmanager, event_alerts_in, flushed_again, routes_by_crawl
 from support.crawl_writes import patch_status
 from support.exporter_process import CRAWLJOBS_ALONE, Start
-from support.factories import CID, NAMESPACE, OID, crawljob
+from support.factories import NAMESPACE, OID, crawljob
 from support.inbox import Inbox
 from support.prometheus import Prometheus, prometheus
+from support.simulated_browsertrix import (
+    ORGANISATION,
+    PASSWORD,
+    SLUG,
+    WORKFLOW,
+    assert_nothing_private,
+    login,
+    outputs,
+    simulated_browsertrix,
+)
 from support.tools import Edition
 from support.waiting import PROCESS_TIMEOUT, until
 
 pytestmark = pytest.mark.slow("waits for processes")
 
-ORGANISATION: Final = "Library of X"
-WORKFLOW: Final = "News daily"
 CRAWL: Final = "manual-1"
-EMAIL: Final = "admin@fake-person.invalid"
-PASSWORD: Final = "fake-person-password"  # noqa: S105 - of nobody
-PRIVATE: Final = (*MARKS, EMAIL, PASSWORD)
 FAILED: Final = "BrowsertrixCrawlFailed"
+WITH_NAMES: Final = {
+    "/metrics",
+    "/",
+    "/api/v1/crawls",
+    "/api/v1/finished",
+    "/api/v1/events",
+    "ledger",
+    "notification",
+}
+"""Where names are put; not into the log."""
 NAMES_GROUP: Final = "browsertrix-names"
-
-
-@asynccontextmanager
-async def browsertrix(job: dict[str, Any]) -> AsyncIterator[BrowsertrixServer]:
-    """Browsertrix's API, with one organisation, its workflow, and the crawl."""
-    now = time.time()
-    database = Database(time.time)
-    database.add_organisation(
-        Organisation(id=OID, name=ORGANISATION, slug="library-of-x", created=now)
-    )
-    database.add_workflow(
-        Workflow(
-            id=CID,
-            oid=OID,
-            name=WORKFLOW,
-            first_seed="https://news.example/",
-            created=now,
-            modified=now,
-        )
-    )
-    database.add_crawljob(job)
-    accounts = Accounts(User(email=EMAIL, password=PASSWORD), clock=time.time)
-    async with BrowsertrixServer(database, accounts) as server:
-        yield server
 
 
 def rules_that_look_up_at_once(folder: Path) -> Path:
@@ -97,13 +82,6 @@ async def until_posted_and_fired(url: str, prom: Prometheus) -> dict[str, Any]:
     return alert
 
 
-def texts_of(notification: Notification) -> str:
-    """All but the links' addresses."""
-    return " ".join(
-        text for name, text in notification.annotations.items() if not name.endswith("_url")
-    )
-
-
 @pytest.mark.parametrize("named", [True, False], ids=["names", "no names"])
 async def test_the_notification_has_names_once_from_rules_and_push_together(
     server: ApiServer,
@@ -118,17 +96,16 @@ async def test_the_notification_has_names_once_from_rules_and_push_together(
     inbox = Inbox("alertname", "crawl")
     job = crawljob(crawl=CRAWL)
     cluster.create(job)
-    password = tmp_path / "password"
+    password, ledger = tmp_path / "password", tmp_path / "history.db"
     password.write_text(PASSWORD, encoding="utf-8")
-    async with browsertrix(job) as api, receiver(inbox.take) as webhook:
+    async with simulated_browsertrix() as api, receiver(inbox.take) as webhook:
+        api.database.add_crawljob(job)
         with alertmanager(edition, routes_by_crawl(webhook), tmp_path) as url:
             exporter = await start(
                 server.write_kubeconfig(tmp_path / "kubeconfig"),
-                *("--alertmanager.url", url),
-                *("--browsertrix.url", api.url, "--browsertrix.username", EMAIL),
-                *("--browsertrix.password-file", str(password), "--browsertrix.interval=5s"),
+                *("--alertmanager.url", url, "--history.path", str(ledger), "--log.level=debug"),
+                *login(api, password),
                 *(() if named else ("--no-browsertrix.names",)),
-                *("--history.path", str(tmp_path / "history.db")),
                 *CRAWLJOBS_ALONE,
             )
             watching = prometheus_config(
@@ -144,9 +121,7 @@ async def test_the_notification_has_names_once_from_rules_and_push_together(
                 await inbox.first(FAILED, CRAWL)
                 alert = await until_posted_and_fired(url, prom)
                 await flushed_again(url, 2)
-            outputs = [
-                (await exporter.get(path))[1] for path in ("/metrics", "/", "/api/v1/crawls")
-            ]
+            found = await outputs(exporter, ledger)
 
     whose = f"{WORKFLOW} ({ORGANISATION})" if named else f"organisation {OID}"
     (notification,) = inbox.notifications
@@ -164,11 +139,9 @@ async def test_the_notification_has_names_once_from_rules_and_push_together(
     # The rule says the same as the post: Alertmanager shows the one that came last.
     assert alert["annotations"] == notification.annotations
     assert alert["labels"] == notification.labels
-    if not named:
-        for output in (*outputs, texts_of(notification)):
-            assert not re.search(f"{WORKFLOW}|{ORGANISATION}|library-of-x", output)
-    ledger = b"".join(file.read_bytes() for file in tmp_path.glob("history.db*"))
-    outputs += [str(inbox.notifications), exporter.log.read_text(encoding="utf-8"), str(ledger)]
-    for private in PRIVATE:
-        for output in outputs:
-            assert private not in output
+    assert notification.annotations["subject"] == (whose if named else CRAWL)
+    found["notification"] = str(notification)
+    names = re.compile(f"{WORKFLOW}|{ORGANISATION}|{SLUG}")
+    said = {where for where, text in found.items() if names.search(text)}
+    assert said == (WITH_NAMES if named else set())
+    assert_nothing_private(found)
