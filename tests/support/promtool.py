@@ -177,21 +177,22 @@ def _fires(test: dict[str, Any]) -> dict[str, str]:
 def _expected(alert: str, case: dict[str, Any], test: dict[str, Any], value: str) -> dict[str, Any]:
     (rule,) = (one for one in ALERTS if one.name == alert)
     labels = case["labels"] | test.get("labels", {})
+    annotations = Links().annotations(rule)
     links = {
         name: expand(text, labels)
-        for name, text in Links().annotations(rule).items()
+        for name, text in annotations.items()
         if name not in {"summary", "subject", "description"}
     }
     description = test.get("description", case["description"])
     texts = {"summary": case["summary"], "description": description.replace("$value", value)}
-    if subject := test.get("subject", _ids(labels)):
-        texts["subject"] = subject
+    if "subject" in annotations:
+        texts["subject"] = test.get("subject", _ids(labels))
     known = {name: text for name, text in labels.items() if text}  # an empty one is none
     return {"exp_labels": known, "exp_annotations": links | texts}
 
 
 def _ids(labels: dict[str, str]) -> str:
-    """What a title calls an alert where no names are known; empty of the exporter or a cluster."""
+    """What a title calls an alert where no names are known; empty where it has no organisation."""
     if "crawl" in labels:
         return labels["crawl"]
     if "cid" in labels:
