@@ -31,6 +31,7 @@ from exporter.settings.model import (
     Alertmanager,
     Alerts,
     Browsertrix,
+    BrowsertrixPolling,
     History,
     Logging,
     Metrics,
@@ -47,9 +48,10 @@ WRONG_USE: Final = 2
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
     gc.disable()  # until all is imported: nothing of that is garbage
     from exporter.app import serve  # noqa: PLC0415 - see the module's docstring
-    from exporter.commands.checks import check  # noqa: PLC0415
+    from exporter.commands.checks import check, check_polling  # noqa: PLC0415
 
     check(settings)
+    check_polling(settings)
     return _run(serve(settings))
 
 
@@ -147,7 +149,10 @@ COMMANDS: Final = {
     "demo": Command(
         _demo,
         "the same on a simulated Browsertrix: nothing to install",
-        (Browsertrix, History, Metrics, Web, Alerts, Alertmanager, Logging),
+        (
+            *(Browsertrix, BrowsertrixPolling, History, Metrics, Web),
+            *(Alerts, Alertmanager, Logging),
+        ),
     ),
     "snapshot": Command(
         _snapshot,
