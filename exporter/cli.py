@@ -249,8 +249,15 @@ def _add_format(parser: Parser, *formats: str) -> None:
     )
 
 
+def _have_a_home() -> None:
+    """The Kubernetes client cannot be imported by a user without one, as OpenShift's are."""
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path's own raises then
+        os.environ["HOME"] = "/"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, 1 (it failed) or 2 (it was used wrongly)."""
+    _have_a_home()
     given = list(sys.argv[1:] if argv is None else argv)
     if not given or (given[0].startswith("-") and given[0] not in {"--version", "--help", "-h"}):
         given.insert(0, "serve")
