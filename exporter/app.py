@@ -13,16 +13,14 @@ import signal
 from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from prometheus_client import CollectorRegistry
 
 from exporter import __version__
-from exporter.alerting.http_config import Credentials, HTTPClientConfig
-from exporter.alerting.notifier import Notifier, NotifierSettings
-from exporter.alerting.tuning import AlertTuning
-from exporter.browsertrix import BrowsertrixClient, ClientSettings, Handlers, Login
+from exporter.alerting.http_config import Credentials
+from exporter.alerting.notifier import Notifier
+from exporter.browsertrix import BrowsertrixClient, Handlers
 from exporter.cluster.changes import PartHandler
 from exporter.cluster.client import ApiClient
 from exporter.cluster.poller import Poller
@@ -41,11 +39,17 @@ from exporter.metrics import (
     selected,
 )
 from exporter.metrics.catalog import Family
+from exporter.part_settings import (
+    browsertrix_settings,
+    given_pause_limit,
+    notifier_settings,
+    web_settings,
+)
 from exporter.runtime.garbage_collection import collect_periodically, keep_collections_short
 from exporter.runtime.tasks import SupervisedTasks, cancel_and_wait
 from exporter.settings import Settings
 from exporter.sources import INDEXES, SOURCES, Source
-from exporter.web import Health, View, WebConfigFile, WebServer, WebSettings
+from exporter.web import Health, View, WebConfigFile, WebServer
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ class Pipeline:
     """What becomes of a crawl's change: first it is recorded, then it is served."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
-        self.pause_limit = PauseLimit(_pause_limit_given(settings))
+        self.pause_limit = PauseLimit(given_pause_limit(settings))
         self.families = selected(
             catalog(self.pause_limit, ledger.baseline_of),
             settings.metrics_include,
@@ -151,13 +155,7 @@ class Exporter:
         )
         self.web = WebServer(
             pipeline.exposition(self_metrics.registry),
-            WebSettings(
-                listen=settings.listen_addresses,
-                telemetry_path=settings.telemetry_path,
-                allowed_hosts=settings.allowed_hosts,
-                config=web_config,
-                open_probes=settings.open_probes,
-            ),
+            web_settings(settings, web_config),
             health=health,
             on_scrape=self_metrics.on_scrape,
             view=None if settings.disable_status_page else view,
@@ -245,28 +243,6 @@ def _follow(  # noqa: PLR0913, PLR0917 - all there is to wire
     )
 
 
-def notifier_settings(settings: Settings) -> NotifierSettings:
-    """Pick all that is set about Alertmanagers."""
-    return NotifierSettings(
-        urls=settings.alertmanager_urls,
-        labels=settings.alertmanager_labels,
-        tuning=AlertTuning.of(settings),
-        http_config=HTTPClientConfig(
-            ca_file=settings.alertmanager_ca_file,
-            cert_file=settings.alertmanager_cert_file,
-            key_file=settings.alertmanager_key_file,
-            server_name=settings.alertmanager_server_name,
-            username=settings.alertmanager_username,
-            password_file=settings.alertmanager_password_file,
-            bearer_token_file=settings.alertmanager_bearer_token_file,
-            headers=settings.alertmanager_headers,
-            header_files=tuple(
-                (name, Path(file)) for name, file in settings.alertmanager_header_files
-            ),
-        ),
-    )
-
-
 def _browsertrix_tables(settings: Settings, families: Iterable[Family]) -> BrowsertrixTables | None:
     if settings.browsertrix_url is None:
         return None
@@ -276,24 +252,6 @@ def _browsertrix_tables(settings: Settings, families: Iterable[Family]) -> Brows
         names=settings.browsertrix_names,
         max_workflows=settings.browsertrix_workflows_max,
     )
-
-
-def browsertrix_settings(settings: Settings) -> ClientSettings:
-    """Pick all that is set about the client of Browsertrix; ``--browsertrix.url`` is given."""
-    file = settings.browsertrix_token_file or settings.browsertrix_password_file
-    assert settings.browsertrix_url is not None and file is not None, "as Settings sees to"  # noqa: S101, PT018
-    return ClientSettings(
-        url=settings.browsertrix_url,
-        login=Login(file=file, username=settings.browsertrix_username),
-        ca_file=settings.browsertrix_ca_file,
-        interval=settings.browsertrix_interval,
-        workflows=settings.browsertrix_workflows,
-    )
-
-
-def _pause_limit_given(settings: Settings) -> float | None:
-    """What stands whatever Browsertrix says; all of it where nobody asks Browsertrix."""
-    return settings.pause_limit if settings.browsertrix_url is None else settings.given_pause_limit
 
 
 async def serve(settings: Settings) -> None:

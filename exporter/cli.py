@@ -31,6 +31,7 @@ from exporter.settings.model import (
     Alertmanager,
     Alerts,
     Browsertrix,
+    BrowsertrixPolling,
     History,
     Logging,
     Metrics,
@@ -47,9 +48,10 @@ WRONG_USE: Final = 2
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
     gc.disable()  # until all is imported: nothing of that is garbage
     from exporter.app import serve  # noqa: PLC0415 - see the module's docstring
-    from exporter.commands.checks import check  # noqa: PLC0415
+    from exporter.commands.checks import check, check_polling  # noqa: PLC0415
 
     check(settings)
+    check_polling(settings)
     return _run(serve(settings))
 
 
@@ -147,7 +149,10 @@ COMMANDS: Final = {
     "demo": Command(
         _demo,
         "the same on a simulated Browsertrix: nothing to install",
-        (Browsertrix, History, Metrics, Web, Alerts, Alertmanager, Logging),
+        (
+            *(Browsertrix, BrowsertrixPolling, History, Metrics, Web),
+            *(Alerts, Alertmanager, Logging),
+        ),
     ),
     "snapshot": Command(
         _snapshot,
@@ -244,8 +249,15 @@ def _add_format(parser: Parser, *formats: str) -> None:
     )
 
 
+def _have_a_home() -> None:
+    """The Kubernetes client cannot be imported by a user without one, as OpenShift's are."""
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path's own raises then
+        os.environ["HOME"] = "/"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit status is 0, 1 (it failed) or 2 (it was used wrongly)."""
+    _have_a_home()
     given = list(sys.argv[1:] if argv is None else argv)
     if not given or (given[0].startswith("-") and given[0] not in {"--version", "--help", "-h"}):
         given.insert(0, "serve")

@@ -63,6 +63,15 @@ OF_CRAWL: Final = _lookup(
 """Whose a crawl is: ``News daily (Library of X)``, or ``organisation`` and what is known of it."""
 OF_POD: Final = _lookup(CRAWL_NAMES, CRAWL_LABELS, f" of {_OWNER}", "", CRAWL_REMEMBERED)
 """The same after ``crawl manual-1``, or nothing."""
+CRAWL_SUBJECT: Final = _lookup(
+    CRAWL_NAMES,
+    CRAWL_LABELS,
+    f'{{{{ with label "workflow" $names }}}}{{{{ . }}}} ({_ORG}){{{{ else }}}}'
+    '{{ $labels.crawl }}{{ with label "organisation" $names }} ({{ . }}){{ end }}{{ end }}',
+    "{{ $labels.crawl }}",
+    CRAWL_REMEMBERED,
+)
+"""What a crawl is called in a title: ``News daily (Library of X)``, or its id for the workflow."""
 
 ORG_PAGE: Final = _lookup(ORG_NAMES, ("oid",), _ORG_PATH % "/dashboard", "")
 WORKFLOW_PAGE: Final = _lookup(
@@ -81,12 +90,26 @@ CRAWL_PAGE: Final = _lookup(
 run has no page: its link leads to the workflow."""
 
 
+_BY_LABEL: Final = (
+    ("crawl", CRAWL_SUBJECT, CRAWL_PAGE),
+    ("cid", WORKFLOW, WORKFLOW_PAGE),
+    ("oid", ORG, ORG_PAGE),
+)
+"""The most particular label first."""
+
+
+def subject_of(description: str) -> str:
+    """What a text is of, in the few words that a title has room for; empty of none."""
+    return next((subject for label, subject, _ in _BY_LABEL if _is_of(description, label)), "")
+
+
 def page_of(description: str) -> str:
-    """The path of what a text is of, by the most particular label that it names; empty of none."""
-    for label, page in (("crawl", CRAWL_PAGE), ("cid", WORKFLOW_PAGE), ("oid", ORG_PAGE)):
-        if f"$labels.{label}" in description:
-            return page
-    return ""
+    """The path of what a text is of; empty of none."""
+    return next((page for label, _, page in _BY_LABEL if _is_of(description, label)), "")
+
+
+def _is_of(description: str, label: str) -> bool:
+    return f"$labels.{label}" in description
 
 
 # -- the same, posted -----------------------------------------------------------------------------
@@ -105,6 +128,13 @@ def _of_crawl(labels: Labels, names: Names | None) -> str:
 
 def _of_pod(labels: Labels, names: Names | None) -> str:
     return f" of {_of_crawl(labels, names)}" if names else ""
+
+
+def _crawl_subject(labels: Labels, names: Names | None) -> str:
+    crawl = labels.get("crawl", "")
+    if names and names.workflow:
+        return f"{names.workflow} ({_org(labels, names)})"
+    return f"{crawl} ({names.organisation})" if names and names.organisation else crawl
 
 
 def _org_path(names: Names | None, rest: str) -> str:
@@ -131,6 +161,7 @@ NAMED: Final[Mapping[str, Callable[[Labels, Names | None], str]]] = {
     ORG: _org,
     OF_CRAWL: _of_crawl,
     OF_POD: _of_pod,
+    CRAWL_SUBJECT: _crawl_subject,
     ORG_PAGE: _org_page,
     CRAWL_PAGE: _crawl_page,
 }

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import quote_plus
 
-from exporter.alerting.names import NAMED, OF_CRAWL, OF_POD, page_of
+from exporter.alerting.names import NAMED, OF_CRAWL, OF_POD, page_of, subject_of
 from exporter.history.names import Names
 from exporter.resources.identity import POD_LABELS
 from exporter.settings.defaults import DEFAULT_RUNBOOKS
@@ -118,9 +118,13 @@ class Links:
     def annotations(self, alert: AlertTemplate) -> dict[str, str]:
         """Each annotation's name and its template."""
         dashboard = f"{self.grafana.rstrip('/')}{alert.dashboard}"
-        page = page_of(alert.description).replace("cluster", self.cluster)
+        subject, page = (
+            found(alert.description).replace("cluster", self.cluster)
+            for found in (subject_of, page_of)
+        )
         return {
             "summary": alert.summary,
+            **({"subject": subject} if subject else {}),
             "description": alert.description,
             "runbook_url": f"{self.runbooks.rstrip('/')}/{alert.name}.md",
             **({"dashboard_url": dashboard} if self.grafana else {}),

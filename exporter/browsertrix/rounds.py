@@ -1,14 +1,17 @@
 """What has to be asked of each organisation in turn, spread over the interval.
 
-An organisation's answer is handed on with those of the others before its round is over, for with a
-thousand organisations a round is as long as the interval. Each counts for itself: where one cannot
-be asked, what it said last is known for three intervals, or three rounds where they take longer.
+Nothing is handed on before all have been asked once: some organisations' workflows alone would look
+as if those of the others had been deleted, and sums would be too small. From then on an answer is
+handed on within a minute, with what the others said last, for with a thousand organisations a round
+is as long as the interval. Each counts for itself: where one cannot be asked, what it said last is
+known for three intervals, or three rounds where they take longer.
 """
 
 import asyncio
 import random
 import time
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
@@ -19,6 +22,8 @@ from exporter.runtime.http_errors import RequestError
 
 MOST_SPACING: Final = 10.0
 """Seconds between two organisations: a few are asked in a minute or two, not over an hour."""
+FIRST_SPACING: Final = 1.0
+"""The same at most while nothing is known, which is so until all have been asked."""
 HAND_ON_EVERY: Final = 60.0
 """Seconds; all are rendered each time."""
 
@@ -71,24 +76,33 @@ class RoundSource(PolledSource[T]):
                 await asyncio.sleep(min(next_round - _now(), HAND_ON_EVERY))
                 self._update()
             if not self._entries:
-                await asyncio.sleep(min(LOOK_AGAIN, self.interval))
+                look_again = FIRST_SPACING if self._organisations() is None else LOOK_AGAIN
+                await asyncio.sleep(min(look_again, self.interval))
 
     async def _go_round(self) -> None:
-        """Ask all organisations once; what they say is handed on every minute."""
+        """Ask all organisations; where something is known already, hand on every minute.
+
+        Where nothing is, one that fails is asked again at the end: it may not have been its fault.
+        """
         oids = self._organisations()
         if oids is None:
             self.up, self.last_error = False, "the organisations are not known"
             return
         oids = tuple(oids)
-        spacing = min(self.interval / max(len(oids), 1), MOST_SPACING)
-        for oid in oids:
-            began = _now()
+        queue, once_more = deque(oids), set[str]() if self.known else set(oids)
+        most = MOST_SPACING if self.known else FIRST_SPACING
+        spacing = min(self.interval / max(len(oids), 1), most)
+        while queue:
+            oid, began = queue.popleft(), _now()
             delay = await self._ask_one(oid)
             took = _now() - began
             if delay is None:
                 self._round = max(self.interval, len(oids) * max(spacing, took))
                 delay = max(self._jittered(spacing) - took, 0.0)
-            if _now() >= self._hand_on_at:
+            elif oid in once_more:
+                once_more.remove(oid)
+                queue.append(oid)
+            if not queue or (self.known and _now() >= self._hand_on_at):
                 self._update()
             await asyncio.sleep(delay)
 

@@ -46,6 +46,10 @@ Options marked *repeatable* may be given several times; in a variable their valu
 commas or spaces. They are not added up: flags replace all values of a variable, and those all
 values of the file. An empty variable counts as none.
 
+What is on or off is turned on by its flag alone, and off by the one that begins with `--no-`; in a
+variable or in the file it is `true` or `false`: `--no-browsertrix.names`,
+`BROWSERTRIX_EXPORTER_BROWSERTRIX_NAMES=false`, `browsertrix: {names: false}`.
+
 Nothing needs to be set in a pod in the namespace `crawlers`.
 
 ## The file
@@ -72,7 +76,10 @@ _WORTH_KNOWING: Final = """\
   `browsertrix_pod_*_allocated_bytes` saves about a tenth of a scrape; but the ratios need no
   other series. Alert rules may need what you exclude.
 - One scrape can choose, too: `/metrics?name[]=browsertrix_crawl_state` serves only that.
-- `demo`, `snapshot` and `metrics` have fewer flags: `browsertrix-exporter COMMAND --help`.
+- `demo`, `snapshot` and `metrics` have fewer flags: `browsertrix-exporter COMMAND --help`. The demo
+  logs in to the Browsertrix that it simulates, so it takes no `--browsertrix.url` and no login;
+  `--no-browsertrix.names`, `--no-browsertrix.workflows`, `--browsertrix.workflows.max` and
+  `--browsertrix.interval` it does.
 """
 
 

@@ -136,7 +136,8 @@ same severities, labels and links, and Alertmanager takes both for one alert.
   them up when it is written (`query` in the annotation's template).
 - **Names are in the text, and no label**, or an organisation that is renamed would be another
   alert. With `--browsertrix.url` a text says *News daily (Library of X)*, else the ids; the
-  [recording rules](#recording-rules) of names join them, for dashboards as well.
+  [recording rules](#recording-rules) of names join them, for dashboards as well. The annotation
+  `subject` has just that, for titles: of a crawl whose workflow is not known, its id.
 - **The cause is told, and not its effect besides.** While an alert says why a crawl's pods do not
   run (no node, no image, no container, no volume), those that say only that it waits, starts or
   resumes do not begin: their rules look at `ALERTS`. Leave the former out, and the latter speak.

@@ -259,6 +259,35 @@ class BrowsertrixAPI(_Group):
         title="FILE",
         description="certificates to verify Browsertrix's with, instead of the system's",
     )
+
+    @model_validator(mode="after")
+    def _with_one_way_to_log_in(self) -> Self:
+        """Refuse what does nothing, or cannot work, together with the rest."""
+        given = [name for name in BrowsertrixAPI.model_fields if name in self.model_fields_set]
+        if given and self.browsertrix_url is None:
+            flag = f"--{BrowsertrixAPI.model_fields[given[0]].alias}"
+            raise InvalidSettingError(f"{flag} does nothing without --browsertrix.url", given[0])
+        pair = {"browsertrix_username", "browsertrix_password_file"}
+        if len(alone := pair.intersection(given)) == 1:
+            flags = "--browsertrix.username and --browsertrix.password-file"
+            raise InvalidSettingError(f"{flags} are of use only together", *alone)
+        exclusive = ("browsertrix_username", "browsertrix_token_file")
+        if set(exclusive) <= set(given):
+            raise InvalidSettingError(
+                "--browsertrix.username and --browsertrix.token-file exclude each other", *exclusive
+            )
+        if given and not set(exclusive) & set(given):
+            raise InvalidSettingError(
+                "--browsertrix.url needs --browsertrix.username and --browsertrix.password-file, "
+                "or --browsertrix.token-file",
+                "browsertrix_url",
+            )
+        return self
+
+
+class BrowsertrixPolling(_Group):
+    """How often it is asked for what, and what of that is served."""
+
     browsertrix_interval: PollInterval = Field(
         DEFAULT_BROWSERTRIX_INTERVAL,
         alias="browsertrix.interval",
@@ -286,28 +315,9 @@ class BrowsertrixAPI(_Group):
     )
 
     @model_validator(mode="after")
-    def _with_one_way_to_log_in(self) -> Self:
-        """Refuse what does nothing, or cannot work, together with the rest."""
-        given = [name for name in BrowsertrixAPI.model_fields if name in self.model_fields_set]
-        if given and self.browsertrix_url is None:
-            flag = f"--{BrowsertrixAPI.model_fields[given[0]].alias}"
-            raise InvalidSettingError(f"{flag} does nothing without --browsertrix.url", given[0])
-        pair = {"browsertrix_username", "browsertrix_password_file"}
-        if len(alone := pair.intersection(given)) == 1:
-            flags = "--browsertrix.username and --browsertrix.password-file"
-            raise InvalidSettingError(f"{flags} are of use only together", *alone)
-        exclusive = ("browsertrix_username", "browsertrix_token_file")
-        if set(exclusive) <= set(given):
-            raise InvalidSettingError(
-                "--browsertrix.username and --browsertrix.token-file exclude each other", *exclusive
-            )
-        if given and not set(exclusive) & set(given):
-            raise InvalidSettingError(
-                "--browsertrix.url needs --browsertrix.username and --browsertrix.password-file, "
-                "or --browsertrix.token-file",
-                "browsertrix_url",
-            )
-        if not self.browsertrix_workflows and "browsertrix_workflows_max" in given:
+    def _with_workflows(self) -> Self:
+        """Refuse what does nothing together with the rest."""
+        if not self.browsertrix_workflows and "browsertrix_workflows_max" in self.model_fields_set:
             raise InvalidSettingError(
                 "--browsertrix.workflows.max does nothing with --no-browsertrix.workflows",
                 "browsertrix_workflows_max",
@@ -581,6 +591,7 @@ GROUPS: Final[tuple[type[BaseModel], ...]] = (
     Sources,
     Browsertrix,
     BrowsertrixAPI,
+    BrowsertrixPolling,
     History,
     Metrics,
     Web,
@@ -596,6 +607,7 @@ class Settings(
     Sources,
     Browsertrix,
     BrowsertrixAPI,
+    BrowsertrixPolling,
     History,
     Metrics,
     Web,

@@ -241,6 +241,7 @@ def test_a_text_has_names_and_a_link_where_they_are_known() -> None:
     )
     assert with_ids["description"].startswith("Crawl manual-1 of organisation o in crawlers ")
     assert with_ids["browsertrix_url"] == "https://archive.example.org"
+    assert (with_names["subject"], with_ids["subject"]) == ("News daily (Library of X)", "manual-1")
 
 
 @pytest.mark.parametrize("exhausted", [(), ("memory",), ("storage", "inodes")], ids="-".join)

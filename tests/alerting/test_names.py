@@ -32,6 +32,7 @@ async def test_a_text_says_whose_crawl_it_was_and_links_to_it() -> None:
     assert alert["annotations"]["browsertrix_url"] == (
         f"https://browsertrix.example.org/orgs/library-of-x/workflows/{CID}/crawls/manual-1"
     )
+    assert alert["annotations"]["subject"] == "News daily (Library of X)"
     assert "Library" not in str(alert["labels"])
 
 
@@ -112,6 +113,7 @@ def test_where_names_are_withheld_a_text_has_ids() -> None:
     alert = posted(sender)
 
     assert text_of(alert) == f"Crawl a of organisation {OID} in {NAMESPACE}"
+    assert alert["annotations"]["subject"] == "a"
     assert alert["annotations"]["browsertrix_url"] == "https://browsertrix.example.org"
 
 

@@ -38,6 +38,7 @@ async def test_an_alert_is_posted_as_the_api_takes_it() -> None:
         },
         "annotations": {
             "summary": "A paused crawl was given up because its pause lasted too long",
+            "subject": "a",
             "description": f"Crawl a of organisation {OID} in {NAMESPACE} was paused until the "
             "pause limit and has been stopped for good. What it had archived is kept, the rest of "
             "its queue is lost.",

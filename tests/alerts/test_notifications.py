@@ -37,6 +37,7 @@ def alert_of(crawl: str, *, status: str = "firing", **labels: str) -> dict[str, 
         "labels": {**dict(zip(CRAWL_LABELS, ("crawlers", "org-1", crawl), strict=True)), **labels},
         "annotations": {
             "summary": "A crawl was cut short by its size limit",
+            "subject": crawl,
             "description": f"Crawl {crawl} reached its size limit.",
             "runbook_url": "https://wiki.example.org/BrowsertrixCrawlSizeLimitReached.md",
             "dashboard_url": f"https://grafana.example.org/d/browsertrix-crawl?var-crawl={crawl}",
@@ -85,6 +86,33 @@ def test_a_title_says_what_and_which(edition: Edition, tmp_path: Path) -> None:
 
     for title, content in titles.items():
         assert rendered(edition, "browsertrix.title", content, tmp_path) == title
+
+
+def test_a_title_says_workflow_and_organisation_where_they_are_known(
+    edition: Edition, tmp_path: Path
+) -> None:
+    what, whose = "A crawl was cut short by its size limit", 'News <daily> (Library & "X")'
+
+    def of(crawl: str, subject: str) -> dict[str, Any]:
+        alert = alert_of(crawl, severity="warning")
+        alert["annotations"]["subject"] = subject
+        return alert
+
+    one, other = of("manual-1", whose), of("manual-2", whose)
+    older_rules = alert_of("manual-1", severity="warning")
+    del older_rules["annotations"]["subject"]
+    titles = {
+        f"{what}: {whose}": data(one),
+        f"{what} (2): {whose}": data(one, other),
+        f"{what} (2)": data(one, of("manual-2", "Another (Library of Y)")),
+        f"{what}: manual-1": data(older_rules),
+    }
+    for title, content in titles.items():
+        assert rendered(edition, "browsertrix.title", content, tmp_path) == title
+    slack = rendered(edition, "browsertrix.slack.title", data(one), tmp_path)
+    assert slack == f'{what}: News &lt;daily&gt; (Library &amp; "X")'
+    html = rendered(edition, "browsertrix.mail.html", data(one), tmp_path, template_type="html")
+    assert f"<h2>{what}: News &lt;daily&gt; (Library &amp; &#34;X&#34;)</h2>" in html
 
 
 def test_a_text_says_when_and_where_to_look(edition: Edition, tmp_path: Path) -> None:

@@ -189,24 +189,69 @@ async def test_a_thousand_organisations_are_spread_over_the_interval() -> None:
     oids = [f"o{number}" for number in range(1000)]
     source = Rounds(handler, oids, 3600.0)
     async with running(source):
-        await asyncio.sleep(3000)
-        assert handler.last is not None
-        assert 700 < len(handler.last) < 850, "what is known is served before the round is over"
-        await asyncio.sleep(6000)
+        await asyncio.sleep(12_000)
 
+    first, second, third = source.times("o7")[:3]
+    assert 3500 < second - first < 3700
+    assert 3500 < third - second < 3700
     gaps = [b - a for (a, _), (b, _) in zip(source.asked, source.asked[1:], strict=False)]
-    assert min(gaps) > 3.5
-    assert all(3500 < b - a < 3700 for a, b in [source.times("o7")[:2]])
-    assert len(handler.told) < 9000 / 60 + 3, "handed on once a minute at most"
+    assert min(gaps[:999]) == 1.0, "sooner while nothing is known"
+    assert min(gaps[1000:]) > 3.5
+    assert len(handler.told) < 12_000 / 60 + 3, "handed on once a minute at most"
 
 
 @in_virtual_time
-async def test_a_few_are_asked_within_minutes_and_then_not_for_an_hour() -> None:
-    source = Rounds(Handler(), ["a", "b", "c"], 3600.0)
+async def test_nothing_is_handed_on_before_all_were_asked_and_then_never_less() -> None:
+    handler = Handler()
+    source = Rounds(handler, [f"o{number}" for number in range(1000)], 3600.0)
+    async with running(source):
+        await asyncio.sleep(1000)
+        assert 950 < len(source.asked) < 1000
+        assert (handler.told, source.known) == ([], False)
+        await asyncio.sleep(9000)
+
+    assert [len(items or ()) for _, items in handler.told] == [1000] * len(handler.told)
+    inside_a_round = [items for at, items in handler.told if items and 4000 < at < 7000]
+    assert len(inside_a_round) > 40, "from then on what is new is not kept back"
+
+
+@in_virtual_time
+async def test_an_outage_in_the_first_round_leaves_no_organisation_out() -> None:
+    handler = Handler()
+    source = Rounds(handler, [f"o{number}" for number in range(100)], 600.0)
+    async with running(source):
+        await asyncio.sleep(60)
+        source.fails["*"] = DOWN
+        await asyncio.sleep(900)
+        assert (handler.told, source.known) == ([], False)
+        source.fails.clear()
+        await asyncio.sleep(400)
+
+    assert [len(items or ()) for _, items in handler.told] == [100] * len(handler.told)
+    assert source.known
+
+
+@in_virtual_time
+async def test_one_that_always_fails_does_not_keep_back_the_others() -> None:
+    handler = Handler()
+    source = Rounds(handler, ["a", "b", "c"], 600.0)
+    source.fails["b"] = RequestError("server_error", "500")
+    async with running(source):
+        await asyncio.sleep(300)
+        assert handler.last is not None
+        assert handler.last.keys() == {"a", "c"}
+        assert len(source.times("b")) == 2, "and is asked again once, lest it was an outage"
+
+
+@in_virtual_time
+async def test_a_few_are_asked_within_seconds_and_then_not_for_an_hour() -> None:
+    handler = Handler()
+    source = Rounds(handler, ["a", "b", "c"], 3600.0)
     async with running(source):
         await asyncio.sleep(4000)
 
-    assert source.asked[:4] == [(15.0, "a"), (25.0, "b"), (35.0, "c"), (3615.0, "a")]
+    assert source.asked[:4] == [(15.0, "a"), (16.0, "b"), (17.0, "c"), (3615.0, "a")]
+    assert handler.times()[:1] == [17.0]
 
 
 @in_virtual_time

@@ -53,6 +53,11 @@ def test_version() -> None:
         (("fly",), "invalid choice: 'fly'"),
         (("snapshot",), "the following arguments are required: FILE"),
         (("demo", "--speed", "0"), "argument --speed: expected a number above 0"),
+        (("demo", "--browsertrix.url=http://b"), "unrecognized arguments: --browsertrix.url"),
+        (
+            ("--no-browsertrix.names",),
+            "--browsertrix.names does nothing without --browsertrix.url",
+        ),
         (("--kubeconfig", "/nonexistent"), "/nonexistent"),
         (
             ("--alertmanager.url", "http://a", "--alertmanager.ca-file", "/nonexistent"),

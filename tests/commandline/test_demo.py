@@ -169,6 +169,19 @@ async def test_alerts_fire_and_somebody_is_notified(edition: Edition, tmp_path: 
     assert list(tmp_path.iterdir()) == [], "and nothing is left"
 
 
+async def test_names_can_be_left_out_and_how_often_is_asked_is_the_users_to_say(
+    tmp_path: Path,
+) -> None:
+    flags = ("--no-browsertrix.names", "--no-browsertrix.workflows", "--browsertrix.interval=5s")
+    async with demo(tmp_path, *flags, path=str(tmp_path), cwd=tmp_path) as running:
+        urls = await running.urls()
+        served = await running.get(urls["curl"], containing='browsertrix_org_info{name="",oid=')
+        assert "Example City Library" not in served
+        shown = json.loads(await running.get(urls["curl"].replace("/metrics", "/api/v1/exporter")))
+        assert "workflows" not in {one["source"] for one in shown["browsertrix"]}
+        await running.end()
+
+
 async def test_a_program_that_is_killed_is_logged_and_the_demo_goes_on(
     monitored: str, tmp_path: Path
 ) -> None:

@@ -11,19 +11,23 @@ import pytest
 from exporter.simulator import ApiServer, Cluster
 from exporter.simulator.browsertrix.fleet import fleet
 from exporter.simulator.browsertrix.fleet_pods import FleetPods
-from support.browsertrix_server import (
-    PASSWORD,
-    PRIVATE,
-    USERNAME,
-    BrowsertrixServer,
-    organisation,
-)
+from exporter.simulator.browsertrix_api import BrowsertrixServer
 from support.exporter_process import CRAWLJOBS_ALONE, Scrape, Start
+from support.factories import CID, OID
+from support.simulated_browsertrix import (
+    ORGANISATION,
+    PASSWORD,
+    USERNAME,
+    WORKFLOW,
+    assert_nothing_private,
+    login,
+    outputs,
+    simulated_browsertrix,
+)
 
 pytestmark = pytest.mark.slow("waits for processes")
 
 PREFIX = "browsertrix_exporter"
-SECRETS = (*PRIVATE, USERNAME, PASSWORD, "Bearer")
 
 
 @pytest.fixture
@@ -35,20 +39,12 @@ def cluster() -> Cluster:
 
 @pytest.fixture
 async def browsertrix() -> AsyncIterator[BrowsertrixServer]:
-    async with BrowsertrixServer.running(orgs=[organisation(1), organisation(2)]) as found:
-        found.settings["pausedExpiryMinutes"] = 1440
-        found.workflows = {"org-1": [{"id": "cid-1", "oid": "org-1", "name": "News daily"}]}
+    async with simulated_browsertrix(pausedExpiryMinutes=1440) as found:
         yield found
 
 
 def flags(browsertrix: BrowsertrixServer, password: Path) -> tuple[str, ...]:
-    return (
-        f"--browsertrix.url={browsertrix.url}",
-        f"--browsertrix.username={USERNAME}",
-        f"--browsertrix.password-file={password}",
-        "--browsertrix.interval=5s",
-        *CRAWLJOBS_ALONE,
-    )
+    return *login(browsertrix, password), *CRAWLJOBS_ALONE
 
 
 def up(scrape: Scrape) -> set[str]:
@@ -64,31 +60,27 @@ async def test_it_serves_names_and_the_pause_limit_and_nothing_of_people(
     exporter = await start(
         server.write_kubeconfig(tmp_path / "kubeconfig"),
         *flags(browsertrix, password),
-        f"--history.path={tmp_path / 'ledger'}",
+        *(f"--history.path={tmp_path / 'ledger'}", "--log.level=debug"),
     )
 
     scrape = await exporter.until(
         lambda scrape: up(scrape) >= {"orgs", "workflows", "jobs", "settings"}
     )
 
-    assert scrape.value("browsertrix_org_info", oid="org-1", name="Organisation 1") == 1
+    assert scrape.value("browsertrix_org_info", oid=OID, name=ORGANISATION) == 1
+    assert scrape.value("browsertrix_workflow_info", oid=OID, cid=CID, name=WORKFLOW) == 1
+    assert scrape.value("browsertrix_background_jobs", oid=OID, state="failed") == 1
     assert scrape.value(f"{PREFIX}_pause_limit_seconds") == 86400
     assert scrape.value(f"{PREFIX}_pause_limit_differs") == 0
     assert scrape.value(f"{PREFIX}_browsertrix_login_refused") == 0
     assert scrape.value(f"{PREFIX}_browsertrix_requests_total", endpoint="login") == 1
     assert sum(scrape.of(f"{PREFIX}_browsertrix_request_failures_total").values()) == 0
-    shown = (await exporter.get("/api/v1/exporter"))[1]
-    sources = {one["source"]: one for one in json.loads(shown)["browsertrix"]}
+    found = await outputs(exporter, tmp_path / "ledger")
+    sources = {one["source"]: one for one in json.loads(found["/api/v1/exporter"])["browsertrix"]}
     assert sources["orgs"]["up"] is True
-    assert sources["orgs"]["objects"] == 2
-    page = (await exporter.get("/"))[1]
-    assert "orgs of Browsertrix" in page
-    ledger = b"".join(file.read_bytes() for file in tmp_path.glob("ledger*"))
-    assert ledger
-    for secret in SECRETS:
-        for output in (scrape.text, shown, page, exporter.log.read_text()):
-            assert secret not in output
-        assert secret.encode() not in ledger
+    assert sources["orgs"]["objects"] == 1
+    assert "orgs of Browsertrix" in found["/"]
+    assert_nothing_private(found)
 
 
 async def test_a_wrong_password_is_one_try_until_its_file_changes(
@@ -105,11 +97,11 @@ async def test_a_wrong_password_is_one_try_until_its_file_changes(
     )
     assert up(scrape) == set()
     assert "Not known: orgs of Browsertrix" in (await exporter.get("/"))[1]
-    assert browsertrix.logins == 1
+    assert browsertrix.count("login") == 1
 
     password.write_text(PASSWORD)
     await exporter.until(lambda scrape: "orgs" in up(scrape))
-    assert browsertrix.logins == 2
+    assert browsertrix.count("login") == 2
     assert "wrong-password" not in exporter.log.read_text()
 
 

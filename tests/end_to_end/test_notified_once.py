@@ -12,21 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
 import pytest
 
-from exporter.commands.demo.configurations import (
-    ROUTES,
-    RULES,
-    alertmanager_config,
-    prometheus_config,
-    shipped,
-)
+from exporter.commands.demo.configurations import RULES, prometheus_config, shipped
 from exporter.commands.demo.programs import free_port
 from exporter.commands.demo.receiver import receiver
 from exporter.simulator import ApiServer, Cluster
 from exporter.simulator.apiserver.encoding import stamp
-from support.alertmanager import alertmanager
+from support.alertmanager import alertmanager, event_alerts_in, flushed_again, routes_by_crawl
 from support.crawl_writes import delete_crawl, patch_status
 from support.exporter_process import Start
 from support.factories import crawler_pod, crawljob
@@ -48,17 +41,6 @@ _EVALUATIONS: Final = (
 )
 
 
-def routes(url: str) -> dict[str, Any]:
-    configuration = alertmanager_config(shipped(ROUTES), url)
-    events = configuration["route"]["routes"][0]["routes"][0]
-    assert events["matchers"] == ['event="true"']
-    for route in (events, *events["routes"]):
-        route["group_by"] = ["alertname", "namespace", "oid", "crawl"]
-        route["group_wait"] = "0s"
-        route["group_interval"] = "1s"
-    return configuration
-
-
 def begin(cluster: Cluster, *crawls: str) -> None:
     for crawl in crawls:
         cluster.create(crawljob(crawl=crawl, pods={f"crawl-{crawl}-0": crawler_pod()}))
@@ -66,39 +48,6 @@ def begin(cluster: Cluster, *crawls: str) -> None:
 
 def finish(cluster: Cluster, crawl: str, state: str, **status: Any) -> None:
     patch_status(cluster, crawl, state=state, finished=stamp(time.time()), **status)
-
-
-async def alerts_in(url: str) -> list[dict[str, Any]]:
-    """All event alerts that Alertmanager has."""
-    async with (
-        aiohttp.ClientSession() as session,
-        session.get(f"{url}/api/v2/alerts", params={"filter": 'event="true"'}) as response,
-    ):
-        found: list[dict[str, Any]] = await response.json()
-        return found
-
-
-async def flushed_again(url: str, groups: int) -> None:
-    """Wait until Alertmanager has looked at each group again, and so has logged its notification.
-
-    It sends first and logs then: one that is ended in between notifies twice, and may.
-    """
-
-    async def looks() -> float:
-        async with aiohttp.ClientSession() as session, session.get(f"{url}/metrics") as response:
-            text = await response.text()
-        return next(
-            float(line.split()[-1])
-            for line in text.splitlines()
-            if line.startswith("alertmanager_nflog_queries_total")
-        )
-
-    wanted = await looks() + 2 * groups
-
-    async def enough() -> bool:
-        return await looks() >= wanted
-
-    await until(enough, every=0.2, within=PROCESS_TIMEOUT)
 
 
 def by_identity(alerts: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -121,7 +70,7 @@ async def test_rule_and_exporter_together_notify_once(
     quick = [f"quick-{n}" for n in range(20)]
     begin(cluster, "paused", "large", "evicted", "full", "last", *quick)
     async with receiver(inbox.take) as webhook:
-        with alertmanager(edition, routes(webhook), tmp_path) as url:
+        with alertmanager(edition, routes_by_crawl(webhook), tmp_path) as url:
             exporter = await start(
                 server.write_kubeconfig(tmp_path / "kubeconfig"),
                 *("--alertmanager.url", url, "--alertmanager.label", "region=here"),
@@ -143,7 +92,7 @@ async def test_rule_and_exporter_together_notify_once(
                 (EVICTED, "evicted"),
             }
             await until(lambda: expected <= set(inbox.at), within=PROCESS_TIMEOUT)
-            posted = by_identity(await alerts_in(url))
+            posted = by_identity(await event_alerts_in(url))
             assert set(posted) == expected
 
             watching = prometheus_config(
@@ -157,7 +106,7 @@ async def test_rule_and_exporter_together_notify_once(
 
                 async def all_have_come_both_ways() -> bool:
                     nonlocal found
-                    found = by_identity(await alerts_in(url))
+                    found = by_identity(await event_alerts_in(url))
                     return bool(found) and all(one.get("generatorURL") for one in found.values())
 
                 await until(all_have_come_both_ways, every=0.2, within=PROCESS_TIMEOUT)
@@ -223,17 +172,17 @@ async def test_an_alertmanager_that_was_down_notifies_once_all_the_same(
     async with receiver(inbox.take) as webhook:
         exporter = await start(kubeconfig, *flags)
         await exporter.until_ready()
-        with alertmanager(edition, routes(webhook), tmp_path, port=port) as url:
+        with alertmanager(edition, routes_by_crawl(webhook), tmp_path, port=port) as url:
             await until(lambda: expected <= set(inbox.at), within=PROCESS_TIMEOUT)
             await flushed_again(url, len(expected))
         # Alertmanager forgets all alerts when it is restarted, but not whom it has notified.
-        with alertmanager(edition, routes(webhook), tmp_path, port=port) as url:
+        with alertmanager(edition, routes_by_crawl(webhook), tmp_path, port=port) as url:
             exporter.process.terminate()
             assert await exporter.process.wait() == 0
             exporter = await start(kubeconfig, *flags)
 
             async def has_all_again() -> bool:
-                return set(by_identity(await alerts_in(url))) == expected
+                return set(by_identity(await event_alerts_in(url))) == expected
 
             await until(has_all_again, every=0.1, within=PROCESS_TIMEOUT)
             finish(cluster, "last", "failed")

@@ -9,8 +9,8 @@ from exporter.alerting.http_config import HTTPClientConfig
 from exporter.alerting.notifier import NotifierSettings
 from exporter.alerting.template import Links, Severity
 from exporter.alerting.tuning import ENDS_THAT_PAGE, AlertTuning
-from exporter.app import notifier_settings
 from exporter.commands.documentation import configuration_page
+from exporter.part_settings import notifier_settings
 from exporter.settings import GROUPS, Address, Settings, add_options, options_of
 from exporter.settings.values import duration, namespace
 from support.command_line import Complaint, read

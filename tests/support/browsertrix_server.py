@@ -1,4 +1,11 @@
-"""Browsertrix's API as documented, over real HTTP, with what can go wrong with it."""
+"""A server that answers as Browsertrix's API does, or as a test scripts it, byte for byte.
+
+The simulator's (``exporter.simulator.browsertrix_api``) is a Browsertrix: what it says follows from
+what is in its database, so that it cannot say what Browsertrix never would. This one can: items
+that are none, totals that lie, a clock that is wrong, tokens that tell nothing, pages without end.
+It is for the client's own tests; whoever only needs a Browsertrix takes
+``support.simulated_browsertrix``.
+"""
 
 import asyncio
 import json
@@ -21,7 +28,8 @@ USERNAME: Final = "root.of.all@example.org"
 PASSWORD: Final = "correct-horse-battery"  # noqa: S105 - of nobody
 PRIVATE: Final = ("Erika Mustermann", "erika@example.org", "a private note", "https://hook.example")
 """People and secrets that are in what it answers."""
-MOST_FAILED: Final = 5
+LIFETIME: Final = 3600.0
+"""Seconds of a token."""
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -53,8 +61,6 @@ class BrowsertrixServer:
         default_factory=lambda: {"jwtTokenLifetime": 60, "pausedExpiryMinutes": 10080}
     )
     is_superuser: Any = True
-    lifetime: float = 3600.0
-    """Seconds of a token."""
     ahead: float = 0.0
     """Seconds that its clock is ahead of ours."""
     plain_tokens: bool = False
@@ -182,9 +188,6 @@ class BrowsertrixServer:
         )
 
     def _login(self, form: Any) -> web.Response:
-        if self.passwords_failed >= MOST_FAILED:
-            self.passwords_failed += 1
-            return refused(429, "too_many_login_attempts")
         if (form.get("username"), form.get("password")) != (USERNAME, PASSWORD):
             self.passwords_failed += 1
             return refused(400, "login_bad_credentials")
@@ -192,7 +195,7 @@ class BrowsertrixServer:
 
     def new_token(self) -> str:
         """Make one that counts."""
-        end = int(time.time() + self.ahead + self.lifetime)
+        end = int(time.time() + self.ahead + LIFETIME)
         nonce = secrets.token_hex()
         token = nonce if self.plain_tokens else jwt(sub="u", exp=end, nonce=nonce)
         self.tokens.add(token)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from exporter.commands.checks import check
+from exporter.commands.checks import check, check_polling
 from exporter.settings import (
     GROUPS,
     InvalidSettingError,
@@ -29,6 +29,7 @@ def read(*flags: str, **environment: str) -> Settings:
         parser.error(str(error))
     try:
         check(loaded.settings)
+        check_polling(loaded.settings)
     except InvalidSettingError as error:
         parser.error(loaded.explain(error))
     return loaded.settings

@@ -3,11 +3,12 @@
 A case is a YAML file named after its alert: the labels, summary and description the alert has when
 it fires (its links follow from its name), and tests, each with series (in promtool's notation), the
 times at which it does not fire (``quiet``) and those at which it does (``fires``; where the
-description has a ``$value``, each with the text it has then). Where several alerts of the name
-fire at once, ``each`` has the labels that tell them apart. ``$crawl``, ``$pod``, ``$other``,
-``$org`` and ``$workflow`` stand for label sets. The first test is also run with each series twice,
-as from a pair of exporters: it must fire exactly as with one. ``evaluate`` is how often the rules
-are evaluated, of tests that last for weeks.
+description has a ``$value``, each with the text it has then). ``subject`` is what a title calls it,
+where that is not its ids. Where several alerts of the name fire at once, ``each`` has the labels
+that tell them apart. ``$crawl``, ``$pod``, ``$other``, ``$org`` and ``$workflow`` stand for label
+sets. The first test is also run with each series twice, as from a pair of exporters: it must fire
+exactly as with one. ``evaluate`` is how often the rules are evaluated, of tests that last for
+weeks.
 """
 
 import os
@@ -127,7 +128,7 @@ def _test(
     alert: str, case: dict[str, Any], test: dict[str, Any], instances: tuple[str | None, ...]
 ) -> dict[str, Any]:
     unknown = set(test) - {"that", "series", "quiet", "fires", "every", "labels"}
-    unknown -= {"description", "each"}
+    unknown -= {"description", "subject", "each"}
     assert not unknown, f"{alert}: {unknown}"
     numbers = [name for name, values in test["series"].items() if not isinstance(values, str)]
     assert not numbers, f"{alert}: to YAML 0x60 is a number; quote the values of {numbers}"
@@ -176,15 +177,27 @@ def _fires(test: dict[str, Any]) -> dict[str, str]:
 def _expected(alert: str, case: dict[str, Any], test: dict[str, Any], value: str) -> dict[str, Any]:
     (rule,) = (one for one in ALERTS if one.name == alert)
     labels = case["labels"] | test.get("labels", {})
+    annotations = Links().annotations(rule)
     links = {
         name: expand(text, labels)
-        for name, text in Links().annotations(rule).items()
-        if name not in {"summary", "description"}
+        for name, text in annotations.items()
+        if name not in {"summary", "subject", "description"}
     }
     description = test.get("description", case["description"])
     texts = {"summary": case["summary"], "description": description.replace("$value", value)}
+    if "subject" in annotations:
+        texts["subject"] = test.get("subject", _ids(labels))
     known = {name: text for name, text in labels.items() if text}  # an empty one is none
     return {"exp_labels": known, "exp_annotations": links | texts}
+
+
+def _ids(labels: dict[str, str]) -> str:
+    """What a title calls an alert where no names are known; empty where it has no organisation."""
+    if "crawl" in labels:
+        return labels["crawl"]
+    if "cid" in labels:
+        return f"{labels['cid']} of organisation {labels['oid']}"
+    return labels.get("oid", "")
 
 
 def run_rule_tests(edition: Edition, cases: dict[str, dict[str, Any]], folder: Path) -> str:

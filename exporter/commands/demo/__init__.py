@@ -2,7 +2,8 @@
 
 The simulator is a process of its own, with a token, reached over HTTP through a kubeconfig: the
 exporter uses it like any cluster. Browsertrix's own API is there as well, to which the exporter
-logs in with a password from a file.
+logs in with a password from a file: how to log in is not the user's to say, what is read and served
+(``--no-browsertrix.names``) is.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ _USERNAME: Final = "admin@fake-person.invalid"
 """The simulator's superadmin (``python -m exporter.simulator --help``)."""
 
 _OFTENEST: Final = 5.0
-"""Seconds between two lists of organisations."""
+"""Seconds between two lists of organisations, unless it was said how many."""
 
 
 async def demo(settings: Settings, *, speed: float, seed: int) -> None:
@@ -98,12 +99,17 @@ async def _demo(settings: Settings, speed: float, seed: int) -> None:
                         "browsertrix_username": _USERNAME,
                         "browsertrix_password_file": password_file,
                         "browsertrix_token_file": None,
-                        "browsertrix_interval": max(
-                            settings.browsertrix_interval / speed, _OFTENEST
-                        ),
+                        "browsertrix_interval": _interval(settings, speed),
                     }
                 )
             )
+
+
+def _interval(settings: Settings, speed: float) -> float:
+    """The one that was given; else the default one, in simulated seconds."""
+    if "browsertrix_interval" in settings.model_fields_set:
+        return settings.browsertrix_interval
+    return max(settings.browsertrix_interval / speed, _OFTENEST)
 
 
 @asynccontextmanager

@@ -119,6 +119,7 @@ def log_notification(notification: Notification) -> None:
             "alert": labels.get("alertname", ""),
             "severity": labels.get("severity", ""),
             **which,
+            "subject": notification.annotations.get("subject", ""),
             "summary": notification.annotations.get("summary", ""),
             "receiver": notification.receiver,
         },

@@ -20,12 +20,6 @@ class ServerSettings:
     """There is one; the answer has none of its own."""
     paused_expiry_minutes: Count = None
     """After so long a paused crawl is given up."""
-    rate_limit_duration_minutes: Count = None
-    """After so long a crawl that is rate-limited is paused; since 1.24."""
-    jwt_token_lifetime: Count = None
-    """Minutes that a login lasts."""
-    max_pages_per_crawl: Count = None
-    """0: no limit."""
     problems: tuple[Problem, ...] = Field(default=(), init=False)
     """What could not be read; filled in by ``resources.parsing``, never from the wire."""
 

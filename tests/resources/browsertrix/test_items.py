@@ -134,7 +134,6 @@ def test_a_job_runs_or_has_ended_or_cannot_be_told(more: dict[str, Any], state: 
 def test_settings_have_an_id_and_say_how_long_a_pause_may_last() -> None:
     settings, problems = ServerSettings.parse({"pausedExpiryMinutes": 10080, "salesEmail": "a@b"})
     assert (settings.id, settings.pause_limit, problems) == ("settings", 604800.0, ())
-    assert settings.rate_limit_duration_minutes is None
     assert ServerSettings.parse({"pausedExpiryMinutes": 0})[0].pause_limit is None
 
 
