@@ -41,6 +41,7 @@ mount -o remount,bind,ro /mnt/python
 mount -o remount,bind,ro /mnt/site
 mount -o remount,bind,ro /
 shift 3
+cd /
 exec setpriv --reuid 54321 --regid 0 --clear-groups --no-new-privs --inh-caps=-all \
   env -i PATH=/mnt/python/bin LD_LIBRARY_PATH=/mnt/python/lib PYTHONPATH=/mnt/site \
   PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 "$@"
