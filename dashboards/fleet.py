@@ -9,13 +9,12 @@ from dashboards import pending
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
+from dashboards.names import with_last_names, with_names
 from dashboards.panels import Query, bar_gauge, stat, time_series
 from dashboards.promql import Selection, histogram_quantile, one_of, sum_by, topk
 from dashboards.tables import (
-    CRAWL_COLUMN,
-    HIDDEN_NAMESPACE,
-    HIDDEN_ORGANISATION,
-    ORGANISATION_COLUMN,
+    CRAWL_COLUMNS,
+    OWNED_CRAWL_COLUMNS,
     TO_CRAWL,
     Label,
     Value,
@@ -72,10 +71,13 @@ _FIRST: Final = row(
             "Paused, by time left",
             "Crawls that are paused, those that are given up first on top. Then what they have "
             "found and not crawled is lost: resume them, or stop them if they are done.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            ORGANISATION_COLUMN,
-            Value(title="Left", expr=f"bottomk(20, {_LEFT})", unit="s", thresholds=_LEFT_STEPS),
+            *OWNED_CRAWL_COLUMNS,
+            Value(
+                title="Left",
+                expr=with_names(f"bottomk(20, {_LEFT})"),
+                unit="s",
+                thresholds=_LEFT_STEPS,
+            ),
             sort="Left",
             ascending=True,
             config=FieldConfig(no_value="no crawl is paused"),
@@ -84,13 +86,14 @@ _FIRST: Final = row(
             "Cut short",
             "Crawls that ended within the time shown because of a size or time limit, a quota, a "
             "pause that lasted too long or a read-only organisation: pages are missing.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            ORGANISATION_COLUMN,
+            *OWNED_CRAWL_COLUMNS,
             Label(label="stop_reason", title="Why"),
             Value(
                 title="Ended",
-                expr=f"topk(20, {FLEET.last(_ENDED, _CUT_SHORT)} > time() - $__range_s) * 1000",
+                expr=with_last_names(
+                    f"topk(20, {FLEET.last(_ENDED, _CUT_SHORT)} > time() - $__range_s) * 1000",
+                    FLEET,
+                ),
                 unit="dateTimeAsIso",
             ),
             sort="Ended",
@@ -318,12 +321,10 @@ _ENDS: Final = row(
         table(
             "Longest waits",
             "The crawls that wait now, and for how long they have been waiting.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            HIDDEN_ORGANISATION,
+            *CRAWL_COLUMNS,
             Value(
                 title="Waiting",
-                expr=topk(10, _WAITING),
+                expr=with_names(topk(10, _WAITING)),
                 unit="s",
                 width=100,
                 thresholds=((None, GOOD), (1800, WARN), (14400, BAD)),
@@ -378,12 +379,10 @@ _CRAWLS: Final = row(
         table(
             "Largest",
             "Crawls by bytes archived so far.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            HIDDEN_ORGANISATION,
+            *CRAWL_COLUMNS,
             Value(
                 title="Size",
-                expr=topk(10, FLEET.merged("browsertrix_crawl_size_bytes")),
+                expr=with_names(topk(10, FLEET.merged("browsertrix_crawl_size_bytes"))),
                 unit="bytes",
                 width=110,
             ),
@@ -393,13 +392,13 @@ _CRAWLS: Final = row(
             "Fullest",
             "Crawls by their fullest pod: memory in use over memory allocated. Unknown where "
             "neither metrics-server nor Browsertrix measures it.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            HIDDEN_ORGANISATION,
+            *CRAWL_COLUMNS,
             Value(
                 title="Memory",
-                expr=topk(
-                    10, FLEET.merged("browsertrix_pod_memory_usage_ratio", labels=CRAWL_LABELS)
+                expr=with_names(
+                    topk(
+                        10, FLEET.merged("browsertrix_pod_memory_usage_ratio", labels=CRAWL_LABELS)
+                    )
                 ),
                 unit="percentunit",
                 width=140,
@@ -412,10 +411,8 @@ _CRAWLS: Final = row(
         table(
             "Oldest",
             "Crawls by time since their creation, ended ones aside.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            HIDDEN_ORGANISATION,
-            Value(title="Age", expr=topk(10, _AGE), unit="s", width=110),
+            *CRAWL_COLUMNS,
+            Value(title="Age", expr=with_names(topk(10, _AGE)), unit="s", width=110),
             sort="Age",
         ),
     ),

@@ -68,10 +68,24 @@ def test_every_variable_offers_the_values_there_are(
     offered = {}
     for variable in variable_queries(dashboard):
         selector = interpolate(variable.selector, 21600, 60, ALL_SELECTED)
+        if variable.text:
+            series = [one["metric"] for one in prometheus.query(selector)]
+            assert len({one[variable.label] for one in series}) == len(series)
+            offered[variable.name] = sorted(one.get(variable.text, "") for one in series)
+            continue
         offered[variable.name] = prometheus.label_values(
             variable.label, selector, history.start, history.end
         )
     expected = {
+        "oid": [
+            "",  # of CrawlJobs that Browsertrix does not know: by its id
+            "closed-example-archive",
+            "default-org",
+            "example-city-library",
+            "example-organisation-4",
+            "museum-of-sample-art",
+            "news-archive-of-examplia",
+        ],
         "namespace": ["crawlers", "crawlers-eu"],
         "job": [JOB],
         "instance": [INSTANCE],
@@ -91,7 +105,13 @@ def test_every_variable_offers_the_values_there_are(
     [
         ("Fleet / Running / A", 5, 20),
         ("Fleet / Malformed / A", 1, 1),
-        ("Organisations / Organisations / A", 5, 5),
+        ("Organisations / With crawls / A", 5, 5),
+        ("Organisations / Known to Browsertrix / A", 6, 6),
+        ("Organisations / Read-only / A", 1, 1),
+        ("Organisations / Nearly used up / A", 1, 2),
+        ("Organisations / Told / A", 0, 60),
+        ("Exporter / Login / A", 0, 0),
+        ("Exporter / Pause limit / A", 0, 0),
         ("Exporter / Synced / A", 1, 1),
         ("Exporter / Up for / A", 7 * 3600, 9 * 3600),
         ("Pods / Nearly out of space / A", 0, 0),
