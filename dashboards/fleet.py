@@ -9,11 +9,13 @@ from dashboards import pending
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
-from dashboards.names import with_last_names, with_names
+from dashboards.names import with_last_names, with_names, with_organisation
 from dashboards.panels import Query, bar_gauge, stat, time_series
 from dashboards.promql import Selection, histogram_quantile, one_of, sum_by, topk
 from dashboards.tables import (
     CRAWL_COLUMNS,
+    HIDDEN_ORGANISATION,
+    ORGANISATION_COLUMN,
     OWNED_CRAWL_COLUMNS,
     TO_CRAWL,
     Label,
@@ -23,7 +25,7 @@ from dashboards.tables import (
 from dashboards.variables import CLUSTER, NAMESPACE
 from exporter.resources.crawljob.states import PAUSED, RUNNING, WAITING
 from exporter.resources.identity import CRAWL_LABELS
-from exporter.rules.promql import on
+from exporter.rules.promql import by, on
 from exporter.web.colours import BAD, GOOD, OUTCOMES, QUIET, ROLES, SEVERITIES, STATES, WARN
 
 FLEET: Final = Selection(namespace='namespace=~"$namespace"')
@@ -426,10 +428,14 @@ _CRAWLS: Final = row(
             Label(label="severity", title="Severity", width=90, colours=SEVERITIES),
             Label(label="namespace", title="Namespace", width=120),
             Label(label="crawl", title="Crawl", link=TO_CRAWL),
+            HIDDEN_ORGANISATION,
+            ORGANISATION_COLUMN,
             Value(
-                expr="max by (alertname, severity, namespace, crawl) "
-                '(ALERTS{alertstate="firing", alertname=~"Browsertrix.+", cluster=~"$cluster", '
-                'namespace=~"$namespace|"})',
+                expr=with_organisation(
+                    f"max {by('alertname', 'severity', 'namespace', 'oid', 'crawl')} "
+                    '(ALERTS{alertstate="firing", alertname=~"Browsertrix.+", '
+                    'cluster=~"$cluster", namespace=~"$namespace|"})'
+                ),
             ),
             config=FieldConfig(no_value="no alert fires"),
         ),

@@ -121,7 +121,7 @@ NOW: Final = row(
             ),
             Value(
                 title="Execution",
-                expr=_used("browsertrix_org_exec_seconds_total"),
+                expr=with_organisation(_used("browsertrix_org_exec_seconds_total")),
                 unit="s",
                 width=110,
             ),

@@ -25,7 +25,7 @@ from dashboards.tables import (
     to_dashboard,
 )
 from dashboards.variables import CLUSTER, NAMESPACE, ORGANISATION
-from exporter.rules.organisations import MINUTES_LEFT, MINUTES_USED, MONTH_LEFT, STORAGE_LEFT
+from exporter.rules.organisations import MINUTES_LEFT, MINUTES_USED, STORAGE_LEFT
 from exporter.rules.promql import by, on
 from exporter.rules.thresholds import Thresholds as AlertThresholds
 from exporter.web.colours import BAD, GOOD, NOTICE, QUIET, WARN
@@ -160,8 +160,8 @@ _STANDS: Final = row(
         table(
             "Execution time this month",
             "Of this month (UTC) until now, and of all last month. Used is of what the quota, "
-            "gifts and extra time allow. Gone in: if it goes on as in the last week; empty "
-            "where it lasts until the month ends.",
+            "gifts and extra time allow. Lasts for: if it goes on as in the last week; beyond "
+            "the end of the month there is new time.",
             _ORGANISATION,
             HIDDEN_ORGANISATION,
             Value(
@@ -189,12 +189,10 @@ _STANDS: Final = row(
                 bar=1,
             ),
             Value(
-                title="Gone in",
-                expr=f"{_recorded(MINUTES_LEFT)} < {MONTH_LEFT}",
+                title="Lasts for",
+                expr=_recorded(MINUTES_LEFT),
                 unit="s",
-                decimals=0,
                 width=90,
-                thresholds=_LEFT,
             ),
             sort="Used",
             config=FieldConfig(no_value=_OFF),

@@ -26,7 +26,7 @@ from exporter.simulator.browsertrix_api.answers import Answers
 
 _INTERVAL: Final = 60.0
 """Seconds; ``--browsertrix.interval`` as it is by default."""
-_DOWN: Final = (2.1 * 3600, 2.4 * 3600)
+_DOWN: Final = (3.4 * 3600, 3.7 * 3600)
 """Seconds since the start between which it does not answer: some of it is unknown meanwhile."""
 
 

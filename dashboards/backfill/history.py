@@ -21,6 +21,11 @@ from exporter.simulator.browsertrix_api import database_of
 
 JOB: Final = "browsertrix-exporter"
 INSTANCE: Final = "exporter:9999"
+RENAMED: Final = 3
+"""Which organisation has another name after two hours."""
+NEW_NAME: Final = "Sample University"
+UNKNOWN_ORGANISATION: Final = "00000000-0000-4000-8000-000000000000"
+"""One of CrawlJobs, which Browsertrix does not know."""
 _TARGET: Final = f'job="{JOB}",instance="{INSTANCE}"'.encode()
 _SAMPLE: Final = re.compile(rb"^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{)?(.*)$", re.MULTILINE)
 
@@ -69,6 +74,9 @@ def write_history(
             starts.pop(0)[1]()
         if now == start + 3600:
             _add_odd_objects(cluster)
+        if now == start + 7200:
+            renamed = database.organisations[browsertrix.organisations[RENAMED]]
+            renamed.name, renamed.slug = NEW_NAME, "sample-university"
         browsertrix.step(now)
         history.crawls += [
             event.after.key[1].removeprefix(CRAWLJOB_PREFIX)
@@ -93,7 +101,7 @@ def _add_odd_objects(cluster: Cluster) -> None:
         cluster.create(
             {
                 "metadata": {"name": f"{CRAWLJOB_PREFIX}{crawl}", "namespace": "crawlers"},
-                "spec": {"id": crawl, "oid": "00000000-0000-4000-8000-000000000000"},
+                "spec": {"id": crawl, "oid": UNKNOWN_ORGANISATION},
                 "status": status,
             }
         )

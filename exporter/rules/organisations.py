@@ -36,7 +36,7 @@ MINUTES_USED: Final = "oid:browsertrix_org_exec_used:ratio"
 STORAGE_LEFT: Final = "oid:browsertrix_org_storage_left:seconds"
 MINUTES_LEFT: Final = "oid:browsertrix_org_exec_left:seconds"
 
-MONTH_LEFT: Final = "(scalar(days_in_month() - day_of_month()) + 1) * 86400 - time() % 86400"
+_MONTH_LEFT: Final = "(scalar(days_in_month() - day_of_month()) + 1) * 86400 - time() % 86400"
 """Seconds until this month ends, in UTC as Browsertrix's months do."""
 
 
@@ -202,7 +202,7 @@ def _minutes_gone(at: Thresholds) -> AlertingRule:
         f"within the last week uses it up more than {margin} before the month ends (UTC)",
         expr=f"""\
 (
-  {MINUTES_LEFT} < {MONTH_LEFT} - {at.minutes_margin}
+  {MINUTES_LEFT} < {_MONTH_LEFT} - {at.minutes_margin}
   and {MINUTES_USED} >= {at.quota_level}
 )
 unless {on(*_ORG)} {_reached("exec_minutes")} == 1""",
