@@ -62,14 +62,16 @@ NAMESPACE: Final = Variable(
     query=label_values('browsertrix_crawls{cluster=~"$cluster"}', "namespace"),
 )
 _SLUGS: Final = f'{ORG_NAMES}{{cluster=~"$cluster", slug!=""}}'
-_WITH_CRAWLS: Final = (
-    f"max {by('oid')} (last_over_time(browsertrix_org_exec_seconds_total"
-    '{cluster=~"$cluster", namespace=~"$namespace"}[$__range]))'
+_OF_CRAWLS: Final = 'cluster=~"$cluster", namespace=~"$namespace"'
+_HAVE_CRAWLS: Final = f"max {by('oid')} (browsertrix_crawl_info{{{_OF_CRAWLS}}})"
+_HAD_CRAWLS: Final = (
+    f"max {by('oid')} "
+    f"(last_over_time(browsertrix_org_exec_seconds_total{{{_OF_CRAWLS}}}[$__range]))"
 )
 ORGANISATION: Final = Variable(
     name="oid",
     label="Organisation",
-    query=f"query_result({_SLUGS} or {on('oid')} {_WITH_CRAWLS})",
+    query=f"query_result({_SLUGS} or {on('oid')} {_HAVE_CRAWLS} or {on('oid')} {_HAD_CRAWLS})",
     regex='/oid="(?<value>[^"]+)|slug="(?<text>[^"]+)/g',
 )
 """Lists slugs, and ids where no slug is known; the value is the id."""
