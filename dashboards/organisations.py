@@ -1,7 +1,8 @@
 """Organisations: what they may use and have used, and whose crawls come close to their limits.
 
 The first rows are what Browsertrix itself says of quotas; without ``--browsertrix.url`` they say
-how to have it. The others are made of CrawlJobs alone, which do not hold quotas.
+how to have it. The others (``organisation_crawls``) are made of CrawlJobs alone, which do not hold
+quotas. Long, as one file holds one dashboard, panel by panel in the order they are seen.
 """
 
 from dataclasses import replace
