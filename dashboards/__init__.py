@@ -3,7 +3,7 @@
 ``python -m dashboards`` writes the JSON to ``json/``, ``--check`` says whether it is current.
 Each dashboard is one module: ``fleet``, ``crawl``, ``organisations``, ``pods``, ``exporter``. What
 they share is Grafana's own vocabulary over its Foundation SDK: ``panels``, ``fields``, ``tables``,
-``variables``, ``annotations``, ``dashboard``; and ``promql`` for what panels query.
+``variables``, ``annotations``, ``dashboard``; and ``promql`` and ``names`` for what panels query.
 """
 
 import warnings

@@ -10,6 +10,7 @@ from dashboards import pending
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import USAGE, FieldConfig
+from dashboards.names import ORGANISATIONS, WORKFLOWS
 from dashboards.panels import Panel, Query, label_stat, stat, state_timeline, time_series
 from dashboards.promql import (
     LABELS,
@@ -21,7 +22,7 @@ from dashboards.promql import (
 )
 from dashboards.tables import Label, Value, table
 from dashboards.variables import CLUSTER, NAMESPACE, ONE_CRAWL, ORGANISATION
-from exporter.resources.identity import POD_LABELS
+from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 from exporter.rules.promql import on
 from exporter.web.colours import (
     BAD,
@@ -56,8 +57,32 @@ def _current(metric: str, label: str) -> str:
     return f"topk(1, {now} or {ended})"
 
 
+def _whose(names: str, name: str, of: tuple[str, ...]) -> Query:
+    """The name of what the crawl is of, or else its id; also of a crawl that has been deleted."""
+    crawl = ONE.last("browsertrix_crawl_info", labels=(*CRAWL_LABELS, "cid"))
+    named = f"{crawl} * {on(*of)} group_left ({name}) {names}"
+    shown, otherwise = (
+        f'count by (shown) (label_replace({series}, "shown", "$1", "{label}", "(.*)"))'
+        for series, label in ((named, name), (crawl, of[-1]))
+    )
+    return Query(expr=f"{shown} or on () {otherwise}", legend="{{shown}}", instant=True)
+
+
 _STANDS: Final = row(
     "Where it stands",
+    line(
+        3,
+        label_stat(
+            "Workflow",
+            "The workflow that the crawl is a run of, by name; by id where no names are known.",
+            _whose(WORKFLOWS, "workflow", ("oid", "cid")),
+        ),
+        label_stat(
+            "Organisation",
+            "The organisation that it is of, by name; by id where no names are known.",
+            _whose(ORGANISATIONS, "organisation", ("oid",)),
+        ),
+    ),
     line(
         4,
         label_stat(

@@ -7,12 +7,11 @@ from grafana_foundation_sdk.builders.table import Panel as TablePanel
 
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, DEFAULT, WARN_FROM_ONE, FieldConfig
+from dashboards.names import with_last_names
 from dashboards.panels import Query, stat
 from dashboards.promql import Selection
 from dashboards.tables import (
-    CRAWL_COLUMN,
-    HIDDEN_NAMESPACE,
-    ORGANISATION_COLUMN,
+    OWNED_CRAWL_COLUMNS,
     Label,
     Value,
     table,
@@ -68,12 +67,15 @@ def _list(title: str, description: str, matchers: str, nothing: str) -> TablePan
     return table(
         title,
         description,
-        CRAWL_COLUMN,
-        HIDDEN_NAMESPACE,
-        ORGANISATION_COLUMN,
+        *OWNED_CRAWL_COLUMNS,
         Label(label="state", title="How", colours=STATES),
         Label(label="stop_reason", title="Why"),
-        Value(title="Ended", expr=f"({_when(matchers)}) * 1000", unit="dateTimeAsIso"),
+        Value(
+            title="Ended",
+            expr=with_last_names(f"({_when(matchers)}) * 1000", ENDED),
+            unit="dateTimeAsIso",
+            width=160,
+        ),
         Value(
             title="Pages",
             expr=_of_ended("browsertrix_crawl_pages_done", matchers),

@@ -267,6 +267,91 @@ _WATCH: Final = row(
     ),
 )
 
+_NOT_ASKED: Final = "--browsertrix.url is not set"
+_ASKED: Final = "browsertrix_last_success_timestamp_seconds"
+
+_CLIENT: Final = row(
+    "What Browsertrix is asked",
+    line(
+        7,
+        stat(
+            "Login",
+            "Whether Browsertrix takes the login or the token, and its user is a superadmin. "
+            "Refused: nothing is asked until the file changes, for five wrong passwords lock the "
+            "account. Names, quotas, workflows and jobs are unknown meanwhile.",
+            Query(expr=f"max({_of('browsertrix_login_refused')})"),
+            FieldConfig(
+                thresholds=BAD_FROM_ONE,
+                mappings={"0": "accepted", "1": "refused"},
+                no_value=_NOT_ASKED,
+            ),
+        ),
+        stat(
+            "Pause limit",
+            "Whether --pause-limit, where it is given, is what Browsertrix says. If it differs, "
+            "figures and alerts on pauses that expire come at the wrong time.",
+            Query(expr=f"max({_of('pause_limit_differs')})"),
+            FieldConfig(
+                thresholds=WARN_FROM_ONE,
+                mappings={"0": "as in Browsertrix", "1": "differs"},
+                no_value=_NOT_ASKED,
+            ),
+        ),
+        table(
+            "What is asked for",
+            "Each source: whether what it said last still counts, how many there are of it, and "
+            "when it was last asked with success. Workflows are asked for every ten minutes or so, "
+            "counts of archived items every hour.",
+            Label(label="source", title="Source"),
+            Value(
+                title="Up",
+                expr=f"max by (source) ({_of('source_up')}) and on (source) {_of(_ASKED)}",
+                width=60,
+                thresholds=((None, BAD), (1, GOOD)),
+                mappings={"0": "no", "1": "yes"},
+            ),
+            Value(
+                title="Items",
+                expr=f"max by (source) ({_of('objects')}) and on (source) {_of(_ASKED)}",
+                unit="none",
+                width=80,
+            ),
+            Value(
+                title="Asked",
+                expr=f"time() - max by (source) ({_of(_ASKED)})",
+                unit="s",
+                width=90,
+            ),
+            sort="Items",
+            config=FieldConfig(no_value=_NOT_ASKED),
+        ),
+        time_series(
+            "Requests per second",
+            "Requests sent to Browsertrix, by what was asked for.",
+            Query(
+                expr=f"sum by (endpoint) (rate({_of('browsertrix_requests_total')}"
+                "[$__rate_interval])) > 0",
+                legend="{{endpoint}}",
+            ),
+            config=FieldConfig(min=0, no_value=_NOT_ASKED),
+            stacked=True,
+        ),
+        time_series(
+            "Failed requests",
+            "Requests to Browsertrix that failed, by what was asked for and why.",
+            Query(
+                expr=_count("browsertrix_request_failures_total", "endpoint", "reason") + " > 0",
+                legend="{{endpoint}}: {{reason}}",
+            ),
+            config=FieldConfig(min=0, decimals=0, no_value="none failed"),
+            bars=True,
+            stacked=True,
+            min_interval="5m",
+        ),
+        widths=(3, 3, 6, 6, 6),
+    ),
+)
+
 _CONTENT: Final = row(
     "What could not be read",
     line(
@@ -392,6 +477,6 @@ DASHBOARD: Final = Dashboard(
             tags="scope",
         ),
     ),
-    rows=(_NOW, _SOURCES, _WATCH, _CONTENT, _COST),
+    rows=(_NOW, _SOURCES, _WATCH, _CLIENT, _CONTENT, _COST),
     time_from="now-3h",
 )

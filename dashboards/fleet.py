@@ -9,13 +9,14 @@ from dashboards import pending
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
+from dashboards.names import with_last_names, with_names, with_organisation
 from dashboards.panels import Query, bar_gauge, stat, time_series
 from dashboards.promql import Selection, histogram_quantile, one_of, sum_by, topk
 from dashboards.tables import (
-    CRAWL_COLUMN,
-    HIDDEN_NAMESPACE,
+    CRAWL_COLUMNS,
     HIDDEN_ORGANISATION,
     ORGANISATION_COLUMN,
+    OWNED_CRAWL_COLUMNS,
     TO_CRAWL,
     Label,
     Value,
@@ -24,7 +25,7 @@ from dashboards.tables import (
 from dashboards.variables import CLUSTER, NAMESPACE
 from exporter.resources.crawljob.states import PAUSED, RUNNING, WAITING
 from exporter.resources.identity import CRAWL_LABELS
-from exporter.rules.promql import on
+from exporter.rules.promql import by, on
 from exporter.web.colours import BAD, GOOD, OUTCOMES, QUIET, ROLES, SEVERITIES, STATES, WARN
 
 FLEET: Final = Selection(namespace='namespace=~"$namespace"')
@@ -72,10 +73,13 @@ _FIRST: Final = row(
             "Paused, by time left",
             "Crawls that are paused, those that are given up first on top. Then what they have "
             "found and not crawled is lost: resume them, or stop them if they are done.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            ORGANISATION_COLUMN,
-            Value(title="Left", expr=f"bottomk(20, {_LEFT})", unit="s", thresholds=_LEFT_STEPS),
+            *OWNED_CRAWL_COLUMNS,
+            Value(
+                title="Left",
+                expr=with_names(f"bottomk(20, {_LEFT})"),
+                unit="s",
+                thresholds=_LEFT_STEPS,
+            ),
             sort="Left",
             ascending=True,
             config=FieldConfig(no_value="no crawl is paused"),
@@ -84,13 +88,14 @@ _FIRST: Final = row(
             "Cut short",
             "Crawls that ended within the time shown because of a size or time limit, a quota, a "
             "pause that lasted too long or a read-only organisation: pages are missing.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            ORGANISATION_COLUMN,
+            *OWNED_CRAWL_COLUMNS,
             Label(label="stop_reason", title="Why"),
             Value(
                 title="Ended",
-                expr=f"topk(20, {FLEET.last(_ENDED, _CUT_SHORT)} > time() - $__range_s) * 1000",
+                expr=with_last_names(
+                    f"topk(20, {FLEET.last(_ENDED, _CUT_SHORT)} > time() - $__range_s) * 1000",
+                    FLEET,
+                ),
                 unit="dateTimeAsIso",
             ),
             sort="Ended",
@@ -318,12 +323,10 @@ _ENDS: Final = row(
         table(
             "Longest waits",
             "The crawls that wait now, and for how long they have been waiting.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            HIDDEN_ORGANISATION,
+            *CRAWL_COLUMNS,
             Value(
                 title="Waiting",
-                expr=topk(10, _WAITING),
+                expr=with_names(topk(10, _WAITING)),
                 unit="s",
                 width=100,
                 thresholds=((None, GOOD), (1800, WARN), (14400, BAD)),
@@ -378,12 +381,10 @@ _CRAWLS: Final = row(
         table(
             "Largest",
             "Crawls by bytes archived so far.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            HIDDEN_ORGANISATION,
+            *CRAWL_COLUMNS,
             Value(
                 title="Size",
-                expr=topk(10, FLEET.merged("browsertrix_crawl_size_bytes")),
+                expr=with_names(topk(10, FLEET.merged("browsertrix_crawl_size_bytes"))),
                 unit="bytes",
                 width=110,
             ),
@@ -393,13 +394,13 @@ _CRAWLS: Final = row(
             "Fullest",
             "Crawls by their fullest pod: memory in use over memory allocated. Unknown where "
             "neither metrics-server nor Browsertrix measures it.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            HIDDEN_ORGANISATION,
+            *CRAWL_COLUMNS,
             Value(
                 title="Memory",
-                expr=topk(
-                    10, FLEET.merged("browsertrix_pod_memory_usage_ratio", labels=CRAWL_LABELS)
+                expr=with_names(
+                    topk(
+                        10, FLEET.merged("browsertrix_pod_memory_usage_ratio", labels=CRAWL_LABELS)
+                    )
                 ),
                 unit="percentunit",
                 width=140,
@@ -412,10 +413,8 @@ _CRAWLS: Final = row(
         table(
             "Oldest",
             "Crawls by time since their creation, ended ones aside.",
-            CRAWL_COLUMN,
-            HIDDEN_NAMESPACE,
-            HIDDEN_ORGANISATION,
-            Value(title="Age", expr=topk(10, _AGE), unit="s", width=110),
+            *CRAWL_COLUMNS,
+            Value(title="Age", expr=with_names(topk(10, _AGE)), unit="s", width=110),
             sort="Age",
         ),
     ),
@@ -429,10 +428,14 @@ _CRAWLS: Final = row(
             Label(label="severity", title="Severity", width=90, colours=SEVERITIES),
             Label(label="namespace", title="Namespace", width=120),
             Label(label="crawl", title="Crawl", link=TO_CRAWL),
+            HIDDEN_ORGANISATION,
+            ORGANISATION_COLUMN,
             Value(
-                expr="max by (alertname, severity, namespace, crawl) "
-                '(ALERTS{alertstate="firing", alertname=~"Browsertrix.+", cluster=~"$cluster", '
-                'namespace=~"$namespace|"})',
+                expr=with_organisation(
+                    f"max {by('alertname', 'severity', 'namespace', 'oid', 'crawl')} "
+                    '(ALERTS{alertstate="firing", alertname=~"Browsertrix.+", '
+                    'cluster=~"$cluster", namespace=~"$namespace|"})'
+                ),
             ),
             config=FieldConfig(no_value="no alert fires"),
         ),

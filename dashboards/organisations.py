@@ -1,268 +1,321 @@
-"""Organisations: who uses what, and whose crawls come close to their limits.
+"""Organisations: what they may use and have used, and whose crawls come close to their limits.
 
-From CrawlJobs alone: they do not hold the quotas of the organisations.
+The first rows are what Browsertrix itself says of quotas; without ``--browsertrix.url`` they say
+how to have it. The others (``organisation_crawls``) are made of CrawlJobs alone, which do not hold
+quotas. Long, as one file holds one dashboard, panel by panel in the order they are seen.
 """
 
+from dataclasses import replace
 from typing import Final
+
+from grafana_foundation_sdk.builders.stat import Panel as StatPanel
 
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
-from dashboards.fields import USAGE, WARN_FROM_ONE, FieldConfig
+from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig, Thresholds
+from dashboards.names import with_organisation
+from dashboards.organisation_crawls import LIMITS, NOW, ORGS, USE
 from dashboards.panels import Query, stat, time_series
-from dashboards.promql import Selection, one_of, sum_by, topk
+from dashboards.promql import one_of, sum_by
 from dashboards.tables import (
-    CRAWL_COLUMN,
-    HIDDEN_NAMESPACE,
     HIDDEN_ORGANISATION,
     ORGANISATION_COLUMN,
     Label,
     Value,
     table,
+    to_dashboard,
 )
 from dashboards.variables import CLUSTER, NAMESPACE, ORGANISATION
-from exporter.resources.crawljob.states import PAUSED, RUNNING, WAITING
-from exporter.resources.identity import CRAWL_LABELS
-from exporter.rules.promql import by
-from exporter.web.colours import BAD, STATES, WARN
+from exporter.rules.organisations import MINUTES_LEFT, MINUTES_USED, STORAGE_LEFT
+from exporter.rules.promql import by, on
+from exporter.rules.thresholds import Thresholds as AlertThresholds
+from exporter.web.colours import BAD, GOOD, NOTICE, QUIET, WARN
 
-ORGS: Final = Selection(namespace='namespace=~"$namespace"', oid='oid=~"$oid"')
-
-_STATE: Final = "browsertrix_crawl_state"
-_QUOTA: Final = 'state=~"(paused|stopped|skipped)_(storage_|time_)?quota_reached"'
-_QUOTA_ENDS: Final = 'state=~"(stopped|skipped)_(storage_|time_)?quota_reached"'
-
-
-_BY_ORG: Final = 'cluster=~"$cluster", namespace=~"$namespace", oid=~"$oid"'
-_COUNTS: Final = "namespace_oid_state:browsertrix_crawl_state:count"
-"""Recorded: to count ten thousand crawls for each point of a panel takes a minute."""
-
-
-def _counted(*matchers: str) -> str:
-    return f"{_COUNTS}{{{', '.join((_BY_ORG, *matchers))}}}"
+_ORGANISATION: Final = replace(
+    ORGANISATION_COLUMN,
+    link=("Look at this organisation alone", to_dashboard("browsertrix-orgs", oid="oid")),
+)
+"""Browsertrix's own figures are of no namespace."""
+_OFF: Final = "--browsertrix.url is not set"
+_DAY: Final = 86_400
+_LEFT: Final[Thresholds] = ((None, BAD), (7 * _DAY, WARN), (30 * _DAY, GOOD))
+_NEAR: Final = AlertThresholds().org_near
 
 
-def _crawls(*matchers: str) -> str:
-    return f"sum({_counted(*matchers)})"
+def _of(name: str, *matchers: str) -> str:
+    """One of Browsertrix's own figures, of the organisations chosen."""
+    return ORGS.merged(f"browsertrix_org_{name}", *matchers)
 
 
-def _by_org(states: frozenset[str] | None = None) -> str:
-    matchers = (one_of("state", states),) if states else ()
-    return f"sum {by('namespace', 'oid')} ({_counted(*matchers)})"
+def _recorded(record: str) -> str:
+    return ORGS.matching(record, ("oid",))
 
 
-def _ratio(part: str, whole: str) -> str:
-    return f"{ORGS.merged(part)} / ({ORGS.merged(whole)} > 0)"
+def _how_many(which: str) -> Query:
+    """How many organisations there are in ``which``; nothing where none are known at all."""
+    return Query(expr=f"count({which}) or 0 * count({_of('read_only')})")
 
 
-_SIZE: Final = _ratio("browsertrix_crawl_size_bytes", "browsertrix_crawl_size_limit_bytes")
-_TIME: Final = _ratio("browsertrix_crawl_elapsed_seconds", "browsertrix_crawl_timeout_seconds")
+def _number(title: str, description: str, query: Query, thresholds: Thresholds) -> StatPanel:
+    return stat(title, description, query, FieldConfig(thresholds=thresholds, no_value="unknown"))
 
 
-def _used(metric: str) -> str:
-    return sum_by(ORGS.increase(metric, over="$__range"), "namespace", "oid")
+_NEARLY: Final = (
+    f"(({_of('storage_usage_ratio')} >= {_NEAR}) or ({_recorded(MINUTES_USED)} >= {_NEAR}))"
+    f" unless {on('oid')} {_of('quota_reached')} == 1"
+)
 
-
-_NOW: Final = row(
-    "Now",
+_STANDS: Final = row(
+    "What Browsertrix allows",
     line(
         4,
         stat(
-            "Organisations",
-            "Organisations that have a crawl at the end of the time shown.",
-            Query(expr=f"count(count by (oid) ({_counted()}))"),
+            "Known to Browsertrix",
+            "Organisations that Browsertrix says there are. Quotas and what is used of them are "
+            "known where the exporter may ask Browsertrix: with --browsertrix.url and a "
+            "superadmin's password or token (docs/browsertrix-api.md).",
+            Query(expr=f"count({_of('info')})"),
+            FieldConfig(no_value=_OFF),
+        ),
+        _number(
+            "Quota reached",
+            "Organisations whose storage or execution time is used up: their crawls are paused or "
+            "stopped, and none starts.",
+            _how_many(f"max {by('oid')} ({_of('quota_reached')}) == 1"),
+            BAD_FROM_ONE,
+        ),
+        _number(
+            "Nearly used up",
+            f"Organisations that have used {_NEAR:.0%} of their storage or execution time, or "
+            "more, but not all of it.",
+            _how_many(_NEARLY),
+            WARN_FROM_ONE,
+        ),
+        _number(
+            "Read-only",
+            "Organisations that may neither crawl nor upload.",
+            _how_many(f"{_of('read_only')} == 1"),
+            WARN_FROM_ONE,
+        ),
+        _number(
+            "Queued",
+            "Crawls that wait for a place, for their organisation has as many as it may have.",
+            Query(expr=f"sum({_of('crawls_queued')})"),
+            WARN_FROM_ONE,
         ),
         stat(
-            "Crawls",
-            "Crawls of the organisations chosen, in whatever state.",
-            Query(expr=_crawls()),
-        ),
-        stat(
-            "Waiting for their turn",
-            "Crawls that wait for other crawls of the same organisation, which has a limit of how "
-            "many may run at once.",
-            Query(expr=_crawls('state="waiting_org_limit"') + " or vector(0)"),
-            FieldConfig(thresholds=WARN_FROM_ONE),
-        ),
-        stat(
-            "Held by a quota",
-            "Crawls paused, stopped or skipped because a quota of storage or execution time is "
-            "used up, and still there.",
-            Query(expr=_crawls(_QUOTA) + " or vector(0)"),
-            FieldConfig(thresholds=WARN_FROM_ONE),
-        ),
-        stat(
-            "Execution time",
-            "Time that pods worked within the time shown: what organisations are billed on.",
+            "Told",
+            "Since Browsertrix last said all this. After three intervals without an answer it is "
+            "not shown any more.",
             Query(
-                expr=f"sum({_used('browsertrix_org_exec_seconds_total')})",
+                expr="time() - max(browsertrix_exporter_browsertrix_last_success_timestamp_seconds"
+                '{source="orgs", cluster=~"$cluster"})',
                 instant=True,
             ),
-            FieldConfig(unit="s"),
-        ),
-        stat(
-            "Archived",
-            "Bytes archived within the time shown.",
-            Query(expr=f"sum({_used('browsertrix_org_bytes_total')})", instant=True),
-            FieldConfig(unit="bytes"),
+            FieldConfig(
+                unit="s", thresholds=((None, GOOD), (180, WARN), (600, BAD)), no_value="never"
+            ),
         ),
     ),
     line(
-        9,
+        8,
         table(
-            "Who has what",
-            "What each has now, and what it used within the time shown. Near a limit: the crawl "
-            "that is nearest to its own size or time limit.",
-            ORGANISATION_COLUMN,
-            Label(label="namespace", title="Namespace", width=130),
-            *(
-                Value(title=title, expr=expr, width=90, unit="none")
-                for title, expr in (
-                    ("Crawls", _by_org()),
-                    ("Running", _by_org(RUNNING)),
-                    ("Waiting", _by_org(WAITING)),
-                    ("Paused", _by_org(PAUSED)),
-                )
+            "Storage",
+            "What counts towards the quota, and when that is used up if it goes on as in the last "
+            "week. With running: once what its crawls hold is uploaded.",
+            _ORGANISATION,
+            HIDDEN_ORGANISATION,
+            Value(
+                title="Stored",
+                expr=with_organisation(_of("storage_used_bytes")),
+                unit="bytes",
+                width=95,
             ),
             Value(
-                title="Execution",
-                expr=_used("browsertrix_org_exec_seconds_total"),
+                title="With running",
+                expr=_of("storage_projected_bytes"),
+                unit="bytes",
+                width=105,
+            ),
+            Value(title="Quota", expr=_of("storage_quota_bytes"), unit="bytes", width=95),
+            Value(
+                title="Used",
+                expr=_of("storage_usage_ratio"),
+                unit="percentunit",
+                decimals=0,
+                width=140,
+                thresholds=USAGE,
+                bar=1,
+            ),
+            Value(
+                title="Full in",
+                expr=_recorded(STORAGE_LEFT),
                 unit="s",
-                width=110,
+                decimals=0,
+                width=95,
+                thresholds=_LEFT,
+            ),
+            sort="Used",
+            config=FieldConfig(no_value=_OFF),
+        ),
+        table(
+            "Execution time this month",
+            "Of this month (UTC) until now, and of all last month. Used is of what the quota, "
+            "gifts and extra time allow. Lasts for: if it goes on as in the last week; beyond "
+            "the end of the month there is new time.",
+            _ORGANISATION,
+            HIDDEN_ORGANISATION,
+            Value(
+                title="This month",
+                expr=with_organisation(_of("exec_month_seconds")),
+                unit="s",
+                width=95,
+            ),
+            Value(title="Last month", expr=_of("exec_previous_month_seconds"), unit="s", width=95),
+            Value(title="Quota", expr=_of("exec_quota_seconds"), unit="s", width=90),
+            Value(
+                title="Gifted left",
+                expr=_of("gifted_exec_seconds_available"),
+                unit="s",
+                width=90,
+            ),
+            Value(title="Extra left", expr=_of("extra_exec_seconds_available"), unit="s", width=90),
+            Value(
+                title="Used",
+                expr=_recorded(MINUTES_USED),
+                unit="percentunit",
+                decimals=0,
+                width=130,
+                thresholds=USAGE,
+                bar=1,
+            ),
+            Value(
+                title="Lasts for",
+                expr=_recorded(MINUTES_LEFT),
+                unit="s",
+                width=90,
+            ),
+            sort="Used",
+            config=FieldConfig(no_value=_OFF),
+        ),
+        widths=(11, 13),
+    ),
+    line(
+        7,
+        table(
+            "Held back",
+            "Organisations whose crawls cannot go on, and why: storage or execution time is used "
+            "up, or they were set read-only.",
+            _ORGANISATION,
+            HIDDEN_ORGANISATION,
+            Label(label="quota", title="Why", width=140),
+            Value(
+                expr=with_organisation(
+                    f"({_of('quota_reached')} == 1) or "
+                    f'label_replace({_of("read_only")} == 1, "quota", "read-only", "", "")'
+                )
+            ),
+            config=FieldConfig(no_value="none is held back, as far as is known"),
+        ),
+        table(
+            "Places for crawls",
+            "Crawls that take up one of the places an organisation has, paused ones among them, "
+            "and those that wait for one.",
+            _ORGANISATION,
+            HIDDEN_ORGANISATION,
+            Value(
+                title="Running",
+                expr=with_organisation(_of("crawls_running")),
+                unit="none",
+                width=80,
+            ),
+            Value(title="Allowed", expr=_of("crawls_max"), unit="none", width=80),
+            Value(
+                title="Queued",
+                expr=_of("crawls_queued"),
+                unit="none",
+                width=80,
+                thresholds=WARN_FROM_ONE,
+            ),
+            Value(
+                title="Last ended",
+                expr=f"{_of('last_crawl_finished_timestamp_seconds')} * 1000",
+                unit="dateTimeAsIso",
+                width=160,
+            ),
+            sort="Running",
+            config=FieldConfig(no_value=_OFF),
+        ),
+        table(
+            "Archived items",
+            "What they keep: crawls that ended well, uploads, and the pages of both.",
+            _ORGANISATION,
+            HIDDEN_ORGANISATION,
+            *(
+                Value(
+                    title=kind.capitalize(),
+                    expr=sum_by(_of("archived_items", f'kind="{kind}"'), "oid"),
+                    unit="short",
+                    decimals=0,
+                    width=80,
+                )
+                for kind in ("crawls", "uploads")
             ),
             Value(
                 title="Pages",
-                expr=_used("browsertrix_org_pages_total"),
+                expr=with_organisation(_of("archived_pages")),
                 unit="short",
-                decimals=0,
                 width=90,
             ),
-            Value(
-                title="Archived", expr=_used("browsertrix_org_bytes_total"), unit="bytes", width=110
-            ),
-            *(
-                Value(
-                    title=title,
-                    expr=f"max by (namespace, oid) ({expr})",
-                    unit="percentunit",
-                    decimals=0,
-                    width=150,
-                    thresholds=USAGE,
-                    bar=1,
-                )
-                for title, expr in (("Size limit", _SIZE), ("Time limit", _TIME))
-            ),
-            sort="Execution",
+            sort="Pages",
+            config=FieldConfig(no_value=_OFF),
         ),
+        widths=(7, 10, 7),
     ),
 )
 
-_USE: Final = row(
-    "Who uses what",
+_GROWTH: Final = row(
+    "How that grows",
     line(
         8,
         time_series(
-            "Crawls by organisation",
-            "Crawls that there are, in whatever state.",
-            Query(expr=f"sum by (oid) ({_counted()})", legend="{{oid}}"),
-            config=FieldConfig(min=0, decimals=0),
+            "Stored, by kind",
+            "Bytes that the organisations chosen have stored, by what they are of.",
+            Query(expr=f"{sum_by(_of('stored_bytes'), 'kind')} > 0", legend="{{kind}}"),
+            config=FieldConfig(unit="bytes", min=0, no_value=_OFF),
             stacked=True,
         ),
         time_series(
-            "Pods at work",
-            "Execution seconds per second, by organisation: about how many pods work for it.",
-            Query(
-                expr=sum_by(ORGS.rate("browsertrix_org_exec_seconds_total"), "oid"),
-                legend="{{oid}}",
+            "Storage used of quota",
+            "Of those that have a quota; at 100% crawls are paused or stopped.",
+            Query(expr=with_organisation(_of("storage_usage_ratio")), legend="{{organisation}}"),
+            config=FieldConfig(
+                unit="percentunit", min=0, thresholds=((None, GOOD), (1, BAD)), no_value=_OFF
             ),
-            config=FieldConfig(min=0),
-            stacked=True,
-        ),
-    ),
-    line(
-        8,
-        time_series(
-            "Archived per second",
-            "Bytes archived, by organisation.",
-            Query(expr=sum_by(ORGS.rate("browsertrix_org_bytes_total"), "oid"), legend="{{oid}}"),
-            config=FieldConfig(unit="Bps", min=0),
-            stacked=True,
+            show_thresholds=True,
         ),
         time_series(
-            "Pages per second",
-            "Pages crawled, by organisation.",
-            Query(expr=sum_by(ORGS.rate("browsertrix_org_pages_total"), "oid"), legend="{{oid}}"),
-            config=FieldConfig(min=0),
-            stacked=True,
-        ),
-    ),
-)
-
-_LIMITS: Final = row(
-    "How near to a limit",
-    line(
-        8,
-        *(
-            table(
-                title,
-                f"Crawls with a {limit} limit, the nearest to it first. At the limit a crawl is "
-                "ended and called complete, though pages are missing.",
-                CRAWL_COLUMN,
-                ORGANISATION_COLUMN,
-                HIDDEN_NAMESPACE,
-                Value(
-                    title="Used",
-                    expr=topk(15, expr),
-                    unit="percentunit",
-                    decimals=0,
-                    width=180,
-                    thresholds=USAGE,
-                    bar=1,
-                ),
-                sort="Used",
-                config=FieldConfig(no_value=f"no crawl has a {limit} limit"),
-            )
-            for title, limit, expr in (
-                ("Size limits", "size", _SIZE),
-                ("Time limits", "time", _TIME),
-            )
-        ),
-    ),
-    line(
-        8,
-        time_series(
-            "Held up",
-            "Crawls that their organisation holds up, by how: its limit of crawls at once, its "
-            "quotas, or being read-only.",
-            Query(
-                expr="count by (state) ("
-                + ORGS.merged(_STATE, 'state=~"waiting_org_limit|.+_quota_reached|.+_org_readonly"')
-                + ")",
-                legend="{{state}}",
+            "Execution time, month by month",
+            "Seconds of pods that the organisations chosen have used this month (UTC), and in all "
+            "of last month (dashed). It begins anew with each month.",
+            Query(expr=f"sum({_of('exec_month_seconds')})", legend="this month"),
+            Query(expr=f"sum({_of('exec_previous_month_seconds')})", legend="last month"),
+            config=FieldConfig(
+                unit="s",
+                min=0,
+                colours={"this month": NOTICE, "last month": QUIET},
+                no_value=_OFF,
             ),
-            config=FieldConfig(min=0, decimals=0, colours=STATES),
-            stacked=True,
+            dashed="^last month$",
         ),
-        table(
-            "Ended by a quota",
-            "Crawls that a quota ended or kept from starting, within the last day. Since 1.21 "
-            "Browsertrix pauses most of them instead.",
-            CRAWL_COLUMN,
-            HIDDEN_ORGANISATION,
-            HIDDEN_NAMESPACE,
-            Label(label="state", title="How", colours=STATES, width=240),
-            Value(
-                title="When",
-                expr=ORGS.last(
-                    "browsertrix_crawl_finished_timestamp_seconds",
-                    _QUOTA_ENDS,
-                    labels=(*CRAWL_LABELS, "state"),
-                )
-                + " * 1000",
-                unit="dateTimeAsIso",
-                width=170,
+        time_series(
+            "Execution time used",
+            "Of what the quota, gifts and extra time allow, of those that have a quota.",
+            Query(expr=with_organisation(_recorded(MINUTES_USED)), legend="{{organisation}}"),
+            config=FieldConfig(
+                unit="percentunit", min=0, thresholds=((None, GOOD), (1, BAD)), no_value=_OFF
             ),
-            sort="When",
-            config=FieldConfig(no_value="none"),
+            show_thresholds=True,
         ),
     ),
 )
@@ -270,7 +323,7 @@ _LIMITS: Final = row(
 DASHBOARD: Final = Dashboard(
     uid="browsertrix-orgs",
     title="Browsertrix / Organisations",
-    description="Who uses what, and whose crawls come close to their limits.",
+    description="What organisations may use and have used, and whose crawls come close to limits.",
     variables=(CLUSTER, NAMESPACE, ORGANISATION),
     annotations=(
         Annotation(
@@ -300,5 +353,5 @@ DASHBOARD: Final = Dashboard(
             use_value_for_time=True,
         ),
     ),
-    rows=(_NOW, _USE, _LIMITS),
+    rows=(_STANDS, _GROWTH, NOW, USE, LIMITS),
 )

@@ -5,6 +5,7 @@ from typing import Final
 from dashboards import pending
 from dashboards.dashboard import Row, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
+from dashboards.names import with_names
 from dashboards.panels import Query, stat, time_series
 from dashboards.promql import Selection, topk, volume_fill
 from dashboards.tables import POD_COLUMNS, Label, Value, table
@@ -102,7 +103,7 @@ def starting(pods: Selection) -> Row:
                 Label(label="reason", title="Lacks", width=100),
                 Value(
                     title="Waiting",
-                    expr=topk(10, _unschedulable_for(pods)),
+                    expr=with_names(topk(10, _unschedulable_for(pods))),
                     unit="s",
                     width=100,
                     thresholds=_WAIT,
@@ -118,7 +119,7 @@ def starting(pods: Selection) -> Row:
                 Label(label="reason", title="Waits for", width=160),
                 Value(
                     title="Pod's age",
-                    expr=topk(10, _waiting_for(pods)),
+                    expr=with_names(topk(10, _waiting_for(pods))),
                     unit="s",
                     width=100,
                 ),
@@ -131,7 +132,7 @@ def starting(pods: Selection) -> Row:
                 *POD_COLUMNS,
                 Value(
                     title="Restarts",
-                    expr=topk(10, _restarts(pods)),
+                    expr=with_names(topk(10, _restarts(pods))),
                     unit="none",
                     width=100,
                     thresholds=((None, GOOD), (3, WARN), (10, BAD)),
@@ -186,7 +187,7 @@ def nodes_and_volumes(pods: Selection) -> Row:
                 *POD_COLUMNS,
                 Value(
                     title="Used",
-                    expr=topk(10, volume_fill(pods)),
+                    expr=with_names(topk(10, volume_fill(pods))),
                     unit="percentunit",
                     decimals=0,
                     width=140,
@@ -210,7 +211,7 @@ def nodes_and_volumes(pods: Selection) -> Row:
                 ),
                 Value(
                     title="Asked for",
-                    expr=odd,
+                    expr=with_names(odd),
                     unit="bytes",
                     width=100,
                 ),

@@ -5,6 +5,7 @@ from typing import Final
 from dashboards.annotations import Annotation
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, USAGE, WARN_FROM_ONE, FieldConfig
+from dashboards.names import with_names
 from dashboards.panels import Query, heatmap, stat, time_series
 from dashboards.pod_rows import nodes_and_volumes, starting
 from dashboards.promql import Selection, exit_reasons, memory_of_limit, one_of, sum_by, topk
@@ -155,7 +156,7 @@ _FILLED: Final = row(
                 *POD_COLUMNS,
                 Value(
                     title="Used",
-                    expr=_FULLEST[resource],
+                    expr=with_names(_FULLEST[resource]),
                     unit="percentunit",
                     decimals=0,
                     width=140,
@@ -230,8 +231,10 @@ _EXITS: Final = row(
             Label(label="exit_reason", title="Reason", width=110, colours=EXIT_REASONS),
             Value(
                 title="Exited",
-                expr=f"{_LAST_EXITS} * {on(*POD_LABELS)} group_left (exit_reason) "
-                f"{exit_reasons(PODS)} * 1000",
+                expr=with_names(
+                    f"{_LAST_EXITS} * {on(*POD_LABELS)} group_left (exit_reason) "
+                    f"{exit_reasons(PODS)} * 1000"
+                ),
                 unit="dateTimeAsIso",
                 width=170,
             ),
@@ -260,7 +263,7 @@ _EXITS: Final = row(
             ),
             Value(
                 title="Memory wanted",
-                expr=PODS.merged("browsertrix_pod_memory_target_bytes"),
+                expr=with_names(PODS.merged("browsertrix_pod_memory_target_bytes")),
                 unit="bytes",
                 width=130,
             ),

@@ -17,6 +17,9 @@ ALL_SELECTED: Final = dict.fromkeys(("cluster", *CRAWL_LABELS, "job", "instance"
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|([A-Za-z_]\w*))")
 """``$1`` is none, but what ``label_replace`` has matched: Grafana leaves it as it is."""
 _LABEL_VALUES: Final = re.compile(r"label_values\((.+), (\w+)\)")
+_QUERY_RESULT: Final = re.compile(r"query_result\((.+)\)")
+_GROUP: Final = re.compile(r'(\w+)="\(\?<(value|text)>\[\^"\]\+\)')
+"""A part of a variable's regular expression: the label whose value is the value, or the text."""
 _TEMPLATE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -93,17 +96,29 @@ class VariableQuery:
     name: str
     selector: str
     label: str
+    text: str = ""
+    """The label that is shown instead, where it is not empty; then the selector is an expression
+    that is evaluated at the end of the time shown."""
 
 
 def variable_queries(dashboard: Mapping[str, Any]) -> Iterator[VariableQuery]:
-    """The queries of the variables. Raises ValueError for one that is no ``label_values``."""
+    """The queries of the variables.
+
+    Raises ValueError for one that is neither ``label_values`` nor a ``query_result`` with an
+    expression that picks one label as value and one as text.
+    """
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
-            match = _LABEL_VALUES.fullmatch(variable["query"]["query"])
+            query = variable["query"]["query"]
             where = f"{dashboard['title']} / variable {variable['name']}"
-            if match is None:
-                raise ValueError(f"{where}: {variable['query']} is no label_values(series, label)")
-            yield VariableQuery(where, variable["name"], match[1], match[2])
+            if match := _LABEL_VALUES.fullmatch(query):
+                yield VariableQuery(where, variable["name"], match[1], match[2])
+                continue
+            picked = {group: label for label, group in _GROUP.findall(variable["regex"])}
+            result = _QUERY_RESULT.fullmatch(query)
+            if result is None or set(picked) != {"value", "text"}:
+                raise ValueError(f"{where}: {query} is no label_values(series, label)")
+            yield VariableQuery(where, variable["name"], result[1], picked["value"], picked["text"])
 
 
 def _used_labels(panel: Mapping[str, Any], target: Mapping[str, Any]) -> frozenset[str]:

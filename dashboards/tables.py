@@ -70,10 +70,18 @@ class Value:
 
 
 CRAWL_COLUMN: Final = Label(label="crawl", title="Crawl", link=TO_CRAWL)
-ORGANISATION_COLUMN: Final = Label(label="oid", title="Organisation", link=TO_ORGANISATION)
+WORKFLOW_COLUMN: Final = Label(label="workflow", title="Workflow", link=TO_CRAWL)
+"""Of a crawl; not there where no names are known."""
+ORGANISATION_COLUMN: Final = Label(label="organisation", title="Organisation", link=TO_ORGANISATION)
+"""Its name or, where that is not known, its id: see ``names``. It needs the hidden id beside it."""
 HIDDEN_NAMESPACE: Final = Label(label="namespace")
 HIDDEN_ORGANISATION: Final = Label(label="oid")
+CRAWL_COLUMNS: Final = (WORKFLOW_COLUMN, CRAWL_COLUMN, HIDDEN_NAMESPACE, HIDDEN_ORGANISATION)
+"""A crawl, by its workflow's name and its own id."""
+OWNED_CRAWL_COLUMNS: Final = (*CRAWL_COLUMNS, ORGANISATION_COLUMN)
+"""The same with whose it is."""
 POD_COLUMNS: Final = (
+    WORKFLOW_COLUMN,
     Label(label="pod", title="Pod", link=TO_CRAWL),
     HIDDEN_NAMESPACE,
     HIDDEN_ORGANISATION,

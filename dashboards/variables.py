@@ -7,6 +7,8 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.panels import DATASOURCE
+from exporter.alerting.names import ORG_NAMES
+from exporter.rules.promql import by, on
 
 ALL: Final = ".*"
 """The value of "All": one expression, however many there are, that also matches a missing label."""
@@ -20,6 +22,8 @@ class Variable:
     label: str
     """Its name on the dashboard."""
     query: str
+    regex: str = ""
+    """Picks ``value`` and ``text``, by groups of these names, out of each series of the query."""
     multi: bool = True
     """Whether several, or all, may be selected."""
 
@@ -35,6 +39,8 @@ class Variable:
             .sort(model.VariableSort.ALPHABETICAL_ASC)
             .multi(self.multi)
         )
+        if self.regex:
+            made = made.regex(self.regex)
         if not self.multi:
             return made
         everything = model.VariableOption(selected=True, text="All", value="$__all")
@@ -55,13 +61,20 @@ NAMESPACE: Final = Variable(
     label="Namespace",
     query=label_values('browsertrix_crawls{cluster=~"$cluster"}', "namespace"),
 )
+_SLUGS: Final = f'{ORG_NAMES}{{cluster=~"$cluster", slug!=""}}'
+_OF_CRAWLS: Final = 'cluster=~"$cluster", namespace=~"$namespace"'
+_HAVE_CRAWLS: Final = f"max {by('oid')} (browsertrix_crawl_info{{{_OF_CRAWLS}}})"
+_HAD_CRAWLS: Final = (
+    f"max {by('oid')} "
+    f"(last_over_time(browsertrix_org_exec_seconds_total{{{_OF_CRAWLS}}}[$__range]))"
+)
 ORGANISATION: Final = Variable(
     name="oid",
     label="Organisation",
-    query=label_values(
-        'browsertrix_crawl_info{cluster=~"$cluster", namespace=~"$namespace"}', "oid"
-    ),
+    query=f"query_result({_SLUGS} or {on('oid')} {_HAVE_CRAWLS} or {on('oid')} {_HAD_CRAWLS})",
+    regex='/oid="(?<value>[^"]+)|slug="(?<text>[^"]+)/g',
 )
+"""Lists slugs, and ids where no slug is known; the value is the id."""
 CRAWLS: Final = Variable(
     name="crawl",
     label="Crawl",

@@ -1,7 +1,8 @@
 """A real Prometheus, backfilled with hours of simulated history, to run every query on.
 
 ``scenarios`` says which crawls there are, ``history`` writes what would have been scraped while
-they ran, and ``prometheus`` makes blocks of that and serves them. Used by tests and pictures only.
+they ran, ``past`` what was recorded in the days before, and ``prometheus`` makes blocks of that and
+serves them. Used by tests and pictures only.
 """
 
 from dashboards.backfill.history import History, write_history

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, cast
 
+from dashboards.backfill.browsertrix import AskedBrowsertrix
 from dashboards.backfill.scenarios import PAUSE_LIMIT
 from dashboards.queries import SCRAPE_INTERVAL
 from exporter.cluster.changes import Change
@@ -25,6 +26,7 @@ from exporter.simulator import Cluster
 from exporter.simulator.apiserver.event_log import WatchEvent
 from exporter.simulator.apiserver.served_resource import POD_METRICS
 from exporter.simulator.apiserver.storage import Stored
+from exporter.simulator.browsertrix_api import Database
 from exporter.sources import CRAWLJOBS, SOURCES, USAGE, Source
 
 _USAGE_DOWN: Final = (4.2 * 3600, 4.5 * 3600)
@@ -106,18 +108,23 @@ class _Followed:
 class BackfillExporter:
     """One that is told when to look, and what time it is."""
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
-        """``folder`` is for the ledger, which is to be closed."""
+    def __init__(self, cluster: Cluster, database: Database, folder: Path) -> None:
+        """``folder`` is for the ledger, which is to be closed, and other files."""
         self._cluster = cluster
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
-        families = catalog(PauseLimit(PAUSE_LIMIT), self._ledger.baseline_of)
+        pause_limit = PauseLimit(PAUSE_LIMIT)
+        families = catalog(pause_limit, self._ledger.baseline_of)
         recorder = HistoryRecorder(self._ledger, [""], cluster.clock)
         self._version = 0
         self._begun = cluster.clock()
         self._started = self._begun - 7200.0
         self._due: list[Callable[[], None]] = []
         store = SeriesStore(families, self._ledger.pods_before)
-        self.crawls = CrawlJoin(recorder, store, schedule=self._due.append)
+        self._asked = AskedBrowsertrix(
+            database, families, pause_limit, folder, schedule=self._due.append
+        )
+        tables = self._asked.tables
+        self.crawls = CrawlJoin(recorder, store, tables.crawls, schedule=self._due.append)
         self._followed = {
             source.resource.name: _Followed(source, self.crawls)
             for source in SOURCES
@@ -125,8 +132,13 @@ class BackfillExporter:
         }
         watches = [one.watch for one in self._followed.values()]
         self._own = SelfMetrics(families, watches, self._ledger)
+        self._own.serve_client(self._asked.client, pause_limit)
         self._exposition = Exposition(
-            families, store, HistoryCollector(families, self._ledger), self._own.registry
+            families,
+            store,
+            HistoryCollector(families, self._ledger),
+            self._own.registry,
+            tuple(tables.by_source.values()),
         )
 
     def observe(self, now: float) -> list[WatchEvent]:
@@ -149,6 +161,7 @@ class BackfillExporter:
             if not followed.watch.synced:
                 followed.sync()
             followed.note(now, [event for event in events if self._of(event) is followed])
+        self._asked.ask(now)
         while self._due:
             self._due.pop(0)()
         self._ledger.expire()

@@ -11,14 +11,21 @@ from typing import Any, BinaryIO, Final
 
 from dashboards.backfill.exporter import BackfillExporter
 from dashboards.backfill.kubelet import volume_stats
+from dashboards.backfill.past import past_records
 from dashboards.backfill.scenarios import HOURS, PAUSE_LIMIT, schedule_crawls
 from dashboards.queries import SCRAPE_INTERVAL
 from exporter.resources.identity import CRAWLJOB_PREFIX
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS
+from exporter.simulator.browsertrix_api import database_of
 
 JOB: Final = "browsertrix-exporter"
 INSTANCE: Final = "exporter:9999"
+RENAMED: Final = 3
+"""Which organisation has another name after two hours."""
+NEW_NAME: Final = "Sample University"
+UNKNOWN_ORGANISATION: Final = "00000000-0000-4000-8000-000000000000"
+"""One of CrawlJobs, which Browsertrix does not know."""
 _TARGET: Final = f'job="{JOB}",instance="{INSTANCE}"'.encode()
 _SAMPLE: Final = re.compile(rb"^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{)?(.*)$", re.MULTILINE)
 
@@ -36,10 +43,12 @@ class History:
     """The ids of all that existed at some time."""
 
 
-def write_history(target: BinaryIO, folder: Path, end: float, seed: int = 7) -> History:
-    """Write ``HOURS`` of scrapes until ``end`` (seconds since 1970); ``folder`` is for the ledger.
+def write_history(
+    target: BinaryIO, past: BinaryIO, folder: Path, end: float, seed: int = 7
+) -> History:
+    """Write ``HOURS`` of scrapes until ``end`` (seconds since 1970) and, to ``past``, days before.
 
-    The same seed gives the same crawls.
+    ``folder`` is for the ledger. The same seed and time of day give the same crawls.
     """
     start = now = end - HOURS * 3600
     cluster = Cluster(clock=lambda: now, seed=seed)
@@ -52,16 +61,22 @@ def write_history(target: BinaryIO, folder: Path, end: float, seed: int = 7) -> 
         sync_every=30.0,  # what is scraped once a minute need not change more often
         namespaces=("crawlers", "crawlers-eu"),
         organisations=4,
+        crawls=12,
     )
-    exporter = BackfillExporter(cluster, folder)
+    database = database_of(browsertrix)
+    past.writelines(past_records(database.organisations.values(), start))
+    past.write(b"# EOF\n")
+    exporter = BackfillExporter(cluster, database, folder)
     showcase, starts = schedule_crawls(browsertrix)
-    browsertrix.crawls = 12
     history = History(start, end, showcase.id)
     while now <= end:
         while starts and start + starts[0][0] <= now:
             starts.pop(0)[1]()
         if now == start + 3600:
             _add_odd_objects(cluster)
+        if now == start + 7200:
+            renamed = database.organisations[browsertrix.organisations[RENAMED]]
+            renamed.name, renamed.slug = NEW_NAME, "sample-university"
         browsertrix.step(now)
         history.crawls += [
             event.after.key[1].removeprefix(CRAWLJOB_PREFIX)
@@ -86,7 +101,7 @@ def _add_odd_objects(cluster: Cluster) -> None:
         cluster.create(
             {
                 "metadata": {"name": f"{CRAWLJOB_PREFIX}{crawl}", "namespace": "crawlers"},
-                "spec": {"id": crawl, "oid": "00000000-0000-4000-8000-000000000000"},
+                "spec": {"id": crawl, "oid": UNKNOWN_ORGANISATION},
                 "status": status,
             }
         )

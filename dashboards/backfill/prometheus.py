@@ -21,8 +21,16 @@ from exporter.commands.demo.configurations import RULES, shipped
 
 _TIMEOUT: Final = 60.0
 """Seconds for Prometheus to get ready, and for a query."""
-_READ: Final = ("browsertrix-records", "browsertrix-volumes")
+_READ: Final = (
+    "browsertrix-records",
+    "browsertrix-volumes",
+    "browsertrix-names",
+    "browsertrix-organisations-use",
+)
 """The groups of rules whose records dashboards read."""
+
+_LOOKBACK: Final = f"--query.lookback-delta={SCRAPE_INTERVAL}s"
+"""Backfilled blocks have no staleness markers: here a series ends with its first missing sample."""
 
 
 class ProgramMissingError(Exception):
@@ -86,45 +94,64 @@ def backfilled_prometheus(
     ProgramMissingError, and RuntimeError where Prometheus does not get ready.
     """
     server, tool = _program("prometheus", prometheus), _program("promtool", promtool)
-    text, data = folder / "history.om", folder / "prometheus"
-    with text.open("wb") as target:
-        history = write_history(target, folder, time.time() // 60 * 60)
-    subprocess.run(  # noqa: S603 - a program of the developer's
-        [tool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", text, data],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    text.unlink()
+    text, past, data = folder / "history.om", folder / "past.om", folder / "prometheus"
+    with text.open("wb") as target, past.open("wb") as before:
+        history = write_history(target, before, folder, time.time() // 60 * 60)
+    for written in (text, past):
+        _promtool(tool, "openmetrics", "--quiet", "--max-block-duration=24h", written, data)
+        written.unlink()
     rules_file = _write_rules(folder)
-    with _running(server, folder, {}) as url:
-        _record(tool, url, history, folder / "recorded")
-    for block in (folder / "recorded").iterdir():
-        block.rename(data / block.name)
+    for number, ready in enumerate(_in_order(_recording_rules())):
+        with _running(server, folder, {}, _LOOKBACK) as url:
+            recorded = folder / f"recorded-{number}"
+            _record(tool, url, history, ready, recorded)
+        for block in recorded.iterdir():
+            block.rename(data / block.name)
     rules = {"global": {"evaluation_interval": "1s"}, "rule_files": [str(rules_file)]}
     with _running(server, folder, rules) as url:
         alerts_at = _wait_for_alerts(url)
-    # Backfilled blocks have no staleness markers: here a series ends with its first missing sample.
-    with _running(server, folder, {}, f"--query.lookback-delta={SCRAPE_INTERVAL}s") as url:
+    with _running(server, folder, {}, _LOOKBACK) as url:
         yield Prometheus(url, history, alerts_at)
 
 
-def _record(tool: Path, url: str, history: History, target: Path) -> None:
-    """Write what the recording rules that dashboards read would have recorded meanwhile."""
+def _promtool(tool: Path, *arguments: str | Path) -> None:
+    """Make blocks of what the arguments say. Raises CalledProcessError."""
+    command: list[str | Path] = [tool, "tsdb", "create-blocks-from", *arguments]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - the developer's
+
+
+def _recording_rules() -> list[dict[str, str]]:
+    """Those whose records dashboards read."""
     groups = yaml.safe_load(shipped(RULES).read_text(encoding="utf-8"))["groups"]
-    read = [
-        {**group, "rules": [rule for rule in group["rules"] if "record" in rule]}
-        for group in groups
-        if group["name"] in _READ
-    ]
+    rules = [rule for group in groups if group["name"] in _READ for rule in group["rules"]]
+    return [rule for rule in rules if "record" in rule]
+
+
+def _in_order(rules: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
+    """First those that read no record of the others, then those that read only these, and so on.
+
+    promtool looks at what is stored, and so not at what it is about to record.
+    """
+    while rules:
+        names = [rule["record"] for rule in rules]
+        ready = [rule for rule in rules if not any(name in rule["expr"] for name in names)]
+        yield ready
+        rules = [rule for rule in rules if rule not in ready]
+
+
+def _record(
+    tool: Path, url: str, history: History, rules: list[dict[str, str]], target: Path
+) -> None:
+    """Write what these rules would have recorded meanwhile."""
     target.mkdir()
-    rules = target.with_suffix(".rules.json")
-    rules.write_text(json.dumps({"groups": read}), encoding="utf-8")
-    command: list[str | Path] = [
-        *(tool, "tsdb", "create-blocks-from", "rules", "--quiet"),
-        *(f"--url={url}", f"--start={history.start:.0f}", f"--end={history.end:.0f}"),
-        *("--eval-interval=60s", f"--output-dir={target}", rules),
-    ]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - as above
+    file = target.with_suffix(".rules.json")
+    file.write_text(json.dumps({"groups": [{"name": "records", "rules": rules}]}), encoding="utf-8")
+    _promtool(
+        tool,
+        *("rules", "--quiet", f"--url={url}"),
+        *(f"--start={history.start:.0f}", f"--end={history.end:.0f}", "--eval-interval=60s"),
+        *(f"--output-dir={target}", file),
+    )
 
 
 def _write_rules(folder: Path) -> Path:

@@ -29,10 +29,12 @@ _ORG: Final = ("oid",)
 _WEEK: Final = 7 * 86_400
 _SUBJECT: Final = f"Organisation {ORG}"
 
-_STORED: Final = "oid:browsertrix_org_storage_projected:bytes"
-_EXEC: Final = "oid:browsertrix_org_exec:seconds"
+STORED: Final = "oid:browsertrix_org_storage_projected:bytes"
+EXEC: Final = "oid:browsertrix_org_exec:seconds"
 _AVAILABLE: Final = "oid:browsertrix_org_exec_available:seconds"
-_MINUTES_USED: Final = "oid:browsertrix_org_exec_used:ratio"
+MINUTES_USED: Final = "oid:browsertrix_org_exec_used:ratio"
+STORAGE_LEFT: Final = "oid:browsertrix_org_storage_left:seconds"
+MINUTES_LEFT: Final = "oid:browsertrix_org_exec_left:seconds"
 
 _MONTH_LEFT: Final = "(scalar(days_in_month() - day_of_month()) + 1) * 86400 - time() % 86400"
 """Seconds until this month ends, in UTC as Browsertrix's months do."""
@@ -48,14 +50,14 @@ def _reached(quota: str) -> str:
 
 RECORDS: Final = (
     RecordingRule(
-        name=_STORED,
+        name=STORED,
         description="Bytes that an organisation has stored, with those that its running crawls "
         "will add",
         labels=_ORG,
         expr=f"{_of('storage_projected_bytes')}\nor {_of('storage_used_bytes')}",
     ),
     RecordingRule(
-        name=_EXEC,
+        name=EXEC,
         description="Seconds that an organisation's crawlers have run this month (UTC)",
         labels=_ORG,
         expr=_of("exec_month_seconds"),
@@ -72,7 +74,7 @@ clamp_min({_of("exec_quota_seconds")} - {_of("billed_exec_seconds")}, 0)
 + ({_of("extra_exec_seconds_available")} or 0 * {_of("exec_quota_seconds")})""",
     ),
     RecordingRule(
-        name=_MINUTES_USED,
+        name=MINUTES_USED,
         description="What an organisation has used of the monthly quota, over that and what it may "
         "still run",
         labels=_ORG,
@@ -130,10 +132,39 @@ and count_over_time({record}[1d]) >= {at.quota_samples}
 and count_over_time({record}[1d] offset 1w) >= {at.quota_samples}"""
 
 
+def _forecasts(at: Thresholds) -> tuple[RecordingRule, ...]:
+    """How long what is left lasts; dashboards show what alerts go by."""
+    quota = _of("storage_quota_bytes")
+    rise = f"(avg_over_time({STORED}[1d]) - avg_over_time({STORED}[1d] offset 1w)) / {_WEEK}"
+    return (
+        RecordingRule(
+            name=STORAGE_LEFT,
+            description="Seconds until an organisation has used up its storage, if it goes on as "
+            "in the last week; of those that store more than a week ago",
+            labels=_ORG,
+            expr=f"""\
+clamp_min({quota} - {STORED}, 0)
+/ ({rise} > 0)
+{_watched(at, STORED)}""",
+        ),
+        RecordingRule(
+            name=MINUTES_LEFT,
+            description="Seconds until an organisation has used up the execution time that it may "
+            "still run, if it goes on as in the last week; beyond the end of the month there is "
+            "new time",
+            labels=_ORG,
+            # A month's change is a reset to 0, which `increase` takes for one.
+            expr=f"""\
+{_AVAILABLE}
+/ (increase({EXEC}[1w]) / {_WEEK} > 0)
+{_watched(at, EXEC)}""",
+        ),
+    )
+
+
 def _storage_full(at: Thresholds) -> AlertingRule:
     horizon = format_duration(at.storage_horizon)
     quota = _of("storage_quota_bytes")
-    rise = f"(avg_over_time({_STORED}[1d]) - avg_over_time({_STORED}[1d] offset 1w)) / {_WEEK}"
     return AlertingRule(
         name="BrowsertrixOrgStorageFullWithinDays",
         severity=Severity.WARNING,
@@ -146,14 +177,11 @@ def _storage_full(at: Thresholds) -> AlertingRule:
         expr=f"""\
 (
   (
-    clamp_min({quota} - {_STORED}, 0)
-    / ({rise} > 0)
-    < {at.storage_horizon}
-    {_indented(_watched(at, _STORED))}
-    and {_STORED} >= {at.quota_level} * {quota}
+    {STORAGE_LEFT} < {at.storage_horizon}
+    and {STORED} >= {at.quota_level} * {quota}
   )
   or
-  0 * ({_STORED} >= {quota})
+  0 * ({STORED} >= {quota})
 )
 unless {on(*_ORG)} {_reached("storage")} == 1""",
         for_=at.org_prediction_hold,
@@ -172,23 +200,16 @@ def _minutes_gone(at: Thresholds) -> AlertingRule:
         f"given beside, in {DURATION} if it goes on as in the last week.",
         condition=f"at least {at.quota_level:.0%} of the execution time used, and as much as "
         f"within the last week uses it up more than {margin} before the month ends (UTC)",
-        # A month's change is a reset to 0, which `increase` takes for one.
         expr=f"""\
 (
-  {_AVAILABLE} / (increase({_EXEC}[1w]) / {_WEEK} > 0)
-  < {_MONTH_LEFT} - {at.minutes_margin}
-  {_indented(_watched(at, _EXEC), "  ")}
-  and {_MINUTES_USED} >= {at.quota_level}
+  {MINUTES_LEFT} < {_MONTH_LEFT} - {at.minutes_margin}
+  and {MINUTES_USED} >= {at.quota_level}
 )
 unless {on(*_ORG)} {_reached("exec_minutes")} == 1""",
         for_=at.org_prediction_hold,
         keep_firing_for=at.bridge,
         dashboard=Dashboard.QUOTAS,
     )
-
-
-def _indented(clauses: str, by: str = "    ") -> str:
-    return clauses.replace("\n", f"\n{by}")
 
 
 def _read_only(at: Thresholds) -> AlertingRule:
@@ -251,12 +272,13 @@ def predictions(at: Thresholds) -> RuleGroup:
         interval="5m",
         rules=(
             *RECORDS,
+            *_forecasts(at),
             _storage_full(at),
             _near(
                 at,
                 "BrowsertrixOrgMinutesNearQuota",
                 what="execution time",
-                ratio=_MINUTES_USED,
+                ratio=MINUTES_USED,
                 quota="exec_minutes",
             ),
             _minutes_gone(at),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboards.backfill import Prometheus
-from dashboards.backfill.history import INSTANCE, JOB
+from dashboards.backfill.history import INSTANCE, JOB, NEW_NAME, UNKNOWN_ORGANISATION
 from dashboards.backfill.prometheus import QueryError
 from dashboards.queries import (
     ALL_SELECTED,
@@ -68,10 +68,24 @@ def test_every_variable_offers_the_values_there_are(
     offered = {}
     for variable in variable_queries(dashboard):
         selector = interpolate(variable.selector, 21600, 60, ALL_SELECTED)
+        if variable.text:
+            series = [one["metric"] for one in prometheus.query(selector)]
+            assert len({one[variable.label] for one in series}) == len(series)
+            offered[variable.name] = sorted(one.get(variable.text, "") for one in series)
+            continue
         offered[variable.name] = prometheus.label_values(
             variable.label, selector, history.start, history.end
         )
     expected = {
+        "oid": [
+            "",  # of CrawlJobs that Browsertrix does not know: by its id
+            "closed-example-archive",
+            "default-org",
+            "example-city-library",
+            "museum-of-sample-art",
+            "news-archive-of-examplia",
+            "sample-university",
+        ],
         "namespace": ["crawlers", "crawlers-eu"],
         "job": [JOB],
         "instance": [INSTANCE],
@@ -91,15 +105,21 @@ def test_every_variable_offers_the_values_there_are(
     [
         ("Fleet / Running / A", 5, 20),
         ("Fleet / Malformed / A", 1, 1),
-        ("Organisations / Organisations / A", 5, 5),
+        ("Organisations / With crawls / A", 3, 5),
+        ("Organisations / Known to Browsertrix / A", 6, 6),
+        ("Organisations / Read-only / A", 1, 1),
+        ("Organisations / Nearly used up / A", 1, 2),
+        ("Organisations / Told / A", 0, 60),
+        ("Exporter / Login / A", 0, 0),
+        ("Exporter / Pause limit / A", 0, 0),
         ("Exporter / Synced / A", 1, 1),
         ("Exporter / Up for / A", 7 * 3600, 9 * 3600),
         ("Pods / Nearly out of space / A", 0, 0),
-        ("Pods / Pending / A", 4, 4),
-        ("Pods / Without a node / A", 2, 2),
+        ("Pods / Pending / A", 4, 9),
+        ("Pods / Without a node / A", 2, 7),
         ("Pods / Without an image / A", 2, 2),
         ("Pods / Volumes to grow / A", 1, 1),
-        ("Fleet / Pods without a node / A", 2, 2),
+        ("Fleet / Pods without a node / A", 2, 7),
         ("Fleet / Operator silent for / A", 0, 120),
         ("Fleet / Sources missing / A", 0, 0),
     ],
@@ -116,6 +136,37 @@ def test_stats_show_what_was_simulated(
     (series,) = _run(prometheus, query, ".*")
     last = series["value"] if query.instant else series["values"][-1]
     assert least <= float(last[1]) <= most
+
+
+def test_an_organisation_that_was_renamed_is_one_line_and_one_without_a_name_has_its_id(
+    dashboards: dict[str, Dashboard], prometheus: Prometheus
+) -> None:
+    """It had another name for the first two of the six hours."""
+    (query,) = [
+        query
+        for query in panel_queries(dashboards["browsertrix-orgs"])
+        if query.where == "Browsertrix / Organisations / Crawls by organisation / A"
+    ]
+    lines = {one["metric"]["organisation"]: one for one in _run(prometheus, query, ".*")}
+    assert {NEW_NAME, "Example City Library", UNKNOWN_ORGANISATION} <= set(lines)
+    assert "Example Organisation 4" not in lines
+    assert len(lines) == 5
+    assert lines[NEW_NAME]["values"][0][0] < prometheus.history.start + 7200
+
+
+def test_a_table_names_a_crawl_that_is_gone(
+    dashboards: dict[str, Dashboard], prometheus: Prometheus
+) -> None:
+    (query,) = [
+        query
+        for query in panel_queries(dashboards["browsertrix-ended"])
+        if query.where == "Browsertrix / Ended / Failed crawls / A"
+    ]
+    rows = _run(prometheus, query, ".*")
+    assert rows
+    for row in rows:
+        assert row["metric"]["organisation"] not in ("", row["metric"]["oid"])
+        assert row["metric"]["workflow"]
 
 
 def test_step_increases_count_each_event_once(
