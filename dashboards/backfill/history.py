@@ -48,7 +48,7 @@ def write_history(
 ) -> History:
     """Write ``HOURS`` of scrapes until ``end`` (seconds since 1970) and, to ``past``, days before.
 
-    ``folder`` is for the ledger. The same seed and time of day give the same crawls.
+    ``folder`` is for the ledger. The same seed gives the same crawls.
     """
     start = now = end - HOURS * 3600
     cluster = Cluster(clock=lambda: now, seed=seed)
@@ -63,7 +63,7 @@ def write_history(
         organisations=4,
         crawls=12,
     )
-    database = database_of(browsertrix)
+    database = database_of(browsertrix, since_midnight=False)
     past.writelines(past_records(database.organisations.values(), start))
     past.write(b"# EOF\n")
     exporter = BackfillExporter(cluster, database, folder)

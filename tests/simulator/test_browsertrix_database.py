@@ -17,7 +17,7 @@ from exporter.simulator.browsertrix_api.landscape import Landscape
 from exporter.simulator.browsertrix_api.organisation import Organisation, OrganisationQuotas
 from exporter.simulator.browsertrix_api.people import MARKS
 from exporter.simulator.browsertrix_api.refusals import RefusedError
-from exporter.simulator.browsertrix_api.schedule import DAILY, every
+from exporter.simulator.browsertrix_api.schedule import DAILY, Schedule, every
 
 ADMIN: Final = User(email="a", password="b")  # noqa: S106 - of nobody
 DAY: Final = 86_400.0
@@ -264,6 +264,26 @@ def test_a_schedule_is_in_cron_and_by_the_clock_on_the_wall() -> None:
     assert every(3600, 1e6).minutes == 2
     assert DAILY.last(START) == START - 12 * 3600 - 7
     assert DAILY.next(DAILY.last(START)) == DAILY.last(START) + DAY
+
+
+@pytest.mark.parametrize(
+    ("schedule", "cron"),
+    [
+        (every(600, 1), "*/10 * * * *"),
+        (DAILY, "40 9 * * *"),
+        (every(6 * 3600, 1), "40 3-23/6 * * *"),
+        (every(3600, 1), "40 * * * *"),
+        (every(DAY, 60), "10-59/30 * * * *"),
+    ],
+)
+def test_a_schedule_can_count_from_a_time(schedule: Schedule, cron: str) -> None:
+    at = START // DAY * DAY + 9 * 3600 + 40 * 60
+    counted = schedule.counted_from(at)
+
+    assert counted.cron == cron
+    assert counted.last(at) == at
+    assert counted.last(at - 1) == at - schedule.period
+    assert counted.next(at) == at + schedule.period
 
 
 def test_scheduled_workflows_run_when_they_are_due(busy: World) -> None:

@@ -65,11 +65,17 @@ _PLANNED: Final = (
 """One well every day, one often, one that fails from now on, one that comes back empty."""
 
 
-def database_of(browsertrix: Browsertrix) -> Database:
-    """Make the database of a simulated Browsertrix, which from now on keeps all its crawls."""
+def database_of(browsertrix: Browsertrix, *, since_midnight: bool = True) -> Database:
+    """Make the database of a simulated Browsertrix, which from now on keeps all its crawls.
+
+    Schedules count from midnight, or else from now: then all is the same at any time of day.
+    """
     database = Database(browsertrix.clock, seed=browsertrix.seed, speed=browsertrix.speed)
     landscape = Landscape(
-        database, crawls=browsertrix.crawls, organisations=len(browsertrix.organisations)
+        database,
+        crawls=browsertrix.crawls,
+        organisations=len(browsertrix.organisations),
+        since_midnight=since_midnight,
     )
     landscape.follow(browsertrix)
     return database
@@ -78,9 +84,17 @@ def database_of(browsertrix: Browsertrix) -> Database:
 class Landscape:
     """Puts all of it into a database."""
 
-    def __init__(self, database: Database, *, crawls: int, organisations: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        crawls: int,
+        organisations: int,
+        since_midnight: bool = True,
+    ) -> None:
         """``crawls`` at a time are shared by so many organisations."""
         self._database = database
+        self._since_midnight = since_midnight
         self._now = database.clock()
         self._share = crawls / max(1, organisations)
         self._filling = self._share * _FILLED_IN
@@ -98,11 +112,14 @@ class Landscape:
         for oid in oids:
             self._database.organisation(oid)
         for number, planned in enumerate(_PLANNED):
-            schedule = every(planned.every, browsertrix.speed)
+            schedule = self._schedule(every(planned.every, browsertrix.speed))
             oid = oids[number % len(oids)]
             workflow = self._scheduled(oid, planned.name, schedule, planned.pages)
             self._plan_next(browsertrix, workflow, planned, self._now - _JUST_NOW)
-        self._scheduled(oids[0], "Annual reports", DAILY, 60, missed=3)
+        self._scheduled(oids[0], "Annual reports", self._schedule(DAILY), 60, missed=3)
+
+    def _schedule(self, schedule: Schedule) -> Schedule:
+        return schedule if self._since_midnight else schedule.counted_from(self._now)
 
     def _plan_next(
         self, browsertrix: Browsertrix, workflow: Workflow, planned: _Planned, now: float

@@ -15,17 +15,23 @@ starts have the same id within a minute."""
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Every so many minutes, one of the periods above, counted from midnight."""
+    """Every so many minutes, one of the periods above."""
 
     minutes: int
+    offset: int = 0
+    """From when that is counted: minutes after midnight, fewer than ``minutes``."""
 
     @property
     def cron(self) -> str:
         """As Browsertrix has it."""
-        if self.minutes < 60:
-            return f"*/{self.minutes} * * * *"
-        hours = self.minutes // 60
-        return {1: "0 * * * *", 24: "0 0 * * *"}.get(hours, f"0 */{hours} * * *")
+        hours, (hour, minute) = self.minutes // 60, divmod(self.offset, 60)
+        if hours == 0:
+            return f"{f'{minute}-59' if minute else '*'}/{self.minutes} * * * *"
+        if hours == 1:
+            return f"{minute} * * * *"
+        if hours == 24:
+            return f"{minute} {hour} * * *"
+        return f"{minute} {f'{hour}-23' if hour else '*'}/{hours} * * *"
 
     @property
     def period(self) -> float:
@@ -34,11 +40,16 @@ class Schedule:
 
     def last(self, at: float) -> float:
         """When it was due last, at that time (seconds since 1970) or before it."""
-        return at // self.period * self.period
+        begin = self.offset * 60.0
+        return (at - begin) // self.period * self.period + begin
 
     def next(self, at: float) -> float:
         """When it is due next, after that time."""
         return self.last(at) + self.period
+
+    def counted_from(self, at: float) -> "Schedule":
+        """The same, but due also at that time (seconds since 1970), or as its minute begins."""
+        return Schedule(self.minutes, int(at // 60) % self.minutes)
 
 
 DAILY: Final = Schedule(1440)
