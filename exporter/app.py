@@ -28,6 +28,7 @@ from exporter.cluster.poller import Poller
 from exporter.cluster.reflector import Reflector
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
+from exporter.history.lookup import CrawlRecords, VanishedCrawls
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import (
     Exposition,
@@ -57,13 +58,25 @@ _LOOK_AGAIN: Final = 0.05
 class Pipeline:
     """What becomes of a crawl's change: first it is recorded, then it is served."""
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, records: CrawlRecords | None = None
+    ) -> None:
         self.families = selected(
             catalog(settings.pause_limit, ledger.baseline_of),
             settings.metrics_include,
             settings.metrics_exclude,
         )
-        self.recorder = HistoryRecorder(ledger, settings.scopes, pause_limit=settings.pause_limit)
+        self.recorder = HistoryRecorder(
+            ledger,
+            settings.scopes,
+            pause_limit=settings.pause_limit,
+            hold_back=records is not None,
+        )
+        self.vanished = (
+            None
+            if records is None
+            else VanishedCrawls(ledger, records, pause_limit=settings.pause_limit)
+        )
         self._store = SeriesStore(self.families, ledger.pods_before)
         self.crawls = CrawlJoin(self.recorder, self._store)
         """Joins the changes of each source."""
@@ -83,10 +96,19 @@ class Pipeline:
 class Exporter:
     """One exporter: its watches, its series, its web server."""
 
-    def __init__(self, settings: Settings, connection: ApiClient, ledger: Ledger) -> None:
-        """Wire the packages; nothing starts yet. The connection is closed by who opened it."""
+    def __init__(
+        self,
+        settings: Settings,
+        connection: ApiClient,
+        ledger: Ledger,
+        records: CrawlRecords | None = None,
+    ) -> None:
+        """Wire the packages; nothing starts yet. The connection is closed by who opened it.
+
+        ``records`` are where ends that nobody saw are asked for; without, they stay unknown.
+        """
         self._ledger = ledger
-        self._pipeline = pipeline = Pipeline(settings, ledger)
+        self._pipeline = pipeline = Pipeline(settings, ledger, records)
         self._followed = tuple(
             _follow(source, scope, settings, connection, pipeline, ledger)
             for source in SOURCES
@@ -140,6 +162,8 @@ class Exporter:
                 kind = "lists" if isinstance(one, Poller) else "watch"
                 self._tasks.start(f"{kind} of {where}", partial(self._follow, one))
             self._tasks.start("history", self._pipeline.recorder.run)
+            if self._pipeline.vanished is not None:
+                self._tasks.start("vanished crawls", self._pipeline.vanished.run)
             self._tasks.start("garbage collection", collect_periodically)
             if self._notifier is not None:
                 self._notifier.start(self._tasks)

@@ -15,6 +15,7 @@ STATE_TABLES: Final = (
     "baselines",
     "figures",
     "finished",
+    "held",
     "resource_versions",
 )
 """What ``LedgerState`` is read from at the start; of the log, only its latest events are."""
@@ -46,5 +47,9 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """
     ALTER TABLE figures ADD COLUMN progressed REAL NOT NULL DEFAULT 0;
     ALTER TABLE resource_versions ADD COLUMN seen REAL NOT NULL DEFAULT 0;
+    """,
+    """
+    CREATE TABLE held (uid TEXT PRIMARY KEY, baseline TEXT NOT NULL, found REAL NOT NULL,
+        known_until REAL NOT NULL);
     """,
 )

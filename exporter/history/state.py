@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from exporter.history.baseline import FIGURES, Baseline, read_figures
 from exporter.history.database import Database, Statement
+from exporter.history.difference import HeldEnd, Unseen
 from exporter.history.errors import DatabaseError
 from exporter.history.measures import BUCKETS
 from exporter.history.reading import FINISHED_CRAWLS, latest_events
@@ -55,6 +56,8 @@ class LedgerState:
     """By uid; of crawls known alive, and of deleted ones until no replay can show them again."""
     finished: dict[str, FinishedCrawl] = field(default_factory=dict)
     """By uid."""
+    held: dict[str, HeldEnd] = field(default_factory=dict)
+    """By uid, the first found in front; a baseline that is kept above, too, is the same object."""
     tallies: Tallies = field(default_factory=Tallies)
     resource_versions: dict[SourceScope, str] = field(default_factory=dict)
     """How far the watch of each source's scope has come, as a resourceVersion."""
@@ -76,6 +79,7 @@ class PendingWrites:
     figures: set[str] = field(default_factory=set)
     """Of baselines; of those that are written as a whole, too, they need not be."""
     finished: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
     log: list[LoggedEvent] = field(default_factory=list)
     rest: bool = False
     """Whether resource versions, cluster or the number of dropped crawls changed."""
@@ -92,13 +96,15 @@ class PendingWrites:
         self.baselines.clear()
         self.figures.clear()
         self.finished.clear()
+        self.held.clear()
         self.log.clear()
         self.rest = False
         self.prune = None
 
     def size(self, tallies: Tallies) -> int:
         """About how many rows a write would change; 0 when there is nothing to write."""
-        rows = (self.baselines, self.figures, self.finished, self.log, tallies.changed)
+        crawls = (self.baselines, self.figures, self.finished, self.held)
+        rows = (*crawls, self.log, tallies.changed)
         return sum(map(len, rows)) + self.rest + (self.prune is not None)
 
 
@@ -109,6 +115,7 @@ def changes(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
     yield from _baselines(state, pending.baselines)
     yield from _figures(state, pending.figures - pending.baselines)
     yield from _finished(state, pending.finished)
+    yield from _held(state, pending.held)
     if pending.rest:
         yield from _rest(state)
 
@@ -121,6 +128,7 @@ def full(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
     yield from _tallies(state.tallies, (*state.tallies.totals, *state.tallies.histograms))
     yield from _baselines(state, state.baselines)
     yield from _finished(state, state.finished)
+    yield from _held(state, state.held)
     yield from _rest(state)
 
 
@@ -139,6 +147,11 @@ def load(database: Database) -> LedgerState:
     state.baselines = _load_baselines(database)
     for row in database.rows(f"{FINISHED_CRAWLS} ORDER BY deleted_at IS NULL, deleted_at"):
         state.finished[row[0]] = FinishedCrawl._make(row)
+    for uid, packed, found, known_until in database.rows(
+        "SELECT uid, baseline, found, known_until FROM held ORDER BY found, uid"
+    ):
+        baseline = state.baselines.get(uid) or Baseline.unpack(packed)
+        state.held[uid] = HeldEnd(baseline, Unseen(float(found), float(known_until)))
     for source, scope, version, seen in database.rows(
         "SELECT source, scope, version, seen FROM resource_versions"
     ):
@@ -214,6 +227,19 @@ def _finished(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
         yield "INSERT OR REPLACE INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", known
     if forgotten:
         yield "DELETE FROM finished WHERE uid = ?", forgotten
+
+
+def _held(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
+    held = [
+        (uid, one.baseline.pack(), one.unseen.found, one.unseen.known_until)
+        for uid in uids
+        if (one := state.held.get(uid)) is not None
+    ]
+    if held:
+        yield "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)", held
+    released = [(uid,) for uid in uids if uid not in state.held]
+    if released:
+        yield "DELETE FROM held WHERE uid = ?", released
 
 
 def _rest(state: LedgerState) -> Iterator[Statement]:
