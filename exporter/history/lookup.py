@@ -11,9 +11,10 @@ one request at a time finds out whether it does again.
 """
 
 import asyncio
+import heapq
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -39,6 +40,8 @@ _DEADLINE: Final = 30.0
 _FIRST_DELAY: Final = 10.0
 _LONGEST_DELAY: Final = 60.0
 """Seconds until the same crawl is asked for again."""
+_LOOK: Final = 1.0
+"""Seconds between looks for ends that are new, or have been asked for long enough."""
 _AT_ONCE: Final = 500
 """Ends released in one go; more would hold up the event loop."""
 
@@ -59,11 +62,9 @@ class _Asked:
 
     since: float
     """When this process first knew of it."""
-    due: float
     expires: float
-    """``LONGEST`` after it was found, by the clock of then."""
-    in_vain_since: float | None = None
-    """When it was first asked for and not told."""
+    """``LONGEST`` after it was found or, once it was asked for, ``PATIENCE`` after that."""
+    was_asked: bool = False
     delays: Backoff = field(default_factory=lambda: Backoff(_FIRST_DELAY, _LONGEST_DELAY))
 
 
@@ -85,6 +86,9 @@ class VanishedCrawls:
         self._pause_limit = pause_limit
         self._asked: dict[str, _Asked] = {}
         """By uid."""
+        self._turns: list[tuple[float, int, str]] = []
+        """A heap: when whose turn is by the monotonic clock, the first found before its equals."""
+        self._number = 0
         self._failures = Backoff()
         self._failing_since: float | None = None
         """By the monotonic clock; None while Browsertrix answers."""
@@ -92,39 +96,51 @@ class VanishedCrawls:
     async def run(self) -> None:
         """Ask until cancelled; it may be run again after a fault."""
         now = asyncio.get_running_loop().time
-        next_request = now()
+        look_at = next_request = now()
         while True:
-            self._follow_ledger(now())
-            await self._give_up(now())
-            uid = self._first_due(now()) if now() >= next_request else None
-            if uid is not None:
+            if now() >= look_at:
+                self._follow_ledger(now())
+                await self._give_up(now())
+                look_at = now() + _LOOK
+            if now() >= next_request and (uid := self._next_turn(now())) is not None:
                 next_request = now() + PACE
                 delay = await self._ask(uid, now)
                 next_request = max(next_request, now() + delay)
-            await asyncio.sleep(PACE if self._asked else 5 * PACE)
+            await asyncio.sleep(PACE if self._asked else _LOOK)
 
     def _follow_ledger(self, now: float) -> None:
         held = self._ledger.held_ends
-        for uid in [one for one in self._asked if one not in held]:
+        for uid in self._asked.keys() - held.keys():
             del self._asked[uid]
+        if len(self._asked) == len(held):
+            return
         for uid, one in held.items():
             if uid not in self._asked:
                 # A clock that was set back makes it no older than it is, and no younger.
                 age = min(max(0.0, self._clock() - one.unseen.found), LONGEST)
-                self._asked[uid] = _Asked(since=now, due=now, expires=now + LONGEST - age)
+                self._asked[uid] = _Asked(since=now, expires=now + LONGEST - age)
+                self._queue(uid, now)
 
-    def _first_due(self, now: float) -> str | None:
-        """Of those whose turn has come; of equals the one found first."""
-        due = ((one.due, uid) for uid, one in self._asked.items() if one.due <= now)
-        return min(due, key=lambda one: one[0], default=(now, None))[1]
+    def _queue(self, uid: str, due: float) -> None:
+        self._number += 1
+        heapq.heappush(self._turns, (due, self._number, uid))
+
+    def _next_turn(self, now: float) -> str | None:
+        """Of those whose turn has come, the one whose turn came first."""
+        while self._turns and self._turns[0][0] <= now:
+            uid = heapq.heappop(self._turns)[2]
+            if uid in self._asked and uid in self._ledger.held_ends:
+                return uid
+        return None
 
     async def _ask(self, uid: str, now: Callable[[], float]) -> float:
         """Ask for one; the seconds for which to ask for no other."""
         asked, held = self._asked[uid], self._ledger.held_ends[uid]
         # First, so that one whose answer is a fault of ours waits for its next turn, too.
-        asked.due = now() + asked.delays.next()
-        if asked.in_vain_since is None:
-            asked.in_vain_since = now()
+        self._queue(uid, now() + asked.delays.next())
+        if not asked.was_asked:
+            asked.was_asked = True
+            asked.expires = min(asked.expires, now() + PATIENCE)
         crawl = held.baseline.crawl
         try:
             async with asyncio.timeout(_DEADLINE):
@@ -158,7 +174,7 @@ class VanishedCrawls:
     async def _give_up(self, now: float) -> None:
         """Release as unknown what has been asked for too long, or cannot be."""
         released = 0
-        for uid in list(self._in_vain(now)):
+        for uid in self._in_vain(now):
             held = self._ledger.held_ends.get(uid)
             if held is None:
                 continue
@@ -174,12 +190,13 @@ class VanishedCrawls:
                 extra={"crawls": released},
             )
 
-    def _in_vain(self, now: float) -> Iterator[str]:
-        for uid, one in self._asked.items():
-            failing = None if self._failing_since is None else max(self._failing_since, one.since)
-            started = [at for at in (one.in_vain_since, failing) if at is not None]
-            if now >= one.expires or (started and now - min(started) >= PATIENCE):
-                yield uid
+    def _in_vain(self, now: float) -> list[str]:
+        failing = self._failing_since is not None and now - self._failing_since >= PATIENCE
+        return [
+            uid
+            for uid, one in self._asked.items()
+            if now >= one.expires or (failing and now - one.since >= PATIENCE)
+        ]
 
     def _conclude(self, uid: str, held: HeldEnd) -> None:
         difference = Difference()
