@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.app import Pipeline
+from exporter.history.ledger import Ledger
 from exporter.history.lookup import LONGEST, PATIENCE
 from exporter.history.reading import events
 from exporter.resources.browsertrix.crawl_record import CrawlRecord
 from exporter.runtime.http_errors import RequestError
+from exporter.settings import Settings
 from support.counters import DURATION, FINISHED, PAUSE_LENGTH, VANISHED
 from support.crawl_history import NOW, OVER, Watch, kill, sql
 from support.crawl_records import DOWN, FINISHED_AT, Records, ask, record_of
@@ -446,3 +449,25 @@ def test_whatever_comes_in_between_each_is_counted_once(
         kill(watch.ledger)
 
     run()
+
+
+def test_a_file_that_is_lost_is_written_anew_with_what_is_held_back(
+    watch: Watch, path: Path
+) -> None:
+    watch.synced()
+    vanish(watch)
+    assert watch.ledger.file_status.persistent
+    for file in path.parent.glob("history.db*"):
+        if not file.name.endswith(".lock"):
+            file.unlink()
+    watch.change(20, crawl="another", metadata={"uid": "another"})
+    watch.ledger.flush()
+    watch.kill()
+    assert list(watch.ledger.held_ends) == ["uid-gone"]
+
+
+def test_the_pipeline_asks_only_where_it_is_given_records() -> None:
+    without = Pipeline(Settings(), Ledger.open())
+    asking = Pipeline(Settings(), Ledger.open(), Records())
+    assert without.vanished is None
+    assert asking.vanished is not None
