@@ -32,9 +32,9 @@ class Ending:
     finished: float
     """Seconds since 1970."""
     stated: bool
-    """Whether a status said so; otherwise it follows from the object's deletion."""
+    """Whether a status or its record said so; otherwise it follows from the object's deletion."""
     timed: bool
-    """Whether ``finished`` is ``status.finished`` rather than the last timestamp known."""
+    """Whether ``finished`` is what was stated rather than the last timestamp known."""
 
 
 @dataclass(slots=True)

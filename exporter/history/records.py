@@ -17,10 +17,10 @@ class FinishedCrawl(NamedTuple):
     oid: str
     crawl: str
     state: str
-    """``unknown`` when it vanished."""
+    """``unknown`` when it vanished, ``deleted`` when its record had, too."""
     stop_reason: str
     finished: float
-    """``status.finished``; the deletion or the last sign of life where there was none."""
+    """As its status or record said; the deletion or the last sign of life where neither did."""
     paused_seconds: float
     """Over all its pauses."""
     deleted_at: float | None
