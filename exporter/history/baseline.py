@@ -128,6 +128,10 @@ class Baseline:
     forced_restart: float | None = None
     scale: int | None = None
     browser_windows: int | None = None
+    size_limit: int | None = None
+    """Bytes; 0 where it has none. None where the object never said."""
+    time_limit: float | None = None
+    """Seconds with at least one pod; 0 and None as above."""
     exec_seconds: float = 0.0
     pages: int = 0
     size: int = 0

@@ -50,10 +50,15 @@ def conclude(
 def learn(
     baseline: Baseline, record: CrawlRecord | None, unseen: Unseen, difference: Difference
 ) -> bool:
-    """Take in what Browsertrix says, None for a deleted record; False where it knows no end yet."""
+    """Take in what Browsertrix says, None for a deleted record; False where it knows no end yet.
+
+    A record of another organisation is another crawl's.
+    """
     if record is None:
         _vanished(baseline, endings.deleted_ending(baseline, unseen.found), unseen, difference)
         return True
+    if record.oid not in {None, baseline.oid}:
+        return False
     ending = endings.recorded_ending(baseline, record, unseen.found)
     if ending is None:
         return False

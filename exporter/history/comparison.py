@@ -23,6 +23,7 @@ from exporter.history.events import (
     Started,
     StateEntered,
 )
+from exporter.history.limits import note_limits
 from exporter.history.live_pods import compare_live_pods
 from exporter.history.pods import compare_pods
 from exporter.resources.crawljob import CrawlJob, derived
@@ -54,6 +55,7 @@ def compare(
     regressed = _raise_high_water_marks(baseline, job, difference)
     _note_last_seen_alive(baseline, job)
     endings.note_stop_reason(baseline, job)
+    note_limits(baseline, job)
     if baseline.ending is None:
         _compare_state(baseline, job, now, events, regressed=regressed, first_seen=first_seen)
         _compare_spec(baseline, job, now, events, first_seen=first_seen)

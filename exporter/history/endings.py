@@ -8,9 +8,10 @@ on the order in which statuses arrive, so two exporters that saw the same ones a
 from typing import Final
 
 from exporter.history.baseline import Baseline, Ending
+from exporter.history.limits import limit_reached
 from exporter.resources.browsertrix.crawl_record import CrawlRecord
 from exporter.resources.crawljob import CrawlJob, derived
-from exporter.resources.crawljob.states import ENDED, UNKNOWN_STATE
+from exporter.resources.crawljob.states import ENDED, UNKNOWN_STATE, UNKNOWN_STOP_REASON
 
 _WEAKEST_FIRST: Final = (
     "",
@@ -32,13 +33,15 @@ stronger. A limit ends the crawl, but as ``complete``. A ``stopped_*`` becomes t
 is how Browsertrix explains that state. Within a group any fixed order will do."""
 
 _STRENGTH: Final = {reason: index for index, reason in enumerate(_WEAKEST_FIRST)}
-_UNKNOWN_REASON: Final = _STRENGTH["time-limit"] - 0.5
+_NEW_REASON: Final = _STRENGTH["time-limit"] - 0.5
 """A newer release's reason is stronger than a pause, weaker than what is known to end a crawl."""
+_NOT_KNOWN: Final = -1.0
+"""A status that says that there was no reason is stronger than not to know."""
 
 
 def stronger(one: str, other: str) -> str:
     """The stop reason that stands when both were seen; the order of the two makes no difference."""
-    return max(one, other, key=lambda reason: (_STRENGTH.get(reason, _UNKNOWN_REASON), reason))
+    return max(one, other, key=lambda reason: (_strength(reason), reason))
 
 
 def note_stop_reason(baseline: Baseline, job: CrawlJob) -> None:
@@ -95,20 +98,25 @@ def vanished_ending(baseline: Baseline, now: float, pause_limit: float) -> Endin
 def recorded_ending(baseline: Baseline, record: CrawlRecord, found: float) -> Ending | None:
     """The end of a crawl found missing, as Browsertrix's record states it; None while it has none.
 
-    The record has no stop reason: the strongest one seen in the CrawlJob stands. Without a time, or
-    with one that is far ahead of ``found``, it is dated by that.
+    The record has no stop reason: the strongest one seen in the CrawlJob stands, or the limit that
+    its figures prove it has reached. Without a time, or with one that is far ahead of ``found``, it
+    is dated by that.
     """
     state, finished = record.state, record.finished
     if not state or (finished is None and state not in ENDED):
         return None
     timed = finished is not None and finished <= found + _MOST_BEHIND
-    return Ending(
-        state,
-        _explained(state, baseline.stop_reason),
-        finished if finished is not None and timed else found,
-        stated=True,
-        timed=timed,
-    )
+    if finished is None or not timed:
+        finished = found
+    reason = _explained(state, _recorded_reason(baseline, record, finished))
+    return Ending(state, reason, finished, stated=True, timed=timed)
+
+
+def _recorded_reason(baseline: Baseline, record: CrawlRecord, finished: float) -> str:
+    seen = baseline.stop_reason
+    if record.state != "complete" or (seen and not derived.is_paused_state(seen)):
+        return seen
+    return limit_reached(baseline, record, finished) or seen
 
 
 def deleted_ending(baseline: Baseline, found: float) -> Ending:
@@ -139,6 +147,10 @@ def merged(known: Ending, stated: Ending) -> Ending:
 def _found(baseline: Baseline, now: float) -> float:
     found = max(now, baseline.last_seen_alive)
     return now if found > now + _MOST_BEHIND else found
+
+
+def _strength(reason: str) -> float:
+    return _NOT_KNOWN if reason == UNKNOWN_STOP_REASON else _STRENGTH.get(reason, _NEW_REASON)
 
 
 def _explained(state: str, reason: str) -> str:

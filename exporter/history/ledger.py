@@ -251,7 +251,7 @@ class Ledger:
             self._pending.baselines.add(uid)
         now = self._clock()
         self._count(baseline, difference, now)
-        self._finished.update(baseline, now)
+        self._finished.update(baseline, now, learned=True)
 
     def _drop_held(self, uid: str) -> None:
         if self._state.held.pop(uid, None) is not None:

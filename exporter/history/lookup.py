@@ -2,12 +2,18 @@
 
 A counter never falls, so an end that may still be found out is not counted as unknown first: the
 recorder holds it back, on disk, and here it is released, once, as what it is. Until then it is in
-no counter, no series and no alert. It is released as unknown where the record tells no end within
-ten minutes, or Browsertrix cannot be asked for so long: an alert may be late, but comes.
+no counter, no series and no alert. It is released as unknown where nothing can be found out: an
+alert may be late, but comes. How long that is waited for counts from when the crawl was found
+missing, which is on disk, too: however often the exporter is restarted, it is one hour.
 
-The one whose turn has come first is asked for first, one at a time and five a second at most: ten
-thousand, after a long outage, take half an hour and are no load. While Browsertrix does not answer,
-one request at a time finds out whether it does again.
+Ten thousand, after a long outage, are no load: those found first are asked for first, ten a second
+and ten at once at most. That takes as long as it takes, and while Browsertrix answers, the hour
+ends no wait for a first answer. While it does not, one request at a time finds out whether it does
+again.
+
+That there is no record means that somebody has deleted the crawl only where Browsertrix knows its
+organisation: any other Browsertrix, by whose address this one's was replaced by mistake, has no
+record of it either.
 """
 
 import asyncio
@@ -28,15 +34,18 @@ from exporter.runtime.http_errors import RequestError
 
 logger = logging.getLogger(__name__)
 
-PACE: Final = 0.2
+PACE: Final = 0.1
 """Seconds from one request to the next, at least."""
+MOST_REQUESTS: Final = 10
+"""At once."""
+LIMIT: Final = 3600.0
+"""Seconds from when a crawl was found missing, after which it is asked for no more."""
 PATIENCE: Final = 600.0
-"""Seconds of asking in vain, for one crawl's end or for any, after which it is unknown."""
-LONGEST: Final = 3600.0
-"""Seconds from when it was found missing after which an end is unknown in any case: however often
-the exporter was restarted meanwhile, and however slow Browsertrix answers."""
-_DEADLINE: Final = 30.0
-"""Seconds for one answer, whatever deadlines the client has."""
+"""Seconds from the first answer, after which one that tells no end is asked for no more: where the
+operator was away as well, a record is as late as it."""
+_GRACE: Final = 60.0
+"""Seconds from a start, and from a first request, in which it is asked for though the hour is
+over: one that fails is not the last one."""
 _FIRST_DELAY: Final = 10.0
 _LONGEST_DELAY: Final = 60.0
 """Seconds until the same crawl is asked for again."""
@@ -52,19 +61,25 @@ class CrawlRecords(Protocol):
     async def crawl(self, crawl_id: str, /) -> CrawlRecord | None:
         """Return the record; None where there is none any more.
 
-        Raises RequestError while it cannot be asked for.
+        Raises RequestError while it cannot be asked for, in a minute or two at most.
         """
+
+    def lists_organisation(self, oid: str, /) -> bool:
+        """Return whether it is known to have this organisation."""
 
 
 @dataclass(slots=True)
-class _Asked:
+class _Question:
     """One end that is asked for. Times by the monotonic clock."""
 
-    since: float
-    """When this process first knew of it."""
+    held: HeldEnd
     expires: float
-    """``LONGEST`` after it was found or, once it was asked for, ``PATIENCE`` after that."""
-    was_asked: bool = False
+    """``LIMIT`` after it was found, or ``_GRACE`` after something else."""
+    asked: bool = False
+    """Whether there was a request, of this process, that has ended."""
+    answered: float | None = None
+    """When the first one was answered."""
+    in_flight: bool = False
     delays: Backoff = field(default_factory=lambda: Backoff(_FIRST_DELAY, _LONGEST_DELAY))
 
 
@@ -84,101 +99,124 @@ class VanishedCrawls:
         self._records = records
         self._clock = clock
         self._pause_limit = pause_limit or PauseLimit()
-        self._asked: dict[str, _Asked] = {}
+        self._questions: dict[str, _Question] = {}
         """By uid."""
         self._turns: list[tuple[float, int, str]] = []
         """A heap: when whose turn is by the monotonic clock, the first found before its equals."""
         self._number = 0
+        self._requests = 0
+        """In flight."""
+        self._failing = False
+        """Whether the last request failed."""
         self._failures = Backoff()
-        self._failing_since: float | None = None
-        """By the monotonic clock; None while Browsertrix answers."""
+        self._next_request = 0.0
+        self._rests_until = 0.0
+        """After a failure. Both by the monotonic clock."""
 
     async def run(self) -> None:
         """Ask until cancelled; it may be run again after a fault."""
         now = asyncio.get_running_loop().time
-        look_at = next_request = now()
-        while True:
-            if now() >= look_at:
-                self._follow_ledger(now())
-                await self._give_up(now())
-                look_at = now() + _LOOK
-            if now() >= next_request and (uid := self._next_turn(now())) is not None:
-                next_request = now() + PACE
-                delay = await self._ask(uid, now)
-                next_request = max(next_request, now() + delay)
-            await asyncio.sleep(PACE if self._asked else _LOOK)
+        look_at = now()
+        async with asyncio.TaskGroup() as requests:
+            while True:
+                if now() >= look_at:
+                    self._follow_ledger(now())
+                    await self._give_up(now())
+                    look_at = now() + _LOOK
+                if self._may_ask(now()) and (uid := self._next_turn(now())) is not None:
+                    self._next_request = now() + PACE
+                    requests.create_task(self._ask(uid))
+                await asyncio.sleep(PACE if self._questions else _LOOK)
 
     def _follow_ledger(self, now: float) -> None:
         held = self._ledger.held_ends
-        for uid in self._asked.keys() - held.keys():
-            del self._asked[uid]
-        if len(self._asked) == len(held):
+        for uid, question in list(self._questions.items()):
+            if held.get(uid) is not question.held:
+                del self._questions[uid]
+        if len(self._questions) == len(held):
             return
         for uid, one in held.items():
-            if uid not in self._asked:
+            if uid not in self._questions:
                 # A clock that was set back makes it no older than it is, and no younger.
-                age = min(max(0.0, self._clock() - one.unseen.found), LONGEST)
-                self._asked[uid] = _Asked(since=now, expires=now + LONGEST - age)
+                age = min(max(0.0, self._clock() - one.unseen.found), LIMIT)
+                self._questions[uid] = _Question(one, now + max(LIMIT - age, _GRACE))
                 self._queue(uid, now)
 
     def _queue(self, uid: str, due: float) -> None:
         self._number += 1
         heapq.heappush(self._turns, (due, self._number, uid))
 
+    def _may_ask(self, now: float) -> bool:
+        most = 1 if self._failing else MOST_REQUESTS
+        return self._requests < most and now >= max(self._next_request, self._rests_until)
+
     def _next_turn(self, now: float) -> str | None:
         """Of those whose turn has come, the one whose turn came first."""
         while self._turns and self._turns[0][0] <= now:
             uid = heapq.heappop(self._turns)[2]
-            if uid in self._asked and uid in self._ledger.held_ends:
+            question = self._questions.get(uid)
+            if question is not None and not question.in_flight:
                 return uid
         return None
 
-    async def _ask(self, uid: str, now: Callable[[], float]) -> float:
-        """Ask for one; the seconds for which to ask for no other."""
-        asked, held = self._asked[uid], self._ledger.held_ends[uid]
-        # First, so that one whose answer is a fault of ours waits for its next turn, too.
-        self._queue(uid, now() + asked.delays.next())
-        if not asked.was_asked:
-            asked.was_asked = True
-            asked.expires = min(asked.expires, now() + PATIENCE)
-        crawl = held.baseline.crawl
+    async def _ask(self, uid: str) -> None:
+        now, question = asyncio.get_running_loop().time, self._questions[uid]
+        if not question.asked:  # its turn may have come late
+            question.expires = max(question.expires, now() + _GRACE)
+        question.in_flight = True
+        self._requests += 1
         try:
-            async with asyncio.timeout(_DEADLINE):
-                record = await self._records.crawl(crawl)
-        except (RequestError, TimeoutError) as error:
-            return self._failed(error, now())
-        if self._failing_since is not None:
-            logger.info("history: Browsertrix tells again how vanished crawls ended")
-        self._failing_since = None
-        self._failures.reset()
-        if self._ledger.held_ends.get(uid) is not held:
-            return 0.0  # its object is there after all
+            record = await self._records.crawl(question.held.baseline.crawl)
+        except RequestError as error:
+            self._failed(error, now())
+        else:
+            self._answered()
+            if question.answered is None:
+                question.answered = now()
+            if self._ledger.held_ends.get(uid) is question.held:  # its object is not there again
+                self._take_in(uid, question.held, record)
+        finally:
+            self._requests -= 1
+            question.in_flight = False
+            question.asked = True
+            self._queue(uid, now() + question.delays.next())
+
+    def _take_in(self, uid: str, held: HeldEnd, record: CrawlRecord | None) -> None:
+        """Release the end, where the answer tells it."""
         difference = Difference()
-        if record is not None and record.id != crawl:
-            logger.warning("history: Browsertrix answers with another crawl's record")
-        elif learn(held.baseline, record, held.unseen, difference):
+        believed = record is not None or self._is_deleted(held)
+        if believed and learn(held.baseline, record, held.unseen, difference):
             self._release(uid, difference)
             self._ledger.flush()
-        return 0.0
 
-    def _failed(self, error: RequestError | TimeoutError, now: float) -> float:
-        if self._failing_since is None:
-            self._failing_since = now
+    def _is_deleted(self, held: HeldEnd) -> bool:
+        """Whether a crawl without a record was deleted, or known to be so in any case."""
+        crawl = held.baseline
+        return crawl.cancel_asked is not None or self._records.lists_organisation(crawl.oid)
+
+    def _answered(self) -> None:
+        if self._failing:
+            logger.info("history: Browsertrix tells again how vanished crawls ended")
+        self._failing = False
+        self._failures.reset()
+
+    def _failed(self, error: RequestError, now: float) -> None:
+        if not self._failing:
             logger.warning(
                 "history: Browsertrix cannot be asked how vanished crawls ended; trying again",
-                extra={"error": str(error) or f"no answer within {_DEADLINE:.0f} s"},
+                extra={"error": str(error)},
             )
-        retry_after = error.retry_after if isinstance(error, RequestError) else None
-        return self._failures.next(retry_after)
+        self._failing = True
+        if now >= self._rests_until:  # else it was sent together with another one that failed
+            self._rests_until = now + self._failures.next(error.retry_after)
 
     async def _give_up(self, now: float) -> None:
         """Release as unknown what has been asked for too long, or cannot be."""
         released = 0
-        for uid in self._in_vain(now):
-            held = self._ledger.held_ends.get(uid)
-            if held is None:
+        for uid, one in list(self._questions.items()):
+            if not self._is_in_vain(one, now) or self._ledger.held_ends.get(uid) is not one.held:
                 continue
-            self._conclude(uid, held)
+            self._conclude(uid, one.held)
             released += 1
             if released % _AT_ONCE == 0:
                 self._ledger.flush()
@@ -190,13 +228,12 @@ class VanishedCrawls:
                 extra={"crawls": released},
             )
 
-    def _in_vain(self, now: float) -> list[str]:
-        failing = self._failing_since is not None and now - self._failing_since >= PATIENCE
-        return [
-            uid
-            for uid, one in self._asked.items()
-            if now >= one.expires or (failing and now - one.since >= PATIENCE)
-        ]
+    def _is_in_vain(self, question: _Question, now: float) -> bool:
+        if question.in_flight:
+            return False
+        if question.answered is not None and now >= question.answered + PATIENCE:
+            return True
+        return now >= question.expires and (question.asked or self._failing)
 
     def _conclude(self, uid: str, held: HeldEnd) -> None:
         difference = Difference()
@@ -205,4 +242,4 @@ class VanishedCrawls:
 
     def _release(self, uid: str, difference: Difference) -> None:
         self._ledger.release(uid, difference)
-        del self._asked[uid]
+        del self._questions[uid]

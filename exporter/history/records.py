@@ -27,9 +27,13 @@ class FinishedCrawl(NamedTuple):
     """When its object was found deleted; None while it is there."""
     cid: str = ""
     """The workflow's id; empty where it is not known."""
+    learned: float | None = None
+    """When it became known how it ended, where that was later than that it had (``lookup``)."""
 
     @classmethod
-    def of(cls, baseline: Baseline, ending: Ending, deleted_at: float | None) -> Self:
+    def of(
+        cls, baseline: Baseline, ending: Ending, deleted_at: float | None, learned: float | None
+    ) -> Self:
         """The record of a crawl that ended so."""
         return cls(
             baseline.uid,
@@ -42,6 +46,7 @@ class FinishedCrawl(NamedTuple):
             baseline.paused_seconds,
             deleted_at,
             baseline.cid,
+            learned,
         )
 
 

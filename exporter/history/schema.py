@@ -60,5 +60,6 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """
     CREATE TABLE held (uid TEXT PRIMARY KEY, baseline TEXT NOT NULL, found REAL NOT NULL,
         known_until REAL NOT NULL);
+    ALTER TABLE finished ADD COLUMN learned REAL;
     """,
 )

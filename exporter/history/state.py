@@ -239,7 +239,7 @@ def _finished(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
     known = [state.finished[uid] for uid in uids if uid in state.finished]
     forgotten = [(uid,) for uid in uids if uid not in state.finished]
     if known:
-        yield "INSERT OR REPLACE INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", known
+        yield "INSERT OR REPLACE INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", known
     if forgotten:
         yield "DELETE FROM finished WHERE uid = ?", forgotten
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from exporter.alerting.active_alerts import ActiveAlerts, Key
+from exporter.history.lookup import LIMIT
 from exporter.simulator.apiserver.encoding import stamp
 from support.active_alerts import (
     CRAWL,
@@ -79,7 +80,7 @@ def test_one_that_cannot_be_found_out_is_alerted_as_before(path: Path) -> None:
         watch.change(1001)
         watch.unlisted(1001)
         alerts = ActiveAlerts(watch.ledger, watch.clock)
-        await ask(watch, Records(), 605)
+        await ask(watch, Records(), LIMIT + 5)
         assert active(alerts) == {(VANISHED, CRAWL): (0, 7200)}
 
     run()

@@ -256,7 +256,10 @@ def test_after_compaction_browsertrix_says_how_what_is_missing_ended(tmp_path: P
         nonlocal exporter
         exporter = Exporter(cluster, path, clock, hold_back=True)
         records = Records(
-            {one.crawl: record_of(one.crawl, one.state, one.finished) for one in truth.values()}
+            {
+                one.crawl: record_of(one.crawl, one.state, one.finished, oid=None)
+                for one in truth.values()
+            }
         )
         task = asyncio.create_task(VanishedCrawls(exporter.ledger, records, clock).run())
         await asyncio.sleep(10)

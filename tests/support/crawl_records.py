@@ -1,13 +1,14 @@
 """Browsertrix's records of crawls, without Browsertrix: who answers as a test says."""
 
 import asyncio
+from typing import Any
 
 from exporter.history.lookup import VanishedCrawls
 from exporter.resources.browsertrix.crawl_record import CrawlRecord
 from exporter.runtime.http_errors import RequestError
 from exporter.simulator.apiserver.encoding import stamp
 from support.crawl_history import Watch
-from support.factories import UPDATED_EPOCH
+from support.factories import OID, UPDATED_EPOCH
 from support.virtual_time import now
 
 FINISHED_AT = float(UPDATED_EPOCH + 300)
@@ -15,9 +16,19 @@ FINISHED_AT = float(UPDATED_EPOCH + 300)
 DOWN = RequestError("unreachable", "nobody listens")
 
 
-def record_of(crawl: str, state: str | None, finished: float | None = FINISHED_AT) -> CrawlRecord:
+def record_of(
+    crawl: str, state: str | None, finished: float | None = FINISHED_AT, **fields: Any
+) -> CrawlRecord:
     moment = None if finished is None else stamp(finished)
-    record, problems = CrawlRecord.parse({"id": crawl, "state": state, "finished": moment})
+    said = {
+        "id": crawl,
+        "oid": OID,
+        "state": state,
+        "finished": moment,
+        "stats": {"size": 1_000},
+        **fields,
+    }
+    record, problems = CrawlRecord.parse(said)
     assert not problems
     return record
 
@@ -32,6 +43,8 @@ class Records:
     ) -> None:
         self.answers = answers or {}
         self.otherwise = otherwise
+        self.organisations = {OID}
+        """Those it has."""
         self.lasts = 0.0
         """Seconds that an answer takes."""
         self.asked: list[tuple[float, str]] = []
@@ -44,6 +57,9 @@ class Records:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def lists_organisation(self, oid: str, /) -> bool:
+        return oid in self.organisations
 
     @property
     def crawls(self) -> list[str]:

@@ -25,6 +25,17 @@ FINISHED_TIMESTAMP: Final = Family(
     labels=(*CRAWL_LABELS, "state", "stop_reason"),
 )
 
+END_LEARNED_TIMESTAMP: Final = Family(
+    name="browsertrix_crawl_end_learned_timestamp_seconds",
+    help="When it became known how the crawl ended, in seconds since 1970, where it was gone by "
+    "then; beside its finished timestamp, with --browsertrix.url. An alert that would have been "
+    "over by then counts from here.",
+    source="the answer to a request for Browsertrix's record, or the end of waiting for one",
+    unit="seconds",
+    group=Group.HISTORY,
+    labels=FINISHED_TIMESTAMP.labels,
+)
+
 
 def _family(measure: Measure, kind: Kind) -> Family:
     return Family(
@@ -40,6 +51,7 @@ def _family(measure: Measure, kind: Kind) -> Family:
 
 HISTORY_FAMILIES: Final = (
     FINISHED_TIMESTAMP,
+    END_LEARNED_TIMESTAMP,
     *(_family(counter, Kind.COUNTER) for counter in COUNTERS),
     *(_family(histogram, Kind.HISTOGRAM) for histogram in HISTOGRAMS),
 )
