@@ -48,7 +48,7 @@ _GRACE: Final = 60.0
 over: one that fails is not the last one."""
 _FIRST_DELAY: Final = 10.0
 _LONGEST_DELAY: Final = 60.0
-"""Seconds until the same crawl is asked for again."""
+"""Seconds until a crawl is asked for again whose record told no end."""
 _LOOK: Final = 1.0
 """Seconds between looks for ends that are new, or have been asked for long enough."""
 _AT_ONCE: Final = 500
@@ -163,12 +163,14 @@ class VanishedCrawls:
         now, question = asyncio.get_running_loop().time, self._questions[uid]
         if not question.asked:  # its turn may have come late
             question.expires = max(question.expires, now() + _GRACE)
+        due = now() + question.delays.next()  # after a fault of ours, too
         question.in_flight = True
         self._requests += 1
         try:
             record = await self._records.crawl(question.held.baseline.crawl)
         except RequestError as error:
             self._failed(error, now())
+            due = now()
         else:
             self._answered()
             if question.answered is None:
@@ -179,7 +181,7 @@ class VanishedCrawls:
             self._requests -= 1
             question.in_flight = False
             question.asked = True
-            self._queue(uid, now() + question.delays.next())
+            self._queue(uid, due)
 
     def _take_in(self, uid: str, held: HeldEnd, record: CrawlRecord | None) -> None:
         """Release the end, where the answer tells it."""
