@@ -195,7 +195,7 @@ class Exporter:
                 self._tasks.start(f"{kind} of {where}", partial(self._follow, one))
             self._tasks.start("history", self._pipeline.recorder.run)
             if self._vanished is not None:
-                self._tasks.start("ends of vanished crawls", self._vanished.run)
+                self._tasks.start("vanished crawls", self._vanished.run)
             self._tasks.start("garbage collection", collect_periodically)
             if self._notifier is not None:
                 self._notifier.start(self._tasks)

@@ -179,7 +179,7 @@ class Vanished(CrawlEvent):
         help="Crawls that went while nobody looked, or were deleted without an end; not those "
         "whose end Browsertrix tells.",
         source="a CrawlJob gone without status.finished; with --browsertrix.url, its record gone "
-        "as well, or of no help for ten minutes",
+        "as well, or not to be had within the hour",
     )
     stop_reason: str
     """What can be concluded: ``deleted``, ``stopped_pause_expired``, or the last one seen."""

@@ -88,7 +88,8 @@ class Ledger:
         self._look_at_log = clock()
         self.names = KnownNames(state, self._pending)
         """What the organisations and workflows of its crawls are called."""
-        for baseline in state.baselines.values():
+        held = (one.baseline for one in state.held.values())
+        for baseline in (*state.baselines.values(), *held):
             self.names.want(baseline.oid, baseline.cid)
         for record in state.finished.values():
             self.names.want(record.oid, record.cid)

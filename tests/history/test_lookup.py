@@ -8,12 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exporter.app import Pipeline
+from exporter.cluster.changes import Change
+from exporter.history.ledger import Ledger
 from exporter.history.lookup import LIMIT, PATIENCE
 from exporter.history.reading import events
 from exporter.resources.browsertrix.crawl_record import CrawlRecord
 from exporter.runtime.http_errors import RequestError
+from exporter.settings import Settings
 from support.counters import DURATION, FINISHED, PAUSE_LENGTH, VANISHED
-from support.crawl_history import NOW, OVER, Watch, kill, sql
+from support.crawl_history import NOW, OVER, Watch, crawl_of, kill, sql
 from support.crawl_records import DOWN, FINISHED_AT, Records, ask, record_of
 from support.factories import NAMESPACE, UPDATED_EPOCH
 from support.virtual_time import in_virtual_time
@@ -423,3 +427,20 @@ def test_a_file_that_is_lost_is_written_anew_with_what_is_held_back(
     watch.ledger.flush()
     watch.kill()
     assert list(watch.ledger.held_ends) == ["uid-gone"]
+
+
+@pytest.mark.parametrize("asks", [False, True], ids=["no url", "with the url"])
+def test_the_exporter_holds_ends_back_only_where_browsertrix_is_asked(
+    tmp_path: Path, asks: bool
+) -> None:
+    file = tmp_path / "token"
+    url = {"browsertrix_url": "http://127.0.0.1:1", "browsertrix_token_file": file}
+    ledger = Ledger.open()
+    recorder = Pipeline(Settings(**(url if asks else {})), ledger).recorder
+    recorder.on_synced("", "1")
+    recorder.on_change(Change("", None, crawl_of(2)))
+
+    recorder.on_change(Change("", crawl_of(2), None, deleted=True))
+
+    assert len(ledger.held_ends) == asks
+    assert [one.state for one in ledger.finished_crawls.values()] == ["unknown"] * (not asks)

@@ -16,10 +16,10 @@ FINISHED_TIMESTAMP: Final = Family(
     help="When the crawl finished, in seconds since 1970, and how it ended; served until "
     "--history.retention after its CrawlJob is gone.",
     source="status.finished, status.state, status.stopReason; where it went while nobody looked, "
-    "state and finished of Browsertrix's record with --browsertrix.url, state deleted where there "
-    "is no record any more; else when it was found missing and the state unknown: the stop reason "
-    "is then deleted where that had been asked for, stopped_pause_expired where the pause limit "
-    "had run out",
+    "state and finished of Browsertrix's record with --browsertrix.url (stop reason unknown where "
+    "it may have been a limit), state deleted where there is no record any more; else when it was "
+    "found missing and the state unknown: the stop reason is then deleted where that had been "
+    "asked for, stopped_pause_expired where the pause limit had run out",
     unit="seconds",
     group=Group.HISTORY,
     labels=(*CRAWL_LABELS, "state", "stop_reason"),
