@@ -207,7 +207,7 @@ def test_an_exporter_that_may_not_show_names_forgets_them(
 
 
 def test_a_crawl_whose_end_is_asked_for_keeps_its_names(tmp_path: Path) -> None:
-    """Its baseline is forgotten as soon as no replay can show it again; its end is still to come."""
+    """Its baseline is forgotten once no replay can show it again; its end is still to come."""
     watch = Watch(tmp_path / "history.db", hold_back=True)
     give_names(watch.ledger.names)
     watch.synced()
