@@ -247,7 +247,7 @@ def test_thousands_of_which_nothing_is_told_are_unknown_in_the_end() -> None:
         watch.clock.now += LIMIT - 60
         await ask(watch, Records(otherwise=DOWN), 65)
         assert watch.total(VANISHED) >= 1_150
-        await ask(watch, Records(otherwise=DOWN), 65)
+        await ask(watch, Records(otherwise=DOWN), 130)
         assert watch.total(VANISHED) == 1_200
         assert not watch.ledger.held_ends
 
