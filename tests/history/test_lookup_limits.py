@@ -97,7 +97,7 @@ def test_after_a_long_downtime_it_is_asked_for_all_the_same(path: Path) -> None:
         watch.clock.now += 12 * HOUR
         watch.synced()
         records = Records(otherwise=DOWN)  # they start together
-        task = asyncio.create_task(ask(watch, records, 40))
+        task = asyncio.create_task(ask(watch, records, 58))
         await asyncio.sleep(20)
         records.answers["gone"] = COMPLETE
         await task
