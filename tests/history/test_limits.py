@@ -42,21 +42,21 @@ def reason(spec: dict[str, Any], **record: Any) -> str:
         ({"maxCrawlSize": GIB}, {"stats": {"size": 1}, "fileSize": GIB + 1}, "size-limit"),
         ({"maxCrawlSize": GIB}, {"stats": {}, "fileSize": 5}, ""),
         ({"maxCrawlSize": GIB}, {"stats": {}}, "unknown"),
-        ({"timeout": 60}, {"crawlExecSeconds": 60}, "time-limit"),
+        ({"timeout": 50}, {"crawlExecSeconds": 50}, "time-limit"),
         ({"timeout": SHORT}, {"crawlExecSeconds": SHORT - 1}, "unknown"),
         ({"timeout": SHORT}, {}, "unknown"),
         ({"timeout": SHORT + 2}, {}, ""),
         ({"timeout": SHORT + 2}, {"crawlExecSeconds": 9}, ""),
-        ({"timeout": 60, "scale": 3}, {"crawlExecSeconds": 179}, "unknown"),
-        ({"timeout": 60, "scale": 3}, {"crawlExecSeconds": 180}, "time-limit"),
-        ({"timeout": 60, "browserWindows": 4}, {"crawlExecSeconds": 239}, "unknown"),
+        ({"timeout": 50, "scale": 3}, {"crawlExecSeconds": 149}, "unknown"),
+        ({"timeout": 50, "scale": 3}, {"crawlExecSeconds": 150}, "time-limit"),
+        ({"timeout": 50, "browserWindows": 4}, {"crawlExecSeconds": 199}, "unknown"),
         (
-            {"timeout": 60, "maxCrawlSize": GIB},
-            {"crawlExecSeconds": 60, "stats": {"size": GIB}},
+            {"timeout": 50, "maxCrawlSize": GIB},
+            {"crawlExecSeconds": 50, "stats": {"size": GIB}},
             "size-limit",
         ),
-        ({"timeout": 60, "maxCrawlSize": GIB}, {"crawlExecSeconds": 60}, "time-limit"),
-        ({"timeout": 60, "maxCrawlSize": GIB}, {"stats": {"size": 5}}, "unknown"),
+        ({"timeout": 50, "maxCrawlSize": GIB}, {"crawlExecSeconds": 50}, "time-limit"),
+        ({"timeout": 50, "maxCrawlSize": GIB}, {"stats": {"size": 5}}, "unknown"),
     ],
 )
 def test_a_limit_that_was_reached_for_certain_is_the_reason_and_else_it_is_not_known(
@@ -73,7 +73,7 @@ def test_limits_that_were_never_seen_may_have_been_reached() -> None:
 
 
 def test_a_limit_is_that_of_the_object_seen_last() -> None:
-    seen = history(maxCrawlSize=GIB, timeout=60)
+    seen = history(maxCrawlSize=GIB, timeout=50)
     seen.status(spec={"maxCrawlSize": 5, "timeout": 0})
     assert (seen.baseline.size_limit, seen.baseline.time_limit) == (5, 0)
     seen.status(spec={"maxCrawlSize": "much", "timeout": None})
