@@ -7,7 +7,7 @@ from typing import Final
 
 from exporter.app import Pipeline
 from exporter.history.baseline import Baseline, Ending
-from exporter.history.comparison import Difference
+from exporter.history.difference import Difference
 from exporter.history.ledger import Ledger
 from exporter.runtime.garbage_collection import keep_collections_short
 from exporter.settings import Settings

@@ -27,6 +27,7 @@ from exporter.cluster.poller import Poller
 from exporter.cluster.reflector import Reflector
 from exporter.crawls import CrawlJoin, PauseLimit
 from exporter.history.ledger import Ledger
+from exporter.history.lookup import VanishedCrawls
 from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import (
     BrowsertrixTables,
@@ -71,7 +72,12 @@ class Pipeline:
             settings.metrics_include,
             settings.metrics_exclude,
         )
-        self.recorder = HistoryRecorder(ledger, settings.scopes, pause_limit=self.pause_limit)
+        self.recorder = HistoryRecorder(
+            ledger,
+            settings.scopes,
+            pause_limit=self.pause_limit,
+            hold_back=settings.browsertrix_url is not None,
+        )
         self._store = SeriesStore(self.families, ledger.pods_before)
         self.pause_limit.listeners.append(self._store.reread_paused)
         self._browsertrix = _browsertrix_tables(settings, self.families)
@@ -128,6 +134,11 @@ class Exporter:
             if settings.browsertrix_url is not None
             else None
         )
+        self._vanished = (
+            VanishedCrawls(ledger, self._browsertrix, pause_limit=pipeline.pause_limit)
+            if self._browsertrix is not None
+            else None
+        )
         self._tasks = SupervisedTasks()
         self_metrics = SelfMetrics(
             pipeline.families,
@@ -181,6 +192,8 @@ class Exporter:
                 kind = "lists" if isinstance(one, Poller) else "watch"
                 self._tasks.start(f"{kind} of {where}", partial(self._follow, one))
             self._tasks.start("history", self._pipeline.recorder.run)
+            if self._vanished is not None:
+                self._tasks.start("vanished crawls", self._vanished.run)
             self._tasks.start("garbage collection", collect_periodically)
             if self._notifier is not None:
                 self._notifier.start(self._tasks)

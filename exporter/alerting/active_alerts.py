@@ -114,9 +114,8 @@ class ActiveAlerts(LedgerListener):
         """Activate the alerts that match this end; a corrected end replaces its own."""
         for definition in END_ALERTS:
             if definition.matches(record):
-                self._activate(
-                    definition, _labels_of(definition, record), record.uid, record.finished
-                )
+                labels, since = _labels_of(definition, record), definition.since(record)
+                self._activate(definition, labels, record.uid, since)
 
     def on_forgotten(self, record: FinishedCrawl) -> None:
         """Send the alerts of this end no more: it was none, or is past its retention.

@@ -4,6 +4,8 @@ Each is declared once. ``alerts/`` makes a rule of it, which Prometheus evaluate
 post it to Alertmanager by itself as soon as it sees the event. An alert is active for a window of
 time, which begins at the event's own timestamp, on the wire, and not when it was noticed: so both
 ways, a restarted exporter and a pair of exporters all mean the same alert, and all end it together.
+Only where Browsertrix told how a crawl had ended, and that window was over by then, it begins when
+that was learned (``CrawlEndAlert.since``): who was blind for a night is notified in the morning.
 
 No alert may be active here longer than its rule fires, or Alertmanager would see it end and begin
 once more, and notify twice.
@@ -40,6 +42,8 @@ FAILED_SECONDS: Final = _HOUR
 long enough for Prometheus, Alertmanager and the exporter to be restarted meanwhile."""
 POD_SECONDS: Final = _HOUR
 """The same of what happened to a pod."""
+LAST_SECONDS: Final = 600
+"""Of a window: an end learned as late as that would hardly be notified of before it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +109,25 @@ class CrawlEndAlert(EventAlert):
         """Whether it is of ends that nobody saw, which are dated by when they were found."""
         return _UNSEEN in self.matchers
 
+    @property
+    def late(self) -> int:
+        """Seconds after its end from which on an end is learned too late for its own window."""
+        return self.window - LAST_SECONDS
+
     def matches(self, record: FinishedCrawl) -> bool:
         """Whether this crawl ended so."""
         return all(matcher.matches(record) for matcher in self.matchers)
+
+    def since(self, record: FinishedCrawl) -> float:
+        """When the window of this end begins, in seconds since 1970.
+
+        The rule counts alike. While another exporter may still be notifying of the same end, by its
+        own timestamp, this one does so by no other.
+        """
+        learned = record.learned
+        if learned is None or learned < record.finished + self.late:
+            return record.finished
+        return learned
 
 
 _UNSEEN: Final = Matcher("state", UNKNOWN_STATE)

@@ -44,6 +44,7 @@ class BrowsertrixClient:
         self.sources: Sequence[PolledSource[Any]] = all_sources(
             self._api, settings.interval, handlers, workflows=settings.workflows
         )
+        self._organisations = self.sources[0]
 
     @property
     def login_refused(self) -> bool:
@@ -77,6 +78,13 @@ class BrowsertrixClient:
         if record.id != crawl_id:
             raise RequestError("not_json", "the record is another crawl's")
         return record
+
+    def lists_organisation(self, oid: str) -> bool:
+        """Return whether it was among all organisations, when they were listed last.
+
+        Never while they are not known: not listed yet, or not for three intervals.
+        """
+        return oid in (self._organisations.items or ())
 
     async def close(self) -> None:
         """End the connections."""

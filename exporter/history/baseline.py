@@ -32,9 +32,9 @@ class Ending:
     finished: float
     """Seconds since 1970."""
     stated: bool
-    """Whether a status said so; otherwise it follows from the object's deletion."""
+    """Whether a status or its record said so; otherwise it follows from the object's deletion."""
     timed: bool
-    """Whether ``finished`` is ``status.finished`` rather than the last timestamp known."""
+    """Whether ``finished`` is what was stated rather than the last timestamp known."""
 
 
 @dataclass(slots=True)
@@ -128,6 +128,10 @@ class Baseline:
     forced_restart: float | None = None
     scale: int | None = None
     browser_windows: int | None = None
+    size_limit: int | None = None
+    """Bytes; 0 where it has none. None where the object never said."""
+    time_limit: float | None = None
+    """Seconds with at least one pod; 0 and None as above."""
     exec_seconds: float = 0.0
     pages: int = 0
     size: int = 0

@@ -6,30 +6,28 @@ emitted again. A status that steps back emits nothing: it is measured against th
 the set of exits and the end already known (crawljob.md, Life 3 to 7).
 """
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from exporter.crawls import Crawl
 from exporter.history import endings
-from exporter.history.baseline import Baseline, Ending, read_all_but_figures
+from exporter.history.baseline import Baseline, read_all_but_figures
+from exporter.history.closing import end, vanish
+from exporter.history.difference import Difference
 from exporter.history.events import (
     Canceled,
     CrawlEvent,
-    Finished,
     Paused,
-    PauseExpired,
     RestartDue,
     Resumed,
     Scaled,
     Started,
     StateEntered,
-    Vanished,
 )
+from exporter.history.limits import note_limits
 from exporter.history.live_pods import compare_live_pods
 from exporter.history.pods import compare_pods
 from exporter.resources.crawljob import CrawlJob, derived
 from exporter.resources.crawljob.states import RUNNING, UNKNOWN_STATE, WAITING
-from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 
 _PAUSED_AT: Final = "spec.pausedAt"
 _CLOCK_SKEW: Final = 60.0
@@ -38,32 +36,16 @@ _SHORT_WAIT: Final = 600.0
 """Seconds. A crawl that has waited for less (a spot node went, a pod was replaced) was at work."""
 
 
-@dataclass(slots=True)
-class Difference:
-    """What one change added to what was known of its crawl."""
-
-    events: list[CrawlEvent] = field(default_factory=list)
-    exec_seconds: float = 0.0
-    pages: int = 0
-    size: int = 0
-    """Bytes."""
-    ending_changed: bool = False
-    """The crawl ended, or more became known of its end."""
-    beyond_figures: bool = False
-    """More of the baseline may have changed than its ``FIGURES``."""
-
-
 def compare(
     baseline: Baseline,
     crawl: Crawl,
     now: float,
     *,
     deleted: bool = False,
-    pause_limit: float = DEFAULT_PAUSE_LIMIT,
 ) -> Difference:
     """Bring the baseline up to this crawl (its final state when ``deleted``); the difference.
 
-    ``now`` in seconds since 1970, ``pause_limit`` in seconds.
+    ``now`` in seconds since 1970.
     """
     job = crawl.job
     difference = Difference()
@@ -73,6 +55,7 @@ def compare(
     regressed = _raise_high_water_marks(baseline, job, difference)
     _note_last_seen_alive(baseline, job)
     endings.note_stop_reason(baseline, job)
+    note_limits(baseline, job)
     if baseline.ending is None:
         _compare_state(baseline, job, now, events, regressed=regressed, first_seen=first_seen)
         _compare_spec(baseline, job, now, events, first_seen=first_seen)
@@ -85,9 +68,7 @@ def compare(
         difference.beyond_figures = True
     _compare_ending(baseline, job, now, difference)
     if deleted:
-        last = vanish(baseline, now, pause_limit=pause_limit)
-        events += last.events
-        difference.ending_changed |= last.ending_changed
+        vanish(baseline, now, difference)
     difference.beyond_figures |= read_all_but_figures(baseline) != before
     return difference
 
@@ -97,28 +78,6 @@ def compare_beside_job(baseline: Baseline, crawl: Crawl, now: float) -> Differen
     difference = Difference()
     if crawl.pods and compare_live_pods(baseline, crawl, now, difference.events):
         difference.beyond_figures = True
-    return difference
-
-
-def vanish(
-    baseline: Baseline,
-    now: float,
-    *,
-    pause_limit: float = DEFAULT_PAUSE_LIMIT,
-    known_until: float | None = None,
-) -> Difference:
-    """The object is deleted: record an unknown end if none was observed.
-
-    ``known_until`` is when it was known to exist last, where that is later than what it says.
-    """
-    difference = Difference(beyond_figures=True)
-    baseline.deleted = True
-    if baseline.ending is None:
-        baseline.ending = ending = endings.vanished_ending(baseline, now, pause_limit)
-        _cut_pause(baseline, ending.finished)
-        alive = max(baseline.last_seen_alive, known_until or 0.0)
-        difference.events.append(Vanished(ending.finished, ending.stop_reason, min(alive, now)))
-        difference.ending_changed = True
     return difference
 
 
@@ -288,29 +247,9 @@ def _compare_ending(baseline: Baseline, job: CrawlJob, now: float, difference: D
     if stated is None:
         return
     if baseline.ending is None:
-        _end(baseline, stated, difference.events)
-        difference.ending_changed = True
+        end(baseline, stated, difference)
     else:
         merged = endings.merged(baseline.ending, stated)
         if merged != baseline.ending:
             baseline.ending = merged
             difference.ending_changed = True
-
-
-def _end(baseline: Baseline, ending: Ending, events: list[CrawlEvent]) -> None:
-    baseline.ending = ending
-    paused = _cut_pause(baseline, ending.finished)
-    if ending.state == "stopped_pause_expired":
-        events.append(PauseExpired(ending.finished))
-    lasted = None if baseline.created is None else max(0.0, ending.finished - baseline.created)
-    events.append(Finished(ending.finished, ending.state, ending.stop_reason, lasted, paused))
-
-
-def _cut_pause(baseline: Baseline, finished: float) -> float | None:
-    """End the pause with the crawl; its length in seconds, None where there was none."""
-    if baseline.paused_at is None:
-        return None
-    seconds = max(0.0, finished - baseline.paused_at)
-    baseline.paused_seconds += seconds
-    baseline.paused_at = None
-    return seconds

@@ -8,8 +8,10 @@ on the order in which statuses arrive, so two exporters that saw the same ones a
 from typing import Final
 
 from exporter.history.baseline import Baseline, Ending
+from exporter.history.limits import limit_reached
+from exporter.resources.browsertrix.crawl_record import CrawlRecord
 from exporter.resources.crawljob import CrawlJob, derived
-from exporter.resources.crawljob.states import ENDED, UNKNOWN_STATE
+from exporter.resources.crawljob.states import ENDED, UNKNOWN_STATE, UNKNOWN_STOP_REASON
 
 _WEAKEST_FIRST: Final = (
     "",
@@ -31,13 +33,15 @@ stronger. A limit ends the crawl, but as ``complete``. A ``stopped_*`` becomes t
 is how Browsertrix explains that state. Within a group any fixed order will do."""
 
 _STRENGTH: Final = {reason: index for index, reason in enumerate(_WEAKEST_FIRST)}
-_UNKNOWN_REASON: Final = _STRENGTH["time-limit"] - 0.5
+_NEW_REASON: Final = _STRENGTH["time-limit"] - 0.5
 """A newer release's reason is stronger than a pause, weaker than what is known to end a crawl."""
+_NOT_KNOWN: Final = -1.0
+"""A status that says that there was no reason is stronger than not to know."""
 
 
 def stronger(one: str, other: str) -> str:
     """The stop reason that stands when both were seen; the order of the two makes no difference."""
-    return max(one, other, key=lambda reason: (_STRENGTH.get(reason, _UNKNOWN_REASON), reason))
+    return max(one, other, key=lambda reason: (_strength(reason), reason))
 
 
 def note_stop_reason(baseline: Baseline, job: CrawlJob) -> None:
@@ -54,9 +58,7 @@ def stated_ending(baseline: Baseline, job: CrawlJob, now: float) -> Ending | Non
     if not derived.has_ended(job):
         return None
     state = derived.state(job)
-    reason = stronger(baseline.stop_reason, _standing_reason(job))
-    if state in _STRENGTH:  # Browsertrix takes such a state from the stop reason
-        reason = state
+    reason = _explained(state, stronger(baseline.stop_reason, _standing_reason(job)))
     finished = job.status.finished
     return Ending(
         state,
@@ -68,8 +70,8 @@ def stated_ending(baseline: Baseline, job: CrawlJob, now: float) -> Ending | Non
 
 
 DELETED: Final = "deleted"
-"""Ours, of an end nobody saw: the deletion had been asked for, and the crawl had not ended."""
-
+"""Ours, of an end nobody saw. As a stop reason: the deletion had been asked for, and the crawl had
+not ended. As a state: nothing is left of the crawl in Browsertrix, somebody has deleted it."""
 
 _MOST_BEHIND: Final = 2 * 86_400.0
 """Seconds that our clock may be behind an object's timestamps and these be believed."""
@@ -84,9 +86,7 @@ def vanished_ending(baseline: Baseline, now: float, pause_limit: float) -> Endin
     concluded: it was deleted unfinished (an organisation's crawls), or its pause had lasted for
     ``pause_limit`` (seconds) by then.
     """
-    found = max(now, baseline.last_seen_alive)
-    if found > now + _MOST_BEHIND:
-        found = now
+    found = _found(baseline, now)
     reason = baseline.stop_reason
     if baseline.cancel_asked is not None:
         reason = DELETED
@@ -95,18 +95,67 @@ def vanished_ending(baseline: Baseline, now: float, pause_limit: float) -> Endin
     return Ending(UNKNOWN_STATE, reason, found, False, timed=False)
 
 
+def recorded_ending(baseline: Baseline, record: CrawlRecord, found: float) -> Ending | None:
+    """The end of a crawl found missing, as Browsertrix's record states it; None while it has none.
+
+    The record has no stop reason: the strongest one seen in the CrawlJob stands, or the limit that
+    its figures prove it has reached. Without a time, or with one that is far ahead of ``found``, it
+    is dated by that.
+    """
+    state, finished = record.state, record.finished
+    if not state or (finished is None and state not in ENDED):
+        return None
+    timed = finished is not None and finished <= found + _MOST_BEHIND
+    if finished is None or not timed:
+        finished = found
+    reason = _explained(state, _recorded_reason(baseline, record, finished))
+    return Ending(state, reason, finished, stated=True, timed=timed)
+
+
+def _recorded_reason(baseline: Baseline, record: CrawlRecord, finished: float) -> str:
+    seen = baseline.stop_reason
+    if record.state != "complete" or (seen and not derived.is_paused_state(seen)):
+        return seen
+    return limit_reached(baseline, record, finished) or seen
+
+
+def deleted_ending(baseline: Baseline, found: float) -> Ending:
+    """The end of a crawl whose object is gone and whose record is, too: dated as an unknown one.
+
+    Where its deletion had been asked for before it ended (an organisation's crawls), that is how it
+    ended, and there is no more to be found out.
+    """
+    if baseline.cancel_asked is not None:
+        return vanished_ending(baseline, found, 0.0)
+    return Ending(DELETED, "", _found(baseline, found), stated=False, timed=False)
+
+
 def merged(known: Ending, stated: Ending) -> Ending:
     """An end that is stated again: the earliest timestamp, the strongest stop reason.
 
     The first state stands, unless that was none that ends a crawl and this one is.
     """
     state = stated.state if known.state not in ENDED and stated.state in ENDED else known.state
-    reason = state if state in _STRENGTH else stronger(known.stop_reason, stated.stop_reason)
+    reason = _explained(state, stronger(known.stop_reason, stated.stop_reason))
     finished, timed = known.finished, known.timed
     if stated.timed:
         finished = min(finished, stated.finished) if timed else stated.finished
         timed = True
     return Ending(state, reason, finished, known.stated, timed)
+
+
+def _found(baseline: Baseline, now: float) -> float:
+    found = max(now, baseline.last_seen_alive)
+    return now if found > now + _MOST_BEHIND else found
+
+
+def _strength(reason: str) -> float:
+    return _NOT_KNOWN if reason == UNKNOWN_STOP_REASON else _STRENGTH.get(reason, _NEW_REASON)
+
+
+def _explained(state: str, reason: str) -> str:
+    """The stop reason that goes with the state: Browsertrix takes some states from the reason."""
+    return state if state in _STRENGTH else reason
 
 
 def _standing_reason(job: CrawlJob) -> str:

@@ -67,7 +67,8 @@ class Finished(CrawlEvent):
     counter = Measure(
         name="browsertrix_crawls_finished_total",
         help="Crawls that finished, by how they ended; size and time limits are in stop_reason.",
-        source="status.finished, status.state, status.stopReason",
+        source="status.finished, status.state, status.stopReason; of a crawl that vanished, "
+        "Browsertrix's record with --browsertrix.url",
         labels=("namespace", "state", "stop_reason"),
         zeros=tuple(known_endings()),
     )
@@ -167,13 +168,18 @@ class Canceled(CrawlEvent):
 
 @dataclass(frozen=True, slots=True)
 class Vanished(CrawlEvent):
-    """Its object was deleted and no status had stated an end: how it ended is unknown."""
+    """Its object was deleted and no status had stated an end: how it ended is unknown.
+
+    Where Browsertrix is asked, it could not say so either, or its record is deleted as well.
+    """
 
     kind = "vanished"
     counter = Measure(
         name="browsertrix_crawls_vanished_total",
-        help="Crawls that went while nobody looked, or were deleted without an end.",
-        source="a CrawlJob gone without status.finished",
+        help="Crawls that went while nobody looked, or were deleted without an end; not those "
+        "whose end Browsertrix tells.",
+        source="a CrawlJob gone without status.finished; with --browsertrix.url, its record gone "
+        "as well, or not to be had within the hour",
     )
     stop_reason: str
     """What can be concluded: ``deleted``, ``stopped_pause_expired``, or the last one seen."""

@@ -40,17 +40,21 @@ class FinishedCrawls:
         )
         """By when their object was found deleted, the first in front."""
 
-    def update(self, baseline: Baseline, now: float) -> bool:
-        """Take in how a crawl ended, if it did; whether its object was found deleted just now."""
+    def update(self, baseline: Baseline, now: float, *, learned: bool = False) -> bool:
+        """Take in how a crawl ended, if it did; whether its object was found deleted just now.
+
+        ``learned``: it had ended before, and how has become known now.
+        """
         if baseline.ending is None:
             return False
         known = self._state.finished.get(baseline.uid)
         deleted_at = known.deleted_at if known is not None else None
+        learned_at = now if learned else known.learned if known is not None else None
         found_deleted = baseline.deleted and deleted_at is None
         if found_deleted:
             deleted_at = now
             self._expiring.append((now, baseline.uid))
-        self._show(FinishedCrawl.of(baseline, baseline.ending, deleted_at))
+        self._show(FinishedCrawl.of(baseline, baseline.ending, deleted_at, learned_at))
         while len(self._state.finished) > self._max_finished:
             self._drop_oldest()
         return found_deleted

@@ -8,7 +8,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from exporter.resources.crawljob.states import KNOWN_STATES, KNOWN_STOP_REASONS, PAUSED
+from exporter.resources.crawljob.states import (
+    KNOWN_STATES,
+    KNOWN_STOP_REASONS,
+    PAUSED,
+    UNKNOWN_STOP_REASON,
+)
 
 OUTCOMES: Final = ("complete", "stopped", "failed", "canceled", "skipped", "other")
 ROLES: Final = ("crawler", "redis")
@@ -34,7 +39,8 @@ def known_endings() -> Iterator[tuple[str, str]]:
     for state in KNOWN_STATES:
         kind = outcome(state)
         if kind == "complete":
-            for reason in ("", "size-limit", "time-limit", *sorted(PAUSED)):
+            limits = "size-limit", "time-limit", UNKNOWN_STOP_REASON
+            for reason in ("", *limits, *sorted(PAUSED)):
                 yield state, reason
         elif kind == "stopped":
             yield state, state if state in KNOWN_STOP_REASONS else ""

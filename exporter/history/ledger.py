@@ -23,7 +23,7 @@ from typing import Final, Self
 from exporter.cluster.changes import ResumePoint
 from exporter.cluster.object_cache import is_newer, is_older
 from exporter.history.baseline import Baseline, PodBaseline
-from exporter.history.comparison import Difference
+from exporter.history.difference import Difference, HeldEnd, Unseen
 from exporter.history.finished import FinishedCrawls
 from exporter.history.ledger_file import LedgerFile
 from exporter.history.listener import LedgerListener
@@ -88,7 +88,8 @@ class Ledger:
         self._look_at_log = clock()
         self.names = KnownNames(state, self._pending)
         """What the organisations and workflows of its crawls are called."""
-        for baseline in state.baselines.values():
+        held = (one.baseline for one in state.held.values())
+        for baseline in (*state.baselines.values(), *held):
             self.names.want(baseline.oid, baseline.cid)
         for record in state.finished.values():
             self.names.want(record.oid, record.cid)
@@ -136,6 +137,11 @@ class Ledger:
     def finished_crawls(self) -> Mapping[str, FinishedCrawl]:
         """By uid; nearly in the order in which they finished."""
         return self._state.finished
+
+    @property
+    def held_ends(self) -> Mapping[str, HeldEnd]:
+        """Unseen ends that are asked for, by uid; the first found in front."""
+        return self._state.held
 
     @property
     def recent_events(self) -> Sequence[LoggedEvent]:
@@ -211,30 +217,65 @@ class Ledger:
     def record(self, baseline: Baseline, difference: Difference) -> bool:
         """Take in what one change showed; whether it must be written before it is served."""
         state = self._state
+        held = state.held.get(baseline.uid)
+        if held is not None and held.baseline is not baseline:
+            self._drop_held(baseline.uid)  # forgotten meanwhile, and there after all
         if difference.beyond_figures or baseline.uid not in state.baselines:
             self.names.want(baseline.oid, baseline.cid)
             state.baselines[baseline.uid] = baseline
             self._pending.baselines.add(baseline.uid)
         else:
             self._pending.figures.add(baseline.uid)
-        state.tallies.add(baseline, difference)
         now = self._clock()
-        if difference.events:
-            logged = [event.logged(baseline, now) for event in difference.events]
-            self._pending.note(logged)
-            state.recent.extend(logged)
-            for listener in self.listeners:
-                listener.on_events(baseline, difference.events)
+        self._count(baseline, difference, now)
         if difference.ending_changed or baseline.deleted:
             if self._finished.update(baseline, now):
                 self._tombstones.append((time.monotonic(), baseline.uid))
             return True
         return bool(difference.events)
 
+    def hold(self, baseline: Baseline, difference: Difference, unseen: Unseen) -> bool:
+        """As ``record``, of a crawl that vanished: its end waits to be released."""
+        self._state.held[baseline.uid] = HeldEnd(baseline, unseen)
+        self._pending.held.add(baseline.uid)
+        self._tombstones.append((time.monotonic(), baseline.uid))
+        return self.record(baseline, difference)
+
+    def release(self, uid: str, difference: Difference) -> None:
+        """An end that was held back is known, or never will be: count it and serve it.
+
+        Its crawl may be forgotten but for that; to be flushed before it is asked for again.
+        """
+        baseline = self._state.held.pop(uid).baseline
+        self._pending.held.add(uid)
+        if uid in self._state.baselines:
+            self._pending.baselines.add(uid)
+        now = self._clock()
+        self._count(baseline, difference, now)
+        self._finished.update(baseline, now, learned=True)
+
+    def _drop_held(self, uid: str) -> None:
+        if self._state.held.pop(uid, None) is not None:
+            self._pending.held.add(uid)
+
+    def _count(self, baseline: Baseline, difference: Difference, now: float) -> None:
+        state = self._state
+        state.tallies.add(baseline, difference)
+        if difference.events:
+            logged = [event.logged(baseline, now) for event in difference.events]
+            self._pending.note(logged)
+            state.recent.extend(logged)
+            for listener in self.listeners:
+                listener.on_events(baseline, difference.events)
+
     def undelete(self, baseline: Baseline) -> None:
-        """The object is there after all: forget that it was deleted, and an end nobody stated."""
+        """The object is there after all: forget that it was deleted, and an end nobody stated.
+
+        Nor is it asked for any more.
+        """
         baseline.deleted = False
         self._pending.baselines.add(baseline.uid)
+        self._drop_held(baseline.uid)
         if baseline.ending is not None and not baseline.ending.stated:
             baseline.ending = None
         self._tombstones = deque(entry for entry in self._tombstones if entry[1] != baseline.uid)

@@ -16,7 +16,7 @@ from exporter.history.records import FinishedCrawl, LoggedEvent
 
 FINISHED_CRAWLS: Final = (
     "SELECT uid, namespace, oid, crawl, state, stop_reason, finished, paused_seconds, deleted_at,"
-    " cid FROM finished"
+    " cid, learned FROM finished"
 )
 _EVENTS: Final = "SELECT noticed, at, uid, namespace, oid, crawl, kind, detail FROM events"
 

@@ -24,7 +24,9 @@ from exporter.cluster.changes import Change
 from exporter.cluster.object_cache import is_newer
 from exporter.crawls import Crawl, PauseLimit
 from exporter.history.baseline import Baseline
-from exporter.history.comparison import compare, compare_beside_job, vanish
+from exporter.history.closing import conclude, vanish
+from exporter.history.comparison import compare, compare_beside_job
+from exporter.history.difference import Difference
 from exporter.history.ledger import Ledger, covers
 from exporter.resources.identity import identity
 from exporter.sources import CRAWLJOBS
@@ -51,10 +53,13 @@ class HistoryRecorder:
         clock: Callable[[], float] = time.time,
         *,
         pause_limit: PauseLimit | None = None,
+        hold_back: bool = False,
     ) -> None:
         """Record these scopes; what the ledger has of others is forgotten.
 
-        ``pause_limit`` is Browsertrix's, its default where it is not given.
+        ``pause_limit`` is Browsertrix's, its default where it is not given. With ``hold_back`` the
+        ends of crawls that vanish are left to somebody who releases them (``lookup``); without, or
+        where they are another cluster's, those that the ledger holds back are unknown from now on.
         """
         ledger.retain_scopes(CRAWLJOBS.name, scopes)
         self.skipped = 0
@@ -62,12 +67,20 @@ class HistoryRecorder:
         self._ledger = ledger
         self._clock = clock
         self._pause_limit = pause_limit or PauseLimit()
+        self._hold_back = hold_back
         self._scopes = frozenset(scopes)
         self._synced: set[str] = set()
         self._unmentioned = {
             baseline.uid for baseline in ledger.baselines.values() if not baseline.deleted
         }
         """Known alive from before the start, and not mentioned since."""
+        if not hold_back or ledger.moved_to is not None:
+            for uid, held in list(ledger.held_ends.items()):
+                difference = Difference()
+                conclude(
+                    held.baseline, held.unseen, difference, pause_limit=self._pause_limit.seconds
+                )
+                ledger.release(uid, difference)
 
     def on_change(self, change: Change[Crawl], /) -> None:
         """Find out what happened, count it, and have it on disk before this returns."""
@@ -136,11 +149,9 @@ class HistoryRecorder:
             return
         elif baseline.deleted:
             self._ledger.undelete(baseline)
-        difference = compare(
-            baseline, crawl, self._clock(), deleted=deleted, pause_limit=self._pause_limit.seconds
-        )
+        difference = compare(baseline, crawl, self._clock(), deleted=deleted)
         baseline.version = version or ""
-        self._write(scope, urgent=self._ledger.record(baseline, difference))
+        self._record(scope, baseline, difference)
 
     def _observe_beside_job(self, scope: str, crawl: Crawl) -> None:
         baseline = self._ledger.baselines.get(identity(crawl.job))
@@ -148,19 +159,27 @@ class HistoryRecorder:
             return
         difference = compare_beside_job(baseline, crawl, self._clock())
         if difference.beyond_figures:
-            self._write(scope, urgent=self._ledger.record(baseline, difference))
+            self._record(scope, baseline, difference)
 
     def _vanished(self, scope: str, uid: str) -> None:
         self._unmentioned.discard(uid)
         baseline = self._ledger.baselines.get(uid)
         if baseline is not None and not baseline.deleted:
-            difference = vanish(
-                baseline,
-                self._clock(),
-                pause_limit=self._pause_limit.seconds,
-                known_until=self._ledger.in_sync_until(CRAWLJOBS.name, scope),
-            )
-            self._write(scope, urgent=self._ledger.record(baseline, difference))
+            difference = Difference()
+            known_until = self._ledger.in_sync_until(CRAWLJOBS.name, scope)
+            vanish(baseline, self._clock(), difference, known_until=known_until)
+            self._record(scope, baseline, difference)
+
+    def _record(self, scope: str, baseline: Baseline, difference: Difference) -> None:
+        unseen = difference.unseen
+        if unseen is None:
+            urgent = self._ledger.record(baseline, difference)
+        elif self._hold_back and baseline.role != "qa-job":  # of which Browsertrix has no record
+            urgent = self._ledger.hold(baseline, difference, unseen)
+        else:
+            conclude(baseline, unseen, difference, pause_limit=self._pause_limit.seconds)
+            urgent = self._ledger.record(baseline, difference)
+        self._write(scope, urgent=urgent)
 
     def _write(self, scope: str, *, urgent: bool) -> None:
         if (urgent and scope in self._synced) or self._ledger.has_much_to_write():

@@ -17,19 +17,23 @@ class FinishedCrawl(NamedTuple):
     oid: str
     crawl: str
     state: str
-    """``unknown`` when it vanished."""
+    """``unknown`` when it vanished, ``deleted`` when its record had, too."""
     stop_reason: str
     finished: float
-    """``status.finished``; the deletion or the last sign of life where there was none."""
+    """As its status or record said; the deletion or the last sign of life where neither did."""
     paused_seconds: float
     """Over all its pauses."""
     deleted_at: float | None
     """When its object was found deleted; None while it is there."""
     cid: str = ""
     """The workflow's id; empty where it is not known."""
+    learned: float | None = None
+    """When it became known how it ended, where that was later than that it had (``lookup``)."""
 
     @classmethod
-    def of(cls, baseline: Baseline, ending: Ending, deleted_at: float | None) -> Self:
+    def of(
+        cls, baseline: Baseline, ending: Ending, deleted_at: float | None, learned: float | None
+    ) -> Self:
         """The record of a crawl that ended so."""
         return cls(
             baseline.uid,
@@ -42,6 +46,7 @@ class FinishedCrawl(NamedTuple):
             baseline.paused_seconds,
             deleted_at,
             baseline.cid,
+            learned,
         )
 
 

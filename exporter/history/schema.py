@@ -15,6 +15,7 @@ STATE_TABLES: Final = (
     "baselines",
     "figures",
     "finished",
+    "held",
     "resource_versions",
     "org_names",
     "workflow_names",
@@ -55,5 +56,10 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         WITHOUT ROWID;
     CREATE TABLE workflow_names (oid TEXT, cid TEXT, name TEXT NOT NULL, PRIMARY KEY (oid, cid))
         WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE held (uid TEXT PRIMARY KEY, baseline TEXT NOT NULL, found REAL NOT NULL,
+        known_until REAL NOT NULL);
+    ALTER TABLE finished ADD COLUMN learned REAL;
     """,
 )

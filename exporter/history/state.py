@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from exporter.history.baseline import FIGURES, Baseline, read_figures
 from exporter.history.database import Database, Statement
+from exporter.history.difference import HeldEnd, Unseen
 from exporter.history.errors import DatabaseError
 from exporter.history.measures import BUCKETS
 from exporter.history.names import OrganisationName, WorkflowKey
@@ -56,6 +57,8 @@ class LedgerState:
     """By uid; of crawls known alive, and of deleted ones until no replay can show them again."""
     finished: dict[str, FinishedCrawl] = field(default_factory=dict)
     """By uid."""
+    held: dict[str, HeldEnd] = field(default_factory=dict)
+    """By uid, the first found in front; a baseline that is kept above, too, is the same object."""
     tallies: Tallies = field(default_factory=Tallies)
     resource_versions: dict[SourceScope, str] = field(default_factory=dict)
     """How far the watch of each source's scope has come, as a resourceVersion."""
@@ -82,6 +85,7 @@ class PendingWrites:
     finished: set[str] = field(default_factory=set)
     org_names: set[str] = field(default_factory=set)
     workflow_names: set[WorkflowKey] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
     log: list[LoggedEvent] = field(default_factory=list)
     rest: bool = False
     """Whether resource versions, cluster or the number of dropped crawls changed."""
@@ -100,13 +104,15 @@ class PendingWrites:
         self.finished.clear()
         self.org_names.clear()
         self.workflow_names.clear()
+        self.held.clear()
         self.log.clear()
         self.rest = False
         self.prune = None
 
     def size(self, tallies: Tallies) -> int:
         """About how many rows a write would change; 0 when there is nothing to write."""
-        rows = (self.baselines, self.figures, self.finished, self.log, tallies.changed)
+        crawls = (self.baselines, self.figures, self.finished, self.held)
+        rows = (*crawls, self.log, tallies.changed)
         names = len(self.org_names) + len(self.workflow_names)
         return sum(map(len, rows)) + names + self.rest + (self.prune is not None)
 
@@ -119,6 +125,7 @@ def changes(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
     yield from _figures(state, pending.figures - pending.baselines)
     yield from _finished(state, pending.finished)
     yield from _names(state, pending.org_names, pending.workflow_names)
+    yield from _held(state, pending.held)
     if pending.rest:
         yield from _rest(state)
 
@@ -132,6 +139,7 @@ def full(state: LedgerState, pending: PendingWrites) -> Iterator[Statement]:
     yield from _baselines(state, state.baselines)
     yield from _finished(state, state.finished)
     yield from _names(state, state.org_names, state.workflow_names)
+    yield from _held(state, state.held)
     yield from _rest(state)
 
 
@@ -150,6 +158,11 @@ def load(database: Database) -> LedgerState:
     state.baselines = _load_baselines(database)
     for row in database.rows(f"{FINISHED_CRAWLS} ORDER BY deleted_at IS NULL, deleted_at"):
         state.finished[row[0]] = FinishedCrawl._make(row)
+    for uid, packed, found, known_until in database.rows(
+        "SELECT uid, baseline, found, known_until FROM held ORDER BY found, uid"
+    ):
+        baseline = state.baselines.get(uid) or Baseline.unpack(packed)
+        state.held[uid] = HeldEnd(baseline, Unseen(float(found), float(known_until)))
     for source, scope, version, seen in database.rows(
         "SELECT source, scope, version, seen FROM resource_versions"
     ):
@@ -226,7 +239,7 @@ def _finished(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
     known = [state.finished[uid] for uid in uids if uid in state.finished]
     forgotten = [(uid,) for uid in uids if uid not in state.finished]
     if known:
-        yield "INSERT OR REPLACE INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", known
+        yield "INSERT OR REPLACE INTO finished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", known
     if forgotten:
         yield "DELETE FROM finished WHERE uid = ?", forgotten
 
@@ -244,6 +257,19 @@ def _names(
         yield "DELETE FROM org_names WHERE oid = ?", gone
     if left := [key for key in workflows if key not in state.workflow_names]:
         yield "DELETE FROM workflow_names WHERE oid = ? AND cid = ?", left
+
+
+def _held(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
+    held = [
+        (uid, one.baseline.pack(), one.unseen.found, one.unseen.known_until)
+        for uid in uids
+        if (one := state.held.get(uid)) is not None
+    ]
+    if held:
+        yield "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)", held
+    released = [(uid,) for uid in uids if uid not in state.held]
+    if released:
+        yield "DELETE FROM held WHERE uid = ?", released
 
 
 def _rest(state: LedgerState) -> Iterator[Statement]:

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from exporter.history.baseline import Baseline
-from exporter.history.comparison import Difference
+from exporter.history.difference import Difference
 from exporter.history.events import COUNTERS
 from exporter.history.measures import BUCKETS, BYTES, EXEC_SECONDS, HISTOGRAMS, PAGES
 

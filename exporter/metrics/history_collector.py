@@ -16,11 +16,12 @@ from exporter.history.listener import LedgerListener
 from exporter.history.measures import BUCKETS
 from exporter.history.records import FinishedCrawl
 from exporter.history.tallies import Histogram
-from exporter.metrics.catalog import FINISHED_TIMESTAMP, Family
+from exporter.metrics.catalog import END_LEARNED_TIMESTAMP, FINISHED_TIMESTAMP, Family
 from exporter.metrics.lines import line
 
 _Labels = tuple[str, ...]
 
+_OF_CRAWLS: Final = frozenset({FINISHED_TIMESTAMP.name, END_LEARNED_TIMESTAMP.name})
 _BOUNDS: Final = tuple(
     floatToGoString(bound)  # type: ignore[no-untyped-call]
     for bound in (*BUCKETS, float("inf"))
@@ -33,9 +34,10 @@ class HistoryCollector(LedgerListener):
     def __init__(self, families: Iterable[Family], ledger: Ledger) -> None:
         """Render the crawls the ledger has already, and listen for those to come."""
         self._tallies = ledger.tallies
-        self._shows_finished = FINISHED_TIMESTAMP in tuple(families)
-        self._lines: dict[_Labels, list[tuple[float, str, bytes]]] = {}
-        """By labels: when each crawl finished, its uid, and the line; the latest at the end.
+        self._shows_finished = not _OF_CRAWLS.isdisjoint(family.name for family in families)
+        self._lines: dict[_Labels, list[tuple[float, str, bytes, bytes]]] = {}
+        """By labels: when each crawl finished, its uid, the line of that, and the one of when it
+        was learned, which few have; the latest at the end.
 
         A name given to another object can end in the same way: one series, the later timestamp.
         """
@@ -57,8 +59,11 @@ class HistoryCollector(LedgerListener):
             record.state,
             record.stop_reason,
         )
-        text = line(FINISHED_TIMESTAMP, labels, record.finished)
-        insort(self._lines.setdefault(labels, []), (record.finished, record.uid, text))
+        finished, learned = line(FINISHED_TIMESTAMP, labels, record.finished), b""
+        if record.learned is not None:
+            learned = line(END_LEARNED_TIMESTAMP, labels, record.learned)
+        entry = record.finished, record.uid, finished, learned
+        insort(self._lines.setdefault(labels, []), entry)
         self._labels[record.uid] = labels
 
     def on_forgotten(self, record: FinishedCrawl) -> None:
@@ -79,6 +84,9 @@ class HistoryCollector(LedgerListener):
         found: dict[str, list[bytes]] = {name: [] for name in wanted}
         if FINISHED_TIMESTAMP.name in wanted:
             found[FINISHED_TIMESTAMP.name] = [crawls[-1][2] for crawls in self._lines.values()]
+        if END_LEARNED_TIMESTAMP.name in wanted:
+            latest = (crawls[-1][3] for crawls in self._lines.values())
+            found[END_LEARNED_TIMESTAMP.name] = [text for text in latest if text]
         for (name, labels), value in self._tallies.totals.items():
             if name in wanted:
                 found[name].append(line(wanted[name], labels, value))

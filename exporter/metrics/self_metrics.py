@@ -26,6 +26,7 @@ from exporter.metrics.catalog.alerting import AlertmanagerFamily
 from exporter.metrics.catalog.browsertrix_client import ClientFamily
 from exporter.metrics.catalog.self_metrics import (
     BUILD,
+    PENDING_ENDS,
     SCRAPE_DURATION,
     SCRAPE_SIZE,
     TASK_RESTARTS,
@@ -61,7 +62,8 @@ class SelfMetrics:
         self._watches = _Watches(watched, followed)
         self.registry.register(self._watches)
         self._client = [family for family in chosen if isinstance(family, ClientFamily)]
-        kept = [family for family in chosen if isinstance(family, LedgerFamily)]
+        kept = [one for one in chosen if isinstance(one, LedgerFamily) and one != PENDING_ENDS]
+        self._pending_ends = _OfLedger([PENDING_ENDS] if PENDING_ENDS in chosen else [], ledger)
         self.registry.register(_OfLedger(kept, ledger))
         if notifier is not None:
             posted = [family for family in chosen if isinstance(family, AlertmanagerFamily)]
@@ -95,7 +97,8 @@ class SelfMetrics:
         self.registry.register(_WebConfig(self._web_config, reloads))
 
     def serve_client(self, client: BrowsertrixClient, pause_limit: PauseLimit) -> None:
-        """Serve the families about the client of Browsertrix, too."""
+        """Serve the families about the client of Browsertrix and what it is asked for, too."""
+        self.registry.register(self._pending_ends)
         self._watches.polled = client.sources
         self.registry.register(_Client(self._client, client, pause_limit))
 

@@ -14,7 +14,7 @@ a gap in the scrapes nor a restart of exporter or Prometheus makes it begin anew
 
 from typing import Final
 
-from exporter.alerting.event_alerts import format_duration
+from exporter.alerting.event_alerts import CrawlEndAlert, format_duration
 from exporter.resources.identity import CRAWL_LABELS
 from exporter.rules.promql import EXPORTER, by, on
 
@@ -73,17 +73,31 @@ def now_in_state(states: str) -> str:
 max {by(*CRAWL_LABELS)} ({current(states)}) == 1"""
 
 
-def ended(matchers: str, window: int, *, found: bool = False) -> str:
-    """Crawls that ended as ``matchers`` say within ``window`` seconds; the value is the timestamp.
+def ended(event: CrawlEndAlert) -> str:
+    """Crawls of which the alert of this end is active; the value is when its window began.
 
     The series is served for a day, with the timestamp that Browsertrix wrote, so neither a restart
     nor a gap changes the answer; ``last_over_time`` also keeps one seen in a single scrape. An end
-    that nobody saw is dated by when it was ``found``, by the first of a pair: an exporter that
-    comes back a day later does not report it again.
+    that was learned when its window was over counts from when it was learned, by the first of a
+    pair: an exporter that comes back a day later does not report again what the other one reported.
     """
-    series = f"browsertrix_crawl_finished_timestamp_seconds{{{matchers}}}"
-    merge = "min" if found else "max"
-    return f"""\
-{merge} {by(*CRAWL_LABELS)} (
-  last_over_time({series}[{format_duration(window)}])
+    window = event.window
+    finished, learned = (
+        f"last_over_time(browsertrix_crawl_{what}_timestamp_seconds"
+        f"{{{event.selector}}}[{format_duration(window)}])"
+        for what in ("finished", "end_learned")
+    )
+    first = f"""\
+min {by(*CRAWL_LABELS)} (
+  {learned}
+  >= {finished} + {event.late}
+  or {finished}
 ) > time() - {window}"""
+    if event.unseen:  # dated by when it was found missing, and each of a pair finds it for itself
+        return first
+    return f"""\
+max {by(*CRAWL_LABELS)} (
+  {finished}
+) > time() - {window}
+or
+{first}"""

@@ -241,7 +241,10 @@ conditions (a pause about to expire, a stuck crawl, a blind exporter) are for th
   same file, or the same flags with `--alerts.` before their names.
 - **A pair** that is not in sync at the same times may each find the same crawl missing: the rules
   know that the other one saw its end, what is posted does not. With two exporters give them
-  `--alerts.without=BrowsertrixCrawlVanished` and leave that alert to the rules.
+  `--alerts.without=BrowsertrixCrawlVanished` and leave that alert to the rules. With
+  `--browsertrix.url`, one that comes back after longer than an alert's window
+  [learns late](browsertrix-api.md#ends-that-nobody-saw) what the other one has reported, and posts
+  it once more; the rules do not.
 - Alerts are resent every minute until their window is over: an Alertmanager that was down then
   receives them when it is back. With `--history.path` that outlasts a restart of the exporter, and
   events of the downtime are posted, too.

@@ -22,16 +22,16 @@ _RATIO: Final = "namespace:browsertrix_crawls_failed:ratio1h"
 
 
 def _end(event: CrawlEndAlert) -> AlertingRule:
-    expr = ended(event.selector, event.window, found=event.unseen)
-    if event.unseen:  # the other one of a pair may have seen how it ended
-        known = ended(f'state!="{UNKNOWN_STATE}"', 2 * event.window)
-        expr = f"{expr}\nunless {on(*event.labels)} {known}"
+    expr = ended(event)
+    if event.unseen:  # the other one of a pair may know how it ended
+        known = f'browsertrix_crawl_finished_timestamp_seconds{{state!="{UNKNOWN_STATE}"}}'
+        since = format_duration(2 * event.window)
+        expr = f"{expr}\nunless {on(*event.labels)} last_over_time({known}[{since}])"
     return AlertingRule.for_event(event, expr)
 
 
 def _of_organisation(event: CrawlEndAlert) -> AlertingRule:
-    crawls = ended(event.selector, event.window, found=event.unseen)
-    return AlertingRule.for_event(event, f"max {by(*event.labels)} (\n{crawls}\n)")
+    return AlertingRule.for_event(event, f"max {by(*event.labels)} (\n{ended(event)}\n)")
 
 
 def group() -> RuleGroup:

@@ -176,6 +176,21 @@ async def test_counts_and_workflows_are_asked_of_each_organisation(
 # -- the record of a crawl
 
 
+async def test_organisations_are_known_while_their_list_is(
+    server: BrowsertrixServer, password: Path
+) -> None:
+    """A 404 of a crawl says nothing where nobody knows whether its organisation is there."""
+    server.orgs = [organisation(1)]
+    async with polling(server, password) as (client, handlers):
+        assert not client.lists_organisation("org-1")
+        await until(lambda: handlers["orgs"].items)
+        assert client.lists_organisation("org-1")
+        assert not client.lists_organisation("org-2")
+        await server.stop()
+        await until(lambda: handlers["orgs"].items is None)
+        assert not client.lists_organisation("org-1")
+
+
 async def test_the_record_of_a_crawl(server: BrowsertrixServer, password: Path) -> None:
     name, email, note, _ = PRIVATE
     server.crawls["manual-1"] = {

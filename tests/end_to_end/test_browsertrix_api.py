@@ -137,6 +137,7 @@ async def test_without_the_url_there_is_nothing_of_it(
         "browsertrix_workflow",
         f"{PREFIX}_browsertrix",
         f"{PREFIX}_pause_limit",
+        f"{PREFIX}_pending_ends",
     ):
         assert family not in text
 

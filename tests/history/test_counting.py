@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from exporter.history.baseline import Baseline
-from exporter.history.comparison import Difference
+from exporter.history.difference import Difference
 from exporter.history.events import (
     COUNTERS,
     EVENT_TYPES,

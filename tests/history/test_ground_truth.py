@@ -5,6 +5,7 @@ step back; the recorder is killed at random between any two events and replays w
 disk, and more.
 """
 
+import asyncio
 import random
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from exporter.cluster.changes import Change
 from exporter.crawls import CrawlJoin
 from exporter.history.ledger import Ledger
+from exporter.history.lookup import VanishedCrawls
 from exporter.history.reading import events
 from exporter.history.recorder import HistoryRecorder
 from exporter.resources.crawljob import parse_json
@@ -22,6 +24,7 @@ from exporter.simulator.browsertrix.scenarios import SCENARIOS
 from exporter.sources import CRAWLJOBS
 from support import counters
 from support.crawl_history import Clock, kill
+from support.crawl_records import Records, record_of
 from support.factories import NAMESPACE
 from support.ground_truth import (
     counted,
@@ -32,6 +35,7 @@ from support.ground_truth import (
     remembered,
     run,
 )
+from support.virtual_time import in_virtual_time
 
 pytestmark = pytest.mark.slow("thousands of events, and a ledger written for each")
 
@@ -39,7 +43,10 @@ pytestmark = pytest.mark.slow("thousands of events, and a ledger written for eac
 class Exporter:
     """A recorder that follows a cluster in-process, as the reflector would have it."""
 
-    def __init__(self, cluster: Cluster, path: Path, clock: Clock) -> None:
+    def __init__(
+        self, cluster: Cluster, path: Path, clock: Clock, *, hold_back: bool = False
+    ) -> None:
+        self._hold_back = hold_back
         self._cluster = cluster
         self._path = path
         self._clock = clock
@@ -49,7 +56,10 @@ class Exporter:
     def start(self) -> None:
         """Open the ledger, list, replay from its resume point, and be synced."""
         self.ledger = Ledger.open(self._path, clock=self._clock, retention=10**9)
-        self._crawls = CrawlJoin(HistoryRecorder(self.ledger, (NAMESPACE,), self._clock))
+        recorder = HistoryRecorder(
+            self.ledger, (NAMESPACE,), self._clock, hold_back=self._hold_back
+        )
+        self._crawls = CrawlJoin(recorder)
         resume_point = self.ledger.resume_point(CRAWLJOBS.name, NAMESPACE)
         version = 0 if resume_point is None else int(resume_point.resource_version)
         listed = self._cluster.snapshot()
@@ -220,4 +230,52 @@ def test_after_compaction_what_is_missing_has_vanished(tmp_path: Path) -> None:
     assert vanished
     assert vanished == before - there
     assert counted(exporter.ledger)[counters.VANISHED, (NAMESPACE,)] == len(vanished)
+    exporter.kill()
+
+
+def test_after_compaction_browsertrix_says_how_what_is_missing_ended(tmp_path: Path) -> None:
+    clock, cluster, browsertrix = installation(3)
+    browsertrix.crawls = 10
+    path = tmp_path / "ledger"
+    exporter = Exporter(cluster, path, clock, hold_back=True)
+    run(browsertrix, clock, exporter.follow, 400)
+    exporter.ledger.flush()
+    exporter.kill()
+    browsertrix.crawls = 0
+    run(browsertrix, clock, lambda: None)
+    cluster.compact()
+    for _ in range(2):
+        exporter = Exporter(cluster, path, clock, hold_back=True)
+        missing = set(exporter.ledger.held_ends)
+        exporter.kill()
+    truth = browsertrix.ground_truth.finished
+    assert len(missing) > 3
+
+    @in_virtual_time
+    async def ask() -> None:
+        nonlocal exporter
+        exporter = Exporter(cluster, path, clock, hold_back=True)
+        records = Records(
+            {
+                one.crawl: record_of(one.crawl, one.state, one.finished, oid=None)
+                for one in truth.values()
+            }
+        )
+        task = asyncio.create_task(VanishedCrawls(exporter.ledger, records, clock).run())
+        await asyncio.sleep(10)
+        task.cancel()
+        assert len(records.asked) == len(missing)
+
+    ask()
+    ended = exporter.ledger.finished_crawls
+    assert {uid: (ended[uid].state, ended[uid].finished) for uid in missing} == {
+        uid: (truth[uid].state, float(truth[uid].finished)) for uid in missing
+    }
+    by_state = Counter(one.state for one in ended.values())
+    found = Counter[str]()
+    for (family, labels), value in counted(exporter.ledger).items():
+        if family == counters.FINISHED:
+            found[labels[1]] += int(value)
+    assert found == by_state
+    assert (counters.VANISHED, (NAMESPACE,)) not in counted(exporter.ledger)
     exporter.kill()

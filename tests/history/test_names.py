@@ -10,7 +10,7 @@ from exporter.history.ledger import Ledger
 from exporter.history.names import Names
 from exporter.settings import Settings
 from support.crawl_history import OVER, Watch, sql
-from support.factories import CID, OID
+from support.factories import CID, NAMESPACE, OID
 from support.known_names import give_names, give_orgs, give_workflows
 
 NEWS = Names(organisation="Library of X", slug="library-of-x", cid=CID, workflow="News daily")
@@ -204,3 +204,21 @@ def test_an_exporter_that_may_not_show_names_forgets_them(
     give_names(watch.ledger.names)
 
     assert watch.ledger.names.of(OID, CID) == shown
+
+
+def test_a_crawl_whose_end_is_asked_for_keeps_its_names(tmp_path: Path) -> None:
+    """Its baseline is forgotten once no replay can show it again; its end is still to come."""
+    watch = Watch(tmp_path / "history.db", hold_back=True)
+    give_names(watch.ledger.names)
+    watch.synced()
+    watch.change(10, crawl="a")
+    watch.unlisted(10, crawl="a")
+    watch.recorder.on_bookmark(NAMESPACE, "500")
+    watch.ledger.flush()
+    assert not watch.ledger.baselines
+
+    watch.kill()
+    watch.kill()
+
+    assert len(watch.ledger.held_ends) == 1
+    assert watch.ledger.names.of(OID, CID) == NEWS

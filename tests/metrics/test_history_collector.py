@@ -274,3 +274,24 @@ def test_in_any_order_of_coming_and_leaving_what_is_served_is_what_is_there(
 
 def remember_as(uid: str, crawl: str, finished: float) -> FinishedCrawl:
     return FinishedCrawl(uid, "crawlers", OID, crawl, "complete", "", finished, 0.0, None)
+
+
+def test_when_an_end_was_learned_stands_beside_when_it_was_where_it_was_asked_for() -> None:
+    ledger = Ledger.open()
+    seen = remember_as("a", "manual-1", 1.0)
+    asked = remember_as("b", "manual-2", 2.0)._replace(learned=7.5)
+    remember(ledger, seen, asked)
+    past = HistoryCollector(FAMILIES, ledger)
+    learned = {"browsertrix_crawl_end_learned_timestamp_seconds"}
+    families = [family for family in FAMILIES if family.name in learned | {FINISHED}]
+
+    lines = {name: b"".join(found).decode() for name, found in past.lines(families).items()}
+
+    labels = f'crawl="manual-2",namespace="crawlers",oid="{OID}",state="complete",stop_reason=""'
+    (name,) = learned
+    assert lines[name] == f"{name}{{{labels}}} 7.5\n"
+    assert len(lines[FINISHED].splitlines()) == 2
+    past.on_forgotten(asked)
+    assert past.lines(families)[name] == ()
+    alone = HistoryCollector([family for family in FAMILIES if family.name in learned], ledger)
+    assert len(alone.lines(families)[name]) == 1

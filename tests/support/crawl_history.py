@@ -12,12 +12,15 @@ import pytest
 from exporter.cluster.changes import Change, ResumePoint
 from exporter.crawls import Crawl
 from exporter.history.baseline import Baseline
-from exporter.history.comparison import Difference, compare, vanish
+from exporter.history.closing import conclude, vanish
+from exporter.history.comparison import compare
+from exporter.history.difference import Difference
 from exporter.history.events import CrawlEvent
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
 from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import parse_json
+from exporter.settings.defaults import DEFAULT_PAUSE_LIMIT
 from exporter.sources import CRAWLJOBS
 from support.counters import FINISHED
 from support.factories import NAMESPACE, UPDATED_EPOCH, crawljob, to_wire
@@ -42,10 +45,18 @@ class CrawlHistory:
         return self.difference(now, deleted=deleted, **parts).events
 
     def difference(self, now: float = NOW, *, deleted: bool = False, **parts: Any) -> Difference:
-        return compare(self.baseline, crawl_of(**parts), now, deleted=deleted)
+        difference = compare(self.baseline, crawl_of(**parts), now, deleted=deleted)
+        return self._concluded(difference)
 
     def vanish(self, now: float = NOW) -> list[CrawlEvent]:
-        return vanish(self.baseline, now).events
+        difference = Difference()
+        vanish(self.baseline, now, difference)
+        return self._concluded(difference).events
+
+    def _concluded(self, difference: Difference) -> Difference:
+        if difference.unseen is not None:
+            conclude(self.baseline, difference.unseen, difference, pause_limit=DEFAULT_PAUSE_LIMIT)
+        return difference
 
 
 class Clock:
@@ -67,8 +78,10 @@ class Watch:
         path: Path | None = None,
         scope: str = NAMESPACE,
         scopes: tuple[str, ...] | None = None,
+        hold_back: bool = False,
         **limits: Any,
     ) -> None:
+        self.hold_back = hold_back
         self.clock = Clock()
         self.scope = scope
         self.scopes = (scope,) if scopes is None else scopes
@@ -79,7 +92,9 @@ class Watch:
     def start(self) -> None:
         self.ledger = Ledger.open(self._path, clock=self.clock, **self._limits)
         self.opened.append(self.ledger)
-        self.recorder = HistoryRecorder(self.ledger, self.scopes, self.clock)
+        self.recorder = HistoryRecorder(
+            self.ledger, self.scopes, self.clock, hold_back=self.hold_back
+        )
 
     def kill(self) -> None:
         """End without writing anything more, and start again from the file."""

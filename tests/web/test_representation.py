@@ -314,6 +314,7 @@ async def test_finished_crawls_newest_first(serve: Serve) -> None:
         "finished": "2025-05-21T12:00:00Z",
         "paused_seconds": 0.0,
         "deleted_at": "2025-05-21T12:00:31Z",
+        "learned": None,
         "workflow": "w",
         "org_name": None,
         "workflow_name": None,

@@ -17,6 +17,7 @@ from exporter.metrics.catalog.family import (
 )
 from exporter.metrics.catalog.fleet import FLEET_FAMILIES
 from exporter.metrics.catalog.history import (
+    END_LEARNED_TIMESTAMP,
     FINISHED_TIMESTAMP,
     HISTORY_FAMILIES,
 )
@@ -34,6 +35,7 @@ from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 __all__ = [
     "CATALOG",
     "CRAWL_LABELS",
+    "END_LEARNED_TIMESTAMP",
     "FINISHED_TIMESTAMP",
     "POD_LABELS",
     "CrawlFamily",

@@ -16,11 +16,24 @@ FINISHED_TIMESTAMP: Final = Family(
     help="When the crawl finished, in seconds since 1970, and how it ended; served until "
     "--history.retention after its CrawlJob is gone.",
     source="status.finished, status.state, status.stopReason; where it went while nobody looked, "
-    "when it was found missing and the state unknown; the stop reason is then deleted where that "
-    "had been asked for, stopped_pause_expired where the pause limit had run out",
+    "state and finished of Browsertrix's record with --browsertrix.url (stop reason unknown where "
+    "it may have been a limit), state deleted where there is no record any more; else when it was "
+    "found missing and the state unknown: the stop reason is then deleted where that had been "
+    "asked for, stopped_pause_expired where the pause limit had run out",
     unit="seconds",
     group=Group.HISTORY,
     labels=(*CRAWL_LABELS, "state", "stop_reason"),
+)
+
+END_LEARNED_TIMESTAMP: Final = Family(
+    name="browsertrix_crawl_end_learned_timestamp_seconds",
+    help="When it became known how the crawl ended, in seconds since 1970, where it was gone by "
+    "then; beside its finished timestamp, with --browsertrix.url. An alert that would have been "
+    "over by then counts from here.",
+    source="the answer to a request for Browsertrix's record, or the end of waiting for one",
+    unit="seconds",
+    group=Group.HISTORY,
+    labels=FINISHED_TIMESTAMP.labels,
 )
 
 
@@ -38,6 +51,7 @@ def _family(measure: Measure, kind: Kind) -> Family:
 
 HISTORY_FAMILIES: Final = (
     FINISHED_TIMESTAMP,
+    END_LEARNED_TIMESTAMP,
     *(_family(counter, Kind.COUNTER) for counter in COUNTERS),
     *(_family(histogram, Kind.HISTOGRAM) for histogram in HISTOGRAMS),
 )

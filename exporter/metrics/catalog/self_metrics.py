@@ -262,6 +262,13 @@ LEDGER_FAMILIES: Final = (
         lambda ledger: ledger.dropped_crawls,
     ),
 )
+PENDING_ENDS: Final = LedgerFamily(
+    name="browsertrix_exporter_pending_ends",
+    help="Vanished crawls whose end Browsertrix is being asked for: in no other figure until then; "
+    "with --browsertrix.url.",
+    source="the ledger",
+    value=lambda ledger: len(ledger.held_ends),
+)
 
 BUILD: Final = Family(
     name="browsertrix_exporter_build_info",
@@ -304,6 +311,7 @@ SELF_FAMILIES: Final = (
     *ALERTMANAGER_FAMILIES,
     *WEB_CONFIG_FAMILIES,
     *CLIENT_FAMILIES,
+    PENDING_ENDS,
     TASK_RESTARTS,
     SCRAPE_DURATION,
     SCRAPE_SIZE,

@@ -68,6 +68,8 @@ STATE_BEFORE_FIRST_STATUS: Final = "starting"
 
 UNKNOWN_STATE: Final = "unknown"
 """Ours: a state that could not be read, and the end of a crawl that was not observed."""
+UNKNOWN_STOP_REASON: Final = "unknown"
+"""Ours: it may have ended by a limit, and nobody saw whether it did."""
 
 KNOWN_EXIT_REASONS: Final = ("done", "oom", "interrupt")
 KNOWN_RESTART_REASONS: Final = ("newMemory", "newCpu", "evicted", "forced")

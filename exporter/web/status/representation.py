@@ -210,6 +210,7 @@ def finished_crawl(record: FinishedCrawl) -> dict[str, Any]:
         "finished": timestamp(record.finished),
         "paused_seconds": record.paused_seconds,
         "deleted_at": timestamp(record.deleted_at),
+        "learned": timestamp(record.learned),
     }
 
 
