@@ -12,11 +12,14 @@ from exporter.resources.identity import CRAWL_LABELS
 
 SCRAPE_INTERVAL: Final = 60
 """Seconds; set in Grafana's data source, which derives ``$__rate_interval`` from it."""
-ALL_SELECTED: Final = dict.fromkeys(("cluster", *CRAWL_LABELS, "job", "instance"), ".*")
+ALL_SELECTED: Final = dict.fromkeys(("cluster", *CRAWL_LABELS, "cid", "job", "instance"), ".*")
 """Every variable of any dashboard, where nothing is selected."""
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|([A-Za-z_]\w*))")
 """``$1`` is none, but what ``label_replace`` has matched: Grafana leaves it as it is."""
 _LABEL_VALUES: Final = re.compile(r"label_values\((.+), (\w+)\)")
+_QUERY_RESULT: Final = re.compile(r"query_result\((.+)\)")
+_GROUP: Final = re.compile(r'(\w+)="\(\?<(value|text)>\[\^"\]\+\)')
+"""A part of a variable's regular expression: the label whose value is the value, or the text."""
 _TEMPLATE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
@@ -53,8 +56,8 @@ def interpolate(expr: str, span: float, step: float, variables: Mapping[str, str
 
 
 def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The panels that have queries: all but the headings of rows."""
-    return (panel for panel in dashboard["panels"] if panel["type"] != "row")
+    """The panels that have queries: all but the headings of rows and texts."""
+    return (panel for panel in dashboard["panels"] if panel["type"] not in ("row", "text"))
 
 
 def panel_queries(dashboard: Mapping[str, Any]) -> Iterator[DashboardQuery]:
@@ -93,17 +96,29 @@ class VariableQuery:
     name: str
     selector: str
     label: str
+    text: str = ""
+    """The label that is shown instead, where it is not empty; then the selector is an expression
+    that is evaluated at the end of the time shown."""
 
 
 def variable_queries(dashboard: Mapping[str, Any]) -> Iterator[VariableQuery]:
-    """The queries of the variables. Raises ValueError for one that is no ``label_values``."""
+    """The queries of the variables.
+
+    Raises ValueError for one that is neither ``label_values`` nor a ``query_result`` with an
+    expression that picks one label as value and one as text.
+    """
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
-            match = _LABEL_VALUES.fullmatch(variable["query"]["query"])
+            query = variable["query"]["query"]
             where = f"{dashboard['title']} / variable {variable['name']}"
-            if match is None:
-                raise ValueError(f"{where}: {variable['query']} is no label_values(series, label)")
-            yield VariableQuery(where, variable["name"], match[1], match[2])
+            if match := _LABEL_VALUES.fullmatch(query):
+                yield VariableQuery(where, variable["name"], match[1], match[2])
+                continue
+            picked = {group: label for label, group in _GROUP.findall(variable.get("regex", ""))}
+            result = _QUERY_RESULT.fullmatch(query)
+            if result is None or set(picked) != {"value", "text"}:
+                raise ValueError(f"{where}: {query} is no label_values(series, label)")
+            yield VariableQuery(where, variable["name"], result[1], picked["value"], picked["text"])
 
 
 def _used_labels(panel: Mapping[str, Any], target: Mapping[str, Any]) -> frozenset[str]:

@@ -20,6 +20,8 @@ class Variable:
     label: str
     """Its name on the dashboard."""
     query: str
+    regex: str = ""
+    """Picks ``value`` and ``text``, by groups of these names, out of each series of the query."""
     multi: bool = True
     """Whether several, or all, may be selected."""
 
@@ -35,6 +37,8 @@ class Variable:
             .sort(model.VariableSort.ALPHABETICAL_ASC)
             .multi(self.multi)
         )
+        if self.regex:
+            made = made.regex(self.regex)
         if not self.multi:
             return made
         everything = model.VariableOption(selected=True, text="All", value="$__all")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from dashboards.backfill.scenarios import PAUSE_LIMIT
+from dashboards.backfill.workflows import AskedWorkflows
 from dashboards.queries import SCRAPE_INTERVAL
 from exporter.cluster.changes import Change
 from exporter.cluster.client import ApiClient
@@ -25,6 +26,7 @@ from exporter.simulator import Cluster
 from exporter.simulator.apiserver.event_log import WatchEvent
 from exporter.simulator.apiserver.served_resource import POD_METRICS
 from exporter.simulator.apiserver.storage import Stored
+from exporter.simulator.browsertrix_api import Database
 from exporter.sources import CRAWLJOBS, SOURCES, USAGE, Source
 
 _USAGE_DOWN: Final = (4.2 * 3600, 4.5 * 3600)
@@ -106,7 +108,7 @@ class _Followed:
 class BackfillExporter:
     """One that is told when to look, and what time it is."""
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
+    def __init__(self, cluster: Cluster, database: Database, folder: Path) -> None:
         """``folder`` is for the ledger, which is to be closed."""
         self._cluster = cluster
         self._ledger = Ledger.open(folder / "ledger.sqlite", clock=cluster.clock)
@@ -125,8 +127,13 @@ class BackfillExporter:
         }
         watches = [one.watch for one in self._followed.values()]
         self._own = SelfMetrics(families, watches, self._ledger)
+        self._asked = AskedWorkflows(database, families, self._due.append)
         self._exposition = Exposition(
-            families, store, HistoryCollector(families, self._ledger), self._own.registry
+            families,
+            store,
+            HistoryCollector(families, self._ledger),
+            self._own.registry,
+            self._asked.tables,
         )
 
     def observe(self, now: float) -> list[WatchEvent]:
@@ -149,6 +156,7 @@ class BackfillExporter:
             if not followed.watch.synced:
                 followed.sync()
             followed.note(now, [event for event in events if self._of(event) is followed])
+        self._asked.ask(now)
         while self._due:
             self._due.pop(0)()
         self._ledger.expire()

@@ -16,6 +16,7 @@ from dashboards.queries import SCRAPE_INTERVAL
 from exporter.resources.identity import CRAWLJOB_PREFIX
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS
+from exporter.simulator.browsertrix_api import database_of
 
 JOB: Final = "browsertrix-exporter"
 INSTANCE: Final = "exporter:9999"
@@ -52,10 +53,10 @@ def write_history(target: BinaryIO, folder: Path, end: float, seed: int = 7) -> 
         sync_every=30.0,  # what is scraped once a minute need not change more often
         namespaces=("crawlers", "crawlers-eu"),
         organisations=4,
+        crawls=12,
     )
-    exporter = BackfillExporter(cluster, folder)
+    exporter = BackfillExporter(cluster, database_of(browsertrix), folder)
     showcase, starts = schedule_crawls(browsertrix)
-    browsertrix.crawls = 12
     history = History(start, end, showcase.id)
     while now <= end:
         while starts and start + starts[0][0] <= now:

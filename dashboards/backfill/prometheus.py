@@ -21,7 +21,12 @@ from exporter.commands.demo.configurations import RULES, shipped
 
 _TIMEOUT: Final = 60.0
 """Seconds for Prometheus to get ready, and for a query."""
-_READ: Final = ("browsertrix-records", "browsertrix-volumes")
+_READ: Final = (
+    "browsertrix-records",
+    "browsertrix-volumes",
+    "browsertrix-names",
+    "browsertrix-workflows",
+)
 """The groups of rules whose records dashboards read."""
 
 
@@ -96,10 +101,12 @@ def backfilled_prometheus(
     )
     text.unlink()
     rules_file = _write_rules(folder)
-    with _running(server, folder, {}) as url:
-        _record(tool, url, history, folder / "recorded")
-    for block in (folder / "recorded").iterdir():
-        block.rename(data / block.name)
+    for number, ready in enumerate(_in_order(_recording_rules())):
+        recorded = folder / f"recorded-{number}"
+        with _running(server, folder, {}) as url:
+            _record(tool, url, history, ready, recorded)
+        for block in recorded.iterdir():
+            block.rename(data / block.name)
     rules = {"global": {"evaluation_interval": "1s"}, "rule_files": [str(rules_file)]}
     with _running(server, folder, rules) as url:
         alerts_at = _wait_for_alerts(url)
@@ -108,17 +115,38 @@ def backfilled_prometheus(
         yield Prometheus(url, history, alerts_at)
 
 
-def _record(tool: Path, url: str, history: History, target: Path) -> None:
-    """Write what the recording rules that dashboards read would have recorded meanwhile."""
+def _recording_rules() -> list[dict[str, str]]:
+    """Those whose records dashboards read."""
     groups = yaml.safe_load(shipped(RULES).read_text(encoding="utf-8"))["groups"]
-    read = [
-        {**group, "rules": [rule for rule in group["rules"] if "record" in rule]}
-        for group in groups
-        if group["name"] in _READ
-    ]
+    rules = [rule for group in groups if group["name"] in _READ for rule in group["rules"]]
+    return [rule for rule in rules if "record" in rule]
+
+
+def _in_order(rules: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
+    """First those that read no record of the others, then those that read only these, and so on.
+
+    promtool looks at what is stored, and so not at what it is about to record. What a record says
+    of its own past is missing for the same reason.
+    """
+    while rules:
+        waited_for = {rule["record"] for rule in rules}
+        ready = [
+            rule
+            for rule in rules
+            if not any(name in rule["expr"] for name in waited_for - {rule["record"]})
+        ]
+        yield ready
+        rules = [rule for rule in rules if rule not in ready]
+
+
+def _record(
+    tool: Path, url: str, history: History, read: list[dict[str, str]], target: Path
+) -> None:
+    """Write what these rules would have recorded meanwhile."""
     target.mkdir()
     rules = target.with_suffix(".rules.json")
-    rules.write_text(json.dumps({"groups": read}), encoding="utf-8")
+    groups = {"groups": [{"name": "records", "rules": read}]}
+    rules.write_text(json.dumps(groups), encoding="utf-8")
     command: list[str | Path] = [
         *(tool, "tsdb", "create-blocks-from", "rules", "--quiet"),
         *(f"--url={url}", f"--start={history.start:.0f}", f"--end={history.end:.0f}"),
