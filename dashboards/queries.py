@@ -130,7 +130,7 @@ def _used_labels(panel: Mapping[str, Any], target: Mapping[str, Any]) -> frozens
 
 
 def seconds(duration: str) -> float:
-    """Parse a duration such as ``60s`` or ``10m``; 0 where it is empty."""
+    """Parse a duration such as ``60s``, ``10m`` or ``7d``; 0 where it is empty."""
     if not duration:
         return 0
-    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[duration[-1]]

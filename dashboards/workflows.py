@@ -16,13 +16,14 @@ from dashboards.tables import Label, Value, table, to_dashboard
 from dashboards.variables import CLUSTER, Variable
 from exporter.alerting.names import ORG_NAMES, WORKFLOW_NAMES
 from exporter.resources.crawljob.states import FAILED, PAUSED, RUNNING, SUCCESSFUL, WAITING
-from exporter.rules.promql import on
+from exporter.rules.promql import by, on
 from exporter.rules.workflows import EMPTY_RUN, FAILURES, MISSED_RUN
 from exporter.web.colours import BAD, GOOD, OUTCOMES, QUIET, STATES, WARN
 
 WORKFLOWS: Final = Selection(oid='oid=~"$oid"', cid='cid=~"$cid"')
 
 _WORKFLOW: Final = ("oid", "cid")
+_OF_JOBS: Final = ("oid", "type")
 _LAST_STATE: Final = "browsertrix_workflow_last_state"
 _JOBS: Final = "browsertrix_background_jobs"
 _UNFINISHED: Final = "browsertrix_background_jobs_oldest_unfinished_timestamp_seconds"
@@ -76,6 +77,22 @@ def _named(expression: str) -> str:
     )
 
 
+def _owned(expression: str) -> str:
+    """Add the label ``organisation`` to background jobs; it is empty of those about all."""
+    names = f'{ORG_NAMES}{{organisation!=""}}'
+    return (
+        f"({expression}) * {on('oid')} group_left (organisation) {names} "
+        f'or {on(*_OF_JOBS)} label_replace({expression}, "organisation", "$1", "oid", "(.*)")'
+    )
+
+
+def _lines(expression: str) -> str:
+    """Those of the workflows that ran last: the same all along, so that no line has gaps."""
+    began = WORKFLOWS.selector("browsertrix_workflow_last_run_timestamp_seconds")
+    latest = topk(_MOST, f"max {by(*_WORKFLOW)} ({began} @ end())")
+    return _named(f"({expression}) and {on(*_WORKFLOW)} {latest}")
+
+
 def _count(expression: str) -> Query:
     return Query(expr=f"count({expression}) or vector(0)", instant=True)
 
@@ -103,8 +120,9 @@ def _when_missed(title: str, metric: str) -> Value:
 def _run_by_run(title: str, description: str, metric: str, config: FieldConfig) -> Panel:
     return time_series(
         title,
-        f"{description} of the newest run that ended: a step is a run. The {_MOST} largest.",
-        Query(expr=topk(_MOST, _named(_of(metric))), legend="{{workflow}}"),
+        f"{description} of the newest run that ended: a step is a run. Of the {_MOST} workflows "
+        "that ran last.",
+        Query(expr=_lines(_of(metric)), legend="{{workflow}}"),
         config=config,
     )
 
@@ -125,7 +143,7 @@ def _history() -> str:
         f"{_of('last_state', one_of('state', states))} * {number}"
         for number, (states, _, _) in enumerate(_OUTCOMES)
     )
-    return topk(_MOST, _named(f" or {on(*_WORKFLOW)} ".join(each)))
+    return _lines(f" or {on(*_WORKFLOW)} ".join(each))
 
 
 _NOW: Final = row(
@@ -190,7 +208,7 @@ _LISTS: Final = row(
             "those in a row; duration, size and pages those of the newest run that ended.",
             *_COLUMNS,
             Value(expr=_named(_of("info"))),
-            Label(label="state", title="Last state", colours=STATES, width=130),
+            Label(label="state", title="Last state", colours=STATES, width=200),
             Value(expr=f"topk by (cluster, oid, cid) (1, {WORKFLOWS.merged(_LAST_STATE)})"),
             _when("Last run", "last_run_timestamp_seconds"),
             _when("Last success", "last_success_timestamp_seconds"),
@@ -203,7 +221,7 @@ _LISTS: Final = row(
             ),
             Value(title="Duration", expr=_of("last_duration_seconds"), unit="s", width=95),
             Value(title="Size", expr=_of("last_size_bytes"), unit="bytes", width=90),
-            Value(title="Pages", expr=_of("last_pages"), width=80, decimals=0),
+            Value(title="Pages", expr=_of("last_pages"), unit="none", width=80),
             _when("Next run", "next_run_timestamp_seconds"),
             Value(title="Runs", expr=_of("crawls"), unit="none", width=70),
             Value(title="Successful", expr=_of("crawls_successful"), unit="none", width=95),
@@ -251,7 +269,7 @@ _RUNS: Final = row(
         state_timeline(
             "State of the newest run",
             "Teal ended well, green runs, blue waits, purple is paused, grey was canceled or "
-            f"skipped, red failed. {_MOST} workflows at most, those that failed first.",
+            f"skipped, red failed. Of the {_MOST} workflows that ran last.",
             Query(expr=_history(), legend="{{workflow}}"),
             config=FieldConfig(
                 thresholds=tuple(
@@ -269,7 +287,6 @@ def _jobs(*matchers: str, labels: tuple[str, ...] = ()) -> str:
     return WORKFLOWS.merged(_JOBS, *matchers, labels=labels)
 
 
-_OF_JOBS: Final = ("oid", "type")
 _FAILED_JOBS: Final = _jobs('state="failed"', labels=_OF_JOBS)
 _AGE: Final = f"time() - {WORKFLOWS.merged(_UNFINISHED, merge='min')}"
 _BACKGROUND_JOBS: Final = row(
@@ -306,7 +323,9 @@ _BACKGROUND_JOBS: Final = row(
             "Jobs by organisation",
             "An empty organisation: the job is about all of them.",
             Label(label="type", title="Job"),
-            Label(label="oid", title="Organisation", link=_TO_ORGANISATION),
+            Label(label="organisation", title="Organisation", link=_TO_ORGANISATION),
+            Label(label="oid"),
+            Value(expr=_owned(f"sum {by(*_OF_JOBS)} ({_jobs()})")),
             Value(
                 title="Failed",
                 expr=_FAILED_JOBS,

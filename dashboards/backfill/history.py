@@ -16,10 +16,13 @@ from dashboards.queries import SCRAPE_INTERVAL
 from exporter.resources.identity import CRAWLJOB_PREFIX
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS
-from exporter.simulator.browsertrix_api import database_of
+from exporter.simulator.browsertrix_api import Database, database_of
 
 JOB: Final = "browsertrix-exporter"
 INSTANCE: Final = "exporter:9999"
+OLD_NAME: Final = "Council minutes"
+NEW_NAME: Final = "Minutes of the council"
+"""Of a workflow that somebody renames after an hour."""
 _TARGET: Final = f'job="{JOB}",instance="{INSTANCE}"'.encode()
 _SAMPLE: Final = re.compile(rb"^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{)?(.*)$", re.MULTILINE)
 
@@ -55,7 +58,8 @@ def write_history(target: BinaryIO, folder: Path, end: float, seed: int = 7) -> 
         organisations=4,
         crawls=12,
     )
-    exporter = BackfillExporter(cluster, database_of(browsertrix), folder)
+    database = database_of(browsertrix)
+    exporter = BackfillExporter(cluster, database, folder)
     showcase, starts = schedule_crawls(browsertrix)
     history = History(start, end, showcase.id)
     while now <= end:
@@ -63,6 +67,7 @@ def write_history(target: BinaryIO, folder: Path, end: float, seed: int = 7) -> 
             starts.pop(0)[1]()
         if now == start + 3600:
             _add_odd_objects(cluster)
+            _rename_workflow(database)
         browsertrix.step(now)
         history.crawls += [
             event.after.key[1].removeprefix(CRAWLJOB_PREFIX)
@@ -75,6 +80,11 @@ def write_history(target: BinaryIO, folder: Path, end: float, seed: int = 7) -> 
     target.write(b"# EOF\n")
     exporter.close()
     return history
+
+
+def _rename_workflow(database: Database) -> None:
+    (found,) = (one for one in database.workflows.values() if one.name == OLD_NAME)
+    found.name = NEW_NAME
 
 
 def _add_odd_objects(cluster: Cluster) -> None:

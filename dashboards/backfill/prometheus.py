@@ -29,6 +29,9 @@ _READ: Final = (
 )
 """The groups of rules whose records dashboards read."""
 
+_LOOKBACK: Final = f"--query.lookback-delta={SCRAPE_INTERVAL}s"
+"""Backfilled blocks have no staleness markers: here a series ends with its first missing sample."""
+
 
 class ProgramMissingError(Exception):
     """Prometheus or promtool is not installed."""
@@ -103,15 +106,14 @@ def backfilled_prometheus(
     rules_file = _write_rules(folder)
     for number, ready in enumerate(_in_order(_recording_rules())):
         recorded = folder / f"recorded-{number}"
-        with _running(server, folder, {}) as url:
+        with _running(server, folder, {}, _LOOKBACK) as url:
             _record(tool, url, history, ready, recorded)
         for block in recorded.iterdir():
             block.rename(data / block.name)
     rules = {"global": {"evaluation_interval": "1s"}, "rule_files": [str(rules_file)]}
     with _running(server, folder, rules) as url:
         alerts_at = _wait_for_alerts(url)
-    # Backfilled blocks have no staleness markers: here a series ends with its first missing sample.
-    with _running(server, folder, {}, f"--query.lookback-delta={SCRAPE_INTERVAL}s") as url:
+    with _running(server, folder, {}, _LOOKBACK) as url:
         yield Prometheus(url, history, alerts_at)
 
 
