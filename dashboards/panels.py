@@ -15,17 +15,27 @@ from grafana_foundation_sdk.builders.heatmap import Panel as HeatmapPanel
 from grafana_foundation_sdk.builders.stat import Panel as StatPanel
 from grafana_foundation_sdk.builders.statetimeline import Panel as StateTimelinePanel
 from grafana_foundation_sdk.builders.table import Panel as TablePanel
+from grafana_foundation_sdk.builders.text import Panel as TextPanel
 from grafana_foundation_sdk.builders.timeseries import Panel as TimeSeriesPanel
 from grafana_foundation_sdk.models import common as shared
 from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models import heatmap as heatmap_model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.models.text import TextMode
 
 from dashboards.fields import DEFAULT, FieldConfig, override, with_field_config
 
 DATASOURCE: Final = shared.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
-Panel = BarGaugePanel | HeatmapPanel | StatPanel | StateTimelinePanel | TablePanel | TimeSeriesPanel
+Panel = (
+    BarGaugePanel
+    | HeatmapPanel
+    | StatPanel
+    | StateTimelinePanel
+    | TablePanel
+    | TextPanel
+    | TimeSeriesPanel
+)
 _P = TypeVar(
     "_P",
     BarGaugePanel,
@@ -147,6 +157,11 @@ def time_series(  # noqa: PLR0913 - each way of drawing by its name
             common.GraphThresholdsStyleConfig().mode(shared.GraphThresholdsStyleMode.DASHED)
         )
     return panel
+
+
+def text(title: str, content: str) -> TextPanel:
+    """A paragraph of Markdown, without a query."""
+    return TextPanel().title(title).content(content).mode(TextMode.MARKDOWN)
 
 
 def bar_gauge(

@@ -12,7 +12,7 @@ from exporter.resources.identity import CRAWL_LABELS
 
 SCRAPE_INTERVAL: Final = 60
 """Seconds; set in Grafana's data source, which derives ``$__rate_interval`` from it."""
-ALL_SELECTED: Final = dict.fromkeys(("cluster", *CRAWL_LABELS, "job", "instance"), ".*")
+ALL_SELECTED: Final = dict.fromkeys(("cluster", *CRAWL_LABELS, "cid", "job", "instance"), ".*")
 """Every variable of any dashboard, where nothing is selected."""
 _VARIABLE: Final = re.compile(r"\$(?:\{(\w+)(?::\w+)?\}|([A-Za-z_]\w*))")
 """``$1`` is none, but what ``label_replace`` has matched: Grafana leaves it as it is."""
@@ -56,8 +56,8 @@ def interpolate(expr: str, span: float, step: float, variables: Mapping[str, str
 
 
 def panels(dashboard: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The panels that have queries: all but the headings of rows."""
-    return (panel for panel in dashboard["panels"] if panel["type"] != "row")
+    """The panels that have queries: all but the headings of rows and texts."""
+    return (panel for panel in dashboard["panels"] if panel["type"] not in ("row", "text"))
 
 
 def panel_queries(dashboard: Mapping[str, Any]) -> Iterator[DashboardQuery]:
@@ -114,7 +114,7 @@ def variable_queries(dashboard: Mapping[str, Any]) -> Iterator[VariableQuery]:
             if match := _LABEL_VALUES.fullmatch(query):
                 yield VariableQuery(where, variable["name"], match[1], match[2])
                 continue
-            picked = {group: label for label, group in _GROUP.findall(variable["regex"])}
+            picked = {group: label for label, group in _GROUP.findall(variable.get("regex", ""))}
             result = _QUERY_RESULT.fullmatch(query)
             if result is None or set(picked) != {"value", "text"}:
                 raise ValueError(f"{where}: {query} is no label_values(series, label)")
@@ -130,7 +130,7 @@ def _used_labels(panel: Mapping[str, Any], target: Mapping[str, Any]) -> frozens
 
 
 def seconds(duration: str) -> float:
-    """Parse a duration such as ``60s`` or ``10m``; 0 where it is empty."""
+    """Parse a duration such as ``60s``, ``10m`` or ``7d``; 0 where it is empty."""
     if not duration:
         return 0
-    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[duration[-1]]

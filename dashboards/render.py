@@ -6,7 +6,7 @@ from typing import Final
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards import crawl, ended, exporter, fleet, organisations, pods
+from dashboards import crawl, ended, exporter, fleet, organisations, pods, workflows
 from dashboards.dashboard import Dashboard
 
 DASHBOARDS: Final[tuple[Dashboard, ...]] = (
@@ -14,6 +14,7 @@ DASHBOARDS: Final[tuple[Dashboard, ...]] = (
     ended.DASHBOARD,
     crawl.DASHBOARD,
     organisations.DASHBOARD,
+    workflows.DASHBOARD,
     pods.DASHBOARD,
     exporter.DASHBOARD,
 )

@@ -17,13 +17,16 @@ from dashboards.queries import SCRAPE_INTERVAL
 from exporter.resources.identity import CRAWLJOB_PREFIX
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS
-from exporter.simulator.browsertrix_api import database_of
+from exporter.simulator.browsertrix_api import Database, database_of
 
 JOB: Final = "browsertrix-exporter"
 INSTANCE: Final = "exporter:9999"
 RENAMED: Final = 3
 """Which organisation has another name after two hours."""
-NEW_NAME: Final = "Sample University"
+NEW_ORGANISATION: Final = "Sample University"
+OLD_NAME: Final = "Council minutes"
+NEW_NAME: Final = "Minutes of the council"
+"""Of a workflow that somebody renames after an hour."""
 UNKNOWN_ORGANISATION: Final = "00000000-0000-4000-8000-000000000000"
 """One of CrawlJobs, which Browsertrix does not know."""
 _TARGET: Final = f'job="{JOB}",instance="{INSTANCE}"'.encode()
@@ -74,9 +77,10 @@ def write_history(
             starts.pop(0)[1]()
         if now == start + 3600:
             _add_odd_objects(cluster)
+            _rename_workflow(database)
         if now == start + 7200:
             renamed = database.organisations[browsertrix.organisations[RENAMED]]
-            renamed.name, renamed.slug = NEW_NAME, "sample-university"
+            renamed.name, renamed.slug = NEW_ORGANISATION, "sample-university"
         browsertrix.step(now)
         history.crawls += [
             event.after.key[1].removeprefix(CRAWLJOB_PREFIX)
@@ -89,6 +93,11 @@ def write_history(
     target.write(b"# EOF\n")
     exporter.close()
     return history
+
+
+def _rename_workflow(database: Database) -> None:
+    (found,) = (one for one in database.workflows.values() if one.name == OLD_NAME)
+    found.name = NEW_NAME
 
 
 def _add_odd_objects(cluster: Cluster) -> None:

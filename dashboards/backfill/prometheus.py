@@ -26,6 +26,7 @@ _READ: Final = (
     "browsertrix-volumes",
     "browsertrix-names",
     "browsertrix-organisations-use",
+    "browsertrix-workflows",
 )
 """The groups of rules whose records dashboards read."""
 

@@ -54,7 +54,8 @@ def picture(dashboard: Mapping[str, Any], prometheus: Prometheus, file: Path) ->
     history = prometheus.history
     selected = {"crawl": history.showcase} if dashboard["uid"] == "browsertrix-crawl" else {}
     shown = seconds(dashboard["time"]["from"].removeprefix("now-"))
-    runner = QueryRunner(prometheus, ALL_SELECTED | selected, history.end - shown, history.end)
+    start = max(history.end - shown, history.start)
+    runner = QueryRunner(prometheus, ALL_SELECTED | selected, start, history.end)
     canvas = Canvas(
         max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"])
     )

@@ -1,5 +1,6 @@
 """A panel: its card and title, and the drawing of its type; stat and bar gauge are here."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from dashboards.pictures.series import QueryRunner, Series, series_of
 from dashboards.pictures.tables import draw_table
 from dashboards.pictures.units import format_value
 
+_MARKDOWN: Final = re.compile(r"\[([^\]]+)\]\([^)]+\)|`|\*")
+"""Links, of which the text stays, and marks."""
+
 
 def draw(
     canvas: Canvas, box: Box, panel: Mapping[str, Any], runner: QueryRunner, marks: list[Mark]
@@ -24,6 +28,9 @@ def draw(
     canvas.card(box)
     canvas.text(box.x + 10, box.y + 16, panel["title"], size=13, bold=True, fit=box.w - 16)
     inside = box.inner(10, 32, 10, 8)
+    if panel["type"] == "text":
+        _draw_text(canvas, inside, panel["options"]["content"])
+        return True
     if panel["type"] == "table":
         return draw_table(canvas, inside, panel, runner)
     series = series_of(runner, panel, box.w)
@@ -38,6 +45,17 @@ def draw(
         marks = [] if panel["type"] == "heatmap" else marks
         draw_time_axis(canvas.figure.axes[-1], runner.start, runner.end, marks)
     return True
+
+
+def _draw_text(canvas: Canvas, box: Box, content: str) -> None:
+    """A paragraph, without what is Markdown in it."""
+    plain, line, y = _MARKDOWN.sub(r"\1", content), "", box.y + 8
+    for word in plain.split():
+        if width_of(f"{line} {word}", 12) > box.w:
+            canvas.text(box.x, y, line)
+            line, y = "", y + 17
+        line = f"{line} {word}".strip()
+    canvas.text(box.x, y, line)
 
 
 def _draw_stat(canvas: Canvas, box: Box, panel: Mapping[str, Any], series: list[Series]) -> None:

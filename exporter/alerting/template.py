@@ -83,6 +83,11 @@ class Dashboard(StrEnum):
     )
     QUOTAS = "/d/browsertrix-orgs?var-oid={{ $labels.oid | urlquery }}"
     """The same of what Browsertrix says of an organisation, which knows no namespace."""
+    WORKFLOW = (
+        "/d/browsertrix-workflows"
+        "?var-oid={{ $labels.oid | urlquery }}&var-cid={{ $labels.cid | urlquery }}"
+    )
+    JOBS = "/d/browsertrix-workflows?var-oid={{ $labels.oid | urlquery }}"
     PODS = "/d/browsertrix-pods?var-namespace={{ $labels.namespace }}&var-crawl={{ $labels.crawl }}"
     EXPORTER = "/d/browsertrix-exporter"
 

@@ -31,7 +31,7 @@ def group(at: Thresholds) -> RuleGroup:
                 "success",
                 expr=f"max {by('oid')} ({_FAILED}) > 0",
                 keep_firing_for=at.bridge,
-                dashboard=Dashboard.QUOTAS,
+                dashboard=Dashboard.JOBS,
             ),
             AlertingRule(
                 name="BrowsertrixBackgroundJobStuck",
@@ -45,7 +45,7 @@ def group(at: Thresholds) -> RuleGroup:
                 "(browsertrix_background_jobs_oldest_unfinished_timestamp_seconds) "
                 f"> {at.job_hold}",
                 keep_firing_for=at.bridge,
-                dashboard=Dashboard.QUOTAS,
+                dashboard=Dashboard.JOBS,
             ),
         ),
     )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboards.backfill import Prometheus
-from dashboards.backfill.history import INSTANCE, JOB, NEW_NAME, UNKNOWN_ORGANISATION
+from dashboards.backfill.history import INSTANCE, JOB, NEW_ORGANISATION, UNKNOWN_ORGANISATION
 from dashboards.backfill.prometheus import QueryError
 from dashboards.queries import (
     ALL_SELECTED,
@@ -148,10 +148,10 @@ def test_an_organisation_that_was_renamed_is_one_line_and_one_without_a_name_has
         if query.where == "Browsertrix / Organisations / Crawls by organisation / A"
     ]
     lines = {one["metric"]["organisation"]: one for one in _run(prometheus, query, ".*")}
-    assert {NEW_NAME, "Example City Library", UNKNOWN_ORGANISATION} <= set(lines)
+    assert {NEW_ORGANISATION, "Example City Library", UNKNOWN_ORGANISATION} <= set(lines)
     assert "Example Organisation 4" not in lines
     assert len(lines) == 5
-    assert lines[NEW_NAME]["values"][0][0] < prometheus.history.start + 7200
+    assert lines[NEW_ORGANISATION]["values"][0][0] < prometheus.history.start + 7200
 
 
 def test_a_table_names_a_crawl_that_is_gone(

@@ -65,6 +65,7 @@ def test_uids_never_change() -> None:
         "browsertrix-ended",
         "browsertrix-crawl",
         "browsertrix-orgs",
+        "browsertrix-workflows",
         "browsertrix-pods",
         "browsertrix-exporter",
     ]
