@@ -98,9 +98,7 @@ def test_each_workflow_is_one_row_with_its_state_and_a_name(
     assert len(set(ids)) == len(ids) > 5
     unnamed = {one["metric"]["cid"] for one in rows if one["metric"]["workflow"] in ids}
     before = prometheus.query("browsertrix_workflow_info offset 5m")
-    assert not unnamed & {one["metric"]["cid"] for one in before}, (
-        "a name is recorded a minute late"
-    )
+    assert not unnamed & {one["metric"]["cid"] for one in before}, "recorded a minute late"
     states = [one["metric"]["cid"] for one in _run(prometheus, dashboards, "Workflows / B")]
     assert len(set(states)) == len(states)
     assert set(states) <= set(ids)
