@@ -8,6 +8,7 @@ is not known goes by its id, and what is renamed is one line, under the name it 
 from typing import Final
 
 from dashboards.annotations import Annotation
+from dashboards.background_jobs import BACKGROUND_JOBS, TO_ORGANISATION
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, WARN_FROM_ONE, FieldConfig
 from dashboards.panels import Panel, Query, stat, state_timeline, text, time_series
@@ -23,10 +24,7 @@ from exporter.web.colours import BAD, GOOD, OUTCOMES, QUIET, STATES, WARN
 WORKFLOWS: Final = Selection(oid='oid=~"$oid"', cid='cid=~"$cid"')
 
 _WORKFLOW: Final = ("oid", "cid")
-_OF_JOBS: Final = ("oid", "type")
 _LAST_STATE: Final = "browsertrix_workflow_last_state"
-_JOBS: Final = "browsertrix_background_jobs"
-_UNFINISHED: Final = "browsertrix_background_jobs_oldest_unfinished_timestamp_seconds"
 _UNKNOWN: Final = "no workflow is known: --browsertrix.url turns this on"
 _FAILURE: Final = frozenset({"failed", "failed_not_logged_in"})
 _MOST: Final = 20
@@ -48,10 +46,6 @@ _CHOSEN: Final = Variable(
 _TO_WORKFLOW: Final = (
     "Look at this workflow",
     to_dashboard("browsertrix-workflows", oid="oid", cid="cid"),
-)
-_TO_ORGANISATION: Final = (
-    "Look at this organisation",
-    to_dashboard("browsertrix-orgs", oid="oid"),
 )
 
 
@@ -77,15 +71,6 @@ def _named(expression: str) -> str:
     )
 
 
-def _owned(expression: str) -> str:
-    """Add the label ``organisation`` to background jobs; it is empty of those about all."""
-    names = f'{ORG_NAMES}{{organisation!=""}}'
-    return (
-        f"({expression}) * {on('oid')} group_left (organisation) {names} "
-        f'or {on(*_OF_JOBS)} label_replace({expression}, "organisation", "$1", "oid", "(.*)")'
-    )
-
-
 def _lines(expression: str) -> str:
     """Those of the workflows that ran last: the same all along, so that no line has gaps."""
     began = WORKFLOWS.selector("browsertrix_workflow_last_run_timestamp_seconds")
@@ -100,7 +85,7 @@ def _count(expression: str) -> Query:
 _SCHEDULED: Final = WORKFLOWS.merged("browsertrix_workflows", 'kind="scheduled"')
 _COLUMNS: Final = (
     Label(label="workflow", title="Workflow", link=_TO_WORKFLOW),
-    Label(label="organisation", title="Organisation", link=_TO_ORGANISATION),
+    Label(label="organisation", title="Organisation", link=TO_ORGANISATION),
     Label(label="oid"),
     Label(label="cid"),
 )
@@ -283,70 +268,6 @@ _RUNS: Final = row(
 )
 
 
-def _jobs(*matchers: str, labels: tuple[str, ...] = ()) -> str:
-    return WORKFLOWS.merged(_JOBS, *matchers, labels=labels)
-
-
-_FAILED_JOBS: Final = _jobs('state="failed"', labels=_OF_JOBS)
-_AGE: Final = f"time() - {WORKFLOWS.merged(_UNFINISHED, merge='min')}"
-_BACKGROUND_JOBS: Final = row(
-    "Background jobs",
-    line(
-        8,
-        stat(
-            "Failed jobs",
-            "Background jobs that failed and were not done again since.",
-            Query(expr=f"sum({_FAILED_JOBS}) or vector(0)"),
-            FieldConfig(thresholds=BAD_FROM_ONE),
-        ),
-        stat(
-            "Oldest unfinished",
-            "How long the job that was begun first has run; orange after half a day, red after a "
-            "day, when the alert is about to fire.",
-            Query(expr=f"max({_AGE})", instant=True),
-            FieldConfig(
-                unit="s",
-                thresholds=((None, GOOD), (43200, WARN), (86400, BAD)),
-                no_value="none runs",
-            ),
-        ),
-        time_series(
-            "Jobs by type",
-            "Background jobs that run or failed, of the organisations chosen.",
-            Query(
-                expr=f"sum by (state, type) ({_jobs()})",
-                legend="{{state}}: {{type}}",
-            ),
-            config=FieldConfig(min=0, decimals=0),
-        ),
-        table(
-            "Jobs by organisation",
-            "An empty organisation: the job is about all of them.",
-            Label(label="type", title="Job"),
-            Label(label="organisation", title="Organisation", link=_TO_ORGANISATION),
-            Label(label="oid"),
-            Value(expr=_owned(f"sum {by(*_OF_JOBS)} ({_jobs()})")),
-            Value(
-                title="Failed",
-                expr=_FAILED_JOBS,
-                width=80,
-                decimals=0,
-                thresholds=BAD_FROM_ONE,
-            ),
-            Value(
-                title="Running",
-                expr=_jobs('state="running"', labels=_OF_JOBS),
-                width=85,
-                decimals=0,
-            ),
-            Value(title="Oldest", expr=_AGE, unit="s", width=110),
-            sort="Failed",
-            config=FieldConfig(no_value="no job runs or failed"),
-        ),
-        widths=(3, 4, 8, 9),
-    ),
-)
-
 _RUN_BEGAN: Final = (
     f"{_of('last_run_timestamp_seconds')} "
     f"and {on(*_WORKFLOW)} {_of('last_state', one_of('state', _FAILURE))}"
@@ -368,6 +289,6 @@ DASHBOARD: Final = Dashboard(
             use_value_for_time=True,
         ),
     ),
-    rows=(_NOW, _LISTS, _RUNS, _BACKGROUND_JOBS),
+    rows=(_NOW, _LISTS, _RUNS, BACKGROUND_JOBS),
     time_from="now-7d",
 )

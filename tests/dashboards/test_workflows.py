@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboards.backfill import Prometheus
-from dashboards.backfill.history import NEW_NAME, OLD_NAME
+from dashboards.backfill.history import NEW_NAME
 from dashboards.queries import (
     ALL_SELECTED,
     DashboardQuery,
@@ -69,13 +69,24 @@ def test_a_missed_run_is_listed_by_name_with_when_it_should_have_been(
     assert float(missed["value"][1]) == pytest.approx(since, abs=600)
 
 
-@slow
-def test_a_missed_run_is_one_where_the_alert_fires(
-    dashboards: dict[str, Dashboard], prometheus: Prometheus
+@pytest.mark.parametrize(
+    ("alert", "panels"),
+    [
+        ("BrowsertrixWorkflowMissedRun", ("Missed their run / A", "Missed runs / A")),
+        ("BrowsertrixWorkflowCameBackEmpty", ("Came back empty / A",)),
+    ],
+)
+def test_panels_read_the_record_that_the_alert_stands_on(
+    dashboards: dict[str, Dashboard], alert: str, panels: tuple[str, ...]
 ) -> None:
-    firing = prometheus.query('ALERTS{alertname="BrowsertrixWorkflowMissedRun"}')
-    listed = _run(prometheus, dashboards, "Missed runs / A")
-    assert [one["metric"]["cid"] for one in firing] == [one["metric"]["cid"] for one in listed]
+    (record,) = [
+        rule.expr
+        for group in rule_groups(Thresholds())
+        for rule in group.rules
+        if isinstance(rule, AlertingRule) and rule.name == alert
+    ]
+    for panel in panels:
+        assert f"{record}{{" in _query(dashboards, panel).expr
 
 
 @slow
@@ -85,7 +96,9 @@ def test_each_workflow_is_one_row_with_its_state_and_a_name(
     rows = _run(prometheus, dashboards, "Workflows / A")
     ids = [one["metric"]["cid"] for one in rows]
     assert len(set(ids)) == len(ids) > 5
-    assert not [one for one in rows if one["metric"]["workflow"] == one["metric"]["cid"]]
+    unnamed = {one["metric"]["cid"] for one in rows if one["metric"]["workflow"] in ids}
+    before = prometheus.query("browsertrix_workflow_info offset 5m")
+    assert not unnamed & {one["metric"]["cid"] for one in before}, "recorded a minute late"
     states = [one["metric"]["cid"] for one in _run(prometheus, dashboards, "Workflows / B")]
     assert len(set(states)) == len(states)
     assert set(states) <= set(ids)
@@ -96,11 +109,16 @@ def test_a_workflow_that_was_renamed_is_one_line(
     dashboards: dict[str, Dashboard], prometheus: Prometheus
 ) -> None:
     history = prometheus.history
-    expr = interpolate(_query(dashboards, "Duration / A").expr, 21600, 60, ALL_SELECTED)
+    (row,) = [
+        one
+        for one in _run(prometheus, dashboards, "Workflows / A")
+        if one["metric"]["workflow"] == NEW_NAME
+    ]
+    selected = ALL_SELECTED | {"cid": row["metric"]["cid"]}
+    expr = interpolate(_query(dashboards, "Duration / A").expr, 21600, 60, selected)
     lines = prometheus.query_range(expr, history.start, history.end, 60)
-    of_it = [one for one in lines if one["metric"]["workflow"] in (OLD_NAME, NEW_NAME)]
-    assert [one["metric"]["workflow"] for one in of_it] == [NEW_NAME]
-    times = [at for at, _ in of_it[0]["values"]]
+    assert [one["metric"]["workflow"] for one in lines] == [NEW_NAME]
+    times = [at for at, _ in lines[0]["values"]]
     assert times[0] < history.start + 3600
     assert len(times) == (times[-1] - times[0]) / 60 + 1, "without a gap"
 

@@ -1,0 +1,95 @@
+"""Browsertrix's background jobs: what failed, what runs, and for how long; a row of panels."""
+
+from typing import Final
+
+from dashboards.dashboard import line, row
+from dashboards.fields import BAD_FROM_ONE, FieldConfig
+from dashboards.panels import Query, stat, time_series
+from dashboards.promql import Selection
+from dashboards.tables import Label, Value, table, to_dashboard
+from exporter.alerting.names import ORG_NAMES
+from exporter.rules.promql import by, on
+from exporter.web.colours import BAD, GOOD, WARN
+
+_SELECTED: Final = Selection(oid='oid=~"$oid"')
+_JOBS: Final = "browsertrix_background_jobs"
+_UNFINISHED: Final = "browsertrix_background_jobs_oldest_unfinished_timestamp_seconds"
+_OF_JOBS: Final = ("oid", "type")
+TO_ORGANISATION: Final = (
+    "Look at this organisation",
+    to_dashboard("browsertrix-orgs", oid="oid"),
+)
+
+
+def _owned(expression: str) -> str:
+    """Add the label ``organisation`` to background jobs; it is empty of those about all."""
+    names = f'{ORG_NAMES}{{organisation!=""}}'
+    return (
+        f"({expression}) * {on('oid')} group_left (organisation) {names} "
+        f'or {on(*_OF_JOBS)} label_replace({expression}, "organisation", "$1", "oid", "(.*)")'
+    )
+
+
+def _jobs(*matchers: str, labels: tuple[str, ...] = ()) -> str:
+    return _SELECTED.merged(_JOBS, *matchers, labels=labels)
+
+
+_FAILED_JOBS: Final = _jobs('state="failed"', labels=_OF_JOBS)
+_AGE: Final = f"time() - {_SELECTED.merged(_UNFINISHED, merge='min')}"
+BACKGROUND_JOBS: Final = row(
+    "Background jobs",
+    line(
+        8,
+        stat(
+            "Failed jobs",
+            "Background jobs that failed and were not done again since.",
+            Query(expr=f"sum({_FAILED_JOBS}) or vector(0)"),
+            FieldConfig(thresholds=BAD_FROM_ONE),
+        ),
+        stat(
+            "Oldest unfinished",
+            "How long the job that was begun first has run; orange after half a day, red after a "
+            "day, when the alert is about to fire.",
+            Query(expr=f"max({_AGE})", instant=True),
+            FieldConfig(
+                unit="s",
+                thresholds=((None, GOOD), (43200, WARN), (86400, BAD)),
+                no_value="none runs",
+            ),
+        ),
+        time_series(
+            "Jobs by type",
+            "Background jobs that run or failed, of the organisations chosen.",
+            Query(
+                expr=f"sum by (state, type) ({_jobs()})",
+                legend="{{state}}: {{type}}",
+            ),
+            config=FieldConfig(min=0, decimals=0),
+        ),
+        table(
+            "Jobs by organisation",
+            "An empty organisation: the job is about all of them.",
+            Label(label="type", title="Job"),
+            Label(label="organisation", title="Organisation", link=TO_ORGANISATION),
+            Label(label="oid"),
+            Value(expr=_owned(f"sum {by(*_OF_JOBS)} ({_jobs()})")),
+            Value(
+                title="Failed",
+                expr=_FAILED_JOBS,
+                width=80,
+                decimals=0,
+                thresholds=BAD_FROM_ONE,
+            ),
+            Value(
+                title="Running",
+                expr=_jobs('state="running"', labels=_OF_JOBS),
+                width=85,
+                decimals=0,
+            ),
+            Value(title="Oldest", expr=_AGE, unit="s", width=110),
+            sort="Failed",
+            config=FieldConfig(no_value="no job runs or failed"),
+        ),
+        widths=(3, 4, 8, 9),
+    ),
+)
