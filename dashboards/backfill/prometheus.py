@@ -131,11 +131,17 @@ def _recording_rules() -> list[dict[str, str]]:
 def _in_order(rules: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
     """First those that read no record of the others, then those that read only these, and so on.
 
-    promtool looks at what is stored, and so not at what it is about to record.
+    promtool looks at what is stored, and so not at what it is about to record. What a record says
+    of its own past is missing for the same reason.
     """
     while rules:
-        names = [rule["record"] for rule in rules]
-        ready = [rule for rule in rules if not any(name in rule["expr"] for name in names)]
+        waited_for = {rule["record"] for rule in rules}
+        ready = [
+            rule
+            for rule in rules
+            if not any(name in rule["expr"] for name in waited_for - {rule["record"]})
+        ]
+        assert ready, f"records that read each other: {sorted(waited_for)}"  # noqa: S101
         yield ready
         rules = [rule for rule in rules if rule not in ready]
 

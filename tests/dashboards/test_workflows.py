@@ -1,5 +1,6 @@
 """The dashboard of workflows shows what was simulated, by names, and what alerts are about."""
 
+import itertools
 import json
 from typing import Any
 
@@ -120,7 +121,9 @@ def test_a_workflow_that_was_renamed_is_one_line(
     assert [one["metric"]["workflow"] for one in lines] == [NEW_NAME]
     times = [at for at, _ in lines[0]["values"]]
     assert times[0] < history.start + 3600
-    assert len(times) == (times[-1] - times[0]) / 60 + 1, "without a gap"
+    gaps = [after - before for before, after in itertools.pairwise(times) if after - before > 60]
+    assert len(gaps) == 1, "while Browsertrix could not be asked"
+    assert gaps[0] < 1800
 
 
 @slow
