@@ -1,9 +1,10 @@
-"""Dashboards as code: five classic Grafana dashboards (10 to 13), and the JSON they become.
+"""Dashboards as code: seven classic Grafana dashboards (10 to 13), and the JSON they become.
 
 ``python -m dashboards`` writes the JSON to ``json/``, ``--check`` says whether it is current.
-Each dashboard is one module: ``fleet``, ``crawl``, ``organisations``, ``pods``, ``exporter``. What
-they share is Grafana's own vocabulary over its Foundation SDK: ``panels``, ``fields``, ``tables``,
-``variables``, ``annotations``, ``dashboard``; and ``promql`` and ``names`` for what panels query.
+Each dashboard is one module: ``fleet``, ``ended``, ``crawl``, ``organisations``, ``workflows``,
+``pods``, ``exporter``. What they share is Grafana's own vocabulary over its Foundation SDK:
+``panels``, ``fields``, ``tables``, ``variables``, ``annotations``, ``dashboard``; and ``promql``
+and ``names`` for what panels query.
 """
 
 import warnings

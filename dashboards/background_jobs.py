@@ -8,6 +8,7 @@ from dashboards.panels import Query, stat, time_series
 from dashboards.promql import Selection
 from dashboards.tables import Label, Value, table, to_dashboard
 from exporter.alerting.names import ORG_NAMES
+from exporter.rules import Thresholds
 from exporter.rules.promql import by, on
 from exporter.web.colours import BAD, GOOD, WARN
 
@@ -15,6 +16,8 @@ _SELECTED: Final = Selection(oid='oid=~"$oid"')
 _JOBS: Final = "browsertrix_background_jobs"
 _UNFINISHED: Final = "browsertrix_background_jobs_oldest_unfinished_timestamp_seconds"
 _OF_JOBS: Final = ("oid", "type")
+_HOLD: Final = Thresholds().job_hold
+"""Seconds after which the alert fires, where nobody set another."""
 TO_ORGANISATION: Final = (
     "Look at this organisation",
     to_dashboard("browsertrix-orgs", oid="oid"),
@@ -48,12 +51,12 @@ BACKGROUND_JOBS: Final = row(
         ),
         stat(
             "Oldest unfinished",
-            "How long the job that was begun first has run; orange after half a day, red after a "
-            "day, when the alert is about to fire.",
+            "How long the job that was begun first has run; red from when its alert fires, if "
+            "nobody set that otherwise, orange from half of it.",
             Query(expr=f"max({_AGE})", instant=True),
             FieldConfig(
                 unit="s",
-                thresholds=((None, GOOD), (43200, WARN), (86400, BAD)),
+                thresholds=((None, GOOD), (_HOLD / 2, WARN), (_HOLD, BAD)),
                 no_value="none runs",
             ),
         ),

@@ -18,12 +18,17 @@ from exporter.resources.identity import CRAWLJOB_PREFIX
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS
 from exporter.simulator.browsertrix_api import Database, database_of
+from exporter.simulator.browsertrix_api.workflow import Workflow
 
 JOB: Final = "browsertrix-exporter"
 INSTANCE: Final = "exporter:9999"
 RENAMED: Final = 3
 """Which organisation has another name after two hours."""
 NEW_ORGANISATION: Final = "Sample University"
+FAILING: Final = "Members' area"
+"""A workflow that fails each time; somebody tries it again twice."""
+_TRIED_AGAIN: Final = (1800, 5400)
+"""Seconds since the start."""
 OLD_NAME: Final = "Council minutes"
 NEW_NAME: Final = "Minutes of the council"
 """Of a workflow that somebody renames after an hour."""
@@ -77,10 +82,13 @@ def write_history(
             starts.pop(0)[1]()
         if now == start + 3600:
             _add_odd_objects(cluster)
-            _rename_workflow(database)
+            _workflow(database, OLD_NAME).name = NEW_NAME
         if now == start + 7200:
             renamed = database.organisations[browsertrix.organisations[RENAMED]]
             renamed.name, renamed.slug = NEW_ORGANISATION, "sample-university"
+        if now - start in _TRIED_AGAIN:
+            failing = _workflow(database, FAILING)
+            browsertrix.start("fails", oid=failing.oid, cid=failing.id, work=600)
         browsertrix.step(now)
         history.crawls += [
             event.after.key[1].removeprefix(CRAWLJOB_PREFIX)
@@ -95,9 +103,9 @@ def write_history(
     return history
 
 
-def _rename_workflow(database: Database) -> None:
-    (found,) = (one for one in database.workflows.values() if one.name == OLD_NAME)
-    found.name = NEW_NAME
+def _workflow(database: Database, name: str) -> Workflow:
+    (found,) = (one for one in database.workflows.values() if one.name == name)
+    return found
 
 
 def _add_odd_objects(cluster: Cluster) -> None:

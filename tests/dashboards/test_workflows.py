@@ -47,6 +47,7 @@ def _run(
     [
         ("Scheduled / A", 5),
         ("Missed their run / A", 1),
+        ("Failing in a row / A", 1),
         ("Came back empty / A", 1),
         ("Left out / A", 0),
     ],
