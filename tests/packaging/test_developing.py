@@ -137,8 +137,11 @@ def test_an_event_alert_is_added_as_the_guide_says(copy: Path) -> None:
         "--deselect=tests/alerts/test_histories.py",
         "--ignore=tests/alerts/test_notifications.py",
         "--ignore=tests/alerts/test_inhibition.py",
+        "--ignore=tests/alerts/test_forecasts.py",
+        "--ignore=tests/alerts/test_runbooks.py",
     )
     _tests_pass(copy, "tests/alerts/test_rules.py", "-k", "StoppedByUser")
+    _tests_pass(copy, "tests/alerts/test_runbooks.py", "-k", "StoppedByUser")
     _tests_pass(copy, "tests/alerting/test_event_alerts.py", "-k", "StoppedByUser")
 
 
