@@ -9,6 +9,7 @@ from exporter.alerting.event_alerts import LONGEST_WINDOW, format_duration
 from exporter.alerting.postable_alert import RESERVED_LABELS
 from exporter.metrics.catalog import CATALOG
 from exporter.settings import InvalidSettingError, Settings
+from exporter.settings.consistency import refuse_without
 from exporter.settings.model import BrowsertrixPolling
 from exporter.web import WebConfigError, WebConfigFile, refuse_reserved_path
 
@@ -46,10 +47,7 @@ def check(settings: Settings) -> None:
 
 def check_polling(settings: Settings) -> None:
     """Refuse what is said of polling Browsertrix where nobody polls it; the demo always does."""
-    given = [name for name in BrowsertrixPolling.model_fields if name in settings.model_fields_set]
-    if given and settings.browsertrix_url is None:
-        flag = f"--{BrowsertrixPolling.model_fields[given[0]].alias}"
-        raise InvalidSettingError(f"{flag} does nothing without --browsertrix.url", given[0])
+    refuse_without("browsertrix_url", settings, BrowsertrixPolling)
 
 
 def _alerts(settings: Settings) -> None:

@@ -5,10 +5,11 @@ only one of those can judge is checked by ``exporter.commands.checks``, and expl
 """
 
 from exporter.settings.address import Address
+from exporter.settings.consistency import InvalidSettingError
 from exporter.settings.flags import Parser, add_options
 from exporter.settings.given import SettingsError
 from exporter.settings.loading import Loaded, load
-from exporter.settings.model import GROUPS, InvalidSettingError, Settings
+from exporter.settings.model import GROUPS, Settings
 from exporter.settings.option import CONFIG_FILE, Option, options_of
 
 __all__ = [

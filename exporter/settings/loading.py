@@ -14,8 +14,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from exporter.settings.config_file import given_by_file
+from exporter.settings.consistency import InvalidSettingError
 from exporter.settings.given import Given, SettingsError
-from exporter.settings.model import InvalidSettingError, Settings
+from exporter.settings.model import Settings
 from exporter.settings.option import CONFIG_FILE, Option, options_of
 from exporter.settings.values import CredentialsInUrlError
 

@@ -6,7 +6,7 @@ does. All else is read from here: the parser, ``--help``, the file, docs/configu
 long as there are options.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -21,6 +21,13 @@ from pydantic import (
 
 from exporter.settings import values
 from exporter.settings.address import Address
+from exporter.settings.consistency import (
+    InvalidSettingError,
+    refuse_alone,
+    refuse_both,
+    refuse_twice,
+    refuse_without,
+)
 from exporter.settings.defaults import (
     DEFAULT_BROWSERTRIX_INTERVAL,
     DEFAULT_CLUSTER_LABEL,
@@ -34,19 +41,6 @@ from exporter.settings.defaults import (
     DEFAULT_TELEMETRY_PATH,
     DEFAULT_USAGE_INTERVAL,
 )
-
-
-class InvalidSettingError(ValueError):
-    """Options that cannot be meant: one line, and the fields of ``Settings`` that are to blame."""
-
-    def __init__(self, text: str, *fields: str, value: str | None = None) -> None:
-        """``value`` is the text of the one value that is wrong; then ``text`` need not say whose.
-
-        Without it, ``text`` calls the options by their flags.
-        """
-        super().__init__(text)
-        self.fields = fields
-        self.value = value
 
 
 def _read_by(parse: Callable[[str], Any]) -> BeforeValidator:
@@ -263,20 +257,11 @@ class BrowsertrixAPI(_Group):
     @model_validator(mode="after")
     def _with_one_way_to_log_in(self) -> Self:
         """Refuse what does nothing, or cannot work, together with the rest."""
-        given = [name for name in BrowsertrixAPI.model_fields if name in self.model_fields_set]
-        if given and self.browsertrix_url is None:
-            flag = f"--{BrowsertrixAPI.model_fields[given[0]].alias}"
-            raise InvalidSettingError(f"{flag} does nothing without --browsertrix.url", given[0])
-        pair = {"browsertrix_username", "browsertrix_password_file"}
-        if len(alone := pair.intersection(given)) == 1:
-            flags = "--browsertrix.username and --browsertrix.password-file"
-            raise InvalidSettingError(f"{flags} are of use only together", *alone)
-        exclusive = ("browsertrix_username", "browsertrix_token_file")
-        if set(exclusive) <= set(given):
-            raise InvalidSettingError(
-                "--browsertrix.username and --browsertrix.token-file exclude each other", *exclusive
-            )
-        if given and not set(exclusive) & set(given):
+        refuse_without("browsertrix_url", self, BrowsertrixAPI)
+        refuse_alone(self, "browsertrix_username", "browsertrix_password_file")
+        refuse_both(self, "browsertrix_username", "browsertrix_token_file")
+        logins = {"browsertrix_username", "browsertrix_token_file"}
+        if self.browsertrix_url is not None and not logins & self.model_fields_set:
             raise InvalidSettingError(
                 "--browsertrix.url needs --browsertrix.username and --browsertrix.password-file, "
                 "or --browsertrix.token-file",
@@ -460,7 +445,7 @@ class Alerts(_Group):
             ("alerts_labels", self.alerts_labels),
         ):
             flag = f"--{Alerts.model_fields[field].alias}"
-            _refuse_twice(field, flag, [name.lower() for name, _ in given])
+            refuse_twice(field, flag, [name.lower() for name, _ in given])
         return self
 
 
@@ -540,27 +525,16 @@ class Alertmanager(_Group):
     @model_validator(mode="after")
     def _complete_and_consistent(self) -> Self:
         """Refuse what does nothing, or cannot work, together with the rest."""
-        given = [name for name in Alertmanager.model_fields if name in self.model_fields_set]
-        if given and not self.alertmanager_urls:
-            flag = f"--{Alertmanager.model_fields[given[0]].alias}"
-            raise InvalidSettingError(f"{flag} does nothing without --alertmanager.url", given[0])
-        for one, other in (("cert_file", "key_file"), ("username", "password_file")):
-            pair = {f"alertmanager_{one}", f"alertmanager_{other}"}
-            if len(alone := pair.intersection(given)) == 1:
-                flags = f"--alertmanager.{one} and --alertmanager.{other}".replace("_", "-")
-                raise InvalidSettingError(f"{flags} are of use only together", *alone)
-        exclusive = ("alertmanager_username", "alertmanager_bearer_token_file")
-        if set(exclusive) <= set(given):
-            raise InvalidSettingError(
-                "--alertmanager.username and --alertmanager.bearer-token-file exclude each other",
-                *exclusive,
-            )
-        _refuse_twice("alertmanager_urls", "--alertmanager.url", self.alertmanager_urls)
+        refuse_without("alertmanager_urls", self, Alertmanager)
+        refuse_alone(self, "alertmanager_cert_file", "alertmanager_key_file")
+        refuse_alone(self, "alertmanager_username", "alertmanager_password_file")
+        refuse_both(self, "alertmanager_username", "alertmanager_bearer_token_file")
+        refuse_twice("alertmanager_urls", "--alertmanager.url", self.alertmanager_urls)
         names = [name for name, _ in self.alertmanager_labels]
-        _refuse_twice("alertmanager_labels", "--alertmanager.label", names)
+        refuse_twice("alertmanager_labels", "--alertmanager.label", names)
         headers = [*self.alertmanager_headers, *self.alertmanager_header_files]
         names = [name.lower() for name, _ in headers]
-        _refuse_twice("alertmanager_headers", "--alertmanager.header", names)
+        refuse_twice("alertmanager_headers", "--alertmanager.header", names)
         return self
 
 
@@ -579,11 +553,6 @@ class Logging(_Group):
         title="FORMAT",
         description="logfmt or json",
     )
-
-
-def _refuse_twice(field: str, flag: str, given: Sequence[str]) -> None:
-    for twice in {value for value in given if given.count(value) > 1}:
-        raise InvalidSettingError(f"{flag}: {twice} is given twice", field)
 
 
 GROUPS: Final[tuple[type[BaseModel], ...]] = (
