@@ -7,11 +7,17 @@ from typing import Final, Self
 
 import aiohttp
 
-from exporter import __version__
 from exporter.alerting.endpoint import Endpoint
 from exporter.alerting.http_config import Credentials
 from exporter.alerting.postable_alert import PostableAlert
-from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
+from exporter.runtime.http_errors import (
+    RequestError,
+    from_transport,
+    redirected,
+    retry_after,
+    status_reason,
+)
+from exporter.runtime.http_session import client_session
 from exporter.runtime.proxies import ProxyConfig, request_options
 
 TIMEOUT: Final = 10.0
@@ -55,13 +61,7 @@ class AlertmanagerClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=TIMEOUT),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,  # nothing compressed is asked for
-            trust_env=False,  # no .netrc; proxies are ours to choose
-            headers={"User-Agent": f"browsertrix-exporter/{__version__}"},
-        )
+        self._session = client_session(timeout=aiohttp.ClientTimeout(total=TIMEOUT))
         return self
 
     async def __aexit__(
@@ -108,9 +108,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
     if status in _ABOUT_THE_ALERTS:
         return RejectedError(f"it answered {status}{await _complaint(response)}")
     if 300 <= status < 400:
-        return RequestError(
-            "redirected", f"it answered {status}: give the address it redirects to instead"
-        )
+        return redirected(status)
     wait = retry_after(response.headers.get("Retry-After"))
     said = f"it answered {status}{await _complaint(response)}"
     return RequestError(status_reason(status), said, wait)

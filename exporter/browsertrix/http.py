@@ -8,8 +8,6 @@ it may be about people.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
@@ -18,11 +16,18 @@ import aiohttp
 from pydantic_core import from_json
 from yarl import URL
 
-from exporter import __version__
 from exporter.resources.decoding import InvalidObjectError, decode
 from exporter.runtime.bodies import read_within
-from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
+from exporter.runtime.http_errors import (
+    RequestError,
+    from_transport,
+    read_date,
+    redirected,
+    retry_after,
+    status_reason,
+)
 from exporter.runtime.http_files import FromFiles, tls_context
+from exporter.runtime.http_session import client_session
 from exporter.runtime.proxies import ProxyConfig, ProxyError, request_options
 
 TIMEOUT: Final = 30.0
@@ -172,13 +177,7 @@ class HTTPClient:
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=self._timeout),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,  # nothing compressed is asked for
-                trust_env=False,  # no .netrc; proxies are ours to choose
-                headers={"User-Agent": f"browsertrix-exporter/{__version__}"},
-            )
+            self._session = client_session(timeout=aiohttp.ClientTimeout(total=self._timeout))
         return self._session
 
 
@@ -191,7 +190,7 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
     if body is None:
         raise RequestError("too_large", f"it answered more than {LONGEST_BODY} bytes")
     try:
-        return Answer(_decoded(body), _date(response.headers.get("Date")))
+        return Answer(_decoded(body), read_date(response.headers.get("Date")))
     except InvalidObjectError as error:
         raise RequestError("not_json", f"its answer is {error}") from None
 
@@ -207,9 +206,7 @@ def _decoded(body: bytes) -> Any:
 async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
     status = response.status
     if 300 <= status < 400:
-        return RequestError(
-            "redirected", f"it answered {status}: give the address it redirects to instead"
-        )
+        return redirected(status)
     wait = retry_after(response.headers.get("Retry-After"))
     if not _is_json(response):
         # Nothing of Browsertrix's is known to be missing because something else is.
@@ -238,11 +235,3 @@ def _not_json(response: aiohttp.ClientResponse) -> str:
     kind = response.content_type
     kind = kind if kind.isprintable() and len(kind) <= 80 else "something"
     return f"{kind} instead of JSON: is it Browsertrix, or a proxy in front of it?"
-
-
-def _date(value: str | None) -> float | None:
-    try:
-        date = parsedate_to_datetime(value or "")
-        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError, TypeError, IndexError):  # all raised by some header
-        return None

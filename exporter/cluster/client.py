@@ -19,13 +19,13 @@ from kubernetes.aio.config.config_exception import ConfigException
 from multidict import CIMultiDict
 from yarl import URL
 
-from exporter import __version__
 from exporter.cluster.coalescing import ReadCoalescing
 from exporter.cluster.credentials import ConfigError, CredentialSource, find_source
 from exporter.cluster.tls import TlsMaterial
 from exporter.cluster.wire import Status, read_status
 from exporter.resources.decoding import InvalidObjectError, decode
 from exporter.runtime.http_errors import RequestError, from_transport, retry_after, status_reason
+from exporter.runtime.http_session import client_session
 from exporter.runtime.proxies import Proxy, ProxyConfig, ProxyError, request_options
 
 __all__ = ["REASONS", "ApiClient", "ConfigError", "RequestError", "Response"]
@@ -164,7 +164,6 @@ class ApiClient:
                 # What is sent compressed may be a thousand times as long; nobody needs that in a
                 # cluster's network, and the API server would have to compress each list.
                 "Accept-Encoding": "identity",
-                "User-Agent": f"browsertrix-exporter/{__version__}",
             }
         )
         if token := configuration.api_key.get("BearerToken"):
@@ -285,13 +284,10 @@ def _client(tls: TlsMaterial, *, verify: bool) -> aiohttp.ClientSession:
         context = tls.context(verify=verify)
     except ConfigException as error:
         raise ConfigError(str(error)) from error
-    return aiohttp.ClientSession(
+    return client_session(
         # Each scope has a watch open all the time, and there may be hundreds.
         connector=aiohttp.TCPConnector(limit=0, ssl=context),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,  # nothing compressed was asked for
         read_bufsize=_READ_BUFFER,
-        trust_env=False,
     )
 
 

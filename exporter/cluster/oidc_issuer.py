@@ -18,11 +18,11 @@ import aiohttp
 from kubernetes.aio.config.config_exception import ConfigException
 from yarl import URL
 
-from exporter import __version__
 from exporter.cluster.tls import TlsMaterial, read_content
 from exporter.resources.decoding import InvalidObjectError, decode
 from exporter.runtime.bodies import read_within
 from exporter.runtime.http_errors import RequestError, from_transport
+from exporter.runtime.http_session import client_session
 from exporter.runtime.proxies import ProxyConfig, ProxyError, request_options
 
 TIMEOUT: Final = 20.0
@@ -165,17 +165,10 @@ def _configuration_of(issuer: URL) -> URL:
 
 
 def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
+    return client_session(
         connector=aiohttp.TCPConnector(ssl=context),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "User-Agent": f"browsertrix-exporter/{__version__}",
-        },
+        headers={"Accept": "application/json", "Accept-Encoding": "identity"},
         timeout=aiohttp.ClientTimeout(total=None),  # of all requests together, see above
-        auto_decompress=False,
-        trust_env=False,
     )
 
 

@@ -64,6 +64,13 @@ def from_transport(error: Exception, *, timeout: RequestError) -> RequestError:
             return RequestError("cut", f"the connection was cut: {text}")
 
 
+def redirected(status: int) -> RequestError:
+    """Say that a client of ours follows no redirect: what it sends is for one server alone."""
+    return RequestError(
+        "redirected", f"it answered {status}: give the address it redirects to instead"
+    )
+
+
 def status_reason(status: int) -> str:
     """Name a status that is a refusal, whichever server sent it."""
     return _BY_STATUS.get(status, "server_error" if status >= 500 else "refused")
@@ -79,11 +86,16 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     text = value.strip()
     if text.isascii() and text.isdecimal():
         return min(float(text[:9]), _LONGEST_WAIT)
+    at = read_date(text)
+    if at is None:
+        return None
+    return min(max(0.0, at - (now or datetime.now(UTC)).timestamp()), _LONGEST_WAIT)
+
+
+def read_date(value: str | None) -> float | None:
+    """Read a date as HTTP has it, in seconds since 1970; None where it cannot be read."""
     try:
-        date = parsedate_to_datetime(text)
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=UTC)
-        wait = (date - (now or datetime.now(UTC))).total_seconds()
+        date = parsedate_to_datetime(value or "")
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, TypeError, IndexError):  # all raised by some header
         return None
-    return min(max(0.0, wait), _LONGEST_WAIT)
