@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
@@ -24,6 +24,7 @@ from exporter.simulator.apiserver.errors import ApiError
 from exporter.simulator.apiserver.faults import Faults, Verb
 from exporter.simulator.apiserver.resource_handler import ResourceHandler, json_response, verb_of
 from exporter.simulator.apiserver.served_resource import ServedResource
+from exporter.simulator.http_server import HTTPServer
 
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _REMEMBERED_REQUESTS: Final = 10_000
@@ -44,11 +45,15 @@ class Request:
     headers: CIMultiDictProxy[str]
 
 
-class ApiServer(Access):
+class ApiServer(HTTPServer, Access):
     """Serves one Cluster.
 
     ``tokens``, ``without``, ``denied`` and ``down`` are those of ``Access``. ``bookmark_every`` is
     in seconds, as is ``watch_timeout``, for watches that name no timeout of their own.
+
+    Started again it is as another API server of the same cluster: watches go on where they were.
+    That of a cluster which has only one begins its watch cache anew, so that watches from before
+    are too old; ``Cluster.compact`` while it is stopped does that.
     """
 
     def __init__(  # each a property of a server  # noqa: PLR0913
@@ -67,63 +72,21 @@ class ApiServer(Access):
         node_metrics: Callable[[str], str] | None = None,
     ) -> None:
         """``node_metrics`` returns the metrics of the kubelet on a node."""
-        super().__init__(tokens, without=without, denied=denied, down=down)
+        HTTPServer.__init__(self, host, port, ssl_context)
+        Access.__init__(self, tokens, without=without, denied=denied, down=down)
         self.cluster = cluster
         self.requests: deque[Request] = deque(maxlen=_REMEMBERED_REQUESTS)
         self.faults = Faults(cluster)
         self._bookmark_every = bookmark_every
         self._watch_timeout = watch_timeout
         self._node_metrics = node_metrics
-        self._host = host
-        self._port = port
-        self._ssl_context = ssl_context
-        self._runner: web.AppRunner | None = None
 
     # Running
 
-    async def start(self) -> None:
-        """Listen. Raises OSError where the port is taken.
-
-        Started again it is as another API server of the same cluster: watches go on where they
-        were. That of a cluster which has only one begins its watch cache anew, so that watches
-        from before are too old; ``Cluster.compact`` while it is stopped does that.
-        """
-        runner = web.AppRunner(
-            self._application(),
-            access_log=None,
-            handler_cancellation=True,  # a watch whose client left ends at once
-            shutdown_timeout=1.0,
-        )
-        await runner.setup()
-        site = web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl_context)
-        try:
-            await site.start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._port = runner.addresses[0][1]
-        self._runner = runner
-
-    async def stop(self) -> None:
-        """End the open watches and stop listening."""
+    def _release(self) -> None:
+        """End the open watches, too."""
         self.faults.release()
         self.faults.cut()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        scheme = "https" if self._ssl_context else "http"
-        return f"{scheme}://{self._host}:{self._port}"
 
     @property
     def streams(self) -> int:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from aiohttp import web
 
@@ -19,6 +19,7 @@ from exporter.simulator.browsertrix_api.answers import Answers
 from exporter.simulator.browsertrix_api.database import Database
 from exporter.simulator.browsertrix_api.faults import ApiFaults, Endpoint, Verb
 from exporter.simulator.browsertrix_api.refusals import RefusedError
+from exporter.simulator.http_server import HTTPServer
 
 _REMEMBERED_REQUESTS: Final = 10_000
 
@@ -49,7 +50,7 @@ class Request:
     """None where there is no such path."""
 
 
-class BrowsertrixServer:
+class BrowsertrixServer(HTTPServer):
     """Serves one Database to those who have an account; on 127.0.0.1 by default.
 
     It runs in the caller's event loop, and stopped and started again keeps its port.
@@ -65,6 +66,7 @@ class BrowsertrixServer:
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         """``settings`` are fields of ``GET /api/settings`` that are not as they usually are."""
+        super().__init__(host, port)
         self.database = database
         self.accounts = accounts
         self.faults = ApiFaults()
@@ -81,14 +83,10 @@ class BrowsertrixServer:
             **(settings or {}),
         }
         self._answers = Answers(database)
-        self._host = host
-        self._port = port
-        self._runner: web.AppRunner | None = None
 
     # Running
 
-    async def start(self) -> None:
-        """Listen. Raises OSError where the port is taken."""
+    def _application(self) -> web.Application:
         app = web.Application()
         app.router.add_get("/api/settings", self._public("settings", lambda: self.settings))
         app.router.add_get("/api/openapi.json", self._public("openapi", self._openapi))
@@ -97,36 +95,10 @@ class BrowsertrixServer:
             handler = partial(self._handle, route.endpoint, partial(self._authorised, route))
             app.router.add_route(route.verb, route.path, handler)
         app.router.add_route("*", "/{path:.*}", self._nothing)
-        runner = web.AppRunner(
-            app, access_log=None, handler_cancellation=True, shutdown_timeout=1.0
-        )
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._port = runner.addresses[0][1]
-        self._runner = runner
+        return app
 
-    async def stop(self) -> None:
-        """Stop listening."""
+    def _release(self) -> None:
         self.faults.release()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://{self._host}:{self._port}"
 
     def count(self, endpoint: Endpoint) -> int:
         """How many requests came in there."""
