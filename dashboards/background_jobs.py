@@ -4,12 +4,12 @@ from typing import Final
 
 from dashboards.dashboard import line, row
 from dashboards.fields import BAD_FROM_ONE, FieldConfig
+from dashboards.names import with_organisation
 from dashboards.panels import Query, stat, time_series
 from dashboards.promql import Selection
-from dashboards.tables import Label, Value, table, to_dashboard
-from exporter.alerting.names import ORG_NAMES
+from dashboards.tables import HIDDEN_ORGANISATION, OWNER_COLUMN, Label, Value, table
 from exporter.rules import Thresholds
-from exporter.rules.promql import by, on
+from exporter.rules.promql import by
 from exporter.web.colours import BAD, GOOD, WARN
 
 _SELECTED: Final = Selection(oid='oid=~"$oid"')
@@ -18,19 +18,6 @@ _UNFINISHED: Final = "browsertrix_background_jobs_oldest_unfinished_timestamp_se
 _OF_JOBS: Final = ("oid", "type")
 _HOLD: Final = Thresholds().job_hold
 """Seconds after which the alert fires, where nobody set another."""
-TO_ORGANISATION: Final = (
-    "Look at this organisation",
-    to_dashboard("browsertrix-orgs", oid="oid"),
-)
-
-
-def _owned(expression: str) -> str:
-    """Add the label ``organisation`` to background jobs; it is empty of those about all."""
-    names = f'{ORG_NAMES}{{organisation!=""}}'
-    return (
-        f"({expression}) * {on('oid')} group_left (organisation) {names} "
-        f'or {on(*_OF_JOBS)} label_replace({expression}, "organisation", "$1", "oid", "(.*)")'
-    )
 
 
 def _jobs(*matchers: str, labels: tuple[str, ...] = ()) -> str:
@@ -73,9 +60,9 @@ BACKGROUND_JOBS: Final = row(
             "Jobs by organisation",
             "An empty organisation: the job is about all of them.",
             Label(label="type", title="Job"),
-            Label(label="organisation", title="Organisation", link=TO_ORGANISATION),
-            Label(label="oid"),
-            Value(expr=_owned(f"sum {by(*_OF_JOBS)} ({_jobs()})")),
+            OWNER_COLUMN,
+            HIDDEN_ORGANISATION,
+            Value(expr=with_organisation(f"sum {by(*_OF_JOBS)} ({_jobs()})")),
             Value(
                 title="Failed",
                 expr=_FAILED_JOBS,

@@ -17,6 +17,7 @@ _NAMED: Final = 'organisation!=""'
 ORGANISATIONS: Final = f"{ORG_NAMES}{{{_NAMED}}} @ end()"
 WORKFLOWS: Final = f"{WORKFLOW_NAMES}{{{_NAMED}}} @ end()"
 """1 for each of those that have a name, with its labels ``organisation`` and ``workflow``."""
+_WORKFLOW: Final = ("oid", "cid")
 _BOTH: Final = "group_left (organisation, workflow)"
 
 
@@ -29,6 +30,14 @@ def with_organisation(expression: str) -> str:
     """Add the label ``organisation`` to series that have ``oid``."""
     named = f"({expression}) * {on('oid')} group_left (organisation) {ORGANISATIONS}"
     return _or_id(named, expression, ("oid",))
+
+
+def with_workflow(expression: str) -> str:
+    """Add ``workflow`` and ``organisation`` to series of workflows: names, or else ids."""
+    names = f'{WORKFLOW_NAMES}{{workflow!="", {_NAMED}}} @ end()'
+    named = f"({expression}) * {on(*_WORKFLOW)} {_BOTH} {names}"
+    with_id = f'label_replace({expression}, "workflow", "$1", "cid", "(.*)")'
+    return _or_id(named, with_id, _WORKFLOW)
 
 
 def with_names(expression: str) -> str:

@@ -19,11 +19,11 @@ from dashboards.panels import Query, stat, time_series
 from dashboards.promql import one_of, sum_by
 from dashboards.tables import (
     HIDDEN_ORGANISATION,
-    ORGANISATION_COLUMN,
+    OWNER_COLUMN,
+    TO_QUOTAS,
     Label,
     Value,
     table,
-    to_dashboard,
 )
 from dashboards.variables import CLUSTER, NAMESPACE, ORGANISATION
 from exporter.rules.organisations import MINUTES_LEFT, MINUTES_USED, STORAGE_LEFT
@@ -31,11 +31,7 @@ from exporter.rules.promql import by, on
 from exporter.rules.thresholds import Thresholds as AlertThresholds
 from exporter.web.colours import BAD, GOOD, NOTICE, QUIET, WARN
 
-_ORGANISATION: Final = replace(
-    ORGANISATION_COLUMN,
-    link=("Look at this organisation alone", to_dashboard("browsertrix-orgs", oid="oid")),
-)
-"""Browsertrix's own figures are of no namespace."""
+_ORGANISATION: Final = replace(OWNER_COLUMN, link=("Look at this organisation alone", TO_QUOTAS[1]))
 _OFF: Final = "--browsertrix.url is not set"
 _DAY: Final = 86_400
 _LEFT: Final[Thresholds] = ((None, BAD), (7 * _DAY, WARN), (30 * _DAY, GOOD))

@@ -4,7 +4,7 @@ Every column of values is a query of its own; Grafana merges rows whose labels a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from grafana_foundation_sdk.builders import common
@@ -35,6 +35,11 @@ TO_ORGANISATION: Final = (
     "Look at this organisation",
     to_dashboard("browsertrix-orgs", namespace="namespace", oid="oid"),
 )
+TO_QUOTAS: Final = (
+    "Look at this organisation",
+    to_dashboard("browsertrix-orgs", oid="oid"),
+)
+"""From what Browsertrix itself says, which is of no namespace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,8 @@ WORKFLOW_COLUMN: Final = Label(label="workflow", title="Workflow", link=TO_CRAWL
 """Of a crawl; not there where no names are known."""
 ORGANISATION_COLUMN: Final = Label(label="organisation", title="Organisation", link=TO_ORGANISATION)
 """Its name or, where that is not known, its id: see ``names``. It needs the hidden id beside it."""
+OWNER_COLUMN: Final = replace(ORGANISATION_COLUMN, link=TO_QUOTAS)
+"""The same of what is of no namespace."""
 HIDDEN_NAMESPACE: Final = Label(label="namespace")
 HIDDEN_ORGANISATION: Final = Label(label="oid")
 CRAWL_COLUMNS: Final = (WORKFLOW_COLUMN, CRAWL_COLUMN, HIDDEN_NAMESPACE, HIDDEN_ORGANISATION)

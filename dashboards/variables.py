@@ -68,13 +68,21 @@ _HAD_CRAWLS: Final = (
     f"max {by('oid')} "
     f"(last_over_time(browsertrix_org_exec_seconds_total{{{_OF_CRAWLS}}}[$__range]))"
 )
+_SLUG_OF_ID: Final = '/oid="(?<value>[^"]+)|slug="(?<text>[^"]+)/g'
 ORGANISATION: Final = Variable(
     name="oid",
     label="Organisation",
     query=f"query_result({_SLUGS} or {on('oid')} {_HAVE_CRAWLS} or {on('oid')} {_HAD_CRAWLS})",
-    regex='/oid="(?<value>[^"]+)|slug="(?<text>[^"]+)/g',
+    regex=_SLUG_OF_ID,
 )
 """Lists slugs, and ids where no slug is known; the value is the id."""
+KNOWN_ORGANISATION: Final = Variable(
+    name="oid",
+    label="Organisation",
+    query=f'query_result({ORG_NAMES}{{cluster=~"$cluster"}})',
+    regex=_SLUG_OF_ID,
+)
+"""Those that Browsertrix says there are: by slugs, or by ids where names are withheld."""
 CRAWLS: Final = Variable(
     name="crawl",
     label="Crawl",

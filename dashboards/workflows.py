@@ -8,14 +8,22 @@ is not known goes by its id, and what is renamed is one line, under the name it 
 from typing import Final
 
 from dashboards.annotations import Annotation
-from dashboards.background_jobs import BACKGROUND_JOBS, TO_ORGANISATION
+from dashboards.background_jobs import BACKGROUND_JOBS
 from dashboards.dashboard import Dashboard, line, row
 from dashboards.fields import BAD_FROM_ONE, WARN_FROM_ONE, FieldConfig
+from dashboards.names import with_workflow
 from dashboards.panels import Panel, Query, stat, state_timeline, text, time_series
 from dashboards.promql import Selection, one_of, topk
-from dashboards.tables import Label, Value, table, to_dashboard
-from dashboards.variables import CLUSTER, Variable
-from exporter.alerting.names import ORG_NAMES, WORKFLOW_NAMES
+from dashboards.tables import (
+    HIDDEN_ORGANISATION,
+    OWNER_COLUMN,
+    Label,
+    Value,
+    table,
+    to_dashboard,
+)
+from dashboards.variables import CLUSTER, KNOWN_ORGANISATION, Variable
+from exporter.alerting.names import WORKFLOW_NAMES
 from exporter.resources.crawljob.states import FAILED, PAUSED, RUNNING, SUCCESSFUL, WAITING
 from exporter.rules.promql import by, on
 from exporter.rules.workflows import EMPTY_RUN, FAILURES, MISSED_RUN
@@ -30,13 +38,6 @@ _FAILURE: Final = frozenset({"failed", "failed_not_logged_in"})
 _MOST: Final = 20
 """Lines of a panel over time."""
 
-_ORGANISATION: Final = Variable(
-    name="oid",
-    label="Organisation",
-    query=f'query_result({ORG_NAMES}{{cluster=~"$cluster"}})',
-    regex='/oid="(?<value>[^"]+)|slug="(?<text>[^"]+)/g',
-)
-"""Lists slugs; the value is the id, also where Browsertrix's names are withheld."""
 _CHOSEN: Final = Variable(
     name="cid",
     label="Workflow",
@@ -58,24 +59,11 @@ def _recorded(record: str) -> str:
     return f"last_over_time({WORKFLOWS.matching(record, _WORKFLOW)}[10m])"
 
 
-def _named(expression: str) -> str:
-    """Add the labels ``workflow`` and ``organisation``: names or, where none is known, ids."""
-    names = f'{WORKFLOW_NAMES}{{workflow!="", organisation!=""}} @ end()'
-    ids = (
-        f'label_replace(label_replace({expression}, "workflow", "$1", "cid", "(.*)"), '
-        '"organisation", "$1", "oid", "(.*)")'
-    )
-    return (
-        f"({expression}) * {on(*_WORKFLOW)} group_left (workflow, organisation) {names} "
-        f"or {on(*_WORKFLOW)} {ids}"
-    )
-
-
 def _lines(expression: str) -> str:
     """Those of the workflows that ran last: the same all along, so that no line has gaps."""
     began = WORKFLOWS.selector("browsertrix_workflow_last_run_timestamp_seconds")
     latest = topk(_MOST, f"max {by(*_WORKFLOW)} ({began} @ end())")
-    return _named(f"({expression}) and {on(*_WORKFLOW)} {latest}")
+    return with_workflow(f"({expression}) and {on(*_WORKFLOW)} {latest}")
 
 
 def _count(expression: str) -> Query:
@@ -85,21 +73,19 @@ def _count(expression: str) -> Query:
 _SCHEDULED: Final = WORKFLOWS.merged("browsertrix_workflows", 'kind="scheduled"')
 _COLUMNS: Final = (
     Label(label="workflow", title="Workflow", link=_TO_WORKFLOW),
-    Label(label="organisation", title="Organisation", link=TO_ORGANISATION),
-    Label(label="oid"),
+    OWNER_COLUMN,
+    HIDDEN_ORGANISATION,
     Label(label="cid"),
 )
 
 
-def _when(title: str, metric: str) -> Value:
-    return Value(title=title, expr=f"{_of(metric)} * 1000", unit="dateTimeAsIso", width=165)
+def _when(title: str, metric: str, where: str = "") -> Value:
+    expr = f"{_of(metric)} * 1000 {where}".rstrip()
+    return Value(title=title, expr=expr, unit="dateTimeAsIso", width=165)
 
 
 def _when_missed(title: str, metric: str) -> Value:
-    missed = f"and {on(*_WORKFLOW)} {_recorded(MISSED_RUN)}"
-    return Value(
-        title=title, expr=f"{_of(metric)} * 1000 {missed}", unit="dateTimeAsIso", width=165
-    )
+    return _when(title, metric, f"and {on(*_WORKFLOW)} {_recorded(MISSED_RUN)}")
 
 
 def _run_by_run(title: str, description: str, metric: str, config: FieldConfig) -> Panel:
@@ -192,7 +178,7 @@ _LISTS: Final = row(
             "Those with a schedule or a run within 90 days; what ran last is on top. Failures are "
             "those in a row; duration, size and pages those of the newest run that ended.",
             *_COLUMNS,
-            Value(expr=_named(_of("info"))),
+            Value(expr=with_workflow(_of("info"))),
             Label(label="state", title="Last state", colours=STATES, width=200),
             Value(expr=f"topk by (cluster, oid, cid) (1, {WORKFLOWS.merged(_LAST_STATE)})"),
             _when("Last run", "last_run_timestamp_seconds"),
@@ -224,7 +210,7 @@ _LISTS: Final = row(
             *_COLUMNS,
             Value(
                 title="Overdue",
-                expr=_named(_recorded(MISSED_RUN)),
+                expr=with_workflow(_recorded(MISSED_RUN)),
                 unit="s",
                 width=110,
                 thresholds=((None, WARN), (86400, BAD)),
@@ -277,11 +263,11 @@ DASHBOARD: Final = Dashboard(
     uid="browsertrix-workflows",
     title="Browsertrix / Workflows",
     description="Which workflows ran, failed or did not run, and background jobs.",
-    variables=(CLUSTER, _ORGANISATION, _CHOSEN),
+    variables=(CLUSTER, KNOWN_ORGANISATION, _CHOSEN),
     annotations=(
         Annotation(
             name="Failed runs",
-            expr=f"({_named(_RUN_BEGAN)}) * 1000",
+            expr=f"({with_workflow(_RUN_BEGAN)}) * 1000",
             colour=BAD,
             title="A run began that failed",
             text="{{workflow}} of {{organisation}}",
