@@ -131,15 +131,7 @@ class PolledSource(ABC, Generic[T]):
 class WholeSource(PolledSource[T]):
     """Asks for all at once, every interval."""
 
-    def __init__(
-        self,
-        name: str,
-        interval: float,
-        handlers: Sequence[PolledHandler[T]],
-        rng: Callable[[float, float], float] = random.uniform,
-    ) -> None:
-        super().__init__(name, interval, handlers, rng)
-        self._withdrawal: asyncio.TimerHandle | None = None
+    _withdrawal: asyncio.TimerHandle | None = None
 
     @abstractmethod
     async def ask(self) -> Mapping[str, T]:

@@ -13,6 +13,8 @@ CLUSTER: Final = "cluster"
 """The label that says which cluster a series is of, as kube-prometheus-stack's users call it."""
 EXPORTER: Final = ("job", "instance")
 """Prometheus's own labels of a target: they tell one exporter from another."""
+INSTANCE: Final = "Exporter {{ $labels.instance }}"
+"""Which exporter it is, at the beginning of an alert's text."""
 
 
 def by(*labels: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from exporter.alerting.event_alerts import format_duration
 from exporter.rules import browsertrix_client, operator_pulse
-from exporter.rules.promql import EXPORTER, by, on
+from exporter.rules.promql import EXPORTER, INSTANCE, by, on
 from exporter.rules.rule import (
     DURATION,
     AlertingRule,
@@ -19,7 +19,6 @@ from exporter.rules.rule import (
 )
 from exporter.rules.thresholds import Thresholds
 
-_INSTANCE: Final = "Exporter {{ $labels.instance }}"
 _SCOPE: Final = (
     '{{ if eq $labels.scope "*" }}all namespaces{{ else }}namespace {{ $labels.scope }}{{ end }}'
 )
@@ -71,7 +70,7 @@ or on () absent(browsertrix_exporter_build_info)""",
             name="BrowsertrixExporterReplicaDown",
             severity=Severity.WARNING,
             summary="An exporter of Browsertrix cannot be scraped",
-            description=f"{_INSTANCE} answered within the last day and does not any more.",
+            description=f"{INSTANCE} answered within the last day and does not any more.",
             condition="a target that was an exporter within the last day cannot be scraped",
             # A target is an exporter if it served this metric, whatever its job is called.
             expr=f"""\
@@ -97,7 +96,7 @@ and {on(*EXPORTER)} last_over_time(browsertrix_exporter_build_info[1d])""",
             name="BrowsertrixExporterRestarting",
             severity=Severity.WARNING,
             summary="An exporter of Browsertrix restarts again and again",
-            description=f"{_INSTANCE} was started {{{{ $value }}}} times within the last hour.",
+            description=f"{INSTANCE} was started {{{{ $value }}}} times within the last hour.",
             condition=f"started at least {at.exporter_restarts} times within an hour",
             expr=f"""\
 max {by(*EXPORTER)} (
@@ -141,7 +140,7 @@ def _blind(at: Thresholds) -> tuple[AlertingRule, ...]:
             name="BrowsertrixExporterReplicaStale",
             severity=Severity.WARNING,
             summary="One of several exporters does not hear of changes any more",
-            description=f"{_INSTANCE} has heard nothing of {_SCOPE} for "
+            description=f"{INSTANCE} has heard nothing of {_SCOPE} for "
             f"{format_duration(at.watch_stale)} or more, while another one does: what it serves "
             "is not used.",
             condition=f"no list, event or bookmark for {format_duration(at.watch_stale)} while "
@@ -184,7 +183,7 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             name="BrowsertrixExporterHistoryOff",
             severity=Severity.INFO,
             summary="The exporter keeps no history",
-            description=f"{_INSTANCE} runs without --history.path: what happens while it is "
+            description=f"{INSTANCE} runs without --history.path: what happens while it is "
             "restarted is lost, and what it served of the time before.",
             condition="an exporter without `--history.path`",
             expr=f"max {by(*EXPORTER)} (browsertrix_exporter_ledger_persistent) == 0",
@@ -196,7 +195,7 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             name="BrowsertrixExporterWebConfigFailing",
             severity=Severity.WARNING,
             summary="The exporter's web configuration cannot be used as it is now",
-            description=f"{_INSTANCE} cannot use what --web.config.file says now, and goes on with "
+            description=f"{INSTANCE} cannot use what --web.config.file says now, and goes on with "
             "what it read before: a password or a certificate that was changed is not in force.",
             condition="a `--web.config.file` that was changed, and cannot be used",
             expr=f"max {by(*EXPORTER)} "
@@ -247,7 +246,7 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             name="BrowsertrixExporterLedgerFailing",
             severity=Severity.WARNING,
             summary="The exporter cannot write down what happens",
-            description=f"{_INSTANCE} cannot write its ledger: what happens now is forgotten if "
+            description=f"{INSTANCE} cannot write its ledger: what happens now is forgotten if "
             "it is restarted. Its log says why.",
             condition="the ledger cannot be written",
             expr=f"max {by(*EXPORTER)} (browsertrix_exporter_ledger_failing) == 1",
@@ -259,7 +258,7 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             name="BrowsertrixExporterAlertmanagerFailing",
             severity=Severity.WARNING,
             summary="The exporter cannot deliver alerts to Alertmanager",
-            description=f"{_INSTANCE} cannot deliver event alerts to {{{{ $labels.alertmanager }}}}"
+            description=f"{INSTANCE} cannot deliver event alerts to {{{{ $labels.alertmanager }}}}"
             "{{ with $labels.address }} at {{ . }}{{ end }}, or one of them is refused. "
             "Its log says why.",
             condition="an Alertmanager of `--alertmanager.url` cannot be found or reached, or "
@@ -274,7 +273,7 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             name="BrowsertrixExporterTaskFailing",
             severity=Severity.WARNING,
             summary="A part of the exporter fails again and again",
-            description=f"{_INSTANCE}: {{{{ $labels.task }}}} was run again several times within "
+            description=f"{INSTANCE}: {{{{ $labels.task }}}} was run again several times within "
             f"{tasks}, each time after a fault. Its log says which.",
             condition=f"a part was run again more than {at.task_restarts} times within {tasks}",
             expr=f"max {by(*EXPORTER, 'task')} "
@@ -287,7 +286,7 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             name="BrowsertrixExporterScrapeSlow",
             severity=Severity.WARNING,
             summary="Scrapes of the exporter take too long",
-            description=f"One in ten scrapes of {_INSTANCE[0].lower()}{_INSTANCE[1:]} takes "
+            description=f"One in ten scrapes of {INSTANCE[0].lower()}{INSTANCE[1:]} takes "
             f"longer than {DURATION}; beyond the scrape timeout they are lost.",
             condition=f"the {at.scrape_quantile:.0%} quantile of scrapes within {scrapes} is "
             f"above {at.scrape_seconds}s",

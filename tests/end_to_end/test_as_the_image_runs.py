@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 
 from exporter.simulator import ApiServer
-from support.tools import ROOT
+from support.distribution import build, run_module
 from support.waiting import PROCESS_TIMEOUT, until
 
 pytestmark = pytest.mark.slow("installs the wheel and what it needs")
@@ -75,23 +75,16 @@ def require_mounts() -> None:
         pytest.skip(f"mounts are not allowed here: {tried.stderr.strip()}")
 
 
-def run(module: str, *arguments: str | Path) -> None:
-    command = [sys.executable, "-m", module, *arguments]
-    ran = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the image has in site-packages; not compiled, which would take a minute."""
     require_mounts()
     wheels = tmp_path_factory.mktemp("wheel")
     target = tmp_path_factory.mktemp("site")
-    run("hatchling", "build", "--target", "wheel", "--directory", wheels)
-    (wheel,) = wheels.iterdir()
+    wheel = build("wheel", wheels)
     install = ("pip", "install", "--quiet", "--no-compile", "--target", target)
-    run(*install, "--require-hashes", "--requirement", "requirements/runtime.lock")
-    run(*install, "--no-deps", "--no-index", wheel)
+    run_module(*install, "--require-hashes", "--requirement", "requirements/runtime.lock")
+    run_module(*install, "--no-deps", "--no-index", wheel)
     target.chmod(0o755)
     return target
 

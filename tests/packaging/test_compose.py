@@ -32,16 +32,6 @@ GIVEN: Final = {"kubeconfig", "smtp-password", "slack-webhook-url", "pagerduty-r
 """The secrets that whoever watches a real cluster puts into secrets/."""
 
 
-@pytest.fixture(params=PROFILES)
-def profile(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def compose(profile: str) -> Project:
-    return project(profile)
-
-
 def service_of(profile: str, name: str) -> Service:
     return project(profile).services[name]
 

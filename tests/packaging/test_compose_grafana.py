@@ -6,23 +6,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-import pytest
 import yaml
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from support.compose import FOLDER, PROFILES, Project, lay_out, project
+from support.compose import FOLDER, Project, lay_out
 from support.tools import ROOT
-
-
-@pytest.fixture(params=PROFILES)
-def profile(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def compose(profile: str) -> Project:
-    return project(profile)
 
 
 class _Strict(BaseModel):

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 from exporter import __version__
+from support.distribution import build, pins
 from support.tools import ROOT
 
 pytestmark = pytest.mark.slow("archives are built and tested in processes of their own")
@@ -25,11 +26,6 @@ LOCKS: Final = sorted((ROOT / "requirements").glob("*.lock"))
 
 DEMO: Final = ("alertmanager.yml", "browsertrix.rules.yaml")
 """Of alerts/, what the demo needs."""
-
-
-def pins(lock: Path) -> dict[str, str]:
-    """Package names to pinned versions."""
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", lock.read_text(), re.MULTILINE))
 
 
 def requirements(lock: Path) -> list[str]:
@@ -79,17 +75,6 @@ def test_the_console_script_resolves() -> None:
 
     assert name == "browsertrix-exporter"
     assert callable(getattr(importlib.import_module(module), function))
-
-
-def build(kind: str, into: Path) -> Path:
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "--target", kind, "--directory", into],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    [built] = into.iterdir()
-    return built
 
 
 @pytest.fixture(scope="module")
