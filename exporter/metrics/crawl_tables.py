@@ -13,7 +13,7 @@ from exporter.crawls import (
     pod_names,
     pods_of,
 )
-from exporter.metrics.catalog.family import CrawlFamily, Family, PodFamily
+from exporter.metrics.catalog.family import CrawlFamily, Family, PodFamily, Reads
 from exporter.metrics.labels import label_set, pod_label_set
 from exporter.metrics.table import Column, PodTable, Table
 from exporter.resources.crawljob import CrawlJob
@@ -35,7 +35,7 @@ class CrawlRows:
 
     crawl: int
     pods: tuple[int, ...]
-    """Of the pods served in their order, deleted ones included."""
+    """Of the pods served in their order, deleted ones included; the same for what they use."""
     beside_job: tuple[int, ...]
     """Of the same pods what they and their claims say; none where no such source is up."""
     dropped_pods: int
@@ -45,8 +45,9 @@ class CrawlRows:
 class CrawlTables:
     """Puts crawls and their pods into rows.
 
-    What pods and claims say is in a table of its own: it costs nothing where these are off, and
-    neither a change of a CrawlJob nor a round of usage touches it.
+    Of pods there are three tables, for what changes at different times. A round of usage touches
+    four families in all pods at once, and no others. What pods and claims say costs nothing where
+    these are off, and no change of a CrawlJob touches it.
     """
 
     def __init__(self, families: Sequence[Family], pods_before: PodsBefore) -> None:
@@ -54,8 +55,10 @@ class CrawlTables:
         self._crawls = Table([f for f in families if isinstance(f, CrawlFamily)])
         of_pods = [f for f in families if isinstance(f, PodFamily)]
         self._families_of_pods = len(of_pods)
-        self._pods = PodTable([f for f in of_pods if not f.beside_job])
-        self._beside_job = PodTable([f for f in of_pods if f.beside_job])
+        self._pods, self._usage, self._beside_job = (
+            PodTable([f for f in of_pods if f.reads is what])
+            for what in (Reads.STATUS, Reads.USAGE, Reads.OBJECTS)
+        )
 
     def add(self, crawl: Crawl) -> CrawlRows:
         """Give a crawl and its pods rows."""
@@ -70,12 +73,16 @@ class CrawlTables:
             if left < 0:
                 break
             rows.append(self._pods.add(pod, pod_labels))
+            self._usage.add(pod, pod_labels)  # the same row: the two are always used alike
         beside_job = self._add_beside_job(crawl, rows, pods)
         at = self._crawls.add(crawl, labels)
         return CrawlRows(at, tuple(rows), beside_job, len(pods) - len(rows))
 
     def update(self, rows: CrawlRows, before: Crawl, crawl: Crawl) -> CrawlRows:
         """Take over what the crawl in these rows says now, and was ``before``; return its rows."""
+        if _differ_in_usage(before, crawl):
+            self._update_usage(rows, before, crawl)
+            return rows
         names = pod_names(crawl)
         if org_id(crawl.job) != org_id(before.job) or names != pod_names(before):
             self.remove(rows)
@@ -89,14 +96,18 @@ class CrawlTables:
             self._remove_beside_job(rows)
             pods = tuple(pods_of(crawl, past, served))
             rows = replace(rows, beside_job=self._add_beside_job(crawl, rows.pods, pods))
-        changed = {
-            place for place, name in enumerate(served) if not is_unchanged(name, before, crawl)
-        }
-        places = sorted(changed) if same_job else range(len(served))
+        places = [
+            place
+            for place, name in enumerate(served)
+            if not (same_job and is_unchanged(name, before, crawl))
+        ]
         concerned = pods_of(crawl, past, map(served.__getitem__, places))
         for place, pod in zip(places, concerned, strict=True):
-            self._pods.update(rows.pods[place], pod)
-            if rows.beside_job and not is_same_object(pod.name, before, crawl):
+            same_object = is_same_object(pod.name, before, crawl)
+            self._usage.update(rows.pods[place], pod)
+            if not (same_job and same_object):
+                self._pods.update(rows.pods[place], pod)
+            if rows.beside_job and not same_object:
                 self._beside_job.update(rows.beside_job[place], pod)
         return rows
 
@@ -109,12 +120,20 @@ class CrawlTables:
         self._crawls.remove(rows.crawl)
         for row in reversed(rows.pods):
             self._pods.remove(row)
+            self._usage.remove(row)
         self._remove_beside_job(rows)
 
     def columns(self, wanted: Callable[[Family], bool]) -> Iterator[tuple[str, Column]]:
         """Copy the columns of the families wanted; each with its family's name."""
-        for table in (self._crawls, self._pods, self._beside_job):
+        for table in (self._crawls, self._pods, self._usage, self._beside_job):
             yield from table.columns(wanted)
+
+    def _update_usage(self, rows: CrawlRows, before: Crawl, crawl: Crawl) -> None:
+        served = zip(rows.pods, pod_names(crawl), strict=False)
+        changed = [one for one in served if not is_unchanged(one[1], before, crawl)]
+        concerned = pods_of(crawl, names=[name for _, name in changed])
+        for (row, _), pod in zip(changed, concerned, strict=True):
+            self._usage.update(row, pod)
 
     def _add_beside_job(
         self, crawl: Crawl, rows: Sequence[int], pods: Sequence[CrawlPod]
@@ -128,6 +147,11 @@ class CrawlTables:
     def _remove_beside_job(self, rows: CrawlRows) -> None:
         for row in reversed(rows.beside_job):
             self._beside_job.remove(row)
+
+
+def _differ_in_usage(before: Crawl, after: Crawl) -> bool:
+    """Whether nothing but what pods use can have changed."""
+    return after.job is before.job and after.pods is before.pods and after.volumes is before.volumes
 
 
 def _is_known(crawl: Crawl) -> bool:

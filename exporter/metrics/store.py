@@ -109,18 +109,23 @@ class SeriesStore:
 
     def _update(self, key: Key, entry: _Entry, scope: str, crawl: Crawl) -> None:
         before, entry.crawl = entry.crawl, crawl
-        state, malformed = derived.state(crawl.job), bool(crawl.job.problems)
+        if crawl.job is not before.job or scope != entry.scope:
+            self._recount(key, entry, scope)
+        if entry.rows is None:
+            self._show(entry)
+        else:
+            self._put(entry, self._tables[scope].update(entry.rows, before, crawl))
+
+    def _recount(self, key: Key, entry: _Entry, scope: str) -> None:
+        job = entry.crawl.job
+        state, malformed = derived.state(job), bool(job.problems)
         if (scope, state, malformed) != (entry.scope, entry.state, entry.malformed):
             self._count(key, entry, -1)
             if scope != entry.scope:
                 self._conceal(entry)
             entry.scope, entry.state, entry.malformed = scope, state, malformed
             self._count(key, entry, 1)
-        self._counts[scope].note_status(key[0], state, crawl.job.status.last_updated_time)
-        if entry.rows is None:
-            self._show(entry)
-        else:
-            self._put(entry, self._tables[scope].update(entry.rows, before, crawl))
+        self._counts[scope].note_status(key[0], state, job.status.last_updated_time)
 
     def _drop(self, key: Key, entry: _Entry) -> None:
         del self._entries[key]

@@ -7,6 +7,7 @@ import pytest
 
 from exporter.crawls import Crawl, pods_of
 from exporter.metrics.catalog import PodFamily
+from exporter.metrics.catalog.family import Reads
 from exporter.metrics.catalog.live_pod import LIVE_POD_FAMILIES
 from exporter.resources.crawljob import parse_value
 from support.catalog_samples import FAMILIES, POD, samples_of_live_pod, samples_of_pod
@@ -104,12 +105,24 @@ def test_its_last_exit_is_served_before_any_status_tells_of_it() -> None:
     assert info["exit_reason"] == "oom"
 
 
+def test_only_families_of_usage_read_what_is_measured() -> None:
+    job = parse_value(crawljob(pods={POD["pod"]: crawler_pod()}))
+    (of_crawl,) = pods_of(Crawl(job, pods={POD["pod"]: pod()}), {})
+    unreadable: Any = object()
+    bare = replace(of_crawl, usage=unreadable)
+    others = [
+        one for one in FAMILIES if isinstance(one, PodFamily) and one.reads is not Reads.USAGE
+    ]
+    for family in others:
+        assert family.value(bare) == family.value(of_crawl), family.name
+
+
 def test_families_beside_the_job_read_neither_its_status_nor_what_is_measured() -> None:
     job = parse_value(crawljob(pods={POD["pod"]: crawler_pod()}))
     (of_crawl,) = pods_of(Crawl(job, pods={POD["pod"]: pod()}, volumes={POD["pod"]: claim()}), {})
     unreadable: Any = object()
     bare = replace(of_crawl, info=unreadable, usage=unreadable, past=unreadable)
-    beside = [one for one in FAMILIES if isinstance(one, PodFamily) and one.beside_job]
+    beside = [one for one in FAMILIES if isinstance(one, PodFamily) and one.reads is Reads.OBJECTS]
     assert len(beside) >= len(LIVE_POD_FAMILIES)
     for family in beside:
         assert family.value(bare) == family.value(of_crawl), family.name

@@ -7,7 +7,7 @@ has at most one sample for each, so it says how to read *the* value, and nothing
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from operator import attrgetter
 from typing import Final
 
@@ -126,6 +126,17 @@ class CrawlFamily(Family):
     labels: tuple[str, ...] = CRAWL_LABELS
 
 
+class Reads(Enum):
+    """What of a pod a family reads: where that has not changed, it is not read again."""
+
+    STATUS = "status"
+    """What its CrawlJob says, and the pod: all but what was measured."""
+    USAGE = "usage"
+    """What was measured, and anything else."""
+    OBJECTS = "objects"
+    """The pod itself and its volume: nothing that its CrawlJob says, nothing measured."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodFamily(Family):
     """A family with at most one sample for each pod of a crawl."""
@@ -133,8 +144,7 @@ class PodFamily(Family):
     value: Callable[[CrawlPod], Sample]
     of_deleted_pods: bool = False
     """Whether it is served for a pod that no longer exists: how it exited is, usage is not."""
-    beside_job: bool = False
-    """Whether it reads only the pod itself and its volume: no CrawlJob, nothing measured."""
+    reads: Reads = Reads.STATUS
     group: Group = Group.POD
     labels: tuple[str, ...] = POD_LABELS
 

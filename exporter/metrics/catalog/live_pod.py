@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from exporter.crawls import CrawlPod
-from exporter.metrics.catalog.family import Field, Kind, PodFamily, Sample, labelled
+from exporter.metrics.catalog.family import Field, Kind, PodFamily, Reads, Sample, labelled
 from exporter.metrics.catalog.pod import pod_family
 from exporter.resources.identity import POD_LABELS
 from exporter.resources.pod.derived import seconds_to_run, seconds_to_schedule
@@ -13,7 +13,7 @@ from exporter.resources.pod.derived import seconds_to_run, seconds_to_schedule
 def _pod(
     name: str, text: str, source: str, value: Callable[[CrawlPod], Sample], *unit: str, **more: Any
 ) -> PodFamily:
-    return pod_family(name, text, f"pod: {source}", value, *unit, beside_job=True, **more)
+    return pod_family(name, text, f"pod: {source}", value, *unit, reads=Reads.OBJECTS, **more)
 
 
 LIVE_POD_FAMILIES: Final = (

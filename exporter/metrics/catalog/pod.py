@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from exporter.crawls import CrawlPod
-from exporter.metrics.catalog.family import Field, Kind, PodFamily, Sample, labelled
+from exporter.metrics.catalog.family import Field, Kind, PodFamily, Reads, Sample, labelled
 from exporter.resources.crawljob import derived
 from exporter.resources.identity import POD_LABELS
 
@@ -143,6 +143,7 @@ POD_FAMILIES: Final = (
         f"containers.usage.memory of PodMetrics, {_POD}.used.memory",
         Field("used_memory"),
         "bytes",
+        reads=Reads.USAGE,
     ),
     pod_family(
         "memory_usage_ratio",
@@ -150,6 +151,7 @@ POD_FAMILIES: Final = (
         f"used over {_POD}.allocated.memory, the pod's limit",
         _ratio("used_memory", "usable_memory"),
         "ratio",
+        reads=Reads.USAGE,
     ),
     pod_family(
         "memory_target_bytes",
@@ -178,6 +180,7 @@ POD_FAMILIES: Final = (
         f"containers.usage.cpu of PodMetrics, {_POD}.used.cpu",
         Field("used_cpu"),
         "cores",
+        reads=Reads.USAGE,
     ),
     pod_family(
         "cpu_usage_ratio",
@@ -185,6 +188,7 @@ POD_FAMILIES: Final = (
         f"used over {_POD}.allocated.cpu, the pod's request",
         _ratio("used_cpu", "usable_cpu"),
         "ratio",
+        reads=Reads.USAGE,
     ),
     pod_family(
         "cpu_target_cores",

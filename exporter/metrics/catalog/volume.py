@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from exporter.crawls import CrawlPod
-from exporter.metrics.catalog.family import Field, Group, Kind, PodFamily, Sample, labelled
+from exporter.metrics.catalog.family import Field, Group, Kind, PodFamily, Reads, Sample, labelled
 from exporter.resources.identity import POD_LABELS
 
 
@@ -22,7 +22,7 @@ def _volume(
         value=value,
         group=Group.VOLUME,
         of_deleted_pods=True,
-        beside_job=True,
+        reads=Reads.OBJECTS,
         **more,
     )
 
