@@ -6,15 +6,16 @@ Plain numbers, flags and texts are checked by pydantic's compiled core alone, be
 has about a hundred of them; Python is called only for dates and quantity strings.
 """
 
+import json
 import math
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from sys import intern
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from kubernetes.utils import parse_quantity
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 LONGEST_TEXT = 1024
 """Characters. Longer than any id, image or state; no label value needs more."""
@@ -94,6 +95,20 @@ _ReadTimestamp = Annotated[
     Field(union_mode="left_to_right"),
 ]
 
+_TIMESTAMP: Final = TypeAdapter[Any](_ReadTimestamp)
+
+
+@lru_cache(maxsize=1024)
+def _read_shared_timestamp(text: str) -> float | None:
+    """As any other timestamp; raises ValueError."""
+    try:
+        seconds: float | None = _TIMESTAMP.validate_json(json.dumps(text))
+    except ValidationError as error:
+        reason = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise ValueError(reason.removeprefix("Value error, ")) from None
+    return seconds
+
+
 _ReadQuantity = Annotated[
     Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
     | Annotated[str, StringConstraints(max_length=64), AfterValidator(_remembered_quantity)]
@@ -103,11 +118,19 @@ _ReadQuantity = Annotated[
 
 if TYPE_CHECKING:  # what reading makes of them
     Timestamp = float | None
+    SharedTimestamp = float | None
     Quantity = float | None
     SharedText = str | None
 else:
     Timestamp = _ReadTimestamp
     """Seconds since 1970. Tolerates fractions, offsets, none (UTC); ``""`` and null: not set."""
+    SharedTimestamp = (
+        Annotated[
+            str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(_read_shared_timestamp)
+        ]
+        | None
+    )
+    """A timestamp that many objects have, of the same seconds: read once."""
     Quantity = _ReadQuantity
     """Bytes or cores as a number; a Kubernetes quantity string is read as well."""
     SharedText = (

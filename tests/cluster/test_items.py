@@ -45,6 +45,16 @@ def cut(body: bytes, cuts: list[int]) -> list[bytes]:
         (b'{"a":"\\"items\\":[","items":[{}]}', [b"{}"], b'{"a":"\\"items\\":[","items":[]}'),
         (b'{"\\u0069tems":[{}]}', [b"{}"], b'{"\\u0069tems":[]}'),
         (b'{"items":[{"a":"]}"},{"b":"\\\\"}]}', [b'{"a":"]}"}', b'{"b":"\\\\"}'], b'{"items":[]}'),
+        (
+            b'{"items":[{"a":[{},{"b":1},{},{},{},{}]},{}]}',
+            [b'{"a":[{},{"b":1},{},{},{},{}]}', b"{}"],
+            b'{"items":[]}',
+        ),
+        (
+            b'{"items":[{"a":[{"x":"}]"},{"y":1}]},{"z":"{"}]}',
+            [b'{"a":[{"x":"}]"},{"y":1}]}', b'{"z":"{"}'],
+            b'{"items":[]}',
+        ),
         (b'{"items":null}', [], b'{"items":null}'),
         (b'[{"items":[{}]}]', [], b'[{"items":[{}]}]'),
         (b'"items"', [], b'"items"'),
@@ -104,11 +114,16 @@ def test_no_bytes_make_it_fail_otherwise(data: bytes, cuts: list[int]) -> None:
             assert split(cut(body, cuts)) == whole
 
 
-@given(st.integers(min_value=0), st.binary(max_size=4), st.lists(st.integers(0, 900)))
+NOISE = st.binary(max_size=4) | st.text('{}[],:" \\', max_size=6).map(str.encode)
+SEPARATORS = st.sampled_from([None, (",", ":")])
+
+
+@given(st.integers(min_value=0), NOISE, SEPARATORS, st.lists(st.integers(0, 900)))
 def test_a_damaged_list_is_read_the_same_wherever_it_is_cut(
-    at: int, noise: bytes, cuts: list[int]
+    at: int, noise: bytes, separators: tuple[str, str] | None, cuts: list[int]
 ) -> None:
-    body = json.dumps(pod_metrics_list(pod_metrics("a"), pod_metrics("b"))).encode()
+    value = pod_metrics_list(*map(pod_metrics, "abcd"))
+    body = json.dumps(value, separators=separators).encode()
     at %= len(body)
     damaged = body[:at] + noise + body[at + len(noise) :]
     try:

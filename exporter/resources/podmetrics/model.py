@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic.dataclasses import dataclass
 
-from exporter.resources.fields import Timestamp, read_measured_quantity
+from exporter.resources.fields import SharedTimestamp, read_measured_quantity
 from exporter.resources.metadata import WIRE, CrawlLabels, ObjectName
 from exporter.resources.parsing import Problem
 
@@ -112,7 +112,7 @@ class PodMetrics:
     """What one pod used when it was last measured."""
 
     metadata: Metadata
-    timestamp: Timestamp = None
+    timestamp: SharedTimestamp = None
     """When it was measured, in seconds since 1970 by the clock of the pod's node."""
     usage: SummedUsage = Field(default=None, alias="containers")
     problems: tuple[Problem, ...] = Field(default=(), init=False)
