@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs tools real-tools lock release-check publish clean
+.PHONY: help demo test lint format bench docs tools real-tools lock release-check image-check publish clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,9 @@ lock: $(VENV)/dev.stamp  ## renew the pinned requirements: hashes, no addresses
 release-check: $(VENV)/dev.stamp  ## all of a release but publishing; dist/ then has what is published
 	$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 	$(BIN)/python -m tools.release_check $(ARGS)
+
+image-check: $(VENV)/dev.stamp  ## build the image twice with docker or podman, and compare its layers
+	$(BIN)/python -m tools.image_check $(ARGS)
 
 publish:  ## hand dist/ to the package index: the release workflow does, which the index knows
 	$(PYTHON) -m pip install --quiet uv==$(UV_VERSION)

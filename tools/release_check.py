@@ -42,6 +42,10 @@ class Release:
     dist: Path
     tag: str | None
     """As of git, v1.2.3; None before there is one."""
+    image: str | None = None
+    """Where the image is published, a registry's host and a path; the chart then takes it there."""
+    charts: str | None = None
+    """Where charts are."""
 
     @property
     def version(self) -> str:
@@ -85,7 +89,15 @@ def check_changelog(release: Release) -> str:
     date, notes = match.groups()
     if release.tag is not None and not re.fullmatch(r"\d{4}-\d\d-\d\d", date):
         raise NotReadyError(f"CHANGELOG.md calls {release.version} '{date}': put the date there")
-    (release.dist / "release-notes.md").write_text(notes.strip() + "\n", encoding="utf-8")
+    install = ""
+    if release.charts is not None:
+        install = (
+            f"```sh\nhelm upgrade --install browsertrix-exporter "
+            f"oci://{release.charts}/browsertrix-exporter \\\n"
+            f"  --version {release.version} --namespace crawlers\n```\n\n"
+        )
+    text = f"{install}{notes.strip()}\n"
+    (release.dist / "release-notes.md").write_text(text, encoding="utf-8")
     return f"changes: {len(re.findall('^- ', notes, re.MULTILINE))}"
 
 
@@ -145,11 +157,22 @@ def check_sbom(release: Release) -> str:
 
 
 def check_chart(release: Release) -> str:
-    """The chart, packaged."""
+    """The chart, packaged; it takes the image from where that is published."""
     helm = shutil.which("helm", path=f"{release.root / '.tools/real/bin'}:{os.environ['PATH']}")
     if helm is None:
         raise NotReadyError("no helm is there to package the chart: install it, or make real-tools")
-    _output([helm, "package", "deploy/chart", "--destination", str(release.dist)], cwd=release.root)
+    with tempfile.TemporaryDirectory() as folder:
+        chart = Path(folder) / "chart"
+        shutil.copytree(release.root / "deploy" / "chart", chart)
+        if release.image is not None:
+            values = (chart / "values.yaml").read_text(encoding="utf-8")
+            values, found = re.subn(
+                r"(?m)^(image:\n(?:  #.*\n)*  repository: ).*$", rf"\g<1>{release.image}", values
+            )
+            if not found:
+                raise NotReadyError("deploy/chart/values.yaml has no image.repository")
+            (chart / "values.yaml").write_text(values, encoding="utf-8")
+        _output([helm, "package", str(chart), "--destination", str(release.dist)], cwd=release.root)
     return f"browsertrix-exporter-{release.version}.tgz"
 
 
@@ -193,12 +216,14 @@ def main() -> int:
     """Print what is ready and what is not; the exit status is 1 if anything is not."""
     parser = argparse.ArgumentParser(prog="python -m tools.release_check", description=__doc__)
     parser.add_argument("--tag", help="the tag that is to be released, such as v1.2.3")
-    tag: str | None = parser.parse_args().tag
+    parser.add_argument("--image", help="where the image is published: a host and a path")
+    parser.add_argument("--charts", help="where charts are published")
+    given = parser.parse_args()
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     dist.mkdir()
     ready = True
-    for name, outcome, passed in run(Release(ROOT, dist, tag)):
+    for name, outcome, passed in run(Release(ROOT, dist, given.tag, given.image, given.charts)):
         print(f"{'ok' if passed else 'NOT READY':9}  {name}: {outcome}", flush=True)
         ready &= passed
     return 0 if ready else 1

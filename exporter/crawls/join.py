@@ -8,7 +8,8 @@ that is evicted and deleted in one turn was evicted.
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from exporter.cluster.changes import Change, ChangeHandler, PartHandler
 from exporter.crawls.crawl import Crawl
@@ -20,6 +21,9 @@ from exporter.resources.pod import Pod
 from exporter.resources.podmetrics import PodMetrics
 from exporter.runtime.time_slice import TimeSlice
 from exporter.sources import CRAWLJOBS, PODS, USAGE, VOLUMES
+
+_SOME: Final = 64
+"""Crawls."""
 
 Schedule = Callable[[Callable[[], None]], object]
 
@@ -136,11 +140,13 @@ class CrawlJoin:
         self._is_scheduled = False
         time_slice = TimeSlice()
         while self._due:
-            self._emit_now(next(iter(self._due)))
-            if self._due and time_slice.is_due():
-                self._is_scheduled = True
-                self._schedule(self._emit_due)
-                return
+            # Some at a time: the first key of a dict is the slower to find, the more were removed.
+            for key in tuple(islice(self._due, _SOME)):
+                self._emit_now(key)
+                if self._due and time_slice.is_due():
+                    self._is_scheduled = True
+                    self._schedule(self._emit_due)
+                    return
 
     def _emit_now(self, key: CrawlKey) -> None:
         """Hand on what is known of a crawl, if it is anything new."""

@@ -57,11 +57,12 @@ class Part(Generic[T]):
     def on_change(self, change: Change[T], /) -> None:
         """One object became known, changed, or was deleted."""
         before, after = change.before, None if change.deleted else change.after
-        if before is not None and (after is None or self._key(before) != self._key(after)):
+        key = None if after is None else self._key(after)
+        if before is not None and (after is None or self._key(before) != key):
             self._remove(change.scope, before)
         elif before is None and after is None and change.after is not None:
             self._remove(change.scope, change.after)
-        if after is not None and (key := self._key(after)) is not None:
+        if after is not None and key is not None:
             self._put(change.scope, key, after)
 
     def on_synced(self, scope: str, resource_version: str) -> None:  # noqa: ARG002 - the protocol's

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ import yaml
 
 from exporter import __version__
 from support.distribution import LOCKS, pins
-from support.tools import ROOT
+from support.tools import ROOT, require_built
+from tools.kube_apiserver import BUILT
 from tools.release_check import (
     CHECKS,
     PYTHONS,
@@ -21,6 +23,7 @@ from tools.release_check import (
     Release,
     check_archives,
     check_changelog,
+    check_chart,
     check_sbom,
     check_versions,
     run,
@@ -103,7 +106,7 @@ def test_a_tag_is_released_after_tests_and_checks_for_both_architectures() -> No
     assert platforms == ["linux/amd64", "linux/arm64"]
     commands = " ".join(step.get("run", "") for step in steps("release.yml"))
     for published in (
-        'make release-check ARGS="--tag $GITHUB_REF_NAME"',
+        'make release-check ARGS="--tag $GITHUB_REF_NAME --image $IMAGE --charts $CHARTS"',
         "--provenance=mode=max --sbom=true",
         "docker buildx imagetools create",
         "helm push",
@@ -181,6 +184,25 @@ def test_what_the_changelog_says_of_the_version_are_the_releases_notes(release: 
     )
     assert check_changelog(tagged(release, f"v{__version__}")) == "changes: 2"
     assert (release.dist / "release-notes.md").read_text() == "- One.\n- Two.\n"
+
+
+def test_the_releases_notes_begin_with_how_to_install_it(release: Release) -> None:
+    (release.root / "CHANGELOG.md").write_text(f"## {__version__} (2026-11-27)\n\n- One.\n")
+    check_changelog(replace(release, charts="registry.example.org/charts"))
+    assert (release.dist / "release-notes.md").read_text() == (
+        "```sh\nhelm upgrade --install browsertrix-exporter "
+        "oci://registry.example.org/charts/browsertrix-exporter \\\n"
+        f"  --version {__version__} --namespace crawlers\n```\n\n- One.\n"
+    )
+
+
+def test_the_published_chart_takes_the_published_image(tmp_path: Path) -> None:
+    require_built("helm")
+    name = check_chart(Release(ROOT, tmp_path, None, image="registry.example.org/exporter"))
+    rendered = subprocess.run(
+        [BUILT / "helm", "template", tmp_path / name], capture_output=True, text=True, check=True
+    ).stdout
+    assert f'image: "registry.example.org/exporter:{__version__}"' in rendered.replace("'", '"')
 
 
 def test_a_changelog_without_the_version_or_its_date_is_not_ready(release: Release) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 
 import yaml
 
+from exporter import __version__
 from support.compose import project
 from support.tools import ROOT
 
@@ -118,6 +119,8 @@ def _docker(arguments: Sequence[str]) -> str:
     match arguments:
         case ["build", "--tag", tag, "."]:
             return "" if tag == _image() else f"the image is {_image()}"
+        case ["image", "inspect", "--format", _, image]:
+            return "" if image == _image() else f"the image is {_image()}"
         case ["compose", *rest]:
             return _compose(rest)
         case _:
@@ -155,6 +158,15 @@ def _compose(arguments: Sequence[str]) -> str:
     return ""
 
 
+def _helm(arguments: Sequence[str]) -> str:
+    for chart in arguments:
+        if chart.startswith("oci://"):
+            version = dict(itertools.pairwise(arguments)).get("--version")
+            if version != __version__ or not chart.endswith("/browsertrix-exporter"):
+                return f"a release's chart is browsertrix-exporter, its version {__version__}"
+    return ""
+
+
 def _make(arguments: Sequence[str]) -> str:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     missing = [target for target in arguments if f"\n{target}:" not in makefile]
@@ -179,6 +191,7 @@ def _kubectl(arguments: Sequence[str]) -> str:
 
 _JUDGES: Final[Mapping[str, Callable[[Sequence[str]], str]]] = {
     "docker": _docker,
+    "helm": _helm,
     "make": _make,
     "pip": _pip,
     "kubectl": _kubectl,
