@@ -33,7 +33,7 @@ _ELSEWHERE = {
 }
 FAMILIES = [family for family in catalog() if family.group not in _ELSEWHERE]
 OF_NOW = [f for f in FAMILIES if f.name != "browsertrix_operator_last_status_timestamp_seconds"]
-"""Without the one that remembers: a status that says no time does not take back what others said."""
+"""Without the one that remembers: a status without a time takes back nothing that others said."""
 
 HOSTILE = [
     'line\nbreak "quote" back\\slash',
