@@ -19,7 +19,7 @@ from benchmarks.scraping import get
 _T = TypeVar("_T")
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_TIMEOUT: Final = 180.0
+_TIMEOUT: Final = 1800.0
 """Seconds for a process to be ready, however slow the machine."""
 _LOOK: Final = 0.001
 """Seconds between looks whether a process waits, of which so many in a row must agree."""

@@ -34,7 +34,7 @@ SETS: Final[dict[str, tuple[str, ...]]] = {
     "CrawlJobs alone": OPTIONAL,
 }
 _UP: Final = re.compile(rb"^browsertrix_exporter_source_up\{.*\} ([01])", re.MULTILINE)
-_TIMEOUT: Final = 180.0
+_TIMEOUT: Final = 1800.0
 _SETTLE: Final = 20.0
 """Seconds after the last start: the collectors' turn."""
 _WINDOW: Final = 60.0
@@ -88,16 +88,14 @@ def main() -> int:
             subjects.append(
                 _start(running, "before", kubeconfig, (), python=str(arguments.before.absolute()))
             )
-        changes = asyncio.run(_measure(subjects, f"http://127.0.0.1:{simulator.port}"))
+        counts = asyncio.run(_measure(subjects, f"http://127.0.0.1:{simulator.port}"))
         print(f"{crawls} CrawlJobs with their pods; {_RATE:g} changes a second")
         print(
             f"{'sources':16} {'ready':>8} {'all up':>8} {'memory':>10} {'CrawlJob':>9} {'pod':>9}"
         )
         for one in subjects:
             idle, *busy = one.cpu
-            job, pod = (
-                1e6 * (cpu - idle) / count for cpu, count in zip(busy, changes, strict=True)
-            )
+            job, pod = (1e6 * (cpu - idle) / count for cpu, count in zip(busy, counts, strict=True))
             print(
                 f"{one.name:16} {one.ready:6.2f} s {one.up:6.2f} s"
                 f" {one.memory / crawls / _KIB:6.1f} KiB {job:6.0f} us {pod:6.0f} us"
@@ -136,7 +134,7 @@ async def _measure(subjects: Sequence[Subject], api: str) -> list[int]:
     jobs = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"
     pods = "/api/v1/namespaces/crawlers/pods"
     return [
-        await _window(subjects, _changes(f"{api}{path}", label))
+        await _window(subjects, changes(f"{api}{path}", label))
         for path, label in ((jobs, ""), (pods, "crawl"))
     ]
 
@@ -160,7 +158,7 @@ async def _scrape(subjects: Sequence[Subject]) -> None:
             await asyncio.to_thread(one.exporter.scrape, gzip=True)
 
 
-async def _changes(base: str, label: str) -> int:
+async def changes(base: str, label: str) -> int:
     """Change objects at the rate for a window; how many."""
     headers = {"Content-Type": "application/merge-patch+json"}
     rng, slots = random.Random(7), asyncio.Semaphore(8)
