@@ -126,6 +126,16 @@ def outcome(reading: Callable[[str], Any], text: str) -> float | None:
     return value if math.isfinite(value) and value >= 0 else None
 
 
+@given(st.integers(0, 10**18 - 1), st.integers(0, 10**18 - 1))
+def test_figures_as_metrics_server_writes_them_are_read_as_the_clients_parser_reads_them(
+    cpu: int, memory: int
+) -> None:
+    wire = pod_metrics("a", container(cpu=f"{cpu}n", memory=f"{memory}Ki"))
+    found = read(wire)
+    assert found.cpu == float(parse_quantity(f"{cpu}n"))
+    assert found.memory == float(parse_quantity(f"{memory}Ki"))
+
+
 @given(st.integers(0, 10**20), st.sampled_from(["", "n", "u", "m", "Ki", "Mi", "Gi", "k", "M"]))
 def test_what_was_measured_is_read_as_the_clients_parser_reads_it(number: int, unit: str) -> None:
     text = f"{number}{unit}"
