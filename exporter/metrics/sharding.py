@@ -17,10 +17,8 @@ from exporter.metrics.catalog.family import Family, FleetFamily, Group, Kind
 from exporter.metrics.catalog.organisation import PROJECTED, uncommitted
 from exporter.metrics.catalog.polled import OrganisationCrawlsFamily
 from exporter.metrics.catalog.self_metrics import WatchFamily
+from exporter.resources.identity import SHARD, TOTAL_SHARDS
 from exporter.resources.shard import Shard
-
-SHARD: Final = "shard"
-TOTAL_SHARDS: Final = "total_shards"
 
 _OF_BROWSERTRIX: Final = frozenset({Group.ORGANISATION, Group.WORKFLOW, Group.INSTALLATION})
 
@@ -28,7 +26,7 @@ _OF_BROWSERTRIX: Final = frozenset({Group.ORGANISATION, Group.WORKFLOW, Group.IN
 def shard_labels(family: Family) -> tuple[str, ...]:
     """The labels that its series have beyond their own, where there are several shards."""
     if isinstance(family, (FleetFamily, OrganisationCrawlsFamily)):
-        return SHARD, TOTAL_SHARDS
+        return () if family.name.endswith("_timestamp_seconds") else (SHARD, TOTAL_SHARDS)
     of_history = family.group is Group.HISTORY and family.kind in {Kind.COUNTER, Kind.HISTOGRAM}
     return (SHARD,) if of_history or isinstance(family, WatchFamily) else ()
 
