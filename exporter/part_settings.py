@@ -42,7 +42,9 @@ def browsertrix_settings(settings: Settings) -> ClientSettings:
         login=Login(file=file, username=settings.browsertrix_username),
         ca_file=settings.browsertrix_ca_file,
         interval=settings.browsertrix_interval,
-        workflows=settings.browsertrix_workflows,
+        workflows=settings.browsertrix_workflows
+        and (shard_of(settings).is_first or settings.browsertrix_names),
+        installation=shard_of(settings).is_first,
     )
 
 
