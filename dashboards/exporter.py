@@ -12,10 +12,15 @@ from dashboards.panels import Query, label_stat, stat, state_timeline, time_seri
 from dashboards.promql import Selection
 from dashboards.tables import Label, Value, table
 from dashboards.variables import Variable, label_values
+from exporter.rules.promql import added
 from exporter.web.colours import BAD, GOOD, NOTICE, QUIET, WARN
 
 _EXPORTER: Final = "browsertrix_exporter_"
 OWN: Final = Selection(job='job=~"$job"', instance='instance=~"$instance"')
+
+
+_OF_SHARD: Final = "by (source, scope) (max by (source, scope, shard)"
+"""A pair of one shard is merged; what is made of the shards stands before it."""
 
 
 def _of(name: str) -> str:
@@ -64,7 +69,8 @@ _NOW: Final = row(
             "Since the CrawlJobs were last known to be current. The API server says so about every "
             "minute, even if nothing happens.",
             Query(
-                expr=f"time() - min(max by (scope) ({_crawljobs('last_sync_timestamp_seconds')}))",
+                expr="time() - min(max by (scope, shard) "
+                f"({_crawljobs('last_sync_timestamp_seconds')}))",
                 instant=True,
             ),
             FieldConfig(unit="s", thresholds=((None, GOOD), (120, WARN), (300, BAD))),
@@ -72,12 +78,12 @@ _NOW: Final = row(
         stat(
             "CrawlJobs",
             "CrawlJobs that are held and served.",
-            Query(expr=f"sum(max by (scope) ({_crawljobs('objects')}))"),
+            Query(expr=f"sum(max by (scope, shard) ({_crawljobs('objects')}))"),
         ),
         stat(
             "Malformed",
             "CrawlJobs with a field that cannot be read; the log names object and field.",
-            Query(expr="sum(max by (namespace) (browsertrix_malformed_crawljobs))"),
+            Query(expr=f"sum({added('browsertrix_malformed_crawljobs', 'namespace')})"),
             FieldConfig(thresholds=BAD_FROM_ONE),
         ),
         stat(
@@ -128,20 +134,20 @@ _SOURCES: Final = row(
             Label(label="scope", title="Namespace"),
             Value(
                 title="Up",
-                expr=f"max by (source, scope) ({_of('source_up')})",
+                expr=f"min {_OF_SHARD} ({_of('source_up')}))",
                 width=70,
                 thresholds=((None, BAD), (1, GOOD)),
                 mappings={"0": "no", "1": "yes"},
             ),
             Value(
                 title="Objects",
-                expr=f"max by (source, scope) ({_of('objects')})",
+                expr=f"sum {_OF_SHARD} ({_of('objects')}))",
                 unit="none",
                 width=90,
             ),
             Value(
                 title="Last heard",
-                expr=f"time() - max by (source, scope) ({_of('last_sync_timestamp_seconds')})",
+                expr=f"time() - min {_OF_SHARD} ({_of('last_sync_timestamp_seconds')}))",
                 unit="s",
                 width=100,
                 thresholds=((None, GOOD), (120, WARN), (300, BAD)),
@@ -154,7 +160,7 @@ _SOURCES: Final = row(
             "When each source vouched for its content (green), and when it did not (red): then "
             "what it would say is not served. CrawlJobs last known stay.",
             Query(
-                expr=f"max by (source, scope) ({_of('source_up')})",
+                expr=f"min {_OF_SHARD} ({_of('source_up')}))",
                 legend="{{source}} of {{scope}}",
             ),
             config=FieldConfig(
@@ -223,7 +229,7 @@ _WATCH: Final = row(
             "Time since each source's content was last known to be current, and since a CrawlJob "
             "was last seen to change.",
             Query(
-                expr=f"time() - max by (source, scope) ({_of('last_sync_timestamp_seconds')})",
+                expr=f"time() - min {_OF_SHARD} ({_of('last_sync_timestamp_seconds')}))",
                 legend="{{source}} of {{scope}} current",
             ),
             Query(

@@ -1,6 +1,7 @@
 """Expressions that the panels share, so that each pattern is written once.
 
-A pair of exporters serves every series twice: ``max by`` the labels of the metric merges them.
+A pair of exporters serves every series twice: ``max by`` the labels of the metric merges them. What
+shards have counted, each of its own crawls, is added up.
 ``Selection`` writes that for every panel but those on the exporter itself.
 """
 
@@ -8,9 +9,10 @@ from collections.abc import Iterable
 from typing import Final
 
 from exporter.metrics import CATALOG
-from exporter.metrics.catalog import Kind
-from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
-from exporter.rules.promql import CLUSTER, EXPORTER, by, on
+from exporter.metrics.catalog import Group, Kind
+from exporter.metrics.sharding import shard_labels
+from exporter.resources.identity import CRAWL_LABELS, POD_LABELS, SHARD, TOTAL_SHARDS
+from exporter.rules.promql import CLUSTER, EXPORTER, added, added_growth, by, on
 
 
 def _labels() -> dict[str, tuple[str, ...]]:
@@ -22,8 +24,27 @@ def _labels() -> dict[str, tuple[str, ...]]:
     return found
 
 
+def _shares() -> dict[str, tuple[str, ...]]:
+    counts = (family for family in CATALOG if family.group is not Group.EXPORTER)
+    return {name: shard_labels(family) for family in counts for name in family.sample_names}
+
+
+_SHARES: Final = _shares()
+"""The labels by which each sample says of which shard it is, where that counts over crawls."""
+
+
+def _merged(metric: str, labels: Iterable[str], expression: str) -> str:
+    """One series for each combination of the labels, with what all shards have counted."""
+    shares = _SHARES.get(metric, ())
+    if TOTAL_SHARDS in shares:
+        return added(expression, *labels)
+    return added_growth(expression, *labels) if shares else f"max {by(*labels)} ({expression})"
+
+
 LABELS: Final = _labels()
 """The labels of each sample the exporter can serve, by name."""
+_EXPORTERS: Final = f"max {by(*EXPORTER, SHARD)} (browsertrix_exporter_total_shards ^ 0)"
+"""1 for each exporter, with its shard."""
 _VOLUME_USED: Final = "pod_resource:browsertrix_volume_used:ratio"
 
 
@@ -52,31 +73,38 @@ class Selection:
         self, metric: str, *matchers: str, labels: Iterable[str] = (), merge: str = "max"
     ) -> str:
         """One series for each combination of the metric's labels, or of those named."""
-        return f"{merge} {by(*(labels or LABELS[metric]))} ({self.selector(metric, *matchers)})"
+        series, labels = self.selector(metric, *matchers), tuple(labels) or LABELS[metric]
+        if merge != "max":
+            return f"{merge} {by(*labels)} ({series})"
+        return _merged(metric, labels, series)
 
     def count(self, metric: str, *matchers: str, labels: Iterable[str] = (), only: str = "") -> str:
         """How many series there are, of each combination of the labels; ``only`` such as ``> 0``.
 
-        Each exporter's are counted apart, and of a pair the higher count stands: of many thousand
-        pods that takes a fraction of the time of merging each. No series where there are none.
+        Each exporter's are counted apart, and of a pair of one shard the higher count stands: of
+        many thousand pods that takes a fraction of the time of merging each. No series where there
+        are none.
         """
         labels, series = tuple(labels), self.selector(metric, *matchers)
         condition = f" {only}" if only else ""
         counted = f"count {by('namespace', *labels, *EXPORTER)} ({series}{condition})"
-        return sum_by(f"max {by('namespace', *labels)} ({counted})", *labels)
+        of_shard = f"{counted} * {on(*EXPORTER)} group_left (shard) {_EXPORTERS}"
+        return sum_by(f"max {by('namespace', *labels, SHARD)} ({of_shard})", *labels)
 
     def last(self, metric: str, *matchers: str, labels: Iterable[str] = ()) -> str:
         """As ``merged``, with the last value within the time shown: also of deleted objects."""
         last = f"last_over_time({self.selector(metric, *matchers)}[$__range])"
-        return f"max {by(*(labels or LABELS[metric]))} ({last})"
+        return _merged(metric, tuple(labels) or LABELS[metric], last)
 
     def rate(self, metric: str, *matchers: str, per: str = "$__rate_interval") -> str:
         """How fast a counter grows a second, merged."""
-        return f"max {by(*LABELS[metric])} (rate({self.selector(metric, *matchers)}[{per}]))"
+        return _merged(metric, LABELS[metric], f"rate({self.selector(metric, *matchers)}[{per}])")
 
     def increase(self, metric: str, *matchers: str, over: str = "$__rate_interval") -> str:
         """By how much a counter grows within a time, merged."""
-        return f"max {by(*LABELS[metric])} (increase({self.selector(metric, *matchers)}[{over}]))"
+        return _merged(
+            metric, LABELS[metric], f"increase({self.selector(metric, *matchers)}[{over}])"
+        )
 
     def step_increase(self, metric: str, *matchers: str) -> str:
         """By how much a counter grows from one point to the next, merged.
@@ -84,8 +112,11 @@ class Selection:
         A difference, where ``increase`` over windows that overlap or leave gaps would show one
         event twice or not at all. The ledger lets counters of events go on after a restart.
         """
-        merge, series = f"max {by(*LABELS[metric])}", self.selector(metric, *matchers)
-        return f"clamp_min({merge} ({series}) - {merge} ({series} offset $__interval), 0)"
+        series = self.selector(metric, *matchers)
+        now, before = (
+            _merged(metric, LABELS[metric], one) for one in (series, f"{series} offset $__interval")
+        )
+        return f"clamp_min({now} - {before}, 0)"
 
     def in_states(self, states: Iterable[str]) -> str:
         """``and …``: only those crawls that are in one of the states."""

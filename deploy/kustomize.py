@@ -19,6 +19,7 @@ BASE: Final[Mapping[str, Any]] = {"watch": {"namespaces": []}}
 OVERLAYS: Final[Mapping[str, Mapping[str, Any]]] = {
     "cluster-wide": {"watch": {"namespaces": [], "allNamespaces": True}},
     "two-replicas": {**BASE, "replicas": 2},
+    "sharded": {**BASE, "sharding": {"total": 2}},
     "prometheus-operator": {**BASE, "scrape": {"by": "ServiceMonitor"}},
 }
 """What each is made of."""

@@ -37,6 +37,7 @@ from exporter.metrics import (
     SelfMetrics,
     SeriesStore,
     catalog,
+    families_of,
     selected,
 )
 from exporter.metrics.catalog import Family
@@ -44,6 +45,7 @@ from exporter.part_settings import (
     browsertrix_settings,
     given_pause_limit,
     notifier_settings,
+    shard_of,
     web_settings,
 )
 from exporter.runtime.garbage_collection import collect_periodically, keep_collections_short
@@ -67,11 +69,12 @@ class Pipeline:
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
         self.pause_limit = PauseLimit(given_pause_limit(settings))
-        self.families = selected(
+        chosen = selected(
             catalog(self.pause_limit, ledger.baseline_of),
             settings.metrics_include,
             settings.metrics_exclude,
         )
+        self.families = families_of(shard_of(settings), chosen)
         self.recorder = HistoryRecorder(
             ledger,
             settings.scopes,
@@ -118,6 +121,7 @@ class Exporter:
         Raises WebConfigError.
         """
         self._ledger = ledger
+        ledger.take_share(shard_of(settings))
         self._pipeline = pipeline = Pipeline(settings, ledger)
         self._followed = tuple(
             _follow(source, scope, settings, connection, pipeline, ledger)
@@ -147,6 +151,7 @@ class Exporter:
             self._notifier,
             lambda: self._tasks.restarts,
         )
+        self_metrics.serve_shard(shard_of(settings))
         web_config = None
         if settings.web_config_file is not None:
             web_config = WebConfigFile(settings.web_config_file, open_probes=settings.open_probes)
@@ -243,6 +248,8 @@ def _follow(  # noqa: PLR0913, PLR0917 - all there is to wire
     }
     if source.polled:
         interval = getattr(settings, f"source_{source.name}_interval")
+        if not shard_of(settings).is_everything:
+            common["keeps"] = pipeline.crawls.has_crawl_of
         return Poller(connection, source.resource, scope, handler, interval=interval, **common)
     return Reflector(
         connection,
@@ -252,6 +259,7 @@ def _follow(  # noqa: PLR0913, PLR0917 - all there is to wire
         required=source.required,
         may_be_absent=source.may_be_absent,
         resume=ledger.resume_point(source.name, scope),
+        shard=shard_of(settings),
         **common,
     )
 

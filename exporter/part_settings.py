@@ -6,6 +6,7 @@ from exporter.alerting.http_config import HTTPClientConfig
 from exporter.alerting.notifier import NotifierSettings
 from exporter.alerting.tuning import AlertTuning
 from exporter.browsertrix import ClientSettings, Login
+from exporter.resources.shard import Shard
 from exporter.settings import Settings
 from exporter.web import WebConfigFile, WebSettings
 
@@ -41,13 +42,20 @@ def browsertrix_settings(settings: Settings) -> ClientSettings:
         login=Login(file=file, username=settings.browsertrix_username),
         ca_file=settings.browsertrix_ca_file,
         interval=settings.browsertrix_interval,
-        workflows=settings.browsertrix_workflows,
+        workflows=settings.browsertrix_workflows
+        and (shard_of(settings).is_first or settings.browsertrix_names),
+        installation=shard_of(settings).is_first,
     )
 
 
 def given_pause_limit(settings: Settings) -> float | None:
     """Seconds that stand whatever Browsertrix says; None where its own word counts."""
     return settings.pause_limit if settings.browsertrix_url is None else settings.given_pause_limit
+
+
+def shard_of(settings: Settings) -> Shard:
+    """The share of the crawls that is followed."""
+    return Shard(settings.shard, settings.total_shards)
 
 
 def web_settings(settings: Settings, config: WebConfigFile | None) -> WebSettings:

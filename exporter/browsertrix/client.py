@@ -28,6 +28,8 @@ class ClientSettings:
     interval: float
     """Seconds between two lists of the organisations."""
     workflows: bool = True
+    installation: bool = True
+    """Whether to ask for what is no crawl's: counts of archived items, background jobs."""
 
 
 class BrowsertrixClient:
@@ -42,7 +44,11 @@ class BrowsertrixClient:
         self._session = Session(self._http, settings.login)
         self._api = BrowsertrixAPI(self._http, self._session)
         self.sources: Sequence[PolledSource[Any]] = all_sources(
-            self._api, settings.interval, handlers, workflows=settings.workflows
+            self._api,
+            settings.interval,
+            handlers,
+            workflows=settings.workflows,
+            installation=settings.installation,
         )
         self._organisations = self.sources[0]
 

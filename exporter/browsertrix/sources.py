@@ -168,21 +168,31 @@ class SettingsSource(WholeSource[ServerSettings]):
 
 
 def all_sources(
-    api: BrowsertrixAPI, interval: float, handlers: Handlers, *, workflows: bool
+    api: BrowsertrixAPI,
+    interval: float,
+    handlers: Handlers,
+    *,
+    workflows: bool,
+    installation: bool = True,
 ) -> tuple[PolledSource[Any], ...]:
-    """Make those that are asked for; the organisations are the first."""
+    """Make those that are asked for; the organisations are the first.
+
+    Without ``installation`` it is what crawls need alone: names, and the pause limit.
+    """
     orgs = OrganisationSource(api, interval, handlers.get("orgs", ()))
 
     def oids() -> Any:
         return orgs.items
 
-    counts = OrganisationCountsSource(api, interval, handlers.get("org_counts", ()), oids)
-    jobs = JobSource(api, interval, handlers.get("jobs", ()))
-    settings = SettingsSource(api, interval, handlers.get("settings", ()))
-    if not workflows:
-        return orgs, counts, jobs, settings
-    of_workflows = WorkflowSource(api, interval, handlers.get("workflows", ()), oids)
-    return orgs, counts, of_workflows, jobs, settings
+    found: list[PolledSource[Any]] = [orgs]
+    if installation:
+        counts = handlers.get("org_counts", ())
+        found.append(OrganisationCountsSource(api, interval, counts, oids))
+    if workflows:
+        found.append(WorkflowSource(api, interval, handlers.get("workflows", ()), oids))
+    if installation:
+        found.append(JobSource(api, interval, handlers.get("jobs", ())))
+    return *found, SettingsSource(api, interval, handlers.get("settings", ()))
 
 
 def _ends_with_successes(items: Sequence[Item]) -> bool:

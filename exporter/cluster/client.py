@@ -334,5 +334,6 @@ async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
         )  # fmt: skip
     reason = "expired" if code == 410 else status_reason(code)
     # Who is refused stands in the message, and may be an e-mail address.
-    said = str(code) if code in (401, 403) or not status.reason else str(status)
+    says_why = code not in (401, 403) and (status.reason or status.message)
+    said = str(status) if says_why else str(code)
     return RequestError(reason, f"the API server answered {said}", wait)

@@ -42,8 +42,9 @@ class Lister(Generic[T]):
         stats: Stats,
         clock: Callable[[], float],
         time_slice: TimeSlice,
+        owns: Callable[[T], bool],
     ) -> None:
-        """``get`` sends a request to the scope."""
+        """``get`` sends a request to the scope; what it does not ``own`` is as if not listed."""
         self._get = get
         self._decoder = decoder
         self._page_size = page_size
@@ -51,6 +52,7 @@ class Lister(Generic[T]):
         self._stats = stats
         self._clock = clock
         self._time_slice = time_slice
+        self._owns = owns
 
     async def into(self, cache: ObjectCache[T], reached: str) -> str:
         """Make the cache what the list shows; returns the list's version.
@@ -102,9 +104,11 @@ class Lister(Generic[T]):
                     if isinstance(item, InvalidObject):
                         self._on_invalid(item)
                         listed.add((item.namespace, item.name))
-                    else:
+                    elif self._owns(item):
                         listed.add(key_of(item))
                         handle(item, version)
+                    else:
+                        self._stats.foreign_objects += 1
                     await self._time_slice.yield_if_due()
         return version, listed
 

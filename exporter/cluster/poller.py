@@ -67,6 +67,7 @@ class Poller(Generic[T]):
         source: str = "",
         selector: str = "",
         idle_limit: float = DEFAULT_IDLE_LIMIT,
+        keeps: Callable[[T], bool] = lambda _: True,
         longest_item: int = LONGEST_ITEM,
         backoff: Backoff | None = None,
         rng: Callable[[float, float], float] = random.uniform,
@@ -75,6 +76,7 @@ class Poller(Generic[T]):
         """Prepare to list the namespace ``scope``, or all where it is empty.
 
         ``source`` names it where several poll one scope; by default the resource does.
+        What it does not ``keep`` is as if not listed; that may be another answer with each list.
         ``interval`` and ``idle_limit`` are in seconds. An interval shorter than the one at which
         the other side measures is of no use, and one of less than a third makes all stale.
         """
@@ -86,6 +88,7 @@ class Poller(Generic[T]):
         self.last_error: str | None = "not started yet"
         """Why there is no content yet, or what is wrong now; one line, None when all is well."""
         self._handler = handler
+        self._keeps = keeps
         self._interval = interval
         self._backoff = backoff or Backoff(interval, _LONGEST_DELAY * interval)
         self._rng = rng
@@ -250,7 +253,7 @@ class Poller(Generic[T]):
         for item in self._decoder.read_item(text):
             if isinstance(item, InvalidObject):
                 self._on_invalid(item.namespace, item.why)
-            else:
+            elif self._keeps(item):
                 found.append(item)
 
     def _on_too_long(self) -> None:

@@ -16,6 +16,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from exporter.cluster.changes import ChangeHandler, PartHandler, ResumePoint
@@ -32,6 +33,7 @@ from exporter.cluster.stats import Stats
 from exporter.cluster.watcher import WATCH_SECONDS, StreamItem, Watcher, WatchStream
 from exporter.cluster.wire import Bookmark, InvalidObject, WatchEvent, WireDecoder
 from exporter.resources.resource import Resource, ResourceObject
+from exporter.resources.shard import EVERYTHING, Shard
 from exporter.runtime.backoff import Backoff
 from exporter.runtime.garbage_collection import uncollected
 from exporter.runtime.time_slice import TimeSlice
@@ -46,6 +48,7 @@ _SHORT: Final = 1.0
 _VOUCHED_FOR: Final = 180.0
 """Seconds without sync after which the content of a source that is not required is unknown: two
 bookmarks and a reconnection."""
+_SHARD_SELECTOR: Final = "shardSelector"
 _REPLAYING: Final = "what happened meanwhile is being replayed"
 
 T = TypeVar("T", bound=ResourceObject)
@@ -65,6 +68,7 @@ class Reflector(Generic[T]):
         required: bool = True,
         may_be_absent: bool = False,
         selector: str = "",
+        shard: Shard = EVERYTHING,
         resume: ResumePoint | None = None,
         page_size: int = PAGE_SIZE,
         idle_limit: float = DEFAULT_IDLE_LIMIT,
@@ -77,8 +81,9 @@ class Reflector(Generic[T]):
 
         ``source`` names it where several follow one scope; by default the resource does. Unless
         it is ``required``, what is not in sync for long is withdrawn from the handler; and where it
-        ``may_be_absent``, a cluster without such objects is no failure. With
-        ``resume`` the handler gets what happened since, before it is synced: see ``replay``.
+        ``may_be_absent``, a cluster without such objects is no failure. What is not of the
+        ``shard`` is left out: by the API server where it can, else here. With ``resume`` the
+        handler gets what happened since, before it is synced: see ``replay``.
         ``idle_limit`` is in seconds.
         """
         self.resource = resource
@@ -109,10 +114,13 @@ class Reflector(Generic[T]):
         self._time_slice = TimeSlice()
         self._where = f"namespace {scope}" if scope else "all namespaces"
         path = resource.path(scope)
-        selection = {"labelSelector": selector} if selector else {}
+        self._owns = partial(resource.is_in, shard)
+        self._selection = {"labelSelector": selector} if selector else {}
+        if resource.crawl_uid is None and not shard.is_everything:
+            self._selection[_SHARD_SELECTOR] = shard.selector
 
         def get(query: Mapping[str, str]) -> AbstractAsyncContextManager[Response]:
-            return client.get(path, {**query, **selection}, idle=idle_limit)
+            return client.get(path, {**query, **self._selection}, idle=idle_limit)
 
         decoder = WireDecoder(resource)
         self._lister = Lister(
@@ -123,6 +131,7 @@ class Reflector(Generic[T]):
             stats=self.stats,
             clock=clock,
             time_slice=self._time_slice,
+            owns=self._owns,
         )
         self._watcher = Watcher(
             get,
@@ -172,6 +181,9 @@ class Reflector(Generic[T]):
             logger.warning("%s: what happened meanwhile is not known: %s", self._where, error)
             self._version = self._replay.version
             await self._catch_up()
+            return
+        if "shard selector" in str(error) and self._selection.pop(_SHARD_SELECTOR, ""):
+            logger.warning("%s: all shards are asked for: %s", self._where, error)
             return
         retry = self._health.failed(error, longest=None if self._replay is None else LONGEST_DELAY)
         if error.reason in EXPIRED and self.synced:
@@ -339,6 +351,11 @@ class Reflector(Generic[T]):
 
     def _on_event(self, event: WatchEvent[T]) -> None:
         stats, item = self.stats, event.object
+        if not self._owns(item):  # it came all the same, where the API server does not shard
+            stats.foreign_objects += 1
+            self._note_in_sync()
+            self._advance(item.metadata.resource_version)
+            return
         stats.events[event.type] += 1
         stats.last_event = self._clock()
         self._note_in_sync()

@@ -34,6 +34,8 @@ class Stats:
     """Lines of a watch that were no event."""
     skipped_lines: int = 0
     """Lines of a watch that were too long to be read."""
+    foreign_objects: int = 0
+    """Objects and events that came though they are another shard's; left out."""
     objects: int = 0
     """Objects held now."""
     last_list: float | None = None

@@ -68,6 +68,11 @@ class CrawlJoin:
             if scope in self._synced:
                 yield from crawls.values()
 
+    def has_crawl_of(self, item: PodMetrics) -> bool:
+        """Whether it is of a crawl that is known: nothing else says whose pod's it is."""
+        crawl = item.metadata.labels.crawl
+        return crawl is not None and (item.metadata.namespace, crawl) in self._named
+
     def on_change(self, change: Change[CrawlJob], /) -> None:
         """One CrawlJob became known, changed, or was deleted."""
         job = change.before if change.after is None else change.after

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from exporter.history.baseline import Baseline
-from exporter.history.events import CrawlEvent
+from exporter.history.events import CrawlEvent, Finished, PauseExpired
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +39,12 @@ class Difference:
     """More of the baseline may have changed than its ``FIGURES``."""
     unseen: Unseen | None = None
     """The object is deleted and no status had stated an end: to be concluded or asked for."""
+
+    def keep_only_ends(self, *, known: bool) -> None:
+        """Leave out what somebody else has counted; the crawl's end, too, where that is ``known``.
+
+        How it ends is not left out: whether anybody else saw that cannot be known.
+        """
+        self.exec_seconds, self.pages, self.size = 0.0, 0, 0
+        ends = () if known else (Finished, PauseExpired)
+        self.events = [event for event in self.events if isinstance(event, ends)]

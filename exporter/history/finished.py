@@ -5,7 +5,7 @@ late, after a downtime, is served as long as any other.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from exporter.history.baseline import Baseline
 from exporter.history.listener import LedgerListener
@@ -58,6 +58,13 @@ class FinishedCrawls:
         while len(self._state.finished) > self._max_finished:
             self._drop_oldest()
         return found_deleted
+
+    def leave(self, uids: Iterable[str], now: float) -> None:
+        """These objects are watched no more: as if found deleted, for it will never be found."""
+        for uid in uids:
+            record = self._state.finished[uid]
+            self._expiring.append((now, uid))
+            self._show(record._replace(deleted_at=now))
 
     def undelete(self, baseline: Baseline) -> None:
         """The object is there after all; without an ending, the crawl has not finished either."""

@@ -34,6 +34,7 @@ from exporter.history.state import LedgerState, PendingWrites, changes, full
 from exporter.history.tallies import Tallies
 from exporter.resources.crawljob import CrawlJob
 from exporter.resources.identity import identity
+from exporter.resources.shard import Shard
 from exporter.settings.defaults import DEFAULT_MAX_FINISHED, DEFAULT_RETENTION
 from exporter.sources import CRAWLJOBS
 
@@ -68,6 +69,8 @@ class Ledger:
         Uids are the same in no two clusters, so what is known of a crawl still serves when it is
         seen; but resource versions do not, and a crawl that is not seen has not vanished.
         """
+        self.moved_share: Shard | None = None
+        """The share now watched, where the state is of another one, as ``moved_to``."""
         self._state = state
         self._file = file
         self._retention = retention
@@ -80,6 +83,7 @@ class Ledger:
             retention=retention,
             max_finished=max_finished,
         )
+        self._opened = clock()
         now = time.monotonic()
         self._tombstones = deque(
             (now, baseline.uid) for baseline in state.baselines.values() if baseline.deleted
@@ -300,8 +304,35 @@ class Ledger:
         if self._tombstones and source == CRAWLJOBS.name:
             self._purge_tombstones(scope, version)
 
-    def adopt_cluster(self) -> None:
-        """What is watched now was seen completely: from now on the state is of that cluster."""
+    def take_share(self, shard: Shard) -> None:
+        """Only this share is watched from now on; to be called before anything is recorded.
+
+        Crawls known alive that are another shard's now are forgotten in silence: they have not
+        vanished. Counters, crawls that finished and ends that are asked for stay where they are,
+        for no other ledger has them: it makes no difference which shard's the ledger was.
+        """
+        state = self._state
+        if state.shard == str(shard):
+            return
+        self.moved_share = shard
+        others = [one for one in state.baselines.values() if not one.deleted]
+        self.forget([one.uid for one in others if not shard.owns(one.uid)])
+        left = [one.uid for one in state.finished.values() if one.deleted_at is None]
+        self._finished.leave([uid for uid in left if not shard.owns(uid)], self._clock())
+
+    def is_taken_over(self, job: CrawlJob) -> bool:
+        """Whether another shard has counted a crawl that is seen for the first time.
+
+        So are all that were there when this share was begun with.
+        """
+        created = job.metadata.creation_timestamp
+        return self.moved_share is not None and (created is None or created < self._opened)
+
+    def adopt_watched(self) -> None:
+        """What is watched now was seen completely: the state is of that cluster, and that share."""
+        if self.moved_share is not None:
+            self._state.shard, self.moved_share = str(self.moved_share), None
+            self._pending.rest = True
         if self.moved_to is not None:
             self._state.cluster, self.moved_to = self.moved_to, None
             self._pending.rest = True

@@ -11,6 +11,10 @@ newer than its baseline and is skipped. If the resource version is too old (410)
 handed over, then ``on_synced``. Either way the rule here is one: when a scope is synced, crawls
 known alive there from before the start that no change has mentioned have vanished.
 
+How a share of a sharded exporter moves. A crawl that another shard has watched is seen for the
+first time, but what it shows has been counted there: until the scope is synced its baseline is
+brought up in silence. Its end is told all the same: better by both of them than by neither.
+
 Until a scope is synced nothing of it is served, so its changes are written in batches, not one
 by one: that is what keeps a start with ten thousand crawls short.
 """
@@ -70,6 +74,8 @@ class HistoryRecorder:
         self._hold_back = hold_back
         self._scopes = frozenset(scopes)
         self._synced: set[str] = set()
+        self._taken_over: set[str] = set()
+        """Uids of crawls that another shard has counted until now."""
         self._unmentioned = {
             baseline.uid for baseline in ledger.baselines.values() if not baseline.deleted
         }
@@ -106,8 +112,9 @@ class HistoryRecorder:
                     self._unmentioned.discard(uid)
                     ledger.forget([uid])
         self._synced.add(scope)
+        self._taken_over.clear()
         if self._synced >= self._scopes:
-            ledger.adopt_cluster()
+            ledger.adopt_watched()
         ledger.advance(CRAWLJOBS.name, scope, resource_version)
         ledger.flush()
 
@@ -141,6 +148,8 @@ class HistoryRecorder:
         version = crawl.job.metadata.resource_version
         if baseline is None:
             baseline = Baseline.of(crawl)
+            if self._ledger.is_taken_over(crawl.job):
+                self._taken_over.add(uid)
         elif not is_newer(version, baseline.version) and not (
             deleted and not baseline.deleted and version == baseline.version
         ):
@@ -151,6 +160,8 @@ class HistoryRecorder:
             self._ledger.undelete(baseline)
         difference = compare(baseline, crawl, self._clock(), deleted=deleted)
         baseline.version = version or ""
+        if uid in self._taken_over:
+            difference.keep_only_ends(known=uid in self._ledger.finished_crawls)
         self._record(scope, baseline, difference)
 
     def _observe_beside_job(self, scope: str, crawl: Crawl) -> None:

@@ -46,6 +46,7 @@ _FIGURES: Final = (
     f" ON CONFLICT (uid) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in FIGURES)}"
 )
 _CLUSTER: Final = "cluster"
+_SHARD: Final = "shard"
 _DROPPED: Final = "dropped"
 
 
@@ -66,6 +67,8 @@ class LedgerState:
     """When that was; in the file it is as old as the version beside it."""
     cluster: str = ""
     """What was watched: resource versions of another cluster mean nothing here."""
+    shard: str = ""
+    """Which of how many shares of it; empty where it was all of it."""
     dropped: int = 0
     """Finished crawls forgotten before their retention, because there were too many."""
     recent: deque[LoggedEvent] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
@@ -88,7 +91,7 @@ class PendingWrites:
     held: set[str] = field(default_factory=set)
     log: list[LoggedEvent] = field(default_factory=list)
     rest: bool = False
-    """Whether resource versions, cluster or the number of dropped crawls changed."""
+    """Whether resource versions, cluster, shard or the number of dropped crawls changed."""
     prune: float | None = None
     """Events noticed before are too old for the log."""
 
@@ -174,6 +177,7 @@ def load(database: Database) -> LedgerState:
         state.workflow_names[oid, cid] = name
     meta = dict(database.rows("SELECT name, value FROM meta"))
     state.cluster = meta.get(_CLUSTER, "")
+    state.shard = meta.get(_SHARD, "")
     state.dropped = int(meta.get(_DROPPED, "0"))
     try:
         state.recent.extend(reversed(latest_events(database, MOST_RECENT)))
@@ -275,7 +279,11 @@ def _held(state: LedgerState, uids: Iterable[str]) -> Iterator[Statement]:
 def _rest(state: LedgerState) -> Iterator[Statement]:
     yield (
         "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-        [(_CLUSTER, state.cluster), (_DROPPED, str(state.dropped))],
+        [
+            (_CLUSTER, state.cluster),
+            (_SHARD, state.shard),
+            (_DROPPED, str(state.dropped)),
+        ],
     )
     yield "DELETE FROM resource_versions", [()]
     if state.resource_versions:

@@ -8,6 +8,7 @@ from exporter.metrics.history_collector import HistoryCollector
 from exporter.metrics.index_table import IndexTable
 from exporter.metrics.selection import selected
 from exporter.metrics.self_metrics import SelfMetrics
+from exporter.metrics.sharding import families_of
 from exporter.metrics.store import SeriesStore
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "SelfMetrics",
     "SeriesStore",
     "catalog",
+    "families_of",
     "selected",
 ]

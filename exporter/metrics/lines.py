@@ -11,7 +11,7 @@ from exporter.metrics.catalog.family import Family
 
 def line(family: Family, label_values: Sequence[str], value: float) -> bytes:
     """Write one sample of any family; ``label_values`` are in the order of ``family.labels``."""
-    pairs = sorted(zip(family.labels, label_values, strict=True))
+    pairs = sorted((*zip(family.labels, label_values, strict=True), *family.fixed))
     labels = ",".join(label(*pair) for pair in pairs)
     return f"{family.name}{{{labels}".encode() + number(value)
 

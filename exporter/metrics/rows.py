@@ -39,7 +39,7 @@ class Rows(Generic[T]):
         labels = b""
         for family in self._families:
             if only is None or only(family):
-                labels = labels or label_set(family.labels[: len(identity)], identity)
+                labels = labels or _label_set(family, identity)
                 lines = _lines(family, identity, labels, family.samples(item))
                 if lines:
                     self.columns[family.name][key] = lines
@@ -55,6 +55,11 @@ def label_set(names: Sequence[str], values: Sequence[str]) -> bytes:
     """Write labels and the brace before them: what stands between a name and a value."""
     pairs = sorted(zip(names, values, strict=True))
     return f"{{{','.join(label(*pair) for pair in pairs)}".encode()
+
+
+def _label_set(family: Family, identity: tuple[str, ...]) -> bytes:
+    names, values = (*zip(*family.fixed, strict=True),) or ((), ())
+    return label_set((*family.labels[: len(identity)], *names), (*identity, *values))
 
 
 def _lines(

@@ -29,12 +29,14 @@ from exporter.metrics.catalog.self_metrics import (
     PENDING_ENDS,
     SCRAPE_DURATION,
     SCRAPE_SIZE,
+    SHARDS,
     TASK_RESTARTS,
     LedgerFamily,
     WatchFamily,
 )
 from exporter.metrics.catalog.web_config import Reloads, WebConfigFamily
 from exporter.metrics.exposition import Format
+from exporter.resources.shard import Shard
 
 _SCRAPE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Buckets: from an empty exporter to the usual limit of a scrape."""
@@ -92,6 +94,10 @@ class SelfMetrics:
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
 
+    def serve_shard(self, shard: Shard) -> None:
+        """Serve which share of the crawls is followed."""
+        self.registry.register(_Shards(shard))
+
     def serve_reloads(self, reloads: Callable[[], Reloads]) -> None:
         """Serve how it stands with the web configuration, asked at each scrape."""
         self.registry.register(_WebConfig(self._web_config, reloads))
@@ -115,6 +121,14 @@ def _format_label(form: Format) -> str:
 class _Build(Collector):
     def collect(self) -> Iterable[Metric]:
         yield BUILD.filled([((__version__, platform.python_version()), 1.0)])
+
+
+class _Shards(Collector):
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
+    def collect(self) -> Iterable[Metric]:
+        yield SHARDS.filled([((str(self._shard.index),), self._shard.total)])
 
 
 class _Watches(Collector):

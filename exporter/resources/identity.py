@@ -15,6 +15,12 @@ CRAWL_LABELS: Final = ("namespace", "oid", "crawl")
 """The labels that identify a crawl; on every series and every alert of one."""
 POD_LABELS: Final = (*CRAWL_LABELS, "pod")
 
+SHARD: Final = "shard"
+"""The label of what one of several shards counts; without it, it is of all crawls. Exporters of one
+shard say the same, those of two say a part each."""
+TOTAL_SHARDS: Final = "total_shards"
+"""Beside it, of what is there now: how many shards there were when it was counted."""
+
 CRAWLJOB_PREFIX: Final = "crawljob-"
 """Browsertrix names a CrawlJob by this and the crawl's id."""
 

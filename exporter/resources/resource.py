@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from urllib.parse import quote
 
-from exporter.resources.identity import KubernetesObject
+from exporter.resources.identity import KubernetesObject, identity
 from exporter.resources.parsing import LenientReader, Parsed
+from exporter.resources.shard import Shard
 
 
 class ResourceObject(KubernetesObject, Parsed, Protocol):
@@ -50,6 +51,9 @@ class Resource(Generic[T]):
     unknown_values: Callable[[T], Iterable[tuple[str, str]]] = _none
     """The values of these that no release known to this version writes, as (field, value)."""
 
+    crawl_uid: Callable[[T], str | None] | None = None
+    """The uid of the CrawlJob whose share of a sharded exporter the object is in; None of one that
+    says none. Where there is no such function, it is the object's own uid."""
     written_at: Callable[[T], float | None] = _never
     """When the object says that it was last written, in seconds since 1970."""
 
@@ -57,6 +61,15 @@ class Resource(Generic[T]):
     def name(self) -> str:
         """Plural and group, as kubectl and error messages write it: ``crawljobs.btrix.cloud``."""
         return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    def sharded_by(self, item: T) -> str | None:
+        """The uid by which the object belongs to a shard; None where nothing says it."""
+        return identity(item) if self.crawl_uid is None else self.crawl_uid(item)
+
+    def is_in(self, shard: Shard, item: T) -> bool:
+        """Whether the object belongs to the shard; one that says nothing belongs to each."""
+        uid = self.sharded_by(item)
+        return uid is None or shard.owns(uid)
 
     def path(self, namespace: str = "") -> str:
         """Where the API server lists it: in one namespace, or in all where that is empty."""

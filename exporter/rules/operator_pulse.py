@@ -11,6 +11,7 @@ from typing import Final
 
 from exporter.alerting.event_alerts import format_duration
 from exporter.resources.crawljob.states import RUNNING
+from exporter.resources.identity import SHARD
 from exporter.rules.conditions import current
 from exporter.rules.promql import by, on
 from exporter.rules.recordings import LAST_EVENT, LAST_SYNC
@@ -24,6 +25,7 @@ def silent(at: Thresholds) -> AlertingRule:
     """The alert with these thresholds."""
     minutes = at.operator_silent // 60
     window = format_duration(at.operator_silent)
+    synced = f"min {by('namespace')} (max {by('namespace', SHARD)} ({LAST_SYNC}))"
     pulse = current("browsertrix_operator_last_status_timestamp_seconds")
     return AlertingRule(
         name="BrowsertrixOperatorSilent",
@@ -34,7 +36,7 @@ def silent(at: Thresholds) -> AlertingRule:
         "Browsertrix's operator (metacontroller and the backend) acts again.",
         condition=f"crawls at work, a watch that is well, and no status of one written for "
         f"{window}; where statuses do not say when they were written, no CrawlJob",
-        # A watch that was well all the time: after a gap the operator is given time to write.
+        # Each shard's watch was well all the time: after a gap the operator is given time to write.
         expr=f"""\
 time() - (
   max {by("namespace")} ({pulse})
@@ -45,7 +47,7 @@ and {on("namespace")}
 sum {by("namespace")} (browsertrix_crawls{{state=~"{_AT_WORK}"}}) > 0
 and {on("namespace")}
 sum_over_time(
-  (time() - max {by("namespace")} ({LAST_SYNC}) < bool {at.blind_after})[{window}:1m]
+  (time() - {synced} < bool {at.blind_after})[{window}:1m]
 ) >= {max(1, minutes - 1)}""",
         keep_firing_for=at.bridge,
         dashboard=Dashboard.FLEET,

@@ -13,7 +13,7 @@ from typing import Final
 
 from exporter.alerting.event_alerts import format_duration
 from exporter.alerting.names import ORG
-from exporter.rules.promql import by, on
+from exporter.rules.promql import added, by, on
 from exporter.rules.rule import (
     DURATION,
     PERCENT,
@@ -54,7 +54,8 @@ RECORDS: Final = (
         description="Bytes that an organisation has stored, with those that its running crawls "
         "will add",
         labels=_ORG,
-        expr=f"{_of('storage_projected_bytes')}\nor {_of('storage_used_bytes')}",
+        expr=f"{added('browsertrix_org_storage_projected_bytes', *_ORG)}\n"
+        f"or {_of('storage_used_bytes')}",
     ),
     RecordingRule(
         name=EXEC,

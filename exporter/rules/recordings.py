@@ -8,9 +8,9 @@ alerts' own groups, where they are evaluated right before them.
 from typing import Final
 
 from exporter.alerting.event_alerts import format_duration
-from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
+from exporter.resources.identity import CRAWL_LABELS, POD_LABELS, SHARD
 from exporter.rules.conditions import BLIND_SINCE, OUTDATED, current
-from exporter.rules.promql import EXPORTER, by, on
+from exporter.rules.promql import EXPORTER, added, added_growth, by, on
 from exporter.rules.rule import RecordingRule, RuleGroup
 from exporter.rules.thresholds import Thresholds
 
@@ -22,7 +22,7 @@ _FAILED: Final = 'state=~"failed|failed_not_logged_in"'
 
 LAST_SYNC: Final = "instance_namespace:browsertrix_exporter_last_sync_timestamp_seconds:max"
 LAST_EVENT: Final = "instance_namespace:browsertrix_exporter_last_event_timestamp_seconds:max"
-_OF_NAMESPACE: Final = (*EXPORTER, "namespace")
+_OF_NAMESPACE: Final = (*EXPORTER, "namespace", SHARD)
 
 
 def _by_namespace(name: str, metric: str, description: str) -> RecordingRule:
@@ -62,13 +62,13 @@ def exporters(at: Thresholds) -> RuleGroup:
             RecordingRule(
                 name=OUTDATED,
                 description="By how many seconds an exporter is behind another one of the same "
-                f"namespace, if by more than {format_duration(at.outdated_after)}: what it says "
-                "of crawls is not believed",
+                "namespace and shard, if by more than "
+                f"{format_duration(at.outdated_after)}: what it says of crawls is not believed",
                 labels=_OF_NAMESPACE,
                 expr=f"""\
 (
-  max {by("namespace")} ({LAST_SYNC})
-  - {on("namespace")} group_right ()
+  max {by("namespace", SHARD)} ({LAST_SYNC})
+  - {on("namespace", SHARD)} group_right ()
   {LAST_SYNC}
 ) > {at.outdated_after}""",
             ),
@@ -124,10 +124,10 @@ TENTHS: Final = (_tenths("memory"), _tenths("cpu"), _tenths("storage"))
 
 CRAWLS: Final = (
     RecordingRule(
-        name="namespace_state:browsertrix_crawls:max",
+        name="namespace_state:browsertrix_crawls:sum",
         description="Crawls by state, zeros included",
         labels=("namespace", "state"),
-        expr=f"max {by('namespace', 'state')} ({current('browsertrix_crawls')})",
+        expr=added(current("browsertrix_crawls"), "namespace", "state"),
     ),
     RecordingRule(
         name="namespace_oid_state:browsertrix_crawl_state:count",
@@ -237,8 +237,9 @@ def storms(at: Thresholds) -> tuple[RecordingRule, ...]:
             name=f"namespace_role:browsertrix_pod_{what}:increase{window}",
             description=f"{said} within {window}, by the role of the pod",
             labels=("namespace", "role"),
-            expr=f"max {by('namespace', 'role')} "
-            f"(increase(browsertrix_pod_{what}_total[{window}]))",
+            expr=added_growth(
+                f"increase(browsertrix_pod_{what}_total[{window}])", "namespace", "role"
+            ),
         )
         for what, said in (("evictions", "Evictions"), ("oom_kills", "OOM kills"))
     )

@@ -7,8 +7,9 @@ a recording rule remembers which there were.
 from typing import Final
 
 from exporter.alerting.event_alerts import format_duration
+from exporter.resources.identity import SHARD
 from exporter.rules import browsertrix_client, operator_pulse
-from exporter.rules.promql import EXPORTER, INSTANCE, by, on
+from exporter.rules.promql import EXPORTER, INSTANCE, added, by, on
 from exporter.rules.rule import (
     DURATION,
     AlertingRule,
@@ -21,12 +22,14 @@ from exporter.rules.thresholds import Thresholds
 
 _SCOPE: Final = (
     '{{ if eq $labels.scope "*" }}all namespaces{{ else }}namespace {{ $labels.scope }}{{ end }}'
+    "{{ with $labels.shard }} (shard {{ . }}){{ end }}"
 )
 _CRAWLJOBS: Final = 'source=~"|crawljobs"'
 """Of the other sources' watches, which may fail, nothing is said here."""
 
 _SEEN: Final = "job:browsertrix_exporter_seen_timestamp_seconds:max"
 _REPLICAS: Final = "job:browsertrix_exporters:count"
+_SHARDS: Final = "browsertrix_exporter_total_shards"
 _SYNCED: Final = f"browsertrix_exporter_synced{{{_CRAWLJOBS}}}"
 _SYNC: Final = f"browsertrix_exporter_last_sync_timestamp_seconds{{{_CRAWLJOBS}}}"
 
@@ -93,6 +96,22 @@ and {on(*EXPORTER)} last_over_time(browsertrix_exporter_build_info[1d])""",
             dashboard=Dashboard.EXPORTER,
         ),
         AlertingRule(
+            name="BrowsertrixExporterShardMissing",
+            severity=Severity.CRITICAL,
+            summary="A part of all crawls is watched by no exporter",
+            description="Of the shards of job {{ $labels.job }}, {{ $value }} have no exporter "
+            "that is scraped: no alert on their crawls can fire, and what is counted over all "
+            "crawls lacks them.",
+            condition="fewer shards of a job are scraped than each of them says there are",
+            # Shards of another number, while that changes, are not missed for long.
+            expr=f"""\
+max {by("job")} ({_SHARDS})
+- count {by("job")} (count {by("job", SHARD)} ({_SHARDS})) > 0""",
+            for_=at.down_hold,
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
             name="BrowsertrixExporterRestarting",
             severity=Severity.WARNING,
             summary="An exporter of Browsertrix restarts again and again",
@@ -110,7 +129,7 @@ max {by(*EXPORTER)} (
 
 
 def _blind(at: Thresholds) -> tuple[AlertingRule, ...]:
-    scope = by("scope")
+    scope = by("scope", SHARD)
     return (
         AlertingRule(
             name="BrowsertrixExporterNotSynced",
@@ -147,11 +166,11 @@ def _blind(at: Thresholds) -> tuple[AlertingRule, ...]:
             "another exporter of the scope is in sync",
             expr=f"""\
 (
-  max {by(*EXPORTER, "scope")} ({_SYNCED}) == 0
+  max {by(*EXPORTER, "scope", SHARD)} ({_SYNCED}) == 0
   or
-  max {by(*EXPORTER, "scope")} ({_SYNC}) < time() - {at.blind_after}
+  max {by(*EXPORTER, "scope", SHARD)} ({_SYNC}) < time() - {at.blind_after}
 )
-and {on("scope")} max {scope} ({_SYNC}) >= time() - {at.blind_after}""",
+and {on("scope", SHARD)} max {scope} ({_SYNC}) >= time() - {at.blind_after}""",
             for_=at.watch_stale,
             keep_firing_for=at.bridge,
             dashboard=Dashboard.EXPORTER,
@@ -211,7 +230,7 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             description=f"No exporter can read its source {{{{ $labels.source }}}} in {_SCOPE}: "
             "what that would say is not served, and alerts that need it do not fire.",
             condition="a source other than the CrawlJobs that is on and cannot be read",
-            expr=f"max {by('source', 'scope')} "
+            expr=f"max {by('source', 'scope', SHARD)} "
             '(browsertrix_exporter_source_up{source!="crawljobs"}) == 0',
             for_=at.source_hold,
             keep_firing_for=at.bridge,
@@ -225,7 +244,7 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             "cannot be read; what it would say is missing. The exporter's log names object and "
             "field.",
             condition="CrawlJobs with a field that cannot be read",
-            expr=f"max {by('namespace')} (browsertrix_malformed_crawljobs) > 0",
+            expr=f"{added('browsertrix_malformed_crawljobs', 'namespace')} > 0",
             for_=at.malformed_hold,
             keep_firing_for=at.bridge,
             dashboard=Dashboard.EXPORTER,
@@ -237,7 +256,7 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             description=f"CrawlJobs of {_SCOPE} cannot be read at all and are not served as they "
             "are. The exporter's log names them.",
             condition=f"an object that cannot be read at all was received within the last {window}",
-            expr=f"max {by('scope')} "
+            expr=f"max {by('scope', SHARD)} "
             f"(increase(browsertrix_exporter_unusable_objects_total[{window}])) > 0",
             keep_firing_for=at.bridge,
             dashboard=Dashboard.EXPORTER,

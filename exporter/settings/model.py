@@ -55,6 +55,7 @@ Duration = Annotated[float, _read_by(values.duration)]
 PollInterval = Annotated[float, _read_by(values.poll_interval)]
 """Seconds."""
 Count = Annotated[int, _read_by(values.whole_number)]
+ShardIndex = Annotated[int, _read_by(values.shard)]
 Switch = Annotated[bool, _read_by(values.switch)]
 Namespace = Annotated[str, _read_by(values.namespace)]
 ListenAddress = Annotated[Address, _read_by(Address.parse)]
@@ -133,6 +134,37 @@ class Kubernetes(_Group):
     def scopes(self) -> tuple[str, ...]:
         """The namespaces to watch, each once; an empty one stands for all of them."""
         return ("",) if self.all_namespaces else self.namespaces
+
+
+class Sharding(_Group):
+    """Several exporters that divide the crawls between themselves; docs/scaling.md says how."""
+
+    shard: ShardIndex = Field(
+        0,
+        alias="shard",
+        title="N",
+        description=(
+            "which of the shards this is, from 0; ordinal takes the number at the end of the "
+            "host's name, as a StatefulSet's pods have it"
+        ),
+    )
+    total_shards: Count = Field(
+        1,
+        alias="total-shards",
+        title="N",
+        description="how many shards there are; each crawl is in one of them, by its uid",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.shard >= self.total_shards:
+            raise InvalidSettingError(
+                f"--shard counts from 0: {self.shard} is not below --total-shards, "
+                f"which is {self.total_shards}",
+                "shard",
+                "total_shards",
+            )
+        return self
 
 
 class History(_Group):
@@ -557,6 +589,7 @@ class Logging(_Group):
 
 GROUPS: Final[tuple[type[BaseModel], ...]] = (
     Kubernetes,
+    Sharding,
     Sources,
     Browsertrix,
     BrowsertrixAPI,
@@ -573,6 +606,7 @@ GROUPS: Final[tuple[type[BaseModel], ...]] = (
 
 class Settings(
     Kubernetes,
+    Sharding,
     Sources,
     Browsertrix,
     BrowsertrixAPI,

@@ -5,12 +5,14 @@ the option adds where the text came from.
 """
 
 import re
+import socket
 from typing import Final
 
 from yarl import URL
 
 ALERTS_PATH: Final = "/api/v2/alerts"
 """Below an Alertmanager's address, which is given without it."""
+ORDINAL: Final = "ordinal"
 
 _DURATION: Final = re.compile(
     r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII
@@ -21,6 +23,7 @@ _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/?", re.ASCII)
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HOST: Final = re.compile(r"[A-Za-z0-9_.-]{1,253}|\[?[0-9A-Fa-f:]+\]?", re.ASCII)
 _DNS_LABEL: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
+_ORDINAL: Final = re.compile(r"-([0-9]{1,9})(?:\.|$)", re.ASCII)
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 
@@ -76,6 +79,22 @@ def whole_number(text: str) -> int:
     """A decimal number from 1 to 999,999,999."""
     if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text) > 0):
         raise ValueError("expected a whole number of at least 1")
+    return int(text)
+
+
+def shard(text: str) -> int:
+    """A decimal number from 0, or ``ordinal``: the number at the end of the host's name.
+
+    That is how a StatefulSet names its pods.
+    """
+    if text == ORDINAL:
+        host = socket.gethostname()
+        found = _ORDINAL.search(host)
+        if found is None:
+            raise ValueError(f"expected a host name that ends in -NUMBER, and it is {host}")
+        return int(found[1])
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10):
+        raise ValueError(f"expected a whole number of at least 0, or {ORDINAL}")
     return int(text)
 
 

@@ -13,7 +13,7 @@ from dashboards.queries import (
     panels,
     variable_queries,
 )
-from exporter.resources.identity import POD_LABELS
+from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 from exporter.rules.promql import EXPORTER
 from support.promql import METRICS, TARGET, QueryError, result_labels
 
@@ -89,10 +89,25 @@ def test_a_count_takes_the_higher_one_of_a_pair() -> None:
     assert selection.count(
         "browsertrix_pod_container_restarts", 'pod=~"crawl.+"', labels=("oid",), only="> 0"
     ) == (
-        "sum by (cluster, oid) (max by (cluster, namespace, oid) ("
+        "sum by (cluster, oid) (max by (cluster, namespace, oid, shard) ("
         "count by (cluster, namespace, oid, job, instance) ("
         'browsertrix_pod_container_restarts{cluster=~"$cluster", namespace=~"$namespace", '
-        'pod=~"crawl.+"} > 0)))'
+        'pod=~"crawl.+"} > 0) * on (cluster, job, instance) group_left (shard) '
+        "max by (cluster, job, instance, shard) (browsertrix_exporter_total_shards ^ 0)))"
+    )
+
+
+def test_what_shards_count_is_added_up() -> None:
+    selection = Selection(namespace='namespace=~"$namespace"')
+    series = 'browsertrix_crawls{cluster=~"$cluster", namespace=~"$namespace"}'
+    assert selection.merged("browsertrix_crawls", labels=("state",)) == (
+        "max by (cluster, state) (sum by (cluster, state, total_shards) "
+        f"(max by (cluster, state, shard, total_shards) ({series})))"
+    )
+    grown = 'increase(browsertrix_pod_evictions_total{cluster=~"$cluster", namespace=~"$namespace"}'
+    assert selection.increase("browsertrix_pod_evictions_total", over="1h") == (
+        "sum by (cluster, namespace, role) "
+        f"(max by (cluster, namespace, role, shard) ({grown}[1h])))"
     )
 
 
@@ -104,16 +119,18 @@ def test_what_label_replace_has_matched_is_no_variable() -> None:
 
 
 def test_labels_of_samples_are_those_served() -> None:
-    assert {name: frozenset(labels) | TARGET for name, labels in LABELS.items()}.items() <= (
-        WITH_ALERTS.items()
-    )
+    of_shards = {"shard", "total_shards"}
+    served = {name: labels - of_shards for name, labels in WITH_ALERTS.items()}
+    own = {name: frozenset(labels) | TARGET for name, labels in LABELS.items()}
+    del own["browsertrix_exporter_total_shards"]  # of which the shard is its own
+    assert own.items() <= served.items()
 
 
 @pytest.mark.parametrize(
     ("expression", "labels"),
     [
-        ("topk(3, browsertrix_crawls)", {"namespace", "state", *TARGET}),
-        ("topk by (state) (1, browsertrix_crawls)", {"namespace", "state", *TARGET}),
+        ("topk(3, browsertrix_crawl_state)", {*CRAWL_LABELS, "state", *TARGET}),
+        ("topk by (state) (1, browsertrix_crawl_state)", {*CRAWL_LABELS, "state", *TARGET}),
         ('count_values("share", browsertrix_crawls)', {"share"}),
         ('label_replace(sum(browsertrix_crawls), "le", "1", "", "")', {"le"}),
         ('count_values by (state) ("share", browsertrix_crawls)', {"share", "state"}),

@@ -97,6 +97,10 @@ def refusal(values: dict[str, Any]) -> str:
         ({"scrape": {"by": "servicemonitor"}}, "/scrape/by"),
         ({"persistence": {"size": "large"}}, "/persistence/size"),
         ({"podLabels": {"a": 1}}, "/podLabels/a"),
+        ({"sharding": {"total": 0}}, "/sharding/total"),
+        ({"sharding": {"total": 2}, "replicas": 2}, "cannot both be above 1"),
+        ({"sharding": {"total": 2}, "mode": "sidecar"}, "cannot be above 1 in sidecar mode"),
+        ({"config": {"total-shards": 2}}, "'total-shards' not allowed"),
     ],
     ids=str,
 )
@@ -131,7 +135,8 @@ def test_every_option_is_a_value_of_one_place() -> None:
     elsewhere = {option.name for option in options_of()} - {option.name for option in OPTIONS}
 
     assert {name for name in elsewhere if not name.startswith(("alerts.", "source."))} == {
-        *("namespace", "all-namespaces", "history.path", "web.listen-address")
+        *("namespace", "all-namespaces", "history.path", "web.listen-address"),
+        *("shard", "total-shards"),
     }
     assert "alertmanager.password-file" in {o.name for o in options_of() if is_file(o)}
 
@@ -149,6 +154,10 @@ def test_defaults_need_no_warning() -> None:
     [
         ({"replicas": 2, "persistence": {"enabled": False}}, "two replicas without a volume"),
         ({"persistence": {"enabled": False}}, "a restart forgets"),
+        (
+            {"sharding": {"total": 2}, "persistence": {"enabled": False}},
+            "shards without a volume",
+        ),
         ({"scrape": {"by": "ServiceMonitor", "honorLabels": False}}, "scrape.honorLabels is off"),
         (
             {"crawls": 10_000, "resources": {"limits": {"memory": "256Mi"}}},

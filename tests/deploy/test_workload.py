@@ -213,6 +213,33 @@ def test_memory_follows_from_the_number_of_crawls(crawls: int, request_: int, li
     assert exporter_container({"crawls": crawls, "resources": given})["resources"] == given
 
 
+def test_shards_are_pods_with_numbers_that_divide_what_there_is() -> None:
+    workload = only("StatefulSet", MATRIX["shards"])
+    (container,) = workload["spec"]["template"]["spec"]["containers"]
+
+    assert workload["spec"]["replicas"] == 3
+    assert "--shard=ordinal" in container["args"]
+    assert "--total-shards=3" in container["args"]
+    assert container["resources"]["limits"]["memory"] == f"{160 + 60 * 13_334 // 1024}Mi"
+    assert workload["spec"]["volumeClaimTemplates"]
+    assert only("PodDisruptionBudget", MATRIX["shards"])["spec"]["maxUnavailable"] == 1
+
+
+def test_shards_without_a_volume_have_numbers_all_the_same() -> None:
+    values = MATRIX["shards"] | {"persistence": {"enabled": False}}
+
+    spec = only("StatefulSet", values)["spec"]
+
+    assert "volumeClaimTemplates" not in spec
+    assert spec["podManagementPolicy"] == "Parallel"
+
+
+def test_one_that_has_everything_is_told_nothing_of_shards() -> None:
+    (container,) = only("StatefulSet", {})["spec"]["template"]["spec"]["containers"]
+
+    assert not [one for one in container["args"] if "shard" in one]
+
+
 def test_two_replicas_are_kept_apart_and_evicted_one_at_a_time() -> None:
     pod = pod_template({"replicas": 2})
     budget = only("PodDisruptionBudget", {"replicas": 2})

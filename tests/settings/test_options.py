@@ -12,7 +12,7 @@ from exporter.alerting.tuning import ENDS_THAT_PAGE, AlertTuning
 from exporter.commands.documentation import configuration_page
 from exporter.part_settings import notifier_settings
 from exporter.settings import GROUPS, Address, Settings, add_options, options_of
-from exporter.settings.values import duration, namespace
+from exporter.settings.values import duration, namespace, shard
 from support.command_line import Complaint, read
 
 
@@ -94,6 +94,31 @@ def test_complaints_name_the_flag_the_value_and_what_was_expected(
     assert "--metrics.exclude: expected a pattern that matches a metric" in unmatched
     both = complaint("--all-namespaces", "--namespace", "a")
     assert "--all-namespaces and --namespace exclude each other" in both
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--shard=2", "--total-shards=2"), "--shard counts from 0: 2 is not below"),
+        (("--shard=1",), "1 is not below --total-shards, which is 1"),
+        (("--shard=-1",), "--shard: expected a whole number of at least 0, or ordinal"),
+        (("--total-shards=0",), "--total-shards: expected a whole number of at least 1"),
+        (("--shard=ordinal", "--total-shards=2"), "in -NUMBER, and it is exporter, got 'ordinal'"),
+    ],
+)
+def test_a_shard_that_there_is_not_is_refused(
+    complaint: Complaint, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "exporter")
+    assert says in complaint(*flags)
+
+
+@pytest.mark.parametrize("host", ["browsertrix-exporter-12", "a-12.exporters.crawlers.svc"])
+def test_the_ordinal_is_the_number_at_the_end_of_the_hosts_name(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: host)
+    assert shard("ordinal") == 12
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "all-namespaces": ("true", True),
     "selector": ("role=job", "role=job"),
     "watch.idle-limit": ("2m", 120.0),
+    "shard": ("1", 1),
+    "total-shards": ("5000", 5000),
     "source.pods": ("false", False),
     "source.usage": ("false", False),
     "source.usage.interval": ("1m", 60.0),
@@ -77,6 +79,7 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
 """By option: a text, and the value that it stands for."""
 
 NEEDED: Final = {
+    "shard": "total-shards",
     "web.open-probes": "web.config.file",
     "alertmanager.cert-file": "alertmanager.key-file",
     "alertmanager.key-file": "alertmanager.cert-file",

@@ -56,6 +56,7 @@ MATRIX: Final[Mapping[str, dict[str, Any]]] = {
             "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}],
         },
     },
+    "shards": {"sharding": {"total": 3}, "crawls": 40_000},
     "all namespaces": {"watch": {"allNamespaces": True}, "sources": {"usage": False}},
     "its own namespace": {"watch": {"namespaces": []}},
     "some namespaces": {"watch": {"namespaces": ["crawlers", "crawlers-qa", NAMESPACE]}},

@@ -8,7 +8,7 @@ from support.pod_factories import POD_NAME
 
 
 def claim_wire(name: str = POD_NAME, *, crawl: str = CRAWL_ID, **parts: Any) -> dict[str, Any]:
-    """A bound claim; ``spec`` and ``status`` replace or add keys of theirs."""
+    """A bound claim; ``metadata``, ``spec`` and ``status`` replace or add keys of theirs."""
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
@@ -18,6 +18,7 @@ def claim_wire(name: str = POD_NAME, *, crawl: str = CRAWL_ID, **parts: Any) -> 
             "uid": f"uid-of-the-claim-{name}",
             "resourceVersion": "1500",
             "labels": {"crawl": crawl, "role": "crawler"},
+            **parts.get("metadata", {}),
         },
         "spec": {
             "accessModes": ["ReadWriteOnce"],

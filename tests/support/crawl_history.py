@@ -90,11 +90,14 @@ class Watch:
         self.start()
 
     def start(self) -> None:
-        self.ledger = Ledger.open(self._path, clock=self.clock, **self._limits)
+        self.ledger = self.opened_ledger()
         self.opened.append(self.ledger)
         self.recorder = HistoryRecorder(
             self.ledger, self.scopes, self.clock, hold_back=self.hold_back
         )
+
+    def opened_ledger(self) -> Ledger:
+        return Ledger.open(self._path, clock=self.clock, **self._limits)
 
     def kill(self) -> None:
         """End without writing anything more, and start again from the file."""

@@ -11,6 +11,7 @@ import promql_parser as promql
 
 from exporter.metrics import CATALOG
 from exporter.metrics.catalog import Family, Kind
+from exporter.metrics.sharding import shard_labels
 from exporter.resources.identity import POD_LABELS
 from support.rules import RECORDS
 
@@ -37,7 +38,8 @@ def sample_labels(families: Iterable[Family]) -> dict[str, frozenset[str]]:
     for family in families:
         for name in family.sample_names:
             bucket = family.kind is Kind.HISTOGRAM and name.endswith("_bucket")
-            found[name] = frozenset(family.labels) | TARGET | ({"le"} if bucket else set())
+            own = {*family.labels, *shard_labels(family), *({"le"} if bucket else ())}
+            found[name] = TARGET | own
     return found
 
 

@@ -57,6 +57,10 @@
 - --namespace={{ . }}
 {{- end }}
 {{- end }}
+{{- if gt (int .Values.sharding.total) 1 }}
+- --shard=ordinal
+- --total-shards={{ .Values.sharding.total }}
+{{- end }}
 {{- range $name, $on := .Values.sources }}
 {{- if not $on }}
 - --no-source.{{ $name }}
@@ -233,7 +237,7 @@ spec:
   {{- if .Values.topologySpreadConstraints }}
   topologySpreadConstraints:
     {{- toYaml .Values.topologySpreadConstraints | nindent 4 }}
-  {{- else if gt (int .Values.replicas) 1 }}
+  {{- else if gt (include "browsertrix-exporter.replicas" . | int) 1 }}
   topologySpreadConstraints:
     {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
     - maxSkew: 1

@@ -60,18 +60,44 @@ true
 {{- end -}}
 {{- end -}}
 
+{{- /* Each shard is the pod with its number, and there is one of each. */ -}}
+{{- define "browsertrix-exporter.replicas" -}}
+{{- if gt (int .Values.sharding.total) 1 -}}
+{{- if gt (int .Values.replicas) 1 -}}
+{{- fail "sharding.total and replicas cannot both be above 1: a pod's number is its shard. For a pair of each shard, install a second release." -}}
+{{- end -}}
+{{- if eq .Values.mode "sidecar" -}}
+{{- fail "sharding.total cannot be above 1 in sidecar mode: the other workload's pods have no shards." -}}
+{{- end -}}
+{{- int .Values.sharding.total -}}
+{{- else -}}
+{{- int .Values.replicas -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Pods have numbers in a StatefulSet alone, and volumes of their own. */ -}}
+{{- define "browsertrix-exporter.kind" -}}
+{{- or .Values.persistence.enabled (gt (int .Values.sharding.total) 1) | ternary "StatefulSet" "Deployment" -}}
+{{- end -}}
+
+{{- /* Of one pod: shards are nearly alike. */ -}}
+{{- define "browsertrix-exporter.crawlsOfOne" -}}
+{{- $total := int64 .Values.sharding.total -}}
+{{- div (add (int64 .Values.crawls) $total -1) $total -}}
+{{- end -}}
+
 {{- define "browsertrix-exporter.telemetryPath" -}}
 {{- dig "web" "telemetry-path" "/metrics" .Values.config -}}
 {{- end -}}
 
 {{- /* MiB that many crawls may need: docs/deployment.md says 90 MiB and 20 KiB for each. */ -}}
 {{- define "browsertrix-exporter.memoryNeeded" -}}
-{{- add 90 (div (mul 20 (int64 .Values.crawls)) 1024) -}}
+{{- add 90 (div (mul 20 (include "browsertrix-exporter.crawlsOfOne" . | int64)) 1024) -}}
 {{- end -}}
 
 {{- /* The limit leaves room for a relist and for pods in trouble, which have more to say. */ -}}
 {{- define "browsertrix-exporter.memoryLimit" -}}
-{{- add 160 (div (mul 60 (int64 .Values.crawls)) 1024) -}}
+{{- add 160 (div (mul 60 (include "browsertrix-exporter.crawlsOfOne" . | int64)) 1024) -}}
 {{- end -}}
 
 {{- define "browsertrix-exporter.resources" -}}
@@ -79,7 +105,7 @@ true
 {{- toYaml .Values.resources -}}
 {{- else -}}
 requests:
-  cpu: {{ add 50 (div (int64 .Values.crawls) 50) }}m
+  cpu: {{ add 50 (div (include "browsertrix-exporter.crawlsOfOne" . | int64) 50) }}m
   memory: {{ include "browsertrix-exporter.memoryNeeded" . }}Mi
 limits:
   memory: {{ include "browsertrix-exporter.memoryLimit" . }}Mi

@@ -59,6 +59,9 @@ class Family:
     unit: str = field(default="")
     """As OpenMetrics has it: the end of the name; empty where the value has none."""
 
+    fixed: tuple[tuple[str, str], ...] = ()
+    """Labels beyond these that all of its samples have, each with its value."""
+
     @property
     def base(self) -> str:
         """The name without the type's suffix, as OpenMetrics declares it."""
@@ -79,7 +82,8 @@ class Family:
         """The family with samples, each the labels' values (in ``labels``' order) and a value."""
         metric = self.metric()
         for values, value in samples:
-            metric.add_sample(self.name, dict(zip(self.labels, values, strict=True)), value)
+            labels = dict(zip(self.labels, values, strict=True)) | dict(self.fixed)
+            metric.add_sample(self.name, labels, value)
         return metric
 
 

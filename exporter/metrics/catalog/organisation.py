@@ -78,6 +78,22 @@ def _projected(crawls: OrganisationCrawls) -> float | None:
     return None if stored is None else stored + crawls.uncommitted
 
 
+def _uncommitted(crawls: OrganisationCrawls) -> float | None:
+    return None if crawls.org.bytes_stored is None else float(crawls.uncommitted)
+
+
+uncommitted: Final = one(_uncommitted)
+"""The part of ``PROJECTED`` that is of crawls."""
+PROJECTED: Final = OrganisationCrawlsFamily(
+    name="browsertrix_org_storage_projected_bytes",
+    help="Bytes that will count towards the organisation's storage quota once what its crawls "
+    "hold is uploaded: used now, and what is not committed yet of crawls that have not ended.",
+    source="orgs: bytesStored, and of its CrawlJobs status.sizePending, before 1.21 "
+    "status.size - status.filesAddedSize",
+    samples=one(_projected),
+    unit="bytes",
+)
+
 ORGANISATION_FAMILIES: Final = (
     _org(
         "info",
@@ -102,15 +118,7 @@ ORGANISATION_FAMILIES: Final = (
         lambda view: view.org.bytes_stored,
         unit="bytes",
     ),
-    OrganisationCrawlsFamily(
-        name="browsertrix_org_storage_projected_bytes",
-        help="Bytes that will count towards the organisation's storage quota once what its crawls "
-        "hold is uploaded: used now, and what is not committed yet of crawls that have not ended.",
-        source="orgs: bytesStored, and of its CrawlJobs status.sizePending, before 1.21 "
-        "status.size - status.filesAddedSize",
-        samples=one(_projected),
-        unit="bytes",
-    ),
+    PROJECTED,
     _org(
         "storage_quota_bytes",
         "Bytes that the organisation may store; absent where there is no limit.",

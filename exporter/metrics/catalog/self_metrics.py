@@ -186,6 +186,14 @@ WATCH_FAMILIES: Final = (
         kind=Kind.COUNTER,
     ),
     _watch(
+        "foreign_objects_total",
+        "Objects and events that came though they are another shard's, and were left out: of "
+        "CrawlJobs none where the API server divides them.",
+        value=lambda followed: followed.stats.foreign_objects,
+        source="lists and the watch",
+        kind=Kind.COUNTER,
+    ),
+    _watch(
         "parse_problems_total",
         "Fields that could not be read, each counted once for its object; the log names it.",
         by={"field": _problems},
@@ -278,6 +286,13 @@ BUILD: Final = Family(
     group=Group.EXPORTER,
     labels=("version", "python_version"),
 )
+SHARDS: Final = Family(
+    name="browsertrix_exporter_total_shards",
+    help="How many exporters divide the crawls between themselves; shard says which of them it is.",
+    source="--total-shards, --shard",
+    group=Group.EXPORTER,
+    labels=("shard",),
+)
 TASK_RESTARTS: Final = Family(
     name="browsertrix_exporter_task_restarts_total",
     kind=Kind.COUNTER,
@@ -306,6 +321,7 @@ SCRAPE_SIZE: Final = Family(
 
 SELF_FAMILIES: Final = (
     BUILD,
+    SHARDS,
     *WATCH_FAMILIES,
     *LEDGER_FAMILIES,
     *ALERTMANAGER_FAMILIES,

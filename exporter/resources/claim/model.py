@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from exporter.resources.fields import Quantity, SharedText, Text
 from exporter.resources.metadata import WIRE, CrawlLabels, ObjectMeta
+from exporter.resources.owners import ControllingCrawl
 from exporter.resources.parsing import Problem
 
 _MOST_CONDITIONS: Final = 100
@@ -25,6 +26,7 @@ class ClaimMetadata(ObjectMeta):
     """Who the claim is."""
 
     labels: CrawlLabels = field(default_factory=CrawlLabels)
+    crawl_uid: ControllingCrawl = Field(default=None, alias="ownerReferences")
 
 
 @dataclass(config=WIRE, slots=True, kw_only=True)

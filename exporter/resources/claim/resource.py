@@ -12,4 +12,5 @@ CLAIM_RESOURCE: Final = Resource[Claim](
     plural="persistentvolumeclaims",
     kind="PersistentVolumeClaim",
     reader=READER,
+    crawl_uid=lambda claim: claim.metadata.crawl_uid,
 )

@@ -26,6 +26,7 @@ from exporter.resources.fields import (
     read_timestamp,
 )
 from exporter.resources.metadata import WIRE, CrawlLabels, ObjectMeta
+from exporter.resources.owners import ControllingCrawl
 from exporter.resources.parsing import Problem
 from exporter.resources.pod.messages import exhausted_resource, unschedulable_reason
 
@@ -43,6 +44,7 @@ class PodMetadata(ObjectMeta):
     """Who the pod is; ``deletion_timestamp`` is by when it will be gone."""
 
     labels: CrawlLabels = field(default_factory=CrawlLabels)
+    crawl_uid: ControllingCrawl = Field(default=None, alias="ownerReferences")
     deletion_grace_period_seconds: Seconds = None
 
 

@@ -31,6 +31,8 @@ class Faults(RequestFaults[Verb, ServedResource]):
         self._cluster = cluster
         self._duplicates = 0
         self._duplicated: ServedResource | None = None
+        self.ignores_shards = False
+        """Whether ``shardSelector`` is not looked at, as by servers before Kubernetes 1.36."""
         self.gone_form: GoneForm = "event"
         """What a watch from a compacted version gets: an ERROR event in a 200 stream, or a 410."""
 

@@ -72,6 +72,8 @@ def _page(snapshot: Snapshot, selection: Selection, limit: int, after: Key | Non
     metadata: dict[str, object] = {"resourceVersion": str(snapshot.version)}
     if selection.resource.is_custom:  # of a custom resource it is always there
         metadata["continue"] = ""
+    elif selection.shard is not None:  # which the list of a custom resource does not say (1.37)
+        metadata["shardInfo"] = {"selector": selection.shard.text}
     if selection.resource.aggregated:  # what is measured has no version
         metadata, limit = {}, 0
     # With a selector neither this server nor the real one looks whether more of them match.

@@ -17,7 +17,12 @@ from exporter.simulator.apiserver.encoding import serialise
 from exporter.simulator.apiserver.errors import ApiError
 from exporter.simulator.apiserver.faults import Faults, Verb
 from exporter.simulator.apiserver.listing import Page, page
-from exporter.simulator.apiserver.selectors import Selection, field_selector, label_selector
+from exporter.simulator.apiserver.selectors import (
+    Selection,
+    field_selector,
+    label_selector,
+    shard_selector,
+)
 from exporter.simulator.apiserver.served_resource import ServedResource
 from exporter.simulator.apiserver.tables import ACCEPTED, has_table, table
 from exporter.simulator.apiserver.validation import is_true
@@ -63,6 +68,7 @@ class ResourceHandler:
             request.match_info.get("namespace", ""),
             label_selector(query.get("labelSelector", "")),
             field_selector(query.get("fieldSelector", "")),
+            None if self._faults.ignores_shards else shard_selector(query.get("shardSelector", "")),
         )
         watch = is_true(query, "watch")
         if self._resource.aggregated:

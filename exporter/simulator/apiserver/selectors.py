@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from exporter.simulator.apiserver.errors import bad_request
+from exporter.simulator.apiserver.errors import ApiError, bad_request
 from exporter.simulator.apiserver.served_resource import ServedResource
 from exporter.simulator.apiserver.storage import Stored
 
@@ -17,8 +17,24 @@ FieldSelector = Callable[[str, str], bool]
 _SET: Final = re.compile(r"^(\S+)\s+(in|notin)\s*\(([^()]*)\)$")
 _EQUALITY: Final = re.compile(r"^([^\s=!]+)\s*(==|=|!=)\s*([^\s=!]*)$")
 _EXISTS: Final = re.compile(r"^(!?)\s*([^\s=!(),]+)$")
+_SHARD_RANGE: Final = re.compile(
+    r"shardRange\(object\.metadata\.uid,\s*'(0x[0-9a-f]{16})',\s*'(0x[0-9a-f]{16}|0x10{16})'\)"
+)
 _COMMA: Final = re.compile(r",(?![^(]*\))")
 """Between two requirements; not between the values of ``in (a, b)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSelector:
+    """Ranges of hashes of uids, each without its end."""
+
+    text: str
+    ranges: tuple[tuple[int, int], ...]
+
+    def __call__(self, uid: str) -> bool:
+        """Whether the object with this uid is in one of them."""
+        found = _fnv1a(uid)
+        return any(start <= found < end for start, end in self.ranges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +45,12 @@ class Selection:
     namespace: str = ""
     labels: LabelSelector | None = None
     fields: FieldSelector | None = None
+    shard: ShardSelector | None = None
 
     @property
     def selects(self) -> bool:
         """Whether a selector narrows it down further than its namespace."""
-        return self.labels is not None or self.fields is not None
+        return any(one is not None for one in (self.labels, self.fields, self.shard))
 
     def __contains__(self, stored: Stored) -> bool:
         return (
@@ -41,6 +58,7 @@ class Selection:
             and (not self.namespace or stored.key[0] == self.namespace)
             and (self.labels is None or self.labels(stored.labels))
             and (self.fields is None or self.fields(*stored.key))
+            and (self.shard is None or self.shard(stored.value()["metadata"].get("uid", "")))
         )
 
 
@@ -71,6 +89,27 @@ def _requirement(text: str) -> LabelSelector:
         absent, key = match.groups()
         return lambda labels: (key not in labels) if absent else (key in labels)
     raise bad_request(f"unable to parse requirement: {text}")
+
+
+def shard_selector(text: str) -> ShardSelector | None:
+    """``shardRange(object.metadata.uid, '0x…', '0x…') || …``; None for an empty text.
+
+    Raises ApiError (500, as the real server) for what is none.
+    """
+    if not text:
+        return None
+    parts = [_SHARD_RANGE.fullmatch(part.strip()) for part in text.split("||")]
+    ranges = tuple((int(part[1], 16), int(part[2], 16)) for part in parts if part is not None)
+    if len(ranges) < len(parts):
+        raise ApiError(500, f"invalid shard selector: {text}", reason="")
+    return ShardSelector(text, ranges)
+
+
+def _fnv1a(text: str) -> int:
+    found = 14695981039346656037
+    for byte in text.encode():
+        found = ((found ^ byte) * 1099511628211) & (2**64 - 1)
+    return found
 
 
 def field_selector(text: str) -> FieldSelector | None:
