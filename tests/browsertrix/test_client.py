@@ -15,8 +15,10 @@ from exporter.browsertrix.sources import (
     OrganisationSource,
     WorkflowSource,
 )
+from exporter.part_settings import browsertrix_settings
 from exporter.runtime.http_errors import RequestError
 from exporter.runtime.tasks import SupervisedTasks
+from exporter.settings import Settings
 from support.asker import Connect
 from support.browsertrix_server import (
     PASSWORD,
@@ -229,3 +231,31 @@ async def test_the_record_of_a_crawl(server: BrowsertrixServer, password: Path) 
 
 def _json(content: Any) -> Any:
     return answer(lambda: web.json_response(content))
+
+
+@pytest.mark.parametrize(
+    ("flags", "sources"),
+    [
+        ({}, ["orgs", "org_counts", "workflows", "jobs", "settings"]),
+        ({"shard": 0}, ["orgs", "org_counts", "workflows", "jobs", "settings"]),
+        ({"shard": 1}, ["orgs", "workflows", "settings"]),
+        ({"shard": 1, "browsertrix_names": False}, ["orgs", "settings"]),
+        (
+            {"shard": 0, "browsertrix_names": False, "browsertrix_workflows": False},
+            ["orgs", "org_counts", "jobs", "settings"],
+        ),
+    ],
+    ids=str,
+)
+async def test_what_is_no_crawls_is_asked_for_by_the_first_shard_alone(
+    flags: dict[str, Any], sources: list[str], tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("t")
+    total = {"total_shards": 2} if "shard" in flags else {}
+    settings = Settings(
+        browsertrix_url="http://backend", browsertrix_token_file=token, **flags, **total
+    )
+    client = BrowsertrixClient(browsertrix_settings(settings), {})
+    assert [source.source for source in client.sources] == sources
+    await client.close()

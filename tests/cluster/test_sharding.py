@@ -16,6 +16,7 @@ from exporter.resources.pod.resource import POD_RESOURCE
 from exporter.resources.podmetrics import PODMETRICS_RESOURCE, PodMetrics
 from exporter.resources.shard import Shard
 from exporter.simulator import ApiServer, Cluster
+from support.api_servers import Real
 from support.change_recorder import ChangeRecorder, PolledRecorder, Recorder
 from support.crawl_writes import delete_crawl
 from support.factories import crawljob
@@ -23,7 +24,9 @@ from support.following import Follow, Opened, Run
 from support.listing_server import ListingServer
 from support.pod_factories import pod_wire
 from support.pod_metrics import pod_metrics
-from support.waiting import until
+from support.tools import require_kube_apiserver
+from support.waiting import PROCESS_TIMEOUT, until
+from tools.kube_apiserver import KubeApiserver
 
 CRAWLS = [f"crawl-{number}" for number in range(12)]
 ShardFollowed = tuple[Reflector[CrawlJob], Recorder]
@@ -150,3 +153,28 @@ async def test_usage_of_what_is_not_kept_is_not_held(
     run(poller)  # type: ignore[arg-type]
     await until(lambda: poller.synced)
     assert [item.metadata.name for item in poller.objects] == ["crawl-b-0"]
+
+
+@pytest.mark.slow("starts etcd and kube-apiserver")
+@pytest.mark.parametrize("gate", [True, False])
+async def test_a_real_api_server_divides_as_a_shard_does(
+    gate: bool, opened: Opened, follow: Follow, tmp_path: Path
+) -> None:
+    require_kube_apiserver()
+    arguments = [f"--feature-gates=ShardedListAndWatch={str(gate).lower()}"]
+    with KubeApiserver.started(tmp_path / "data", arguments=arguments) as kube:
+        real = Real(kube)
+        connection = await opened(real.kubeconfig(tmp_path / "kubeconfig"))
+        for crawl in CRAWLS[:6]:
+            await real.create(crawljob(crawl=crawl))
+        followed = [follow(through=connection, shard=Shard(index, 2)) for index in range(2)]
+        await until(lambda: all(recorder.syncs for _, recorder in followed))
+        for crawl in CRAWLS[6:]:
+            await real.create(crawljob(crawl=crawl))
+
+        def held() -> list[str]:
+            return sorted(name for _, recorder in followed for name in recorder.names)
+
+        await until(lambda: held() == sorted(CRAWLS), within=PROCESS_TIMEOUT)
+        foreign = sum(reflector.stats.foreign_objects for reflector, _ in followed)
+        assert (foreign == 0) is gate

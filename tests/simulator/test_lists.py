@@ -176,3 +176,29 @@ async def test_a_page_of_a_selection_says_there_is_more_where_anything_is_left(
         **{"labelSelector": "role=job", "continue": page["metadata"]["continue"]}
     )
     assert rest["items"] == []
+
+
+async def test_a_shard_selector_chooses_by_the_hash_of_the_uid(
+    cluster: Cluster, server: ApiServer, client: Client
+) -> None:
+    for number in range(8):
+        cluster.create(job(f"j{number}"))
+    halves = [
+        f"shardRange(object.metadata.uid, '{start}', '{end}')"
+        for start, end in (
+            ("0x0000000000000000", "0x8000000000000000"),
+            ("0x8000000000000000", "0x10000000000000000"),
+        )
+    ]
+    lists = [(await client.list(shardSelector=half))[1] for half in halves]
+    assert sorted(_names(lists[0]) + _names(lists[1])) == [f"j{number}" for number in range(8)]
+    assert "shardInfo" not in lists[0]["metadata"], "as the real one's lists of custom resources"
+    _, both = await client.list(shardSelector=" || ".join(halves))
+    assert len(both["items"]) == 8
+
+    status, refused = await client.list(shardSelector="shardRange(x)")
+    assert (status, refused["message"]) == (500, "invalid shard selector: shardRange(x)")
+
+    server.faults.ignores_shards = True
+    _, everything = await client.list(shardSelector=halves[0])
+    assert len(everything["items"]) == 8
