@@ -82,8 +82,10 @@ def test_the_same_inputs_are_compiled_to_the_same_bytes() -> None:
     commands = [rest for word, rest in BUILD if word == "RUN"]
     into_the_image = re.findall(r"pip --python /opt/exporter\S+ install (\S+)", " ".join(commands))
     assert into_the_image == ["--no-compile", "--no-compile"]
-    assert (
-        "python -m compileall -q --invalidation-mode unchecked-hash /opt/exporter/lib" in commands
+    (compiling,) = [command for command in commands if "compileall" in command]
+    assert re.fullmatch(
+        r"python -m compileall -q --invalidation-mode unchecked-hash -x '[^']+' /opt/exporter/lib",
+        compiling,
     )
 
 
@@ -155,3 +157,14 @@ def test_the_healthcheck_fails_where_nobody_listens(unused_tcp_port: int) -> Non
     result = subprocess.run([sys.executable, "-c", check], check=False, capture_output=True)
 
     assert result.returncode != 0
+
+
+def test_what_is_not_compiled_is_not_loaded() -> None:
+    (left_out,) = re.findall(r"compileall .* -x '([^']+)'", " ".join(rest for _, rest in BUILD))
+    looks = (
+        "import re, sys, exporter.app, exporter.commands.checks\n"
+        "files = [str(getattr(one, '__file__', '')) for one in list(sys.modules.values())]\n"
+        f"print([file for file in files if re.search({left_out!r}, file)])"
+    )
+    ran = subprocess.run([sys.executable, "-c", looks], check=True, capture_output=True, text=True)
+    assert ran.stdout == "[]\n"
