@@ -19,7 +19,7 @@ from benchmarks.scraping import get
 _T = TypeVar("_T")
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_TIMEOUT: Final = 1800.0
+TIMEOUT: Final = 1800.0
 """Seconds for a process to be ready, however slow the machine."""
 _LOOK: Final = 0.001
 """Seconds between looks whether a process waits, of which so many in a row must agree."""
@@ -129,13 +129,13 @@ def _search(pattern: str, process: subprocess.Popen[bytes], log: Path) -> re.Mat
 
 
 def _wait(condition: Callable[[], _T | None], log: Path) -> _T:
-    deadline = time.monotonic() + _TIMEOUT
+    deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
         with contextlib.suppress(ConnectionError):
             if met := condition():
                 return met
         time.sleep(0.05)  # asking takes of the time that is measured
-    raise TimeoutError(f"not ready within {_TIMEOUT:.0f} s: {log.read_text()[-2000:]}")
+    raise TimeoutError(f"not ready within {TIMEOUT:.0f} s: {log.read_text()[-2000:]}")
 
 
 @contextlib.contextmanager

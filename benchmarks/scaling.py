@@ -22,17 +22,15 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import processes, scraping, sources
+from benchmarks.sources import SELDOM, SETTLE, WINDOW
 from exporter.settings.defaults import DEFAULT_USAGE_INTERVAL
 
 _SIZES: Final = (1_000, 10_000, 50_000, 100_000)
 _PODS: Final = 4
-_SETTLE: Final = 20.0
-_WINDOW: Final = 60.0
 _ROUNDS: Final = 3
 _WRITTEN_EVERY: Final = 10.0
 """Seconds between two statuses of a crawl at work."""
 _SCRAPED_EVERY: Final = 30.0
-_SELDOM: Final = "--source.usage.interval=1h"
 _LISTS: Final = b"browsertrix_exporter_lists_total"
 _MIB: Final = 1024 * 1024
 
@@ -94,13 +92,13 @@ def measure(crawls: int, shards: int = 1) -> Row:
     """Measure one exporter; with ``shards``, the first of so many, which has its share of them."""
     with processes.simulator(crawls) as (simulator, kubeconfig):
         row = Row(crawls)
-        with _exporter(kubeconfig, shards, _SELDOM) as exporter:
+        with _exporter(kubeconfig, shards, SELDOM) as exporter:
             sources.wait_until_up(exporter.port)
-            time.sleep(_SETTLE)
+            time.sleep(SETTLE)
             idle = _cpu_of_window(exporter)
             before = exporter.cpu
-            jobs = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"
-            changes = asyncio.run(sources.changes(f"http://127.0.0.1:{simulator.port}{jobs}", ""))
+            crawljobs = f"http://127.0.0.1:{simulator.port}{sources.CRAWLJOBS}"
+            changes = asyncio.run(sources.changes(crawljobs, ""))
             row.change = max(0.0, exporter.cpu - before - idle) * shards / changes
         began = time.perf_counter()
         with _exporter(kubeconfig, shards) as exporter:
@@ -108,9 +106,9 @@ def measure(crawls: int, shards: int = 1) -> Row:
             row.ready = time.perf_counter() - began
             sources.wait_until_up(exporter.port)
             row.all_up = time.perf_counter() - began
-            time.sleep(_SETTLE)
+            time.sleep(SETTLE)
             lists, before = _lists(exporter), exporter.cpu
-            time.sleep(_WINDOW)
+            time.sleep(WINDOW)
             row.usage = (exporter.cpu - before - idle) / max(1, _lists(exporter) - lists)
             scrapes, clocks = [], []
             for _ in range(_ROUNDS):
@@ -143,7 +141,7 @@ def _lists(exporter: processes.Process) -> int:
 
 def _cpu_of_window(exporter: processes.Process) -> float:
     before = exporter.cpu
-    time.sleep(_WINDOW)
+    time.sleep(WINDOW)
     return exporter.cpu - before
 
 

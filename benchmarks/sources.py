@@ -34,15 +34,16 @@ SETS: Final[dict[str, tuple[str, ...]]] = {
     "CrawlJobs alone": OPTIONAL,
 }
 _UP: Final = re.compile(rb"^browsertrix_exporter_source_up\{.*\} ([01])", re.MULTILINE)
-_TIMEOUT: Final = 1800.0
-_SETTLE: Final = 20.0
+SETTLE: Final = 20.0
 """Seconds after the last start: the collectors' turn."""
-_WINDOW: Final = 60.0
+WINDOW: Final = 60.0
 _RATE: Final = 100.0
 """Changes a second."""
 _SCRAPES: Final = 4
 """In a window, 15 s apart."""
-_SELDOM: Final = "--source.usage.interval=1h"
+SELDOM: Final = "--source.usage.interval=1h"
+CRAWLJOBS: Final = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"
+_PODS: Final = "/api/v1/namespaces/crawlers/pods"
 _KIB: Final = 1024
 
 
@@ -63,7 +64,7 @@ class Subject:
 
 def wait_until_up(port: int) -> None:
     """Wait until every source that is on vouches for its content."""
-    deadline = time.monotonic() + _TIMEOUT
+    deadline = time.monotonic() + processes.TIMEOUT
     path = "/metrics?name[]=browsertrix_exporter_source_up"
     while time.monotonic() < deadline:
         if all(value == b"1" for value in _UP.findall(scraping.text(port, path))):
@@ -82,7 +83,7 @@ def main() -> int:
     with processes.simulator(crawls) as (simulator, kubeconfig), ExitStack() as running:
         subjects = []
         for name, off in SETS.items():
-            flags = [_SELDOM, *(f"--no-source.{source}" for source in off)]
+            flags = [SELDOM, *(f"--no-source.{source}" for source in off)]
             subjects.append(_start(running, name, kubeconfig, flags))
         if arguments.before is not None:
             subjects.append(
@@ -103,10 +104,10 @@ def main() -> int:
         running.close()
         with ExitStack() as alone:
             one = _start(alone, "usage", kubeconfig, ())
-            time.sleep(_SETTLE)
+            time.sleep(SETTLE)
             before = one.exporter.cpu
-            time.sleep(_WINDOW)
-            rounds = _WINDOW / DEFAULT_USAGE_INTERVAL
+            time.sleep(WINDOW)
+            rounds = WINDOW / DEFAULT_USAGE_INTERVAL
             print(f"a round of usage: {(one.exporter.cpu - before) / rounds:.2f} s of a processor")
     return 0
 
@@ -126,16 +127,14 @@ def _start(
 
 async def _measure(subjects: Sequence[Subject], api: str) -> list[int]:
     """Fill in what each has cost; returns how many changes there were in each window of them."""
-    await asyncio.sleep(_SETTLE)
+    await asyncio.sleep(SETTLE)
     for one in subjects:
         await asyncio.to_thread(one.exporter.scrape, gzip=True)
         one.memory = one.exporter.memory
-    await _window(subjects, asyncio.sleep(_WINDOW))
-    jobs = "/apis/btrix.cloud/v1/namespaces/crawlers/crawljobs"
-    pods = "/api/v1/namespaces/crawlers/pods"
+    await _window(subjects, asyncio.sleep(WINDOW))
     return [
         await _window(subjects, changes(f"{api}{path}", label))
-        for path, label in ((jobs, ""), (pods, "crawl"))
+        for path, label in ((CRAWLJOBS, ""), (_PODS, "crawl"))
     ]
 
 
@@ -153,7 +152,7 @@ async def _window(subjects: Sequence[Subject], work: Awaitable[Any]) -> Any:
 async def _scrape(subjects: Sequence[Subject]) -> None:
     """The last scrape is after the last change."""
     for _ in range(_SCRAPES):
-        await asyncio.sleep(_WINDOW / _SCRAPES + 0.5)
+        await asyncio.sleep(WINDOW / _SCRAPES + 0.5)
         for one in subjects:
             await asyncio.to_thread(one.exporter.scrape, gzip=True)
 
@@ -181,7 +180,7 @@ async def changes(base: str, label: str) -> int:
 
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
-            while (elapsed := time.monotonic() - began) < _WINDOW:
+            while (elapsed := time.monotonic() - began) < WINDOW:
                 await asyncio.sleep(done / _RATE - elapsed)
                 await slots.acquire()
                 group.create_task(change(done))

@@ -8,52 +8,48 @@ that the same inputs must give the same layers. What is given beside is handed t
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).parents[1]
+from tools.release_check import ROOT, NotReadyError, commit_time, output
+
 ENGINES: Final = ("docker", "podman")
 _TAG: Final = "browsertrix-exporter:check"
 _MB: Final = 1_000_000
 
 
-class CheckError(Exception):
-    """Says in a line what is wrong."""
-
-
 def engine() -> str:
-    """The engine to build with: ``$ENGINE``, or the one that is there; raises CheckError."""
+    """The engine to build with: ``$ENGINE``, or the one that is there; raises NotReadyError."""
     wanted = os.environ.get("ENGINE")
     found = [name for name in ([wanted] if wanted else ENGINES) if shutil.which(name)]
     if not found:
-        raise CheckError(f"no {wanted or ' or '.join(ENGINES)} is there to build the image with")
+        raise NotReadyError(f"no {wanted or ' or '.join(ENGINES)} is there to build the image with")
     return found[0]
 
 
 def build(program: str, tag: str, more: Sequence[str]) -> list[str]:
     """Build this checkout; returns the digests of all layers, the base's first."""
-    when = _output(["git", "log", "-1", "--format=%ct"]).strip()
+    when = commit_time(ROOT)
     arguments = [program, "build", "--no-cache", "--tag", tag]
     if program == "podman":
         arguments += ["--timestamp", when]
     else:
         arguments += ["--build-arg", f"SOURCE_DATE_EPOCH={when}"]
         arguments += ["--output", "type=docker,rewrite-timestamp=true"]
-    _output([*arguments, *more, "."])
+    wrong = f"{program} build --no-cache failed"
+    output([*arguments, *more, "."], cwd=ROOT, wrong=wrong)
     layers: list[str] = _inspect(program, tag)["RootFS"]["Layers"]
     return layers
 
 
 def _inspect(program: str, tag: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(_output([program, "image", "inspect", tag]))[0]
+    found: dict[str, Any] = json.loads(output([program, "image", "inspect", tag], cwd=ROOT))[0]
     return found
 
 
 def check(more: Sequence[str]) -> str:
-    """Build twice and compare; returns what to print. Raises CheckError."""
+    """Build twice and compare; returns what to print. Raises NotReadyError."""
     program = engine()
     first, second = (build(program, f"{_TAG}-{number}", more) for number in (1, 2))
     if first != second:
@@ -62,24 +58,16 @@ def check(more: Sequence[str]) -> str:
             for number, (one, other) in enumerate(zip(first, second, strict=False), 1)
             if one != other
         ]
-        raise CheckError(f"layers are others when they are built again: {', '.join(changed)}")
+        raise NotReadyError(f"layers are others when they are built again: {', '.join(changed)}")
     size = _inspect(program, f"{_TAG}-1")["Size"] / _MB
     return "\n".join([f"{len(first)} layers, the same again; {size:.0f} MB", *first])
-
-
-def _output(command: Sequence[str]) -> str:
-    ran = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    if ran.returncode:
-        last = (ran.stderr.strip() or ran.stdout.strip() or "no output").splitlines()[-1]
-        raise CheckError(f"{' '.join(command[:3])} failed: {last}")
-    return ran.stdout
 
 
 def main() -> int:
     """Print the outcome; the exit status is 1 where the image is another, or cannot be built."""
     try:
         print(check(sys.argv[1:]))
-    except CheckError as error:
+    except NotReadyError as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -103,10 +103,10 @@ def check_changelog(release: Release) -> str:
 
 def check_archives(release: Release) -> str:
     """Wheel and source archive come out the same, byte for byte, when they are built again."""
-    when = _output(["git", "log", "-1", "--format=%ct"], cwd=release.root).strip()
+    when = commit_time(release.root)
     with tempfile.TemporaryDirectory() as other:
         for folder in (release.dist, Path(other)):
-            _output(
+            output(
                 [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)],
                 cwd=release.root,
                 env={"SOURCE_DATE_EPOCH": when},
@@ -123,7 +123,7 @@ def check_wheels(release: Release) -> str:
     with tempfile.TemporaryDirectory() as folder:
         for python in PYTHONS:
             for platform in PLATFORMS:
-                _output(
+                output(
                     [
                         *(sys.executable, "-m", "uv", "pip", "compile", "--quiet"),
                         *("--only-binary", ":all:", "--python-platform", platform),
@@ -139,7 +139,7 @@ def check_wheels(release: Release) -> str:
 def check_sbom(release: Release) -> str:
     """What is installed beside the exporter, as CycloneDX."""
     target = release.dist / f"browsertrix-exporter-{release.version}.cdx.json"
-    _output(
+    output(
         [
             *(sys.executable, "-m", "cyclonedx_py", "requirements", "requirements/runtime.lock"),
             *("--pyproject", "pyproject.toml", "--output-reproducible", "--short-PURLs"),
@@ -172,7 +172,7 @@ def check_chart(release: Release) -> str:
             if not found:
                 raise NotReadyError("deploy/chart/values.yaml has no image.repository")
             (chart / "values.yaml").write_text(values, encoding="utf-8")
-        _output([helm, "package", str(chart), "--destination", str(release.dist)], cwd=release.root)
+        output([helm, "package", str(chart), "--destination", str(release.dist)], cwd=release.root)
     return f"browsertrix-exporter-{release.version}.tgz"
 
 
@@ -195,9 +195,15 @@ def run(release: Release) -> Iterator[tuple[str, str, bool]]:
             yield name, str(error), False
 
 
-def _output(
+def commit_time(root: Path) -> str:
+    """When the checkout was committed, in seconds since 1970: what times are rewritten to."""
+    return output(["git", "log", "-1", "--format=%ct"], cwd=root).strip()
+
+
+def output(
     command: list[str], *, cwd: Path, env: Mapping[str, str] | None = None, wrong: str | None = None
 ) -> str:
+    """Run a command that has to succeed, and return what it printed; raises NotReadyError."""
     ran = subprocess.run(
         command,
         cwd=cwd,

@@ -22,7 +22,6 @@ from exporter.history.recorder import HistoryRecorder
 from exporter.metrics import Exposition, HistoryCollector, SelfMetrics, SeriesStore, catalog
 from exporter.metrics.exposition import Format
 from exporter.resources.identity import Key
-from exporter.resources.shard import EVERYTHING
 from exporter.simulator import Cluster
 from exporter.simulator.apiserver.event_log import WatchEvent
 from exporter.simulator.apiserver.served_resource import POD_METRICS
@@ -133,7 +132,6 @@ class BackfillExporter:
         }
         watches = [one.watch for one in self._followed.values()]
         self._own = SelfMetrics(families, watches, self._ledger)
-        self._own.serve_shard(EVERYTHING)
         self._own.serve_client(self._asked.client, pause_limit)
         self._exposition = Exposition(
             families,

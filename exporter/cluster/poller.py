@@ -211,8 +211,7 @@ class Poller(Generic[T]):
             key = key_of(item)
             seen.add(key)
             changed |= self._objects.upsert(key, item, now)
-            if self._time_slice.is_due():  # a third of what it costs to ask that in a coroutine
-                await self._time_slice.yield_if_due()
+            await self._time_slice.yield_if_due()
         for key in self._objects.keys_except(seen):
             changed |= self._objects.vanished(key)
             await self._time_slice.yield_if_due()

@@ -22,8 +22,8 @@ from exporter.resources.podmetrics import PodMetrics
 from exporter.runtime.time_slice import TimeSlice
 from exporter.sources import CRAWLJOBS, PODS, USAGE, VOLUMES
 
-_SOME: Final = 64
-"""Crawls."""
+_BATCH: Final = 64
+"""Crawls that are taken from the queue at a time."""
 
 Schedule = Callable[[Callable[[], None]], object]
 
@@ -145,8 +145,8 @@ class CrawlJoin:
         self._is_scheduled = False
         time_slice = TimeSlice()
         while self._due:
-            # Some at a time: the first key of a dict is the slower to find, the more were removed.
-            for key in tuple(islice(self._due, _SOME)):
+            # In batches: the first key of a dict is the slower to find, the more were removed.
+            for key in tuple(islice(self._due, _BATCH)):
                 self._emit_now(key)
                 if self._due and time_slice.is_due():
                     self._is_scheduled = True

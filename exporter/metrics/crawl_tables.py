@@ -80,7 +80,7 @@ class CrawlTables:
 
     def update(self, rows: CrawlRows, before: Crawl, crawl: Crawl) -> CrawlRows:
         """Take over what the crawl in these rows says now, and was ``before``; return its rows."""
-        if _differ_in_usage(before, crawl):
+        if _differ_in_usage_alone(before, crawl):
             self._update_usage(rows, before, crawl)
             return rows
         names = pod_names(crawl)
@@ -149,7 +149,7 @@ class CrawlTables:
             self._beside_job.remove(row)
 
 
-def _differ_in_usage(before: Crawl, after: Crawl) -> bool:
+def _differ_in_usage_alone(before: Crawl, after: Crawl) -> bool:
     """Whether nothing but what pods use can have changed."""
     return after.job is before.job and after.pods is before.pods and after.volumes is before.volumes
 

@@ -36,7 +36,7 @@ from exporter.metrics.catalog.self_metrics import (
 )
 from exporter.metrics.catalog.web_config import Reloads, WebConfigFamily
 from exporter.metrics.exposition import Format
-from exporter.resources.shard import Shard
+from exporter.resources.shard import EVERYTHING, Shard
 
 _SCRAPE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Buckets: from an empty exporter to the usual limit of a scrape."""
@@ -59,6 +59,8 @@ class SelfMetrics:
         """
         self.registry = CollectorRegistry()
         self.registry.register(_Build())
+        self._shards = _Shards()
+        self.registry.register(self._shards)
         chosen = tuple(families)
         watched = [family for family in chosen if isinstance(family, WatchFamily)]
         self._watches = _Watches(watched, followed)
@@ -95,8 +97,8 @@ class SelfMetrics:
         GCCollector(registry=self.registry)
 
     def serve_shard(self, shard: Shard) -> None:
-        """Serve which share of the crawls is followed."""
-        self.registry.register(_Shards(shard))
+        """Serve which share of the crawls is followed; all of them unless that is said."""
+        self._shards.shard = shard
 
     def serve_reloads(self, reloads: Callable[[], Reloads]) -> None:
         """Serve how it stands with the web configuration, asked at each scrape."""
@@ -124,11 +126,11 @@ class _Build(Collector):
 
 
 class _Shards(Collector):
-    def __init__(self, shard: Shard) -> None:
-        self._shard = shard
+    def __init__(self) -> None:
+        self.shard = EVERYTHING
 
     def collect(self) -> Iterable[Metric]:
-        yield SHARDS.filled([((str(self._shard.index),), self._shard.total)])
+        yield SHARDS.filled([((str(self.shard.index),), self.shard.total)])
 
 
 class _Watches(Collector):

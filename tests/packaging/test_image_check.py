@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.image_check import CheckError, check
+from tools.image_check import check
+from tools.release_check import NotReadyError
 
 _ENGINE = """#!{python}
 import json, sys
@@ -50,20 +51,21 @@ def test_an_image_that_comes_out_the_same_is_weighed(folder: Path) -> None:
 
 def test_a_layer_that_is_another_is_named(folder: Path) -> None:
     play(folder, layer="'sha256:' + number")
-    with pytest.raises(CheckError, match=r"built again: 2 \(sha256:1 and sha256:2\)$"):
+    with pytest.raises(NotReadyError, match=r"built again: 2 \(sha256:1 and sha256:2\)$"):
         check([])
 
 
 def test_a_build_that_fails_says_why(folder: Path) -> None:
     play(folder)
-    with pytest.raises(CheckError, match="podman build --no-cache failed: no space left on device"):
+    why = "podman build --no-cache failed: no space left on device"
+    with pytest.raises(NotReadyError, match=why):
         check(["--fail"])
 
 
 def test_without_an_engine_it_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(folder))
-    with pytest.raises(CheckError, match="no podman is there"):
+    with pytest.raises(NotReadyError, match="no podman is there"):
         check([])
     monkeypatch.delenv("ENGINE")
-    with pytest.raises(CheckError, match="no docker or podman is there"):
+    with pytest.raises(NotReadyError, match="no docker or podman is there"):
         check([])

@@ -32,7 +32,6 @@ from exporter.metrics import (
 from exporter.resources.browsertrix import ServerSettings
 from exporter.resources.crawljob import parse_json
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
-from exporter.resources.shard import EVERYTHING
 from support.factories import crawljob, to_wire
 
 
@@ -100,7 +99,6 @@ class ServedMetrics:
             notifier(),
             lambda: {"history": 0},
         )
-        self.self_metrics.serve_shard(EVERYTHING)
         self.self_metrics.serve_reloads(lambda: Reloads(successful=True, last_success=1e9))
         limit = PauseLimit()
         limit.on_polled({"settings": ServerSettings.parse({"pausedExpiryMinutes": 60})[0]}, 1.0)

@@ -14,6 +14,5 @@ PODMETRICS_RESOURCE: Final = Resource[PodMetrics](
     reader=LenientReader(PodMetrics),
     installed_by="metrics-server",
     versioned=False,
-    crawl_uid=lambda _: None,
     written_at=lambda metrics: metrics.timestamp,
 )
