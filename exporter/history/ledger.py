@@ -106,21 +106,22 @@ class Ledger:
         cls,
         path: Path | None = None,
         *,
-        cluster: str = "",
+        cluster: str | None = "",
         retention: float = DEFAULT_RETENTION,
         max_finished: int = DEFAULT_MAX_FINISHED,
         clock: Callable[[], float] = time.time,
     ) -> Self:
         """Continue from the file; without a path, from nothing, and a restart forgets it all.
 
-        ``cluster`` says what is watched (server and selector); see ``moved_to``. ``retention`` in
-        seconds. Raises LedgerError when another exporter uses the file, or when it is there and
-        cannot be read; a full or read-only disk raises nothing, it is in ``file_status``.
+        ``cluster`` says what is watched (server and selector); see ``moved_to``. None is whatever
+        the file is of. ``retention`` in seconds. Raises LedgerError when another exporter uses
+        the file, or when it is there and cannot be read; a full or read-only disk raises
+        nothing, it is in ``file_status``.
         """
         file = LedgerFile(path, clock)
         state = file.load()
         ledger = cls(state, file, retention=retention, max_finished=max_finished, clock=clock)
-        if state.cluster != cluster:
+        if cluster is not None and state.cluster != cluster:
             ledger.moved_to = cluster
             state.resource_versions.clear()
         ledger.expire(most=len(state.finished))
@@ -203,6 +204,14 @@ class Ledger:
         """The id of a crawl's workflow; empty where the crawl or its workflow is not known."""
         crawl = self._state.finished.get(uid) or self._state.baselines.get(uid)
         return "" if crawl is None else crawl.cid
+
+    def has_end(self, uid: str) -> bool:
+        """Whether it was recorded that this crawl's object was deleted; on disk once flushed."""
+        baseline = self._state.baselines.get(uid)
+        if baseline is not None:
+            return baseline.deleted
+        finished = self._state.finished.get(uid)
+        return finished is not None and finished.deleted_at is not None
 
     def in_sync_until(self, source: str, scope: str) -> float | None:
         """When the scope's content was last known to be current, in seconds since 1970."""

@@ -274,6 +274,20 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             dashboard=Dashboard.EXPORTER,
         ),
         AlertingRule(
+            name="BrowsertrixExporterReleasedUnrecorded",
+            severity=Severity.WARNING,
+            summary="Crawls were deleted whose end is not on disk",
+            description=f"{INSTANCE} let metacontroller delete crawls before their end was in the "
+            "ledger, which could not be written for ten minutes: restarted now, it does not know "
+            "of them.",
+            condition=f"within the last {window}, with `--metacontroller.finalize`, a crawl was "
+            "released unrecorded",
+            expr=f"max {by(*EXPORTER)} "
+            f"(increase(browsertrix_exporter_hook_unrecorded_releases_total[{window}])) > 0",
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
             name="BrowsertrixExporterAlertmanagerFailing",
             severity=Severity.WARNING,
             summary="The exporter cannot deliver alerts to Alertmanager",

@@ -6,6 +6,10 @@ DEFAULT_PORT: Final = 10937
 """No exporter in Prometheus' list of port allocations uses it."""
 DEFAULT_TELEMETRY_PATH: Final = "/metrics"
 
+DEFAULT_HOOK_PORT: Final = 9878
+DEFAULT_RESYNC_PERIOD: Final = 60.0
+"""Seconds until metacontroller calls again about a CrawlJob that does not change."""
+
 DEFAULT_IDLE_LIMIT: Final = 90.0
 """Seconds without a byte. Bookmarks come about every 60."""
 

@@ -32,6 +32,10 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "source.usage.interval": ("1m", 60.0),
     "source.volumes": ("false", False),
     "source.indexes": ("false", False),
+    "source.kubernetes": ("metacontroller", "metacontroller"),
+    "metacontroller.listen-address": (":9000", (Address("", 9000),)),
+    "metacontroller.finalize": ("true", True),
+    "metacontroller.resync-period": ("2m", 120.0),
     "pause-limit": ("90", 90.0),
     "browsertrix.public-url": ("https://b.example.org", "https://b.example.org"),
     "browsertrix.url": ("http://backend:8000/", "http://backend:8000"),
@@ -80,6 +84,7 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
 
 NEEDED: Final = {
     "shard": "total-shards",
+    "metacontroller.finalize": "history.path",
     "web.open-probes": "web.config.file",
     "alertmanager.cert-file": "alertmanager.key-file",
     "alertmanager.key-file": "alertmanager.cert-file",
@@ -119,6 +124,8 @@ def together_with(option: Option) -> list[Option]:
     section = option.name.partition(".")[0]
     if section in ("alertmanager", "browsertrix") and option.name not in WITHOUT_URL:
         names.append(f"{section}.url")
+    if section == "metacontroller":
+        names.append("source.kubernetes")
     return [BY_NAME[name] for name in names]
 
 
