@@ -19,6 +19,7 @@ BASE: Final[Mapping[str, Any]] = {"watch": {"namespaces": []}}
 OVERLAYS: Final[Mapping[str, Mapping[str, Any]]] = {
     "cluster-wide": {"watch": {"namespaces": [], "allNamespaces": True}},
     "two-replicas": {**BASE, "replicas": 2},
+    "metacontroller": {**BASE, "metacontroller": {"enabled": True}},
     "prometheus-operator": {**BASE, "scrape": {"by": "ServiceMonitor"}},
 }
 """What each is made of."""
@@ -90,7 +91,9 @@ def _rendered(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _file(one: Mapping[str, Any]) -> str:
-    return f"{one['kind'].lower()}.yaml"
+    """By its kind; there are two Services where metacontroller calls."""
+    of_hook = "-hook" if one["metadata"]["name"].endswith("-hook") else ""
+    return f"{one['kind'].lower()}{of_hook}.yaml"
 
 
 def _overlay(
@@ -111,7 +114,8 @@ def _overlay(
         + as_yaml(
             {
                 **_KUSTOMIZATION,
-                "namespace": "crawlers",
+                # It would be put on what is of the cluster, too, where kustomize does not know it.
+                **({} if "decoratorcontroller.yaml" in added else {"namespace": "crawlers"}),
                 "resources": ["../../base", *beside, *added],
                 **({"patches": patches} if patches else {}),
             }

@@ -15,7 +15,9 @@ from exporter.settings import GROUPS, Option, options_of
 from exporter.sources import SOURCES
 
 DURATION: Final = r"^([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$"
-_OF_OTHER_VALUES: Final = {"namespace", "all-namespaces", "history.path", "web.listen-address"}
+_OF_OTHER_VALUES: Final = {"namespace", "all-namespaces", "history.path", "web.listen-address"} | {
+    "source.kubernetes"
+}
 """What the chart needs to know itself is a value of its own, and ``config`` has not it again."""
 _TYPES: Final = {bool: "boolean", int: "integer", str: "string", list: "array"}
 _OF_MARKS: Final[Mapping[str, dict[str, Any]]] = {
@@ -101,7 +103,7 @@ def in_config(option: Option) -> bool:
     return not (
         option.name in _OF_OTHER_VALUES
         or option.name in switches
-        or option.name.startswith("alerts.")
+        or option.name.startswith(("alerts.", "metacontroller."))
     )
 
 
