@@ -20,6 +20,7 @@ OVERLAYS: Final[Mapping[str, Mapping[str, Any]]] = {
     "cluster-wide": {"watch": {"namespaces": [], "allNamespaces": True}},
     "two-replicas": {**BASE, "replicas": 2},
     "sharded": {**BASE, "sharding": {"total": 2}},
+    "metacontroller": {**BASE, "metacontroller": {"enabled": True}},
     "prometheus-operator": {**BASE, "scrape": {"by": "ServiceMonitor"}},
 }
 """What each is made of."""
@@ -91,7 +92,9 @@ def _rendered(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _file(one: Mapping[str, Any]) -> str:
-    return f"{one['kind'].lower()}.yaml"
+    """By its kind; there are two Services where metacontroller calls."""
+    of_hook = "-hook" if one["metadata"]["name"].endswith("-hook") else ""
+    return f"{one['kind'].lower()}{of_hook}.yaml"
 
 
 def _overlay(
@@ -112,7 +115,8 @@ def _overlay(
         + as_yaml(
             {
                 **_KUSTOMIZATION,
-                "namespace": "crawlers",
+                # It would be put on what is of the cluster, too, where kustomize does not know it.
+                **({} if "decoratorcontroller.yaml" in added else {"namespace": "crawlers"}),
                 "resources": ["../../base", *beside, *added],
                 **({"patches": patches} if patches else {}),
             }

@@ -134,7 +134,11 @@ def test_every_option_is_a_value_of_one_place() -> None:
     """What ``config`` has not the chart sets itself, or ``alerts``, ``sources`` or ``secrets``."""
     elsewhere = {option.name for option in options_of()} - {option.name for option in OPTIONS}
 
-    assert {name for name in elsewhere if not name.startswith(("alerts.", "source."))} == {
+    assert {
+        name
+        for name in elsewhere
+        if not name.startswith(("alerts.", "source.", "metacontroller."))
+    } == {
         *("namespace", "all-namespaces", "history.path", "web.listen-address"),
         *("shard", "total-shards"),
     }

@@ -1,0 +1,153 @@
+"""With metacontroller the exporter is called, and has no right to CrawlJobs, pods and claims."""
+
+from typing import Any, Final
+
+import helm_python
+import pytest
+
+from support.chart import MATRIX, NAMESPACE, exporter_container, made, only, pod_template
+
+ON: Final = {"metacontroller": {"enabled": True}}
+EVERYTHING: Final = MATRIX["metacontroller"]
+SPEC: Final = {"resources", "attachments", "hooks", "resyncPeriodSeconds", "endpointConfigs"}
+WEBHOOK: Final = {
+    *("url", "timeout", "etag", "path", "service", "responseUnMarshallMode"),
+    *("caBundle", "clientTLS", "authorization", "basicAuth"),
+}
+"""Fields of metacontroller's CustomResourceDefinition, v1alpha1."""
+
+
+def with_hook(**values: Any) -> dict[str, Any]:
+    return {"metacontroller": {"enabled": True, **values}}
+
+
+def hook_service(values: dict[str, Any]) -> dict[str, Any]:
+    (found,) = (
+        one
+        for one in made(values)
+        if one["kind"] == "Service" and one["metadata"]["name"].endswith("-hook")
+    )
+    return found
+
+
+def test_by_default_there_is_nothing_of_it() -> None:
+    assert "DecoratorController" not in {one["kind"] for one in made({})}
+    assert [one["name"] for one in exporter_container({})["ports"]] == ["metrics"]
+    assert not any("metacontroller" in arg for arg in exporter_container({})["args"])
+
+
+def test_the_controller_is_about_crawljobs_and_makes_nothing() -> None:
+    controller = only("DecoratorController", EVERYTHING)
+
+    assert controller["apiVersion"] == "metacontroller.k8s.io/v1alpha1"
+    assert "namespace" not in controller["metadata"]  # it is of the cluster
+    spec = controller["spec"]
+    assert spec.keys() <= SPEC
+    assert spec["resources"] == [{"apiVersion": "btrix.cloud/v1", "resource": "crawljobs"}]
+    assert spec["attachments"] == []
+    assert spec["resyncPeriodSeconds"] == 120
+
+
+def test_each_hook_is_a_path_of_the_service_within_ten_seconds() -> None:
+    hooks = only("DecoratorController", EVERYTHING)["spec"]["hooks"]
+    service = hook_service(EVERYTHING)
+    (port,) = service["spec"]["ports"]
+    host = f"{service['metadata']['name']}.{service['metadata']['namespace']}:{port['port']}"
+
+    assert hooks == {
+        name: {
+            "webhook": {
+                "url": f"https://{host}/{name}",
+                "timeout": "10s",
+                "caBundle": {"inline": "Q0E="},
+            }
+        }
+        for name in ("sync", "customize", "finalize")
+    }
+    assert all(hook["webhook"].keys() <= WEBHOOK for hook in hooks.values())
+
+
+def test_without_finalize_there_is_no_such_hook_and_so_no_finalizer() -> None:
+    hooks = only("DecoratorController", ON)["spec"]["hooks"]
+
+    assert hooks.keys() == {"sync", "customize"}
+    assert hooks["sync"]["webhook"]["url"] == (
+        f"http://browsertrix-exporter-hook.{NAMESPACE}:9878/sync"
+    )
+
+
+def test_the_service_leads_to_the_exporter_before_that_is_ready() -> None:
+    """It gets ready by being called."""
+    spec = hook_service(EVERYTHING)["spec"]
+    ports = {one["name"]: one for one in exporter_container(EVERYTHING)["ports"]}
+
+    assert spec["publishNotReadyAddresses"] is True
+    assert spec["selector"].items() <= pod_template(EVERYTHING)["metadata"]["labels"].items()
+    assert spec["ports"][0]["targetPort"] == "hook"
+    assert ports["hook"]["containerPort"] == 9000
+
+
+def test_the_exporter_is_told_the_same() -> None:
+    flags = [arg for arg in exporter_container(EVERYTHING)["args"] if "metacontroller" in arg]
+
+    assert flags == [
+        "--source.kubernetes=metacontroller",
+        "--metacontroller.listen-address=:9000",
+        "--metacontroller.resync-period=2m",
+        "--metacontroller.finalize",
+    ]
+    assert "--metacontroller.finalize" not in exporter_container(ON)["args"]
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("60s", 60), ("1h", 3600), ("1m30s", 90)])
+def test_a_resync_period_is_seconds_for_metacontroller(written: str, seconds: int) -> None:
+    controller = only("DecoratorController", with_hook(resyncPeriod=written))
+
+    assert controller["spec"]["resyncPeriodSeconds"] == seconds
+
+
+def test_crawljobs_pods_and_claims_are_not_asked_for() -> None:
+    rules = only("Role", ON)["rules"]
+
+    assert {(*rule["apiGroups"], *rule["resources"]) for rule in rules} == {
+        ("metrics.k8s.io", "pods"),
+        ("btrix.cloud", "collindexes"),
+    }
+
+
+def test_only_metacontroller_may_call() -> None:
+    scrape, hook = only("NetworkPolicy", EVERYTHING)["spec"]["ingress"]
+
+    assert scrape == {"ports": [{"port": "metrics", "protocol": "TCP"}]}
+    assert hook == {
+        "ports": [{"port": "hook", "protocol": "TCP"}],
+        "from": [
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "browsertrix"}}}
+        ],
+    }
+
+
+def test_a_deployment_is_never_two_pods() -> None:
+    deployment = only("Deployment", MATRIX["metacontroller without a volume"])
+
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({**ON, "replicas": 2}, "allows one replica only"),
+        ({**ON, "mode": "sidecar"}, "needs mode: standalone"),
+        (
+            {**with_hook(finalize=True), "persistence": {"enabled": False}},
+            "needs persistence.enabled: without a volume no end is on disk",
+        ),
+        (with_hook(resyncPeriod="soon"), "/metacontroller/resyncPeriod"),
+        (with_hook(port=0), "/metacontroller/port"),
+        ({"config": {"source": {"kubernetes": "metacontroller"}}}, "not allowed"),
+    ],
+    ids=str,
+)
+def test_what_would_not_work_is_refused(values: dict[str, Any], why: str) -> None:
+    with pytest.raises(helm_python.HelmError, match=why):
+        made(values)
