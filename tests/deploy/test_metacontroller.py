@@ -43,9 +43,20 @@ def test_the_controller_is_about_crawljobs_and_makes_nothing() -> None:
     assert "namespace" not in controller["metadata"]  # it is of the cluster
     spec = controller["spec"]
     assert spec.keys() <= SPEC
-    assert spec["resources"] == [{"apiVersion": "btrix.cloud/v1", "resource": "crawljobs"}]
     assert spec["attachments"] == []
     assert spec["resyncPeriodSeconds"] == 120
+    assert only("DecoratorController", ON)["spec"]["resources"] == [
+        {"apiVersion": "btrix.cloud/v1", "resource": "crawljobs"}
+    ]
+
+
+def test_crawljobs_are_chosen_by_their_labels() -> None:
+    selector = {"matchLabels": {"btrix.org": "one"}}
+    controller = only("DecoratorController", with_hook(labelSelector=selector))
+
+    assert controller["spec"]["resources"] == [
+        {"apiVersion": "btrix.cloud/v1", "resource": "crawljobs", "labelSelector": selector}
+    ]
 
 
 def test_each_hook_is_a_path_of_the_service_within_ten_seconds() -> None:
@@ -106,13 +117,21 @@ def test_a_resync_period_is_seconds_for_metacontroller(written: str, seconds: in
     assert controller["spec"]["resyncPeriodSeconds"] == seconds
 
 
-def test_crawljobs_pods_and_claims_are_not_asked_for() -> None:
-    rules = only("Role", ON)["rules"]
+@pytest.mark.parametrize("kind", ["Role", "ClusterRole"])
+def test_crawljobs_pods_and_claims_are_not_asked_for(kind: str) -> None:
+    watch = {"watch": {"allNamespaces": True}} if kind == "ClusterRole" else {}
+    rules = only(kind, {**ON, **watch})["rules"]
 
     assert {(*rule["apiGroups"], *rule["resources"]) for rule in rules} == {
         ("metrics.k8s.io", "pods"),
         ("btrix.cloud", "collindexes"),
     }
+
+
+def test_with_nothing_left_to_ask_for_there_is_no_right_at_all() -> None:
+    off = {"sources": {"usage": False, "indexes": False}}
+
+    assert only("Role", {**ON, **off})["rules"] == []
 
 
 def test_only_metacontroller_may_call() -> None:
@@ -127,17 +146,25 @@ def test_only_metacontroller_may_call() -> None:
     }
 
 
-def test_a_deployment_is_never_two_pods() -> None:
+def test_there_are_never_two_pods() -> None:
     deployment = only("Deployment", MATRIX["metacontroller without a volume"])
+    stateful = only("StatefulSet", ON)
 
+    assert deployment["spec"]["replicas"] == stateful["spec"]["replicas"] == 1
     assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    assert "strategy" not in stateful["spec"]
+    for values in ({"persistence": {"enabled": False}}, {}):
+        (workload,) = (one for one in made(values) if one["kind"] in {"Deployment", "StatefulSet"})
+        assert "strategy" not in workload["spec"]
 
 
 @pytest.mark.parametrize(
     ("values", "why"),
     [
         ({**ON, "replicas": 2}, "allows one replica only"),
+        ({**ON, "sharding": {"total": 2}}, "metacontroller.enabled allows no shards"),
         ({**ON, "mode": "sidecar"}, "needs mode: standalone"),
+        ({**ON, "config": {"selector": "a=b"}}, "set metacontroller.labelSelector"),
         (
             {**with_hook(finalize=True), "persistence": {"enabled": False}},
             "needs persistence.enabled: without a volume no end is on disk",

@@ -170,6 +170,10 @@ def test_defaults_need_no_warning() -> None:
         ({"resources": {"limits": {"memory": "64M"}}}, "the memory limit of 61 MiB is below"),
         ({"resources": {"limits": {"memory": 1000000}}}, "the memory limit of 0 MiB is below"),
         ({"rbac": {"create": False}}, "without a Role"),
+        (
+            {"metacontroller": {"enabled": True, "finalize": True}, "rbac": {"create": False}},
+            "before you uninstall",
+        ),
         ({"mode": "sidecar"}, "serviceAccount.name is not set"),
     ],
     ids=str,

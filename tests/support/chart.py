@@ -93,6 +93,7 @@ MATRIX: Final[Mapping[str, dict[str, Any]]] = {
             "resyncPeriod": "2m",
             "port": 9000,
             "namespace": "browsertrix",
+            "labelSelector": {"matchExpressions": [{"key": "crawl", "operator": "Exists"}]},
             "webhook": {"caBundle": {"inline": "Q0E="}},
         },
         "scrape": {"scheme": "https"},
