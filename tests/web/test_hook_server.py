@@ -1,7 +1,6 @@
 """Who may call the hooks, by what, and for how long: the listener as metacontroller finds it."""
 
 import asyncio
-import json
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,10 +10,12 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
+from exporter.history.ledger import Ledger
 from exporter.settings import Address
 from exporter.web import HookServer, WebConfigFile
 from support.certificates import needs_openssl
-from support.hooked import Hooked, decorated, job_wire
+from support.crawl_history import OVER
+from support.hooked import Hooked, decorated, deleted_wire, job_wire
 from support.memory_transport import connecting
 from support.virtual_time import in_virtual_time, now
 from support.waiting import WAIT_TIMEOUT, until
@@ -195,25 +196,27 @@ async def test_a_body_has_ten_seconds(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 async def test_a_call_in_flight_is_answered_at_the_end_and_no_new_one_taken(
-    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    body = json.dumps(CALL).encode()
+    asked, written = asyncio.Event(), asyncio.Event()
+
+    async def sync(_: Ledger) -> bool:
+        asked.set()
+        return await written.wait()
+
+    monkeypatch.setattr(Ledger, "sync", sync)
     async with Hooked(tmp_path / "history.db") as hooked:
         address = hooked.server.addresses[0]
-        reader, writer = await asyncio.open_connection(address.host, address.port)
-        writer.write(begun(body, "Expect: 100-continue"))
-        await asyncio.wait_for(reader.readuntil(b" 100 Continue\r\n\r\n"), WAIT_TIMEOUT)
+        call = asyncio.create_task(hooked.finalize(deleted_wire("a", status=OVER)))
+        await asyncio.wait_for(asked.wait(), WAIT_TIMEOUT)
         stopping = asyncio.create_task(hooked.server.stop())
         await until(lambda: not hooked.server.addresses)
         with pytest.raises(OSError, match="Connect call failed"):
             await asyncio.open_connection(address.host, address.port)
         assert not stopping.done()
-        writer.write(body)
-        answer = await asyncio.wait_for(reader.read(-1), WAIT_TIMEOUT)
+        written.set()
+        assert (await asyncio.wait_for(call, WAIT_TIMEOUT))["finalized"] is True
         await asyncio.wait_for(stopping, WAIT_TIMEOUT)
-        writer.close()
-        assert answer.startswith(b"HTTP/1.1 200 ")
-        assert len(hooked.jobs.objects) == 1
 
 
 @in_virtual_time
