@@ -32,6 +32,7 @@ HOOK_FAMILIES: Final = (
         "exporter started.",
         source="calls of the hooks",
         kind=Kind.GAUGE,
+        unit="seconds",
         samples=lambda hooks: [((), hooks.last_request)],
     ),
     HookFamily(
