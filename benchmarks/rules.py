@@ -55,6 +55,19 @@ class Prometheus:
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
+    @property
+    def memory(self) -> int:
+        """Bytes resident, of which some are files that the kernel can drop."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (line,) = (one for one in status.splitlines() if one.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024
+
+    @property
+    def series(self) -> int:
+        """In the head: what it holds in memory."""
+        with urllib.request.urlopen(f"{self.url}/api/v1/status/tsdb") as response:
+            return int(json.load(response)["data"]["headStats"]["numSeries"])
+
     def query(self, expression: str, points: int) -> float:
         """Evaluate at so many points of the last minutes, or once; the seconds it took."""
         now, kind = time.time(), "query_range" if points > 1 else "query"
@@ -116,10 +129,15 @@ def main() -> int:
             time.sleep(60 * given.minutes)
             spent = judging.cpu - before[0], scraping.cpu - before[1]
             rules = (spent[0] - spent[1]) / given.minutes
+            series, memory = judging.series, judging.memory
             slow = _slowest(judging)
     print(f"{given.crawls} CrawlJobs, scraped and judged every 15 s, {given.minutes:g} minutes")
     print(f"scraping alone: {spent[1] / given.minutes:.1f} s of a processor a minute")
     print(f"rules: {rules:.1f} s a minute (limit {RULES_LIMIT:g})")
+    print(
+        f"memory with the rules: {memory / 2**30:.1f} GiB, {series:,} series, "
+        f"{memory / series / 1024:.1f} KiB each"
+    )
     print(f"the slowest queries of dashboards, for a view of six hours (limit {QUERY_LIMIT:g} s):")
     for seconds, where in slow[:8]:
         print(f"  {seconds:6.2f} s  {where}")

@@ -7,13 +7,12 @@ runs on one event loop, and ends together.
 """
 
 import asyncio
-import contextlib
 import logging
 import signal
 from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry
 
@@ -50,6 +49,7 @@ from exporter.part_settings import (
     shard_of,
     web_settings,
 )
+from exporter.runtime import head_start
 from exporter.runtime.garbage_collection import collect_periodically, keep_collections_short
 from exporter.runtime.tasks import SupervisedTasks, cancel_and_wait
 from exporter.settings import Settings
@@ -59,11 +59,6 @@ from exporter.web import Health, View, WebConfigFile, WebServer
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-HEAD_START: Final = 10.0
-"""Seconds that required sources have for their first lists, before others are asked for."""
-_LOOK_AGAIN: Final = 0.05
-"""Seconds."""
 
 
 class Pipeline:
@@ -223,13 +218,14 @@ class Exporter:
                 await self._notifier.drain()
 
     async def _follow(self, one: Reflector[Any] | Poller[Any]) -> None:
-        """Run one source, but ready first: there are four pods to a crawl, of twice its size."""
         if one.source not in self._required:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEAD_START):
-                    while self._not_ready():  # noqa: ASYNC110 - nobody says when, only whether
-                        await asyncio.sleep(_LOOK_AGAIN)
+            await head_start.wait_for(lambda: self._not_ready() is None, self._listed)
         await one.run()
+
+    def _listed(self) -> int:
+        """A number that grows while required sources are listed."""
+        required = [one for one in self._followed if one.source in self._required]
+        return sum(one.stats.pages + len(one.objects) for one in required)
 
     def _not_alive(self) -> str | None:
         failing = ", ".join(self._tasks.failing)

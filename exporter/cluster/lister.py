@@ -100,6 +100,7 @@ class Lister(Generic[T]):
         async with aclosing(self._pages()) as pages:
             async for page in pages:
                 version = version or page.metadata.version
+                self._stats.pages += 1
                 for item in page.items:
                     if isinstance(item, InvalidObject):
                         self._on_invalid(item)

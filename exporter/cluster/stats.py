@@ -20,6 +20,8 @@ def _zeros(reasons: tuple[str, ...]) -> dict[str, int]:
 class Stats:
     """Counts since the start; timestamps in seconds since 1970, None before the first."""
 
+    pages: int = 0
+    """Pages of lists that came; a short list has one."""
     lists: int = 0
     """Lists that were completed."""
     list_failures: dict[str, int] = field(default_factory=lambda: _zeros(LIST_FAILURES))

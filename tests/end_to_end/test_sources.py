@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.app import HEAD_START
+from exporter.runtime.head_start import HEAD_START
 from exporter.simulator import ApiServer, Cluster
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS, PODS
 from exporter.simulator.browsertrix.fleet import fleet

@@ -64,13 +64,13 @@ class Snapshot:
     version: int
     objects: list[Stored] = field(repr=False)
 
-    def within(self, namespace: str) -> list[Stored]:
-        """The objects of one namespace, or all where it is empty."""
+    def within(self, namespace: str) -> range:
+        """Where the objects of one namespace are, or all where it is empty."""
         if not namespace:
-            return self.objects
+            return range(len(self.objects))
         first = bisect.bisect_left(self.objects, (namespace, ""), key=lambda item: item.key)
         last = bisect.bisect_left(self.objects, (namespace + "\0", ""), key=lambda item: item.key)
-        return self.objects[first:last]
+        return range(first, last)
 
 
 class Collection:

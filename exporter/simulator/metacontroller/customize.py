@@ -37,7 +37,8 @@ class Customize:
         for rule in await self._rules_of(key, parent):
             resource = self._resource(rule)
             objects = found.setdefault(f"{resource.kind}.{resource.api_version}", {})
-            for stored in self._cluster.snapshot(resource).within(key[0]):
+            snapshot = self._cluster.snapshot(resource)
+            for stored in map(snapshot.objects.__getitem__, snapshot.within(key[0])):
                 if _selects(rule, key[0], stored):
                     objects[stored.key[1]] = resource.type_meta | stored.value()
         return found
