@@ -278,7 +278,7 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             name="BrowsertrixExporterHookSilent",
             severity=Severity.WARNING,
             summary="Metacontroller does not call the exporter",
-            description=f"Metacontroller has not called {INSTANCE} for {DURATION}, which hears of "
+            description=f"{INSTANCE} was not called by metacontroller for {DURATION}, and hears of "
             "crawls in no other way.",
             condition=f"with `--source.kubernetes=metacontroller`, no call for "
             f"{format_duration(at.watch_stale)}, also none since the start, though there is "
