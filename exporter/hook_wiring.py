@@ -40,7 +40,7 @@ class HookSide:
         self, settings: Settings, ledger: Ledger, handlers: Mapping[str, PartHandler[Any]]
     ) -> None:
         now = time.monotonic()
-        calls = Calls(settings.hook_resync_period, _down(settings, ledger), now)
+        calls = Calls(settings.hook_resync_period, now)
         self.hooks = Hooks(
             HookSettings(settings.hook_resync_period, settings.hook_finalize),
             Record(ledger.sync, ledger.has_end, ledger.leave),
@@ -76,9 +76,3 @@ class HookSide:
     def waits(self) -> bool:
         """Whether metacontroller, which has not called yet, may still do so."""
         return self.hooks.waits(time.monotonic())
-
-
-def _down(settings: Settings, ledger: Ledger) -> float:
-    """For how many seconds nobody was here to be called."""
-    known = [ledger.in_sync_until(CRAWLJOBS.name, scope) for scope in settings.scopes]
-    return max((time.time() - until for until in known if until is not None), default=0.0)

@@ -1,9 +1,10 @@
 """When a scope is complete, silent, or without somebody who was there: by time alone.
 
-Metacontroller calls again for each object after ``resyncAfterSeconds``. What it could not call for
-while this exporter was down it tries again with a delay that doubles, up to ``LONGEST_BACKOFF``: so
-after a time T without calls the last of them comes within another T.
-Source: metacontroller uses client-go's DefaultControllerRateLimiter.
+Metacontroller calls again for each object after ``resyncAfterSeconds``, and every
+``resyncPeriodSeconds`` of its controller: then also for those of which calls failed before, however
+long it would wait with the next try. So within a period of the first call it has called for all.
+Source: metacontroller, pkg/controller/decorator/controller.go (a resync adds the key to the queue
+at once, past the rate limiter).
 
 Times are in seconds, by a clock that nobody sets.
 """
@@ -14,9 +15,7 @@ from typing import Final
 PERIODS: Final = 3.0
 """Resync periods without a call, after which an object has vanished or the hook is silent."""
 FIRST_ROUND: Final = 2.0
-"""Resync periods that the first round may take, beside the backoff of the time before."""
-LONGEST_BACKOFF: Final = 1000.0
-"""Seconds."""
+"""Resync periods that the first round may take."""
 _LONGEST_MOMENT: Final = 5.0
 """Seconds without a new object, or a quarter of a period: then those that are there were told."""
 
@@ -24,28 +23,21 @@ _LONGEST_MOMENT: Final = 5.0
 class Calls:
     """Whether anybody calls: of whatever object, for an exporter has one hook and many scopes."""
 
-    def __init__(self, period: float, down: float, now: float) -> None:
-        """``down`` is for how long nobody was here to call."""
-        down = max(0.0, down)
+    def __init__(self, period: float, now: float) -> None:
+        """``period`` is that of the resync."""
         self.period = period
-        self.wait_ends = now + FIRST_ROUND * period + min(down, LONGEST_BACKOFF)
+        self.wait_ends = now + FIRST_ROUND * period
         """Who has not called by then may not call at all."""
         self.heartbeat = False
         """Whether there were calls about something that is always there."""
-        self._begin = now
         self._last: float | None = None
-        self._silence = down
-        """Seconds without a call that came before the calls of today."""
         self._since = now
-        """When these began."""
+        """When calls began, at last after a silence."""
 
     def called(self, now: float) -> None:
         """Somebody called."""
-        last = self._begin if self._last is None else self._last
-        if self._last is None:
-            self._silence, self._since = self._silence + now - last, now
-        elif now - last > PERIODS * self.period:
-            self._silence, self._since = now - last, now
+        if self._last is None or self.is_silent(now):
+            self._since = now
         self._last = now
 
     @property
@@ -56,7 +48,7 @@ class Calls:
     @property
     def first_round_ends(self) -> float:
         """When every object was told, since calls began; only where there were some."""
-        return self._since + FIRST_ROUND * self.period + min(self._silence, LONGEST_BACKOFF)
+        return self._since + FIRST_ROUND * self.period
 
     def is_silent(self, now: float) -> bool:
         """Whether nobody calls any more."""
@@ -67,7 +59,7 @@ class Calls:
         """Who was not told of since then has vanished; None while that cannot be said."""
         if self._last is None or now - self._last > self.period:
             return None
-        if now - self._since <= PERIODS * self.period + min(self._silence, LONGEST_BACKOFF):
+        if now - self._since <= PERIODS * self.period:
             return None
         return now - PERIODS * self.period
 

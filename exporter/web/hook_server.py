@@ -51,7 +51,8 @@ class HookServer:
         sockets = await open_sockets(self._listen)
         middlewares: list[Middleware] = [answer_errors]
         if self._config is not None:
-            middlewares.append(protection(self._config, ()))
+            # Metacontroller would repeat at once what a rate limit refuses, before any scrape.
+            middlewares.append(protection(self._config, limits_rate=False))
         application = web.Application(client_max_size=LONGEST_BODY, middlewares=middlewares)
 
         async def add_headers_to(_: web.Request, response: web.StreamResponse) -> None:

@@ -60,7 +60,7 @@ class Response:
 class Hooked:
     """One life of an exporter's process, as far as hooks go; ``now`` is its clock."""
 
-    def __init__(self, path: Path, *, finalize: bool = True, down: float = 0.0) -> None:
+    def __init__(self, path: Path, *, finalize: bool = True) -> None:
         self.now = 1000.0
         self.ledger = Ledger.open(path)
         self.seen = Seen()
@@ -68,7 +68,7 @@ class Hooked:
         self.join = CrawlJoin(self.recorder, self.seen)
         self.can_write = True
         record = Record(self._sync_ledger, self.ledger.has_end, self.ledger.leave)
-        self.calls = Calls(PERIOD, down, self.now)
+        self.calls = Calls(PERIOD, self.now)
         self.hooks = Hooks(HookSettings(PERIOD, finalize), record, self.calls, lambda: self.now)
         self.jobs, self.pods, self.volumes = (
             HookSource(source.resource, NAMESPACE, self.join.by_source[source.name], source.name)

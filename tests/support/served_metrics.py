@@ -105,7 +105,7 @@ class ServedMetrics:
         limit.on_polled({"settings": ServerSettings.parse({"pausedExpiryMinutes": 60})[0]}, 1.0)
         self.self_metrics.serve_client(client(), limit)
         record = Record(ledger.sync, ledger.has_end, ledger.leave)
-        self.self_metrics.serve_hooks(Hooks(HookSettings(60.0), record, Calls(60.0, 0.0, 0.0)))
+        self.self_metrics.serve_hooks(Hooks(HookSettings(60.0), record, Calls(60.0, 0.0)))
         self.exposition = Exposition(
             self.families,
             store,

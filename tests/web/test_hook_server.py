@@ -91,6 +91,11 @@ async def test_where_there_are_users_nobody_else_tells_of_a_crawl(
         assert status == 200
 
 
+async def test_a_rate_limit_is_of_scrapes_and_refuses_no_call(protect: Protect) -> None:
+    async with protect({"rate_limit": {"interval": "1h", "burst": 1}}) as hooked:
+        assert [(await post(hooked))[0] for _ in range(3)] == [200, 200, 200]
+
+
 @needs_openssl
 async def test_both_together_as_the_chart_s_webhook_has_them(
     protect: Protect, certificates: Certificates
