@@ -92,9 +92,10 @@ def _rendered(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _file(one: Mapping[str, Any]) -> str:
-    """By its kind; there are two Services where metacontroller calls."""
-    of_hook = "-hook" if one["metadata"]["name"].endswith("-hook") else ""
-    return f"{one['kind'].lower()}{of_hook}.yaml"
+    """By its kind; where metacontroller calls, there are two Services and two controllers."""
+    name = one["metadata"]["name"]
+    second = next((end for end in ("-hook", "-heartbeat") if name.endswith(end)), "")
+    return f"{one['kind'].lower()}{second}.yaml"
 
 
 def _overlay(

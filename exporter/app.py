@@ -240,6 +240,8 @@ class Exporter:
             f"{one.scope or 'all namespaces'}: {one.last_error or 'not listed yet'}"
             for one in self._followed
             if one.source in self._required and not one.synced
+            # Nobody says that metacontroller will ever call: then what there is may be scraped.
+            if self._hook is None or self._hook.waits or one not in self._hook.followed
         ]
         return "; ".join(missing) or None
 

@@ -13,9 +13,15 @@ from typing import Any, Final
 
 from exporter.cluster.changes import PartHandler
 from exporter.history.ledger import Ledger
-from exporter.metacontroller import Hooks, HookSettings, HookSource
-from exporter.metacontroller.hooks import Record
-from exporter.metacontroller.rounds import Rounds
+from exporter.metacontroller import (
+    Calls,
+    FirstRound,
+    Hooks,
+    HookScope,
+    HookSettings,
+    HookSource,
+    Record,
+)
 from exporter.runtime.tasks import SupervisedTasks
 from exporter.settings import Settings
 from exporter.sources import CRAWLJOBS, PODS, VOLUMES, Source
@@ -33,9 +39,12 @@ class HookSide:
     def __init__(
         self, settings: Settings, ledger: Ledger, handlers: Mapping[str, PartHandler[Any]]
     ) -> None:
+        now = time.monotonic()
+        calls = Calls(settings.hook_resync_period, _down(settings, ledger), now)
         self.hooks = Hooks(
             HookSettings(settings.hook_resync_period, settings.hook_finalize),
-            Record(ledger.flush, ledger.has_end),
+            Record(ledger.sync, ledger.has_end, ledger.leave),
+            calls,
         )
         self.followed: list[HookSource[Any]] = []
         self._addresses = settings.hook_addresses
@@ -46,15 +55,8 @@ class HookSide:
                 for source in CARRIED
                 if source.required or getattr(settings, f"source_{source.name}")
             )
-            resume = ledger.resume_point(CRAWLJOBS.name, scope)
-            until = ledger.in_sync_until(CRAWLJOBS.name, scope)
-            rounds = Rounds(
-                settings.hook_resync_period,
-                frozenset() if resume is None else resume.uids,
-                0.0 if until is None else max(0.0, time.time() - until),
-                time.monotonic(),
-            )
-            self.hooks.follow(jobs, parts, rounds)
+            first_round = FirstRound(calls, ledger.known_alive(CRAWLJOBS.name, scope), now)
+            self.hooks.follow(HookScope(jobs, parts, first_round, calls))
             self.followed += (jobs, *parts)
 
     def serve(self, config: WebConfigFile | None) -> None:
@@ -69,3 +71,14 @@ class HookSide:
         ending.push_async_callback(self._server.stop)
         for address in self._server.addresses:
             log.info("listening for metacontroller", extra={"address": address})
+
+    @property
+    def waits(self) -> bool:
+        """Whether metacontroller, which has not called yet, may still do so."""
+        return self.hooks.waits(time.monotonic())
+
+
+def _down(settings: Settings, ledger: Ledger) -> float:
+    """For how many seconds nobody was here to be called."""
+    known = [ledger.in_sync_until(CRAWLJOBS.name, scope) for scope in settings.scopes]
+    return max((time.time() - until for until in known if until is not None), default=0.0)

@@ -218,12 +218,13 @@ class Ledger:
         return self._state.in_sync_until.get((source, scope))
 
     def resume_point(self, source: str, scope: str) -> ResumePoint | None:
-        """Where to take up a scope's watch; None when it was never in sync."""
+        """Where to take up a scope's watch; None when it was never in sync, or by no watch."""
         version = self._state.resource_versions.get((source, scope))
-        if version is None:
-            return None
-        alive = (one.uid for one in self._covered(source, scope) if not one.deleted)
-        return ResumePoint(version, frozenset(alive))
+        return ResumePoint(version, self.known_alive(source, scope)) if version else None
+
+    def known_alive(self, source: str, scope: str) -> frozenset[str]:
+        """The uids of a scope's objects that were there when it was last seen."""
+        return frozenset(one.uid for one in self._covered(source, scope) if not one.deleted)
 
     # -- what is recorded
 
@@ -324,10 +325,16 @@ class Ledger:
         if state.shard == str(shard):
             return
         self.moved_share = shard
-        others = [one for one in state.baselines.values() if not one.deleted]
-        self.forget([one.uid for one in others if not shard.owns(one.uid)])
-        left = [one.uid for one in state.finished.values() if one.deleted_at is None]
-        self._finished.leave([uid for uid in left if not shard.owns(uid)], self._clock())
+        there = {one.uid for one in state.baselines.values() if not one.deleted}
+        there |= {one.uid for one in state.finished.values() if one.deleted_at is None}
+        self.leave(uid for uid in there if not shard.owns(uid))
+
+    def leave(self, uids: Iterable[str]) -> None:
+        """Forget in silence crawls that are there, and are not followed any more."""
+        left = tuple(uids)
+        self.forget(left)
+        records = filter(None, map(self._state.finished.get, left))
+        self._finished.leave([one.uid for one in records if one.deleted_at is None], self._clock())
 
     def is_taken_over(self, job: CrawlJob) -> bool:
         """Whether another shard has counted a crawl that is seen for the first time.
@@ -396,6 +403,13 @@ class Ledger:
     def wal_is_long(self) -> bool:
         """Whether a checkpoint is due because of what was written."""
         return self._file.wal_is_long
+
+    async def sync(self) -> bool:
+        """Write what has changed, and wait for the disk; whether a power cut can lose none of it.
+
+        May take as long as the disk does, and hold up nothing else meanwhile.
+        """
+        return self.flush() and await self._file.sync()
 
     async def checkpoint(self) -> None:
         """Make what was written survive a power cut, and empty a long WAL."""

@@ -6,8 +6,21 @@ answered with ``finalized``, it stays. Nothing to the right of ``sources`` knows
 Source: metacontroller's API reference for DecoratorController and the customize hook.
 """
 
-from exporter.metacontroller.hooks import Hook, Hooks, HookSettings, Outcome
+from exporter.metacontroller.hooks import Hook, Hooks, HookSettings, Outcome, Record
 from exporter.metacontroller.request import InvalidRequestError
+from exporter.metacontroller.rounds import Calls, FirstRound
+from exporter.metacontroller.scope import HookScope
 from exporter.metacontroller.source import HookSource
 
-__all__ = ["Hook", "HookSettings", "HookSource", "Hooks", "InvalidRequestError", "Outcome"]
+__all__ = [
+    "Calls",
+    "FirstRound",
+    "Hook",
+    "HookScope",
+    "HookSettings",
+    "HookSource",
+    "Hooks",
+    "InvalidRequestError",
+    "Outcome",
+    "Record",
+]

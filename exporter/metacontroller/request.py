@@ -47,6 +47,16 @@ class HookRequest:
         return _text(self._metadata.get("namespace"))
 
     @property
+    def name(self) -> str:
+        """Of the object."""
+        return _text(self._metadata.get("name"))
+
+    @property
+    def uid(self) -> str:
+        """Of the object; empty where it has none."""
+        return _text(self._metadata.get("uid"))
+
+    @property
     def is_being_deleted(self) -> bool:
         """Whether somebody has deleted the object, and finalizers keep it."""
         return bool(self._metadata.get("deletionTimestamp"))

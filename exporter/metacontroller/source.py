@@ -4,17 +4,17 @@ A hook tells of one object at a time, and never that this was all or that one is
 found by time:
 
 - The first round is over once every CrawlJob that the ledger knows alive was told, and none new for
-  a moment; or after the bound that ``Rounds`` gives. Whoever is not told by then has vanished.
-- An object that is not told for three resync periods, while others are, has vanished.
-- While nothing is told at all, the hook is silent: nothing vanishes, ``last_sync`` stands still.
-  Without any object nothing is expected to be told, and silence cannot be told from rest.
+  a moment; or after the bound that ``FirstRound`` gives. Whoever is not told by then has vanished.
+- An object that is not told for three resync periods, while there are calls, has vanished.
+- While nobody calls at all, the hook is silent: nothing vanishes, ``last_sync`` stands still. Who
+  has only finished crawls, or none, and no heartbeat, cannot tell silence from rest.
 """
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from copy import copy
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from exporter.cluster.changes import ChangeHandler
 from exporter.cluster.object_cache import ObjectCache, is_newer
@@ -28,6 +28,13 @@ MOST_RELEASED: Final = 10_000
 """Objects released that a late call may still tell of; the oldest are forgotten."""
 
 T = TypeVar("T", bound=ResourceObject)
+
+
+class _Released(NamedTuple):
+    """As an object was when it was let go."""
+
+    version: str | None
+    deleted: bool
 
 
 class HookSource(Generic[T]):
@@ -52,7 +59,7 @@ class HookSource(Generic[T]):
         self._clock = clock
         self._cache = ObjectCache(scope, handler, self.problems)
         self._told_at: dict[Key, float] = {}
-        self._released: OrderedDict[str, str | None] = OrderedDict()
+        self._released: OrderedDict[str, _Released] = OrderedDict()
         self._synced = False
         self._vouches = False
 
@@ -93,7 +100,7 @@ class HookSource(Generic[T]):
         version = item.metadata.resource_version
         uid = identity(item)
         if uid in self._released:
-            if not is_newer(version, self._released[uid]):
+            if not is_newer(version, self._released[uid].version):
                 self.stats.stale_events += 1
                 return False
             del self._released[uid]
@@ -121,10 +128,10 @@ class HookSource(Generic[T]):
             self._count("DELETED")
         self.mark_released(item)
 
-    def mark_released(self, item: T) -> None:
-        """The object is deleted, and its end was handed on before; nothing of it is any more."""
+    def mark_released(self, item: T, *, deleted: bool = True) -> None:
+        """The object is not held any more: where it is deleted, its end was handed on before."""
         self.vanished(key_of(item))
-        self._released[identity(item)] = item.metadata.resource_version
+        self._released[identity(item)] = _Released(item.metadata.resource_version, deleted)
         if len(self._released) > MOST_RELEASED:
             self._released.popitem(last=False)
 
@@ -132,9 +139,10 @@ class HookSource(Generic[T]):
         """Return the object as last told, if it is held."""
         return self._cache.get(key)
 
-    def is_released(self, item: T) -> bool:
-        """Whether the object was released before."""
-        return identity(item) in self._released
+    def is_deleted(self, item: T) -> bool:
+        """Whether the object was released before, as one that is deleted."""
+        released = self._released.get(identity(item))
+        return released is not None and released.deleted
 
     def vanished(self, key: Key) -> None:
         """The object is gone, and its last state was not told."""

@@ -30,6 +30,7 @@ _CRAWLJOBS: Final = 'source=~"|crawljobs"'
 _SEEN: Final = "job:browsertrix_exporter_seen_timestamp_seconds:max"
 _REPLICAS: Final = "job:browsertrix_exporters:count"
 _SHARDS: Final = "browsertrix_exporter_total_shards"
+_LAST_CALL: Final = "browsertrix_exporter_hook_last_request_timestamp_seconds"
 _SYNCED: Final = f"browsertrix_exporter_synced{{{_CRAWLJOBS}}}"
 _SYNC: Final = f"browsertrix_exporter_last_sync_timestamp_seconds{{{_CRAWLJOBS}}}"
 
@@ -274,15 +275,32 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             dashboard=Dashboard.EXPORTER,
         ),
         AlertingRule(
+            name="BrowsertrixExporterHookSilent",
+            severity=Severity.WARNING,
+            summary="Metacontroller does not call the exporter",
+            description=f"Metacontroller has not called {INSTANCE} for {DURATION}, which hears of "
+            "crawls in no other way.",
+            condition=f"with `--source.kubernetes=metacontroller`, no call for "
+            f"{format_duration(at.watch_stale)}, also none since the start, though there is "
+            "something to call about",
+            expr=f"""\
+time() - max {by(*EXPORTER)} ({_LAST_CALL}) > {at.watch_stale}
+and {on(*EXPORTER)}
+min {by(*EXPORTER)} (browsertrix_exporter_source_up{{{_CRAWLJOBS}}}) == 0""",
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
             name="BrowsertrixExporterReleasedUnrecorded",
             severity=Severity.WARNING,
             summary="Crawls were deleted whose end is not on disk",
-            description=f"{INSTANCE} let metacontroller delete crawls before their end was in the "
-            "ledger, which could not be written for ten minutes: restarted now, it does not know "
-            "of them.",
+            description=f"{INSTANCE} let metacontroller delete crawls without their end in the "
+            'ledger: {{ if eq $labels.reason "unreadable" }}their CrawlJobs could not be read'
+            "{{ else }}it could not be written for ten minutes, and restarted now, the exporter "
+            "does not know of them{{ end }}.",
             condition=f"within the last {window}, with `--metacontroller.finalize`, a crawl was "
             "released unrecorded",
-            expr=f"max {by(*EXPORTER)} "
+            expr=f"max {by(*EXPORTER, 'reason')} "
             f"(increase(browsertrix_exporter_hook_unrecorded_releases_total[{window}])) > 0",
             keep_firing_for=at.bridge,
             dashboard=Dashboard.EXPORTER,

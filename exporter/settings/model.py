@@ -681,6 +681,12 @@ class Settings(
                 "DecoratorController's labelSelector",
                 "selector",
             )
+        if self.total_shards > 1:
+            raise InvalidSettingError(
+                "--total-shards does nothing with --source.kubernetes=metacontroller, which calls "
+                "one exporter about all CrawlJobs: leave it out",
+                "total_shards",
+            )
         if self.hook_finalize and self.history_path is None:
             raise InvalidSettingError(
                 "--metacontroller.finalize needs --history.path: without it no end is on disk",

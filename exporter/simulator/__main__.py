@@ -168,6 +168,7 @@ def _metacontroller(arguments: argparse.Namespace, cluster: Cluster) -> Decorato
             hook_url=arguments.metacontroller_hook_url,
             finalize=arguments.metacontroller_finalize,
             resync_period=arguments.metacontroller_resync_period,
+            heartbeat=True,
         ),
     )
 

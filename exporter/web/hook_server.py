@@ -98,7 +98,7 @@ class HookServer:
         except TimeoutError:
             return self._refuse(hook, 408, f"no whole body within {_BODY_TIMEOUT:g} s")
         try:
-            answer = self._hooks.call(hook, body)
+            answer = await self._hooks.call(hook, body)
         except InvalidRequestError as error:
             logger.warning("a call of the hook %s cannot be read: %s", hook.value, error)
             return web.Response(status=400, text=f"{error}\n")

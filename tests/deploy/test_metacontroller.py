@@ -21,6 +21,15 @@ def with_hook(**values: Any) -> dict[str, Any]:
     return {"metacontroller": {"enabled": True, **values}}
 
 
+def controller_of(values: dict[str, Any], name: str = "browsertrix-exporter") -> dict[str, Any]:
+    (found,) = (
+        one
+        for one in made(values)
+        if one["kind"] == "DecoratorController" and one["metadata"]["name"] == name
+    )
+    return found
+
+
 def hook_service(values: dict[str, Any]) -> dict[str, Any]:
     (found,) = (
         one
@@ -37,7 +46,7 @@ def test_by_default_there_is_nothing_of_it() -> None:
 
 
 def test_the_controller_is_about_crawljobs_and_makes_nothing() -> None:
-    controller = only("DecoratorController", EVERYTHING)
+    controller = controller_of(EVERYTHING)
 
     assert controller["apiVersion"] == "metacontroller.k8s.io/v1alpha1"
     assert "namespace" not in controller["metadata"]  # it is of the cluster
@@ -49,7 +58,7 @@ def test_the_controller_is_about_crawljobs_and_makes_nothing() -> None:
 
 
 def test_each_hook_is_a_path_of_the_service_within_ten_seconds() -> None:
-    hooks = only("DecoratorController", EVERYTHING)["spec"]["hooks"]
+    hooks = controller_of(EVERYTHING)["spec"]["hooks"]
     service = hook_service(EVERYTHING)
     (port,) = service["spec"]["ports"]
     host = f"{service['metadata']['name']}.{service['metadata']['namespace']}:{port['port']}"
@@ -68,12 +77,26 @@ def test_each_hook_is_a_path_of_the_service_within_ten_seconds() -> None:
 
 
 def test_without_finalize_there_is_no_such_hook_and_so_no_finalizer() -> None:
-    hooks = only("DecoratorController", ON)["spec"]["hooks"]
+    hooks = controller_of(ON)["spec"]["hooks"]
 
     assert hooks.keys() == {"sync", "customize"}
     assert hooks["sync"]["webhook"]["url"] == (
         f"http://browsertrix-exporter-hook.{NAMESPACE}:9878/sync"
     )
+
+
+def test_metacontroller_calls_about_the_services_too_which_need_no_finalizer() -> None:
+    """Or nobody could tell a hook that is silent from one without a crawl to be called about."""
+    heartbeat = controller_of(EVERYTHING, "browsertrix-exporter-heartbeat")["spec"]
+    (resource,) = heartbeat["resources"]
+
+    assert (resource["apiVersion"], resource["resource"]) == ("v1", "services")
+    labels = hook_service(EVERYTHING)["metadata"]["labels"]
+    assert resource["labelSelector"]["matchLabels"].items() <= labels.items()
+    assert heartbeat["attachments"] == []
+    assert heartbeat["resyncPeriodSeconds"] == 120
+    hooks = controller_of(EVERYTHING)["spec"]["hooks"]
+    assert heartbeat["hooks"] == {"sync": hooks["sync"]}
 
 
 def test_the_service_leads_to_the_exporter_before_that_is_ready() -> None:
@@ -101,7 +124,7 @@ def test_the_exporter_is_told_the_same() -> None:
 
 @pytest.mark.parametrize(("written", "seconds"), [("60s", 60), ("1h", 3600), ("1m30s", 90)])
 def test_a_resync_period_is_seconds_for_metacontroller(written: str, seconds: int) -> None:
-    controller = only("DecoratorController", with_hook(resyncPeriod=written))
+    controller = controller_of(with_hook(resyncPeriod=written))
 
     assert controller["spec"]["resyncPeriodSeconds"] == seconds
 

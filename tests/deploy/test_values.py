@@ -135,9 +135,7 @@ def test_every_option_is_a_value_of_one_place() -> None:
     elsewhere = {option.name for option in options_of()} - {option.name for option in OPTIONS}
 
     assert {
-        name
-        for name in elsewhere
-        if not name.startswith(("alerts.", "source.", "metacontroller."))
+        name for name in elsewhere if not name.startswith(("alerts.", "source.", "metacontroller."))
     } == {
         *("namespace", "all-namespaces", "history.path", "web.listen-address"),
         *("shard", "total-shards"),

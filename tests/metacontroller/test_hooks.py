@@ -1,7 +1,10 @@
 """Calls of metacontroller's, over HTTP: what they bring, and what is answered."""
 
 import asyncio
+import errno
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.crawls import Crawl
-from exporter.metacontroller import Hook, Hooks, HookSettings
-from exporter.metacontroller.hooks import RELEASE_AFTER, Record
+from exporter.metacontroller import Calls, Hook, Hooks, HookSettings, Record
+from exporter.metacontroller.hooks import RELEASE_AFTER
 from support.claim_factories import claim_wire
 from support.crawl_history import OVER
 from support.factories import NAMESPACE
 from support.hooked import PERIOD, Hooked, decorated, deleted_wire, job_wire
 from support.pod_factories import pod_wire
+from support.waiting import until
 
 
 @pytest.fixture
@@ -209,7 +213,7 @@ async def test_a_ledger_that_fails_keeps_a_crawl_ten_minutes_and_not_for_ever(
         assert (await hooked.finalize(gone))["finalized"] is False
         hooked.now += 1
         assert (await hooked.finalize(gone))["finalized"] is True
-        assert hooked.hooks.unrecorded_releases == 1
+        assert hooked.hooks.unrecorded_releases == {"unwritten": 1, "unreadable": 0}
         assert "crawl manual-a in crawlers is released, and its end is not on disk" in caplog.text
         assert len(hooked.ledger.finished_crawls) == 1
 
@@ -220,7 +224,7 @@ async def test_a_ledger_that_can_be_written_again_releases_at_once(path: Path) -
         await hooked.finalize(deleted_wire("a", status=OVER))
         hooked.can_write = True
         assert (await hooked.finalize(deleted_wire("a", status=OVER)))["finalized"] is True
-        assert hooked.hooks.unrecorded_releases == 0
+        assert hooked.hooks.unrecorded_releases.total() == 0
 
 
 async def test_without_the_option_a_failing_ledger_keeps_nothing(path: Path) -> None:
@@ -237,6 +241,128 @@ async def test_a_state_that_the_operator_writes_at_the_end_is_waited_for(path: P
         canceled = {"state": "canceled", "finished": "2025-05-21T12:04:00Z"}
         assert (await hooked.finalize(deleted_wire("a", 102, status=canceled)))["finalized"]
         assert [one.state for one in hooked.ledger.finished_crawls.values()] == ["canceled"]
+
+
+async def test_a_power_cut_after_the_answer_loses_no_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was committed is synced, the WAL and the directory that it is in, before the answer."""
+    synced: list[str] = []
+    sync = os.fsync
+
+    def noting(file: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{file}").readlink().name)
+        sync(file)
+
+    async with Hooked(path) as hooked:
+        await hooked.sync(job_wire("a"))
+        monkeypatch.setattr(os, "fsync", noting)
+        assert (await hooked.finalize(deleted_wire("a", status=OVER)))["finalized"] is True
+        assert synced == ["history.db-wal", path.parent.name]
+
+
+async def test_what_a_killed_process_committed_is_synced_before_it_counts(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Hooked(path) as hooked:
+        await hooked.sync(deleted_wire("a", status=OVER))
+        hooked.ledger.flush()
+    waited: list[Path] = []
+    monkeypatch.setattr("exporter.history.ledger_file.sync_wal", waited.append)
+    async with Hooked(path) as hooked:
+        assert (await hooked.finalize(deleted_wire("a", status=OVER)))["finalized"] is True
+        assert waited == [path]
+
+
+async def test_a_disk_that_hangs_is_answered_in_time_and_holds_up_no_other_call(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    free = threading.Event()
+    waits: list[Path] = []
+
+    def hang(ledger: Path) -> None:
+        waits.append(ledger)
+        assert free.wait(30)
+
+    monkeypatch.setattr("exporter.metacontroller.hooks.ANSWER_WITHIN", 0.2)
+    monkeypatch.setattr("exporter.history.ledger_file.sync_wal", hang)
+    async with Hooked(path) as hooked:
+        await hooked.sync(job_wire("b"))
+        first = asyncio.create_task(hooked.finalize(deleted_wire("a", status=OVER)))
+        await until(lambda: bool(waits))
+        assert (await hooked.sync(job_wire("b", 102)))["resyncAfterSeconds"] == PERIOD
+        assert (await first)["finalized"] is False
+        again = await hooked.finalize(deleted_wire("a", status=OVER))
+        assert again == {"attachments": [], "finalized": False, "resyncAfterSeconds": 5.0}
+        assert len(waits) == 1, "the second waits for the same"
+        assert "the disk of the ledger needs more than 0.2 s for a write" in caplog.text
+        free.set()
+        assert (await hooked.finalize(deleted_wire("a", status=OVER)))["finalized"] is True
+        assert hooked.hooks.unrecorded_releases.total() == 0
+
+
+async def test_a_sync_that_failed_is_not_believed_when_the_next_succeeds(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel drops what it could not write, and the next fsync knows nothing of it."""
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    async with Hooked(path) as hooked:
+        await hooked.sync(job_wire("a"))
+        with monkeypatch.context() as context:
+            context.setattr(os, "fsync", fail)
+            assert (await hooked.finalize(deleted_wire("a", status=OVER)))["finalized"] is False
+            assert hooked.ledger.file_status.last_error is not None
+            assert "Input/output error" in hooked.ledger.file_status.last_error
+        writes = hooked.ledger.file_status.writes
+        hooked.ledger._file.retry_at_once()
+        assert (await hooked.finalize(deleted_wire("a", status=OVER)))["finalized"] is True
+        assert hooked.ledger.file_status.writes == writes + 1, "all of it is written again"
+
+
+async def test_a_crawl_that_cannot_be_read_is_released_and_said_so(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """None is known that could not; its reader gives up where repairs of fields do not help."""
+    async with Hooked(path) as hooked:
+        await hooked.sync(job_wire("a"))
+        monkeypatch.setattr(hooked.jobs, "read", lambda _: None)
+        assert (await hooked.finalize(deleted_wire("a")))["finalized"] is True
+        assert hooked.hooks.unrecorded_releases == {"unwritten": 0, "unreadable": 1}
+        assert "how it ended is not recorded: it cannot be read" in caplog.text
+        assert [one.uid for one in hooked.ledger.finished_crawls.values()] == ["a"], "it vanished"
+
+
+async def test_a_crawl_that_the_selector_leaves_out_is_forgotten_and_has_not_ended(
+    path: Path,
+) -> None:
+    async with Hooked(path) as hooked:
+        await hooked.sync(job_wire("a"), Pod=[pod_wire("p", crawl="manual-a")])
+        unselected = job_wire("a", 102)
+        assert (await hooked.finalize(unselected))["finalized"] is True
+        assert (await hooked.finalize(unselected))["finalized"] is True
+        await hooked.sync(job_wire("a", 101))
+        assert list(hooked.jobs.objects) == [], "an older call that comes late brings nothing back"
+        assert list(hooked.pods.objects) == []
+        assert dict(hooked.ledger.finished_crawls) == {}
+        before = dict(hooked.ledger.tallies.totals)
+        await hooked.sync(job_wire("a", 103))
+        assert len(hooked.jobs.objects) == 1, "the label is back"
+        assert (await hooked.finalize(deleted_wire("a", 104, status=OVER)))["finalized"] is True
+        assert [one.state for one in hooked.ledger.finished_crawls.values()] == ["complete"]
+        assert dict(hooked.ledger.tallies.totals) != before
+
+
+async def test_a_finished_crawl_that_the_selector_leaves_out_expires_as_others_do(
+    path: Path,
+) -> None:
+    async with Hooked(path) as hooked:
+        await hooked.sync(job_wire("a", status=OVER))
+        await hooked.finalize(job_wire("a", 102, status=OVER))
+        (finished,) = hooked.ledger.finished_crawls.values()
+        assert finished.deleted_at is not None
 
 
 # -- rounds
@@ -274,14 +400,67 @@ async def test_who_is_not_told_in_the_first_round_has_vanished(path: Path) -> No
         assert [one.uid for one in hooked.ledger.finished_crawls.values()] == ["b"]
 
 
-async def test_nobody_to_be_told_is_known_after_two_periods(path: Path) -> None:
+async def test_who_was_alive_has_not_vanished_while_nobody_calls(path: Path) -> None:
     async with Hooked(path) as hooked:
-        hooked.after(2 * PERIOD - 1)
-        assert not hooked.jobs.synced
+        await hooked.sync(job_wire("a"))
+        hooked.after(PERIOD)
+        hooked.ledger.flush()
+    async with Hooked(path, down=60) as hooked:
+        hooked.after(2 * PERIOD + 59)
+        assert hooked.hooks.waits(hooked.now)
         hooked.after(1)
-        assert hooked.jobs.synced
+        assert not hooked.hooks.waits(hooked.now), "it is ready, with what it has: nothing"
         hooked.after(100 * PERIOD)
-        assert hooked.jobs.vouches, "nothing is expected"
+        assert not hooked.jobs.vouches
+        assert hooked.jobs.last_error == "metacontroller has not called yet"
+        assert len(hooked.ledger.finished_crawls) == 0
+        await hooked.heartbeat()
+        hooked.after(2 * PERIOD)
+        assert not hooked.jobs.synced, "metacontroller may still be waiting to try again"
+        await hooked.sync(job_wire("a"))
+        hooked.after(5)
+        assert hooked.jobs.synced
+        assert len(hooked.ledger.finished_crawls) == 0
+
+
+async def test_with_a_heartbeat_nobody_to_be_told_is_known(path: Path) -> None:
+    async with Hooked(path) as hooked:
+        await hooked.heartbeat()
+        hooked.after(5)
+        assert hooked.jobs.vouches
+        assert not hooked.hooks.waits(hooked.now)
+        hooked.after(3 * PERIOD)
+        assert not hooked.jobs.vouches, "who calls about nothing any more is silent"
+        await hooked.heartbeat()
+        hooked.after(1)
+        assert hooked.jobs.vouches
+
+
+async def test_with_a_heartbeat_the_last_crawl_vanishes_when_it_is_not_told(path: Path) -> None:
+    async with Hooked(path) as hooked:
+        await hooked.sync(job_wire("a"))
+        for _ in range(5):
+            await hooked.heartbeat()
+            hooked.after(PERIOD - 1)
+        assert list(hooked.jobs.objects) == []
+        assert [one.uid for one in hooked.ledger.finished_crawls.values()] == ["a"]
+        assert hooked.jobs.vouches
+
+
+async def test_without_a_heartbeat_the_last_crawl_goes_quietly_once_it_has_ended(
+    path: Path,
+) -> None:
+    async with Hooked(path, finalize=False) as hooked:
+        await hooked.sync(job_wire("a"))
+        hooked.after(5)
+        await hooked.sync(job_wire("a", 101, status=OVER))
+        hooked.after(3 * PERIOD)
+        assert len(hooked.jobs.objects) == 1
+        hooked.after(1)
+        assert list(hooked.jobs.objects) == []
+        assert hooked.jobs.vouches
+        (finished,) = hooked.ledger.finished_crawls.values()
+        assert finished.state == "complete"
 
 
 async def test_who_is_not_told_while_others_are_has_vanished(path: Path) -> None:
@@ -317,6 +496,11 @@ async def test_silence_is_no_end_of_anything(path: Path) -> None:
 
 # -- never
 
+
+async def _true() -> bool:
+    return True
+
+
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
@@ -333,10 +517,11 @@ _OBJECT = st.dictionaries(st.text(max_size=5), _JSON, max_size=3).map(
 def test_no_answer_to_a_decorator_changes_the_cluster(
     job: dict[str, Any], attachments: list[dict[str, Any]], hook: Hook
 ) -> None:
-    hooks = Hooks(HookSettings(PERIOD), Record(lambda: True, lambda _: False))
+    record = Record(_true, lambda _: False, lambda _: None)
+    hooks = Hooks(HookSettings(PERIOD), record, Calls(PERIOD, 0.0, 0.0))
     group = {str(number): one for number, one in enumerate(attachments)}
     body = {"object": job, "attachments": {"Pod.v1": group}}
-    answer = hooks.call(hook, json.dumps(body).encode()).json
+    answer = asyncio.run(hooks.call(hook, json.dumps(body).encode())).json
     assert answer is not None
     assert answer["attachments"] == attachments
     assert set(answer) <= {"attachments", "resyncAfterSeconds", "finalized"}

@@ -284,6 +284,10 @@ TOKEN = ("--browsertrix.token-file", "/t")
         ),
         ((HOOK, "--metacontroller.finalize"), "--metacontroller.finalize needs --history.path"),
         ((HOOK, "--selector", "role=job"), "set the DecoratorController's labelSelector"),
+        (
+            (HOOK, "--total-shards", "2"),
+            "--total-shards does nothing with --source.kubernetes=metacontroller, which calls one",
+        ),
         (TOKEN, "--browsertrix.token-file does nothing without --browsertrix.url"),
         (("--no-browsertrix.names",), "--browsertrix.names does nothing without --browsertrix.url"),
         (BROWSERTRIX, "--browsertrix.url needs --browsertrix.username and"),

@@ -84,6 +84,19 @@ async def test_every_object_is_synced_at_the_start_and_after_a_change(
     assert first["controller"]["metadata"]["name"] == "browsertrix-exporter"
 
 
+async def test_about_the_hooks_own_service_it_calls_also_where_there_is_no_crawl(
+    cluster: Cluster, hook: FakeHook
+) -> None:
+    answers = iter([500, 500])
+    hook.answer = lambda *_: next(answers, {"attachments": []})
+    async with running(cluster, hook, heartbeat=True, resync_period=0.1):
+        await until(lambda: len(hook.of("browsertrix-exporter-hook")) >= 5)
+
+    request = hook.of("browsertrix-exporter-hook")[0]
+    assert request["object"]["kind"] == "Service"
+    assert {name for name, _ in hook.requests} == {"sync"}
+
+
 async def test_of_an_object_that_is_gone_no_hook_tells(cluster: Cluster, hook: FakeHook) -> None:
     cluster.create(crawljob("one"))
     async with running(cluster, hook):

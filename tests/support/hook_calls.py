@@ -26,7 +26,12 @@ def calling(
     cluster: Cluster, port: int, *, finalize: bool = True, **spec: Any
 ) -> DecoratorController:
     """Make a controller that calls whoever listens at this port, now or later; to be entered."""
-    given = {"resync_period": RESYNC_PERIOD, "longest_backoff": _LONGEST_BACKOFF} | spec
+    given: dict[str, Any] = {
+        "resync_period": RESYNC_PERIOD,
+        "longest_backoff": _LONGEST_BACKOFF,
+        "heartbeat": True,
+    }
+    given |= spec
     url = f"http://127.0.0.1:{port}"
     return DecoratorController(cluster, Spec(hook_url=url, finalize=finalize, **given))
 

@@ -14,9 +14,15 @@ from exporter.cluster.changes import Change
 from exporter.crawls import Crawl, CrawlJoin
 from exporter.history.ledger import Ledger
 from exporter.history.recorder import HistoryRecorder
-from exporter.metacontroller import Hooks, HookSettings, HookSource
-from exporter.metacontroller.hooks import Record
-from exporter.metacontroller.rounds import Rounds
+from exporter.metacontroller import (
+    Calls,
+    FirstRound,
+    Hooks,
+    HookScope,
+    HookSettings,
+    HookSource,
+    Record,
+)
 from exporter.settings.address import Address
 from exporter.sources import CRAWLJOBS, PODS, VOLUMES
 from exporter.web import HookServer
@@ -74,15 +80,17 @@ class Hooked:
         self.recorder = HistoryRecorder(self.ledger, [NAMESPACE], clock)
         self.join = CrawlJoin(self.recorder, self.seen)
         self.can_write = True
-        record = Record(lambda: self.can_write and self.ledger.flush(), self.ledger.has_end)
-        self.hooks = Hooks(HookSettings(PERIOD, finalize), record, lambda: self.now)
+        record = Record(self._sync_ledger, self.ledger.has_end, self.ledger.leave)
+        self.calls = Calls(PERIOD, down, self.now)
+        self.hooks = Hooks(HookSettings(PERIOD, finalize), record, self.calls, lambda: self.now)
         self.jobs, self.pods, self.volumes = (
             HookSource(source.resource, NAMESPACE, self.join.by_source[source.name], source.name)
             for source in (CRAWLJOBS, PODS, VOLUMES)
         )
-        resume = self.ledger.resume_point(CRAWLJOBS.name, NAMESPACE)
-        rounds = Rounds(PERIOD, resume.uids if resume else frozenset(), down, self.now)
-        self.hooks.follow(self.jobs, (self.pods, self.volumes), rounds)
+        known_alive = self.ledger.known_alive(CRAWLJOBS.name, NAMESPACE)
+        first_round = FirstRound(self.calls, known_alive, self.now)
+        parts = (self.pods, self.volumes)
+        self.hooks.follow(HookScope(self.jobs, parts, first_round, self.calls))
         self.server = HookServer(self.hooks, [Address("127.0.0.1", port)], None)
         self._session: aiohttp.ClientSession | None = None
 
@@ -105,8 +113,10 @@ class Hooked:
     def after(self, seconds: float) -> None:
         """Let so much time pass, and the rounds be looked at."""
         self.now += seconds
-        for scope in self.hooks._scopes.values():
-            self.hooks._look(scope, self.now, say=True)
+        self.hooks.look(self.now, say=True)
+
+    async def _sync_ledger(self) -> bool:
+        return self.can_write and await self.ledger.sync()
 
     async def send(self, path: str, body: Any, *, method: str = "POST", **kw: Any) -> Response:
         assert self._session is not None
@@ -115,6 +125,11 @@ class Hooked:
         headers = {"Content-Type": kw.get("content_type", "application/json")}
         async with self._session.request(method, path, data=data, headers=headers) as response:
             return Response(response.status, await response.text(), dict(response.headers))
+
+    async def heartbeat(self) -> None:
+        """A call about the Service that the hook is reached by, which is always there."""
+        service = {"kind": "Service", "metadata": {"name": "hook", "namespace": "elsewhere"}}
+        assert (await self.send("/sync", decorated(service))).json["resyncAfterSeconds"] == PERIOD
 
     async def sync(self, job: dict[str, Any], **related: list[dict[str, Any]]) -> Any:
         return (await self.send("/sync", decorated(job, related))).json

@@ -27,10 +27,20 @@ HOOK_FAMILIES: Final = (
         samples=lambda hooks: hooks.requests.items(),
     ),
     HookFamily(
+        name="browsertrix_exporter_hook_last_request_timestamp_seconds",
+        help="When metacontroller last called, of whatever object; where it never did, when the "
+        "exporter started.",
+        source="calls of the hooks",
+        kind=Kind.GAUGE,
+        samples=lambda hooks: [((), hooks.last_request)],
+    ),
+    HookFamily(
         name="browsertrix_exporter_hook_unrecorded_releases_total",
-        help="Crawls released to be deleted, with --metacontroller.finalize, before their end was "
-        "on disk, because the ledger could not be written for ten minutes.",
+        help="Crawls released to be deleted, with --metacontroller.finalize, without their end on "
+        "disk, by reason: unwritten (the ledger could not be written for ten minutes), unreadable "
+        "(the CrawlJob could not be read).",
         source="calls of finalize",
-        samples=lambda hooks: [((), hooks.unrecorded_releases)],
+        labels=("reason",),
+        samples=lambda hooks: [((key,), value) for key, value in hooks.unrecorded_releases.items()],
     ),
 )

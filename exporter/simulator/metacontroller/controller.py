@@ -16,6 +16,7 @@ from exporter.simulator.apiserver.served_resource import CRAWLJOBS
 from exporter.simulator.apiserver.storage import Key
 from exporter.simulator.apiserver.updates import Object
 from exporter.simulator.metacontroller.customize import Customize
+from exporter.simulator.metacontroller.heartbeat import heartbeat
 from exporter.simulator.metacontroller.spec import Spec
 from exporter.simulator.metacontroller.webhook import (
     HookError,
@@ -61,6 +62,8 @@ class DecoratorController:
         self._customize = Customize(self._cluster, self.spec, self._webhook)
         self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._resync())]
         self._tasks += [asyncio.create_task(self._work()) for _ in range(self.spec.workers)]
+        if self.spec.heartbeat:
+            self._tasks.append(asyncio.create_task(heartbeat(self.spec, self._webhook)))
 
     async def stop(self) -> None:
         """End at once, as a process that is killed: calls under way are broken off."""

@@ -74,6 +74,11 @@ class Webhook:
                 await self._send(*late)
         return answer
 
+    async def call_about(self, service: dict[str, Any]) -> None:
+        """Sync an object that is no CrawlJob; raises HookError."""
+        request = {"controller": {}, "object": service, "attachments": {}, "related": {}}
+        await self._send("sync", serialise({**request, "finalizing": False}))
+
     async def _send(self, hook: HookName, body: bytes) -> dict[str, Any]:
         if self._faults.unreachable:
             raise HookError(f"{self._spec.url(hook)}: connection refused")
