@@ -79,6 +79,19 @@ async def test_an_older_sync_that_comes_late_undoes_nothing(path: Path) -> None:
         assert hooked.hooks.requests["sync", "outdated"] == 1
 
 
+async def test_an_older_sync_that_comes_after_the_release_brings_nothing_back(path: Path) -> None:
+    related = {"Pod": [pod_wire("p", crawl="manual-a")]}
+    async with Hooked(path) as hooked:
+        await hooked.sync(job_wire("a", 200), **related)
+        await hooked.finalize(deleted_wire("a", 202, status=OVER))
+        before = dict(hooked.ledger.tallies.totals)
+        await hooked.sync(job_wire("a", 201), **related)
+        assert len(hooked.jobs.objects) == 0
+        assert len(hooked.pods.objects) == 0, "nobody would tell that it is gone"
+        assert dict(hooked.ledger.tallies.totals) == before
+        assert hooked.hooks.requests["sync", "outdated"] == 1
+
+
 async def test_concurrent_syncs_end_at_the_newest(path: Path) -> None:
     async with Hooked(path) as hooked:
         await asyncio.gather(*(hooked.sync(job_wire("a", one)) for one in (5, 9, 7, 8, 6)))
