@@ -3,17 +3,28 @@
 import asyncio
 import random
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from exporter.commands.demo.programs import free_port
+from exporter.history.ledger import Ledger
 from exporter.history.reading import events, finished_crawls
 from exporter.simulator import ApiServer, Browsertrix, Cluster
+from support.counters import FINISHED as FINISHED_TOTAL
+from support.counters import VANISHED as VANISHED_TOTAL
 from support.exporter_process import Process, Start
-from support.ground_truth import ended_as, endings, expected_ends, miscounted, served_counts
+from support.ground_truth import (
+    counted,
+    ended_as,
+    endings,
+    expected_ends,
+    miscounted,
+    served_counts,
+)
 from support.hook_calls import Held, calling, hook_flags
-from support.mortal import Mortal
+from support.mortal import mortal
 from support.waiting import PROCESS_TIMEOUT, until
 
 pytestmark = pytest.mark.slow("hundreds of processes are started and killed", timeout=1800)
@@ -23,8 +34,6 @@ FINISHED = 200
 """Both at least: how many crawls end between two kills is the machine's business."""
 CRAWLS = 12
 """At a time."""
-
-
 HOOK_KILLS = 200
 ENDS = {"finished", "vanished"}
 
@@ -48,15 +57,15 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
     first.process.terminate()
     await first.process.wait()
     living = asyncio.create_task(browsertrix.run())
-    log = tmp_path / "mortal.log"
-    mortal = Mortal(kubeconfig, log, WITHOUT_PODS, "--history.path", str(ledger))
+    flags = (WITHOUT_PODS, "--history.path", str(ledger))
     kills = 0
-    while kills < KILLS or len(browsertrix.ground_truth.finished) < FINISHED:
-        await mortal.live_and_die(rng)
-        kills += 1
-        assert not living.done(), living
-        if rng.random() < 0.1:
-            server.faults.cut("reset")
+    async with mortal(kubeconfig, tmp_path / "mortal.log", *flags) as exporter:
+        while kills < KILLS or len(browsertrix.ground_truth.finished) < FINISHED:
+            await exporter.live_and_die(rng)
+            kills += 1
+            assert not living.done(), living
+            if rng.random() < 0.1:
+                server.faults.cut("reset")
 
     survivor: Process = await start(kubeconfig, WITHOUT_PODS, "--history.path", str(ledger))
     await survivor.until_ready()
@@ -109,10 +118,10 @@ async def test_two_hundred_kills_lose_and_double_no_end_that_a_finalizer_waits_f
     async with calling(cluster, port, workers=50) as controller:
         held = Held(cluster, controller.spec.finalizer).uids
         living = asyncio.create_task(browsertrix.run())
-        mortal = Mortal(kubeconfig, tmp_path / "mortal.log", *flags)
-        for _ in range(HOOK_KILLS):
-            await mortal.live_and_die(rng)
-            assert not living.done(), living
+        async with mortal(kubeconfig, tmp_path / "mortal.log", *flags) as exporter:
+            for _ in range(HOOK_KILLS):
+                await exporter.live_and_die(rng)
+                assert not living.done(), living
         survivor: Process = await start(kubeconfig, *flags)
         browsertrix.crawls = 0
         await until(lambda: not browsertrix.active, every=0.1, within=2 * PROCESS_TIMEOUT)
@@ -121,9 +130,11 @@ async def test_two_hundred_kills_lose_and_double_no_end_that_a_finalizer_waits_f
     assert len(ground_truth.finished) >= FINISHED
     assert len(ground_truth.finished.keys() - held) < 0.1 * len(ground_truth.finished)
 
-    scrape = await survivor.scrape()
+    served = served_counts(await survivor.scrape())
     survivor.process.terminate()
     assert await survivor.process.wait() == 0
+    with closing(Ledger.open(ledger, cluster=None)) as kept:
+        counts = counted(kept)
     recorded = finished_crawls(ledger)
     found = {one.uid: one for one in recorded}
     assert len(found) == len(recorded)
@@ -137,5 +148,8 @@ async def test_two_hundred_kills_lose_and_double_no_end_that_a_finalizer_waits_f
     emitted = Counter((one.uid, one.kind) for one in events(ledger) if one.kind in ENDS)
     assert set(emitted.values()) == {1}, "each end was emitted once"
     assert {uid for uid, _ in emitted} == found.keys()
-    assert sum(scrape.of("browsertrix_crawls_finished_total").values()) == len(stated)
-    assert scrape.value("browsertrix_crawls_vanished_total") == len(found) - len(stated)
+    finished = {key: count for key, count in counts.items() if key[0] == FINISHED_TOTAL}
+    assert finished == {key: served[key] for key in served if key[0] == FINISHED_TOTAL}
+    assert sum(finished.values()) == len(stated)
+    vanished = sum(count for key, count in counts.items() if key[0] == VANISHED_TOTAL)
+    assert vanished == len(found) - len(stated)

@@ -42,13 +42,11 @@ WITNESS = "witness"
 class Account:
     """An installation whose metacontroller tells one exporter, and its ground truth."""
 
-    def __init__(
-        self, hooked: Hooked, spec: Spec, clock: Clock, seed: int, **options: Any
-    ) -> None:
+    def __init__(self, hooked: Hooked, spec: Spec, clock: Clock, seed: int, **options: Any) -> None:
         self.hooked = hooked
         self.clock = clock
         self.cluster = Cluster(clock=self.clock, seed=seed, history=10**6)
-        options = {"speed": 20, "pause_limit": 600, "sync_every": 60} | options
+        options = {"speed": 20, "pause_limit": 600, "sync_every": 240} | options
         self.browsertrix = Browsertrix(self.cluster, seed=seed, clock=self.clock, **options)
         self.controller = DecoratorController(self.cluster, spec)
         self._pages = 0
@@ -123,6 +121,8 @@ async def test_with_a_finalizer_every_scenario_is_counted_as_it_was(tmp_path: Pa
             played.browsertrix.start(scenario)
         await played.play()
         assert played.cluster.count() == 1, "each was released, at once"
+        for part in (played.hooked.pods, played.hooked.volumes):
+            assert part.stats.events["ADDED"] > len(SCENARIOS), "what is related came along"
         played.assert_is_true(path)
 
 

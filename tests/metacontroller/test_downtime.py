@@ -1,4 +1,4 @@
-"""The exporter's hooks are down for ten minutes, with a finalizer: every end waits, and is told once.
+"""Hooks that are down for ten minutes, with a finalizer: every end waits, and is told once.
 
 Ten minutes pass in the simulator, and by the exporter's clock, in a second of the test. Only two
 things depend on how long it was. Metacontroller tries again ever less often, at most after as long

@@ -150,9 +150,7 @@ def ended_as(one: FinishedCrawl) -> tuple[str, ...]:
 
 def remembered(ledger: Ledger) -> dict[str, tuple[str, ...]]:
     return {
-        uid: ended_as(one)
-        for uid, one in ledger.finished_crawls.items()
-        if one.state != "unknown"
+        uid: ended_as(one) for uid, one in ledger.finished_crawls.items() if one.state != "unknown"
     }
 
 

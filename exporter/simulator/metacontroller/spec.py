@@ -19,7 +19,7 @@ class Spec:
     """Whether it has a finalize hook, and with it a finalizer on every CrawlJob."""
     customize: bool = True
     heartbeat: bool = False
-    """Whether a second DecoratorController calls the sync hook about the Service that leads to it."""
+    """Whether a second one calls the sync hook about the Service that leads to it."""
     resync_period: float = 60.0
     """Between two syncs of all objects; metacontroller knows none below a second."""
     timeout: float = 10.0
