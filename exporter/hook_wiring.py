@@ -74,5 +74,5 @@ class HookSide:
 
     @property
     def waits(self) -> bool:
-        """Whether metacontroller, which has not called yet, may still do so."""
+        """Whether a first round is to be waited for: metacontroller calls, or may still do so."""
         return self.hooks.waits(time.monotonic())

@@ -171,8 +171,8 @@ class Hooks:
             scope.look(now, say=say)
 
     def waits(self, now: float) -> bool:
-        """Whether somebody who has not called yet may still do so."""
-        return self._calls.never and now < self._calls.wait_ends
+        """Whether a first round is to be waited for: somebody calls, or may still begin to."""
+        return not self._calls.never or now < self._calls.wait_ends
 
     # -- hooks
 

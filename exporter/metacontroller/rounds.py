@@ -31,13 +31,13 @@ class Calls:
         self.heartbeat = False
         """Whether there were calls about something that is always there."""
         self._last: float | None = None
-        self._since = now
+        self.since = now
         """When calls began, at last after a silence."""
 
     def called(self, now: float) -> None:
         """Somebody called."""
         if self._last is None or self.is_silent(now):
-            self._since = now
+            self.since = now
         self._last = now
 
     @property
@@ -48,18 +48,18 @@ class Calls:
     @property
     def first_round_ends(self) -> float:
         """When every object was told, since calls began; only where there were some."""
-        return self._since + FIRST_ROUND * self.period
+        return self.since + FIRST_ROUND * self.period
 
     def is_silent(self, now: float) -> bool:
         """Whether nobody calls any more."""
-        last = self._since if self._last is None else self._last
+        last = self.since if self._last is None else self._last
         return now - last > PERIODS * self.period
 
     def told_by(self, now: float) -> float | None:
         """Who was not told of since then has vanished; None while that cannot be said."""
         if self._last is None or now - self._last > self.period:
             return None
-        if now - self._since <= PERIODS * self.period:
+        if now - self.since <= PERIODS * self.period:
             return None
         return now - PERIODS * self.period
 
@@ -85,5 +85,5 @@ class FirstRound:
         if calls.never:
             return False
         moment = min(_LONGEST_MOMENT, calls.period / 4)
-        all_told = not self._expected and now - self._last_new >= moment
+        all_told = not self._expected and now - max(self._last_new, calls.since) >= moment
         return all_told or now >= calls.first_round_ends

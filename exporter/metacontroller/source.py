@@ -114,11 +114,13 @@ class HookSource(Generic[T]):
         return True
 
     def is_older(self, item: T) -> bool:
-        """Whether a later state of the object is held already."""
+        """Whether a later state of the object is held already, or it was released since."""
+        version = item.metadata.resource_version
+        released = self._released.get(identity(item))
+        if released is not None and not is_newer(version, released.version):
+            return True
         held = self._cache.get(key_of(item))
-        return held is not None and is_newer(
-            held.metadata.resource_version, item.metadata.resource_version
-        )
+        return held is not None and is_newer(held.metadata.resource_version, version)
 
     def release(self, item: T) -> None:
         """The object is deleted, and this is its last state."""

@@ -79,6 +79,19 @@ async def test_an_older_sync_that_comes_late_undoes_nothing(path: Path) -> None:
         assert hooked.hooks.requests["sync", "outdated"] == 1
 
 
+async def test_an_older_sync_that_comes_after_the_release_brings_nothing_back(path: Path) -> None:
+    related = {"Pod": [pod_wire("p", crawl="manual-a")]}
+    async with Hooked(path) as hooked:
+        await hooked.sync(job_wire("a", 200), **related)
+        await hooked.finalize(deleted_wire("a", 202, status=OVER))
+        before = dict(hooked.ledger.tallies.totals)
+        await hooked.sync(job_wire("a", 201), **related)
+        assert len(hooked.jobs.objects) == 0
+        assert len(hooked.pods.objects) == 0, "nobody would tell that it is gone"
+        assert dict(hooked.ledger.tallies.totals) == before
+        assert hooked.hooks.requests["sync", "outdated"] == 1
+
+
 async def test_concurrent_syncs_end_at_the_newest(path: Path) -> None:
     async with Hooked(path) as hooked:
         await asyncio.gather(*(hooked.sync(job_wire("a", one)) for one in (5, 9, 7, 8, 6)))
@@ -426,14 +439,26 @@ async def test_who_was_alive_has_not_vanished_while_nobody_calls(path: Path) -> 
 async def test_with_a_heartbeat_nobody_to_be_told_is_known(path: Path) -> None:
     async with Hooked(path) as hooked:
         await hooked.heartbeat()
+        assert hooked.hooks.waits(hooked.now), "somebody calls, and the first round is not over"
         hooked.after(5)
         assert hooked.jobs.vouches
-        assert not hooked.hooks.waits(hooked.now)
         hooked.after(3 * PERIOD)
         assert not hooked.jobs.vouches, "who calls about nothing any more is silent"
         await hooked.heartbeat()
         hooked.after(1)
         assert hooked.jobs.vouches
+
+
+async def test_a_heartbeat_before_any_crawl_is_told_ends_no_round_at_once(path: Path) -> None:
+    async with Hooked(path) as hooked:
+        hooked.after(PERIOD)
+        await hooked.heartbeat()
+        hooked.after(4)
+        assert not hooked.jobs.synced
+        await hooked.sync(job_wire("a"))
+        hooked.after(5)
+        assert hooked.jobs.synced
+        assert len(hooked.jobs.objects) == 1
 
 
 async def test_with_a_heartbeat_the_last_crawl_vanishes_when_it_is_not_told(path: Path) -> None:

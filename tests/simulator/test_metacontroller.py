@@ -228,6 +228,22 @@ async def test_several_changes_during_a_sync_are_one_sync_of_the_last(
     assert hook.of("one")[1]["object"]["spec"]["scale"] == 4
 
 
+async def test_it_is_idle_once_all_that_was_written_is_synced(
+    cluster: Cluster, hook: FakeHook
+) -> None:
+    cluster.create(crawljob("one"))
+    async with running(cluster, hook) as controller:
+        await until(lambda: controller.is_idle)
+        assert len(hook.of("one")) == 1
+        hook.open.clear()
+        cluster.patch(NAMESPACE, "one", {"spec": {"scale": 2}})
+        assert not controller.is_idle, "it has not heard of it"
+        await until(lambda: len(hook.of("one")) == 2)
+        assert not controller.is_idle, "it waits for an answer"
+        hook.open.set()
+        await until(lambda: controller.is_idle)
+
+
 async def test_a_refusal_is_tried_again_until_it_is_none(cluster: Cluster, hook: FakeHook) -> None:
     hook.answer = lambda *_: 500 if len(hook.of("one")) < 4 else {}
     cluster.create(crawljob("one"))

@@ -2,6 +2,8 @@
 
 import io
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -58,13 +60,23 @@ class Response:
 
 
 class Hooked:
-    """One life of an exporter's process, as far as hooks go; ``now`` is its clock."""
+    """One life of an exporter's process, as far as hooks go; ``now`` is its clock.
 
-    def __init__(self, path: Path, *, finalize: bool = True) -> None:
+    ``clock`` is the one that may be set, in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        finalize: bool = True,
+        port: int = 0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.now = 1000.0
-        self.ledger = Ledger.open(path)
+        self.ledger = Ledger.open(path, clock=clock)
         self.seen = Seen()
-        self.recorder = HistoryRecorder(self.ledger, [NAMESPACE])
+        self.recorder = HistoryRecorder(self.ledger, [NAMESPACE], clock)
         self.join = CrawlJoin(self.recorder, self.seen)
         self.can_write = True
         record = Record(self._sync_ledger, self.ledger.has_end, self.ledger.leave)
@@ -78,12 +90,17 @@ class Hooked:
         first_round = FirstRound(self.calls, known_alive, self.now)
         parts = (self.pods, self.volumes)
         self.hooks.follow(HookScope(self.jobs, parts, first_round, self.calls))
-        self.server = HookServer(self.hooks, [Address("127.0.0.1", 0)], None)
+        self.server = HookServer(self.hooks, [Address("127.0.0.1", port)], None)
         self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def url(self) -> str:
+        """Below which its hooks are, while it listens."""
+        return f"http://{self.server.addresses[0]}"
 
     async def __aenter__(self) -> Self:
         await self.server.start()
-        self._session = aiohttp.ClientSession(f"http://{self.server.addresses[0]}")
+        self._session = aiohttp.ClientSession(self.url)
         return self
 
     async def __aexit__(self, *_: object) -> None:

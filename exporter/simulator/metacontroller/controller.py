@@ -41,6 +41,8 @@ class DecoratorController:
         self.failures = 0
         """Syncs that failed, since the beginning."""
         self._cluster = cluster
+        self._version = -1
+        """Up to which every write was followed."""
         self._tasks: list[asyncio.Task[None]] = []
         self._session: aiohttp.ClientSession | None = None
 
@@ -53,6 +55,7 @@ class DecoratorController:
 
     def start(self) -> None:
         """Sync all that is there, then what changes."""
+        self._version = -1
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self._queue = WorkQueue(self.spec.longest_backoff)
         self._webhook = Webhook(self.spec, self.faults, self._session)
@@ -80,6 +83,14 @@ class DecoratorController:
         """Syncs and finalizes that were sent since the start."""
         return self._webhook.calls["sync"] + self._webhook.calls["finalize"]
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was written until now was synced.
+
+        What failed, and what the hook wants again later, waits for its time.
+        """
+        return self._version == self._cluster.resource_version and self._queue.is_idle
+
     # What there is to do
 
     def _add_all(self) -> None:
@@ -95,11 +106,11 @@ class DecoratorController:
         woken = asyncio.Event()
         unsubscribe = self._cluster.subscribe(woken.set)
         try:
-            version = self._cluster.resource_version
+            self._version = self._cluster.resource_version
             self._add_all()
             while True:
                 woken.clear()
-                version = self._add_since(version)
+                self._version = self._add_since(self._version)
                 await woken.wait()
         finally:
             unsubscribe()

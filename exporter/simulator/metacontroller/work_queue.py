@@ -27,6 +27,11 @@ class WorkQueue:
         self._timers: set[asyncio.TimerHandle] = set()
         self._added = asyncio.Event()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is worked on or ready to be; what waits for its time aside."""
+        return not self._in_work and not self._dirty
+
     def add(self, key: Key) -> None:
         """Have it worked on, as soon as a worker is free."""
         if key in self._dirty:
