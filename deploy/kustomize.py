@@ -20,6 +20,7 @@ OVERLAYS: Final[Mapping[str, Mapping[str, Any]]] = {
     "cluster-wide": {"watch": {"namespaces": [], "allNamespaces": True}},
     "two-replicas": {**BASE, "replicas": 2},
     "sharded": {**BASE, "sharding": {"total": 2}},
+    "metacontroller": {**BASE, "metacontroller": {"enabled": True}},
     "prometheus-operator": {**BASE, "scrape": {"by": "ServiceMonitor"}},
 }
 """What each is made of."""
@@ -91,7 +92,10 @@ def _rendered(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _file(one: Mapping[str, Any]) -> str:
-    return f"{one['kind'].lower()}.yaml"
+    """By its kind; where metacontroller calls, there are two Services and two controllers."""
+    name = one["metadata"]["name"]
+    second = next((end for end in ("-hook", "-heartbeat") if name.endswith(end)), "")
+    return f"{one['kind'].lower()}{second}.yaml"
 
 
 def _overlay(
@@ -112,7 +116,8 @@ def _overlay(
         + as_yaml(
             {
                 **_KUSTOMIZATION,
-                "namespace": "crawlers",
+                # It would be put on what is of the cluster, too, where kustomize does not know it.
+                **({} if "decoratorcontroller.yaml" in added else {"namespace": "crawlers"}),
                 "resources": ["../../base", *beside, *added],
                 **({"patches": patches} if patches else {}),
             }

@@ -21,6 +21,7 @@ _OF_OTHER_VALUES: Final = {
     "shard",
     "total-shards",
     "history.path",
+    "source.kubernetes",
     "web.listen-address",
 }
 """What the chart needs to know itself is a value of its own, and ``config`` has not it again."""
@@ -108,7 +109,7 @@ def in_config(option: Option) -> bool:
     return not (
         option.name in _OF_OTHER_VALUES
         or option.name in switches
-        or option.name.startswith("alerts.")
+        or option.name.startswith(("alerts.", "metacontroller."))
     )
 
 

@@ -21,13 +21,15 @@ from exporter.alerting.http_config import Credentials
 from exporter.alerting.notifier import Notifier
 from exporter.browsertrix import BrowsertrixClient, Handlers
 from exporter.cluster.changes import PartHandler
-from exporter.cluster.client import ApiClient
+from exporter.cluster.client import ApiClient, ConfigError
+from exporter.cluster.followed import Followed
 from exporter.cluster.poller import Poller
 from exporter.cluster.reflector import Reflector
 from exporter.crawls import CrawlJoin, PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.history.lookup import VanishedCrawls
 from exporter.history.recorder import HistoryRecorder
+from exporter.hook_wiring import CARRIED, HookSide
 from exporter.metrics import (
     BrowsertrixTables,
     Exposition,
@@ -110,20 +112,26 @@ class Pipeline:
 class Exporter:
     """One exporter: its watches, its series, its web server."""
 
-    def __init__(self, settings: Settings, connection: ApiClient, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, connection: ApiClient | None, ledger: Ledger) -> None:
         """Wire the packages; nothing starts yet. The connection is closed by who opened it.
+
+        Without one there is only what metacontroller tells.
 
         Raises WebConfigError.
         """
         self._ledger = ledger
         ledger.take_share(shard_of(settings))
         self._pipeline = pipeline = Pipeline(settings, ledger)
-        self._followed = tuple(
+        self._asked = tuple(
             _follow(source, scope, settings, connection, pipeline, ledger)
             for source in SOURCES
             if source.required or getattr(settings, f"source_{source.name}")
+            if connection is not None and not (settings.is_hook and source in CARRIED)
             for scope in settings.scopes
         )
+        self._hook = HookSide(settings, ledger, pipeline.handlers) if settings.is_hook else None
+        told = () if self._hook is None else self._hook.followed
+        self._followed: tuple[Followed, ...] = (*told, *self._asked)
         self._required = {source.name for source in SOURCES if source.required}
         self._notifier = (
             Notifier(notifier_settings(settings), ledger) if settings.alertmanager_urls else None
@@ -152,6 +160,9 @@ class Exporter:
             web_config = WebConfigFile(settings.web_config_file, open_probes=settings.open_probes)
             web_config.log_what_does_nothing()
             self_metrics.serve_reloads(lambda: web_config.reloads)
+        if self._hook is not None:
+            self._hook.serve(web_config)
+            self_metrics.serve_hooks(self._hook.hooks)
         if self._browsertrix is not None:
             self_metrics.serve_client(self._browsertrix, pipeline.pause_limit)
         health = Health(alive=self._not_alive, ready=self._not_ready)
@@ -187,7 +198,9 @@ class Exporter:
             if self._browsertrix is not None:
                 ending.push_async_callback(self._browsertrix.close)
             ending.push_async_callback(self._tasks.cancel)
-            for one in self._followed:
+            if self._hook is not None:
+                await self._hook.start(self._tasks, ending)
+            for one in self._asked:
                 where = f"{one.source} in {one.scope or 'all namespaces'}"
                 kind = "lists" if isinstance(one, Poller) else "watch"
                 self._tasks.start(f"{kind} of {where}", partial(self._follow, one))
@@ -223,6 +236,8 @@ class Exporter:
             f"{one.scope or 'all namespaces'}: {one.last_error or 'not listed yet'}"
             for one in self._followed
             if one.source in self._required and not one.synced
+            # Nobody says that metacontroller will ever call: then what there is may be scraped.
+            if self._hook is None or self._hook.waits or one not in self._hook.followed
         ]
         return "; ".join(missing) or None
 
@@ -285,19 +300,31 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    connection = await _unless(stop, ApiClient.open(settings.kubeconfig, settings.context))
-    if connection is None:
+    connection = await _unless(stop, _connect(settings))
+    if stop.is_set():
         return
     try:
         await Exporter(settings, connection, _ledger(settings, connection)).run(stop)
     finally:
-        await connection.close()
+        if connection is not None:
+            await connection.close()
 
 
-def _ledger(settings: Settings, connection: ApiClient) -> Ledger:
+async def _connect(settings: Settings) -> ApiClient | None:
+    """Open the API server; None where only metacontroller tells of the cluster."""
+    try:
+        return await ApiClient.open(settings.kubeconfig, settings.context)
+    except ConfigError as error:
+        if not settings.is_hook or settings.kubeconfig is not None or settings.context is not None:
+            raise
+        log.warning("no access to the API server, usage and indexes are unknown: %s", error)
+        return None
+
+
+def _ledger(settings: Settings, connection: ApiClient | None) -> Ledger:
     ledger = Ledger.open(
         settings.history_path,
-        cluster=f"{connection.server} {settings.selector}",
+        cluster=None if connection is None else f"{connection.server} {settings.selector}",
         retention=settings.history_retention,
         max_finished=settings.history_max_finished,
     )

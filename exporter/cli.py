@@ -9,7 +9,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,7 @@ from exporter.settings import (
     add_options,
     load,
 )
+from exporter.settings.defaults import DEMO_LEDGER
 from exporter.settings.model import (
     Alertmanager,
     Alerts,
@@ -34,6 +35,7 @@ from exporter.settings.model import (
     BrowsertrixPolling,
     History,
     Logging,
+    Metacontroller,
     Metrics,
     Web,
 )
@@ -142,6 +144,8 @@ class Command:
     run: Callable[[Settings, argparse.Namespace], int]
     help: str
     groups: Sequence[type[BaseModel]]
+    provided: Mapping[str, str] | None = None
+    """Values that it has, by the option's name, where none is given."""
 
 
 COMMANDS: Final = {
@@ -150,9 +154,10 @@ COMMANDS: Final = {
         _demo,
         "the same on a simulated Browsertrix: nothing to install",
         (
-            *(Browsertrix, BrowsertrixPolling, History, Metrics, Web),
+            *(Metacontroller, Browsertrix, BrowsertrixPolling, History, Metrics, Web),
             *(Alerts, Alertmanager, Logging),
         ),
+        provided={"history.path": DEMO_LEDGER},
     ),
     "snapshot": Command(
         _snapshot,
@@ -266,7 +271,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = COMMANDS[arguments.command]
     wrong_use = parsers[arguments.command].error
     try:
-        loaded = load(command.groups, vars(arguments), os.environ)
+        loaded = load(command.groups, vars(arguments), os.environ, command.provided)
     except SettingsError as error:
         wrong_use(str(error))
     logs.set_up(loaded.settings.log_level, loaded.settings.log_format)

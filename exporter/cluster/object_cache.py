@@ -52,6 +52,10 @@ class ObjectCache(Generic[T]):
         """All objects as last seen: a view of what is held, which changes with it."""
         return self._objects.values()
 
+    def get(self, key: Key) -> T | None:
+        """Return the object as last seen, if it is held."""
+        return self._objects.get(key)
+
     def upsert(self, item: T, unless_after: str = "", *, rewound: bool = False) -> bool:
         """Handle an object as it is now; False where that is no newer than what is known.
 

@@ -79,7 +79,9 @@ _WORTH_KNOWING: Final = """\
 - `demo`, `snapshot` and `metrics` have fewer flags: `browsertrix-exporter COMMAND --help`. The demo
   logs in to the Browsertrix that it simulates, so it takes no `--browsertrix.url` and no login;
   `--no-browsertrix.names`, `--no-browsertrix.workflows`, `--browsertrix.workflows.max` and
-  `--browsertrix.interval` it does.
+  `--browsertrix.interval` it does. With `--source.kubernetes=metacontroller` the simulator's
+  metacontroller calls it, as often as in simulated time unless `--metacontroller.resync-period`
+  says how often; `--metacontroller.finalize` needs no `--history.path` there.
 """
 
 

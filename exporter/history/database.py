@@ -2,8 +2,9 @@
 
 ``synchronous=NORMAL``: a commit is in the operating system's hands when it returns, so the
 process may be killed at any time without losing it. A power cut may lose the transactions since
-the last checkpoint (the file stays whole). Checkpoints wait for the disk; they are made
-by ``checkpoint``, from another thread, and never by a commit.
+the last checkpoint (the file stays whole). Whoever must not lose one calls ``sync_wal`` after it,
+which is what ``synchronous=FULL`` would do in the commit itself. That and checkpoints wait for the
+disk, so they are for another thread.
 
 A file that is no ledger, is damaged, or was written by a newer release is never deleted: it is
 renamed, with a clear message, and a new one begun. (A downgrade so starts counting anew; refusing
@@ -171,6 +172,23 @@ def checkpoint(path: Path) -> None:
             own.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     reporting(path, run)
+
+
+def sync_wal(path: Path) -> None:
+    """Have the disk keep what was committed; may wait for it long, so for a thread.
+
+    What has left the WAL since is in the file, which a checkpoint syncs. SQLite has no locks on the
+    WAL that closing it here could drop. Raises DatabaseError.
+    """
+    try:
+        for one in (path.with_name(f"{path.name}-wal"), path.parent):
+            opened = os.open(one, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(opened)
+            finally:
+                os.close(opened)
+    except OSError as error:
+        raise DatabaseError(f"{path}: cannot be synced: {error.strerror}") from error
 
 
 def wal_size(path: Path) -> int:

@@ -106,21 +106,22 @@ class Ledger:
         cls,
         path: Path | None = None,
         *,
-        cluster: str = "",
+        cluster: str | None = "",
         retention: float = DEFAULT_RETENTION,
         max_finished: int = DEFAULT_MAX_FINISHED,
         clock: Callable[[], float] = time.time,
     ) -> Self:
         """Continue from the file; without a path, from nothing, and a restart forgets it all.
 
-        ``cluster`` says what is watched (server and selector); see ``moved_to``. ``retention`` in
-        seconds. Raises LedgerError when another exporter uses the file, or when it is there and
-        cannot be read; a full or read-only disk raises nothing, it is in ``file_status``.
+        ``cluster`` says what is watched (server and selector); see ``moved_to``. None is whatever
+        the file is of. ``retention`` in seconds. Raises LedgerError when another exporter uses
+        the file, or when it is there and cannot be read; a full or read-only disk raises
+        nothing, it is in ``file_status``.
         """
         file = LedgerFile(path, clock)
         state = file.load()
         ledger = cls(state, file, retention=retention, max_finished=max_finished, clock=clock)
-        if state.cluster != cluster:
+        if cluster is not None and state.cluster != cluster:
             ledger.moved_to = cluster
             state.resource_versions.clear()
         ledger.expire(most=len(state.finished))
@@ -204,17 +205,26 @@ class Ledger:
         crawl = self._state.finished.get(uid) or self._state.baselines.get(uid)
         return "" if crawl is None else crawl.cid
 
+    def has_end(self, uid: str) -> bool:
+        """Whether it was recorded that this crawl's object was deleted; on disk once flushed."""
+        baseline = self._state.baselines.get(uid)
+        if baseline is not None:
+            return baseline.deleted
+        finished = self._state.finished.get(uid)
+        return finished is not None and finished.deleted_at is not None
+
     def in_sync_until(self, source: str, scope: str) -> float | None:
         """When the scope's content was last known to be current, in seconds since 1970."""
         return self._state.in_sync_until.get((source, scope))
 
     def resume_point(self, source: str, scope: str) -> ResumePoint | None:
-        """Where to take up a scope's watch; None when it was never in sync."""
+        """Where to take up a scope's watch; None when it was never in sync, or by no watch."""
         version = self._state.resource_versions.get((source, scope))
-        if version is None:
-            return None
-        alive = (one.uid for one in self._covered(source, scope) if not one.deleted)
-        return ResumePoint(version, frozenset(alive))
+        return ResumePoint(version, self.known_alive(source, scope)) if version else None
+
+    def known_alive(self, source: str, scope: str) -> frozenset[str]:
+        """The uids of a scope's objects that were there when it was last seen."""
+        return frozenset(one.uid for one in self._covered(source, scope) if not one.deleted)
 
     # -- what is recorded
 
@@ -315,10 +325,16 @@ class Ledger:
         if state.shard == str(shard):
             return
         self.moved_share = shard
-        others = [one for one in state.baselines.values() if not one.deleted]
-        self.forget([one.uid for one in others if not shard.owns(one.uid)])
-        left = [one.uid for one in state.finished.values() if one.deleted_at is None]
-        self._finished.leave([uid for uid in left if not shard.owns(uid)], self._clock())
+        there = {one.uid for one in state.baselines.values() if not one.deleted}
+        there |= {one.uid for one in state.finished.values() if one.deleted_at is None}
+        self.leave(uid for uid in there if not shard.owns(uid))
+
+    def leave(self, uids: Iterable[str]) -> None:
+        """Forget in silence crawls that are there, and are not followed any more."""
+        left = tuple(uids)
+        self.forget(left)
+        records = filter(None, map(self._state.finished.get, left))
+        self._finished.leave([one.uid for one in records if one.deleted_at is None], self._clock())
 
     def is_taken_over(self, job: CrawlJob) -> bool:
         """Whether another shard has counted a crawl that is seen for the first time.
@@ -387,6 +403,13 @@ class Ledger:
     def wal_is_long(self) -> bool:
         """Whether a checkpoint is due because of what was written."""
         return self._file.wal_is_long
+
+    async def sync(self) -> bool:
+        """Write what has changed, and wait for the disk; whether a power cut can lose none of it.
+
+        May take as long as the disk does, and hold up nothing else meanwhile.
+        """
+        return self.flush() and await self._file.sync()
 
     async def checkpoint(self) -> None:
         """Make what was written survive a power cut, and empty a long WAL."""

@@ -18,6 +18,7 @@ from exporter.history.database import (
     checkpoint,
     read_only,
     set_aside,
+    sync_wal,
     wal_size,
 )
 from exporter.history.errors import DamagedError, DatabaseError, LedgerError
@@ -55,6 +56,9 @@ class LedgerFile:
         self._delay = _FIRST_DELAY
         self._copying = False
         self._checkpointing = False
+        self._synced = -1
+        """How many writes the disk keeps; of an earlier process's nothing is known."""
+        self._syncing: asyncio.Future[bool] | None = None
         self._held = False
         """Whether nothing is written because a reader keeps a WAL that is as long as it may be."""
 
@@ -150,6 +154,33 @@ class LedgerFile:
         if self._last_error is not None:
             logger.warning("history: %s: writing again", self.path)
             self._last_error = None
+        return True
+
+    async def sync(self) -> bool:
+        """Have the disk keep all that was written, a power cut later too; whether it does.
+
+        Waits in another thread, for as long as the disk takes; to be given up by a time-out, upon
+        which the next call waits for the same. One wait serves all whose writes were before it.
+        """
+        wanted = self._writes
+        while self.path is not None and self._synced < wanted:
+            if self._syncing is None:
+                self._syncing = asyncio.ensure_future(self._sync(self.path, self._writes))
+            if not await asyncio.shield(self._syncing):
+                return False
+        return True
+
+    async def _sync(self, path: Path, writes: int) -> bool:
+        try:
+            await asyncio.to_thread(sync_wal, path)
+        except DatabaseError as error:
+            # What the kernel could not write it does not try again: the next sync would succeed.
+            self.incomplete = True
+            self._failed(error)
+            return False
+        finally:
+            self._syncing = None
+        self._synced = writes
         return True
 
     @property

@@ -32,6 +32,7 @@ from exporter.history.closing import conclude, vanish
 from exporter.history.comparison import compare, compare_beside_job
 from exporter.history.difference import Difference
 from exporter.history.ledger import Ledger, covers
+from exporter.resources.crawljob.derived import has_ended
 from exporter.resources.identity import identity
 from exporter.sources import CRAWLJOBS
 
@@ -155,6 +156,9 @@ class HistoryRecorder:
         ):
             self.skipped += 1
             self._observe_beside_job(scope, crawl)
+            return
+        elif baseline.deleted and deleted and not has_ended(crawl.job):
+            self.skipped += 1  # found before, whoever told of it: nor does this say how it ended
             return
         elif baseline.deleted:
             self._ledger.undelete(baseline)

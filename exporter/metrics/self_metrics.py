@@ -21,9 +21,11 @@ from exporter.browsertrix import BrowsertrixClient, PolledSource
 from exporter.cluster.followed import Followed
 from exporter.crawls import PauseLimit
 from exporter.history.ledger import Ledger
+from exporter.metacontroller import Hooks
 from exporter.metrics.catalog import Family
 from exporter.metrics.catalog.alerting import AlertmanagerFamily
 from exporter.metrics.catalog.browsertrix_client import ClientFamily
+from exporter.metrics.catalog.hooks import HookFamily
 from exporter.metrics.catalog.self_metrics import (
     BUILD,
     PENDING_ENDS,
@@ -73,6 +75,7 @@ class SelfMetrics:
             posted = [family for family in chosen if isinstance(family, AlertmanagerFamily)]
             self.registry.register(_Alertmanagers(posted, notifier))
         self._web_config = [family for family in chosen if isinstance(family, WebConfigFamily)]
+        self._hook_families = [family for family in chosen if isinstance(family, HookFamily)]
         if TASK_RESTARTS in chosen:
             self.registry.register(_Tasks(restarts))
         self._seconds = Histogram(
@@ -103,6 +106,10 @@ class SelfMetrics:
     def serve_reloads(self, reloads: Callable[[], Reloads]) -> None:
         """Serve how it stands with the web configuration, asked at each scrape."""
         self.registry.register(_WebConfig(self._web_config, reloads))
+
+    def serve_hooks(self, hooks: Hooks) -> None:
+        """Serve what metacontroller's calls came to, asked at each scrape."""
+        self.registry.register(_Hooks(self._hook_families, hooks))
 
     def serve_client(self, client: BrowsertrixClient, pause_limit: PauseLimit) -> None:
         """Serve the families about the client of Browsertrix and what it is asked for, too."""
@@ -201,6 +208,18 @@ class _WebConfig(Collector):
     def collect(self) -> Iterable[Metric]:
         for family in self._families:
             yield family.filled([((), family.value(self._reloads()))])
+
+
+class _Hooks(Collector):
+    """Reads what the hooks count anyway."""
+
+    def __init__(self, families: Sequence[HookFamily], hooks: Hooks) -> None:
+        self._families = families
+        self._hooks = hooks
+
+    def collect(self) -> Iterable[Metric]:
+        for family in self._families:
+            yield family.filled(family.samples(self._hooks))
 
 
 class _OfLedger(Collector):

@@ -30,6 +30,7 @@ _CRAWLJOBS: Final = 'source=~"|crawljobs"'
 _SEEN: Final = "job:browsertrix_exporter_seen_timestamp_seconds:max"
 _REPLICAS: Final = "job:browsertrix_exporters:count"
 _SHARDS: Final = "browsertrix_exporter_total_shards"
+_LAST_CALL: Final = "browsertrix_exporter_hook_last_request_timestamp_seconds"
 _SYNCED: Final = f"browsertrix_exporter_synced{{{_CRAWLJOBS}}}"
 _SYNC: Final = f"browsertrix_exporter_last_sync_timestamp_seconds{{{_CRAWLJOBS}}}"
 
@@ -270,6 +271,37 @@ def _partly(at: Thresholds) -> tuple[AlertingRule, ...]:
             condition="the ledger cannot be written",
             expr=f"max {by(*EXPORTER)} (browsertrix_exporter_ledger_failing) == 1",
             for_=at.ledger_hold,
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterHookSilent",
+            severity=Severity.WARNING,
+            summary="Metacontroller does not call the exporter",
+            description=f"{INSTANCE} was not called by metacontroller for {DURATION}, and hears of "
+            "crawls in no other way.",
+            condition=f"with `--source.kubernetes=metacontroller`, no call for "
+            f"{format_duration(at.watch_stale)}, also none since the start, though there is "
+            "something to call about",
+            expr=f"""\
+time() - max {by(*EXPORTER)} ({_LAST_CALL}) > {at.watch_stale}
+and {on(*EXPORTER)}
+min {by(*EXPORTER)} (browsertrix_exporter_source_up{{{_CRAWLJOBS}}}) == 0""",
+            keep_firing_for=at.bridge,
+            dashboard=Dashboard.EXPORTER,
+        ),
+        AlertingRule(
+            name="BrowsertrixExporterReleasedUnrecorded",
+            severity=Severity.WARNING,
+            summary="Crawls were deleted whose end is not on disk",
+            description=f"{INSTANCE} let metacontroller delete crawls without their end in the "
+            'ledger: {{ if eq $labels.reason "unreadable" }}their CrawlJobs could not be read'
+            "{{ else }}it could not be written for ten minutes, and restarted now, the exporter "
+            "does not know of them{{ end }}.",
+            condition=f"within the last {window}, with `--metacontroller.finalize`, a crawl was "
+            "released unrecorded",
+            expr=f"max {by(*EXPORTER, 'reason')} "
+            f"(increase(browsertrix_exporter_hook_unrecorded_releases_total[{window}])) > 0",
             keep_firing_for=at.bridge,
             dashboard=Dashboard.EXPORTER,
         ),

@@ -28,6 +28,17 @@ def refuse_without(needed: str, settings: BaseModel, group: type[BaseModel]) -> 
                 )
 
 
+def refuse_unless(settings: BaseModel, field: str, value: str, group: type[BaseModel]) -> None:
+    """Refuse what was given of a group that does nothing unless ``field``, of it, has the value."""
+    if getattr(settings, field) != value:
+        for name in group.model_fields:
+            if name != field and name in settings.model_fields_set:
+                needed = f"{_flag(settings, field)}={value}"
+                raise InvalidSettingError(
+                    f"{_flag(settings, name)} does nothing without {needed}", name
+                )
+
+
 def refuse_alone(settings: BaseModel, one: str, other: str) -> None:
     """Refuse one of two fields without the other."""
     if len(alone := {one, other} & settings.model_fields_set) == 1:

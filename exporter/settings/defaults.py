@@ -6,6 +6,10 @@ DEFAULT_PORT: Final = 10937
 """No exporter in Prometheus' list of port allocations uses it."""
 DEFAULT_TELEMETRY_PATH: Final = "/metrics"
 
+DEFAULT_HOOK_PORT: Final = 9878
+DEFAULT_RESYNC_PERIOD: Final = 60.0
+"""Seconds until metacontroller calls again about a CrawlJob that does not change."""
+
 DEFAULT_IDLE_LIMIT: Final = 90.0
 """Seconds without a byte. Bookmarks come about every 60."""
 
@@ -19,6 +23,8 @@ DEFAULT_BROWSERTRIX_INTERVAL: Final = 60.0
 """Seconds between two lists of Browsertrix's organisations."""
 DEFAULT_MAX_WORKFLOWS: Final = 2000
 
+DEMO_LEDGER: Final = "browsertrix-demo/history.db"
+"""In place of ``--history.path``, where the demo is given none: a file in a folder of its own."""
 DEFAULT_RETENTION: Final = 86400.0
 """Seconds a finished crawl is served after its object is deleted, and an event is kept."""
 DEFAULT_MAX_FINISHED: Final = 100_000

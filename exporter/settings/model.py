@@ -26,16 +26,19 @@ from exporter.settings.consistency import (
     refuse_alone,
     refuse_both,
     refuse_twice,
+    refuse_unless,
     refuse_without,
 )
 from exporter.settings.defaults import (
     DEFAULT_BROWSERTRIX_INTERVAL,
     DEFAULT_CLUSTER_LABEL,
+    DEFAULT_HOOK_PORT,
     DEFAULT_IDLE_LIMIT,
     DEFAULT_MAX_FINISHED,
     DEFAULT_MAX_WORKFLOWS,
     DEFAULT_PAUSE_LIMIT,
     DEFAULT_PORT,
+    DEFAULT_RESYNC_PERIOD,
     DEFAULT_RETENTION,
     DEFAULT_RUNBOOKS,
     DEFAULT_TELEMETRY_PATH,
@@ -222,6 +225,51 @@ class Sources(_Group):
         alias="source.indexes",
         description="watch the dedupe indexes that crawls wait for, where Browsertrix has them",
     )
+
+
+class Metacontroller(_Group):
+    """How CrawlJobs are learnt of: by watches, or by metacontroller's calls."""
+
+    source_kubernetes: Literal["watch", "metacontroller"] = Field(
+        "watch",
+        alias="source.kubernetes",
+        title="HOW",
+        description=(
+            "watch, or metacontroller: a DecoratorController's hooks tell of CrawlJobs, their pods "
+            "and claims; docs/metacontroller.md"
+        ),
+    )
+    hook_addresses: tuple[ListenAddress, ...] = Field(
+        (Address("", DEFAULT_HOOK_PORT),),
+        alias="metacontroller.listen-address",
+        title="ADDRESS",
+        description="HOST:PORT or :PORT to be called at; TLS and users are of --web.config.file",
+    )
+    hook_finalize: Switch = Field(
+        False,
+        alias="metacontroller.finalize",
+        description=(
+            "keep each deleted CrawlJob until its end is in --history.path, ten minutes at most "
+            "while that cannot be written"
+        ),
+    )
+    hook_resync_period: Duration = Field(
+        DEFAULT_RESYNC_PERIOD,
+        alias="metacontroller.resync-period",
+        title="DURATION",
+        description="how soon to be called again about a CrawlJob that does not change",
+    )
+
+    @property
+    def is_hook(self) -> bool:
+        """Whether metacontroller calls, and CrawlJobs are not watched."""
+        return self.source_kubernetes == "metacontroller"
+
+    @model_validator(mode="after")
+    def _of_use(self) -> Self:
+        """Refuse what does nothing without the source."""
+        refuse_unless(self, "source_kubernetes", "metacontroller", Metacontroller)
+        return self
 
 
 class Browsertrix(_Group):
@@ -591,6 +639,7 @@ GROUPS: Final[tuple[type[BaseModel], ...]] = (
     Kubernetes,
     Sharding,
     Sources,
+    Metacontroller,
     Browsertrix,
     BrowsertrixAPI,
     BrowsertrixPolling,
@@ -608,6 +657,7 @@ class Settings(
     Kubernetes,
     Sharding,
     Sources,
+    Metacontroller,
     Browsertrix,
     BrowsertrixAPI,
     BrowsertrixPolling,
@@ -619,3 +669,27 @@ class Settings(
     Logging,
 ):
     """What one exporter does, read once at the start and never changed after."""
+
+    @model_validator(mode="after")
+    def _hooks_can_keep_their_word(self) -> Self:
+        """Refuse what hooks cannot do, before anybody relies on it."""
+        if not self.is_hook:
+            return self
+        if self.selector:
+            raise InvalidSettingError(
+                "--selector does nothing with --source.kubernetes=metacontroller: set the "
+                "DecoratorController's labelSelector",
+                "selector",
+            )
+        if self.total_shards > 1:
+            raise InvalidSettingError(
+                "--total-shards does nothing with --source.kubernetes=metacontroller, which calls "
+                "one exporter about all CrawlJobs: leave it out",
+                "total_shards",
+            )
+        if self.hook_finalize and self.history_path is None:
+            raise InvalidSettingError(
+                "--metacontroller.finalize needs --history.path: without it no end is on disk",
+                "hook_finalize",
+            )
+        return self

@@ -2,8 +2,8 @@
 
 ``apiserver`` keeps objects with their versions and history (``Cluster``), serves them as the
 Kubernetes API does (``ApiServer``) and fails as a test orders (``Faults``); ``browsertrix`` runs
-crawls on such a cluster and keeps the ground truth of what happened to them. It knows nothing of
-the exporter, which talks to it over HTTP alone.
+crawls on such a cluster and keeps the ground truth of what happened to them; ``metacontroller``
+calls hooks about them. It knows nothing of the exporter: they talk to each other over HTTP alone.
 """
 
 from exporter.simulator.apiserver.cluster import Cluster

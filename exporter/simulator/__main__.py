@@ -26,6 +26,7 @@ from exporter.simulator.browsertrix.fleet_pods import FleetPods
 from exporter.simulator.browsertrix_api import Accounts, BrowsertrixServer, Database
 from exporter.simulator.browsertrix_api.accounts import DEFAULT_PASSWORD, SUPERADMIN, User
 from exporter.simulator.browsertrix_api.landscape import Landscape, database_of
+from exporter.simulator.metacontroller import DecoratorController, Spec
 
 
 def _arguments() -> argparse.ArgumentParser:
@@ -73,6 +74,19 @@ def _arguments() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help=f"with the password of {SUPERADMIN} there (default: {DEFAULT_PASSWORD})",
+    )
+    add(
+        "--metacontroller-hook-url",
+        metavar="URL",
+        help="play metacontroller: call the hooks below it (default: nobody is called)",
+    )
+    add("--metacontroller-finalize", action="store_true", help="hold CrawlJobs by a finalizer")
+    add(
+        "--metacontroller-resync-period",
+        type=float,
+        default=60.0,
+        metavar="SECONDS",
+        help="between two syncs of all CrawlJobs (default: %(default)s)",
     )
     return parser
 
@@ -124,6 +138,8 @@ async def _main(arguments: argparse.Namespace) -> None:
         if arguments.kubeconfig:
             token = arguments.token[0] if arguments.token else None
             server.write_kubeconfig(arguments.kubeconfig, token)
+        if arguments.metacontroller_hook_url:
+            await servers.enter_async_context(_metacontroller(arguments, cluster))
         sys.stdout.writelines(f"{url}\n" for url in urls)
         sys.stdout.flush()
         await ended.wait()
@@ -142,6 +158,18 @@ def _api_server(arguments: argparse.Namespace, cluster: Cluster) -> ApiServer:
         host=arguments.host,
         port=arguments.port,
         node_metrics=partial(kubelet.metrics, cluster),
+    )
+
+
+def _metacontroller(arguments: argparse.Namespace, cluster: Cluster) -> DecoratorController:
+    return DecoratorController(
+        cluster,
+        Spec(
+            hook_url=arguments.metacontroller_hook_url,
+            finalize=arguments.metacontroller_finalize,
+            resync_period=arguments.metacontroller_resync_period,
+            heartbeat=True,
+        ),
     )
 
 

@@ -137,7 +137,7 @@ class WebServer:
             await connections.end(deadline - loop.time())
 
     def _application(self) -> web.Application:
-        middlewares: list[Middleware] = [_answer_errors]
+        middlewares: list[Middleware] = [answer_errors]
         config = self._settings.config
         if config is not None:
             probes = {*LIVENESS_PATHS, READINESS_PATH}
@@ -208,7 +208,7 @@ def _is_address(host: str) -> bool:
 
 
 @web.middleware
-async def _answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """No traceback and no page of the framework's reaches a client."""
     try:
         return await handler(request)

@@ -52,9 +52,12 @@ SELECTORS: Final = {
     "role=index-import-job": "crawlers",
     # deploy/chart
     "app.kubernetes.io/name=browsertrix-exporter": "crawlers",
+    "kubernetes.io/service-name=browsertrix-exporter-hook": "crawlers",
 }
 """Each selector of labels that exist, and the namespace of what has them."""
-OF_THE_CLUSTER: Final = frozenset({"nodes", "node", "crd", "storageclass", "--raw"})
+OF_THE_CLUSTER: Final = frozenset(
+    {"nodes", "node", "crd", "storageclass", "decoratorcontrollers", "--raw"}
+)
 RESOURCES: Final = frozenset(
     {"collindexes", "configmap", "crawljobs", "endpointslices", "events", "jobs"}
     | {"limitranges", "pod", "pods", "pvc", "resourcequotas", "statefulset"}

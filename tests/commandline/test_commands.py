@@ -55,6 +55,10 @@ def test_version() -> None:
         (("demo", "--speed", "0"), "argument --speed: expected a number above 0"),
         (("demo", "--browsertrix.url=http://b"), "unrecognized arguments: --browsertrix.url"),
         (
+            ("demo", "--metacontroller.finalize"),
+            "--metacontroller.finalize does nothing without --source.kubernetes=metacontroller",
+        ),
+        (
             ("--no-browsertrix.names",),
             "--browsertrix.names does nothing without --browsertrix.url",
         ),

@@ -50,14 +50,15 @@ class Demo:
         """Where it says one is to look, once it listens."""
         return dict(_URL.findall(await self.until(lambda said: "msg=listening" in said)))
 
-    async def get(self, url: str, containing: str = "") -> str:
+    async def get(self, url: str, containing: str = "", matching: str = "") -> str:
         """What is there; it may not be ready at once, and have that in it only later."""
 
         async def there() -> str | None:
             with contextlib.suppress(aiohttp.ClientError):
                 async with self._session.get(url) as response:
                     text = await response.text()
-                    if response.status == 200 and containing in text:
+                    wanted = containing in text and re.search(matching, text)
+                    if response.status == 200 and wanted:
                         return text
             return None
 
@@ -180,6 +181,53 @@ async def test_names_can_be_left_out_and_how_often_is_asked_is_the_users_to_say(
         shown = json.loads(await running.get(urls["curl"].replace("/metrics", "/api/v1/exporter")))
         assert "workflows" not in {one["source"] for one in shown["browsertrix"]}
         await running.end()
+
+
+@pytest.mark.parametrize("finalize", [False, True], ids=["told of ends", "waited for"])
+async def test_metacontroller_tells_of_crawls_in_place_of_a_watch(
+    tmp_path: Path, finalize: bool
+) -> None:
+    flags = ("--source.kubernetes=metacontroller", *["--metacontroller.finalize"] * finalize)
+    async with demo(tmp_path, *flags, "--speed=600", path=str(tmp_path), cwd=tmp_path) as running:
+        urls = await running.urls()
+        (hook,) = re.findall(r"metacontroller calls the exporter at\n(http://\S+)\. ", running.said)
+        assert f'"listening for metacontroller" address={hook.removeprefix("http://")}' in (
+            await running.until(lambda said: "listening for metacontroller" in said)
+        )
+        for source in ("crawljobs", "pods", "usage", "volumes", "indexes"):
+            up = f'browsertrix_exporter_source_up{{scope="crawlers",source="{source}"}} 1.0'
+            await running.get(urls["curl"], containing=up)
+        for family in ("crawl_state", "pod_phase", "volume_phase", "crawl_finished_timestamp"):
+            await running.get(urls["curl"], containing=f"browsertrix_{family}")
+        for hook_name in ("sync", "customize", *["finalize"] * finalize):
+            taken = rf'hook_requests_total{{hook="{hook_name}",outcome="taken"}} [1-9]'
+            served = await running.get(urls["curl"], matching=taken)
+        assert 'watch_events_total{scope="crawlers",source="crawljobs",type="BOOKMARK"} 0.0' in (
+            served
+        )
+        await running.end()
+    assert "metacontroller does not call any more" not in running.said
+    assert children(tmp_path) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_where_metacontroller_calls_is_the_users_to_say(tmp_path: Path) -> None:
+    port = programs.free_port()
+    flags = (
+        "--source.kubernetes=metacontroller",
+        f"--metacontroller.listen-address=127.0.0.1:{port}",
+        "--metacontroller.resync-period=1s",
+        f"--history.path={tmp_path / 'history.db'}",
+    )
+    async with demo(tmp_path, *flags, path=str(tmp_path), cwd=tmp_path) as running:
+        urls = await running.urls()
+        assert f"http://127.0.0.1:{port}. " in running.said
+        assert f"--history.path {tmp_path / 'history.db'}\n" in running.said
+        await running.get(
+            urls["curl"], matching=r'hook_requests_total{hook="sync",outcome="outdated"} [1-9]'
+        )
+        await running.end()
+    assert (tmp_path / "history.db").exists()
 
 
 async def test_a_program_that_is_killed_is_logged_and_the_demo_goes_on(

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from support.chart import ALL_VALUES, MATRIX, NAMESPACE, SECRETS, SIDECAR, made, pod_template
+from support.decorator_controller import DEFINITION
 from support.kubeconform import write_schemas
 from support.tools import ROOT, require_built, require_kube_apiserver
 from support.waiting import PROCESS_TIMEOUT
@@ -48,15 +49,20 @@ def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeApiserver]:
         for file in sorted(DEFINITIONS.glob("*.yaml")):
             definition = yaml.safe_load(file.read_text())
             server.request("POST", collection(definition), definition)
-            _wait_until_served(server, definition["spec"]["names"]["plural"])
+            _wait_until_served(server, definition)
+        server.request("POST", collection(DEFINITION), DEFINITION)
+        _wait_until_served(server, DEFINITION)
         yield server
 
 
-def _wait_until_served(server: KubeApiserver, plural: str) -> None:
+def _wait_until_served(server: KubeApiserver, definition: dict[str, Any]) -> None:
+    spec = definition["spec"]
+    plural = spec["names"]["plural"]
+    path = f"/apis/{spec['group']}/{spec['versions'][-1]['name']}/{plural}"
     deadline = time.monotonic() + PROCESS_TIMEOUT
     while True:
         try:
-            server.request("GET", f"/apis/{OF_PROMETHEUS}/{plural}")
+            server.request("GET", path)
         except (RefusedError, ValueError):  # the latter: text, while nobody knows the group
             assert time.monotonic() < deadline, f"{plural} is not served"
             time.sleep(0.05)

@@ -4,6 +4,7 @@ It has no controllers, so no pod ever starts: what is tested is that each comman
 that what it is said to make is there. ``docker build`` is tested in ``packaging/test_image``.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from deploy.kustomize import OVERLAYS
 from exporter.sources import SOURCES, rbac_rules
+from support.decorator_controller import DEFINITION
 from support.tools import ROOT, require_built, require_kube_apiserver
 from tools.kube_apiserver import BUILT, KubeApiserver, RefusedError
 
@@ -63,7 +65,9 @@ class Shell:
 @pytest.fixture(scope="module")
 def shell(kube: KubeApiserver, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     shell = Shell(tmp_path_factory.mktemp("copy") / "copy", kube)
-    shell.run(f"kubectl create -f {ROOT / '.tools/crds'}")
+    shell.run(f"kubectl create -f {(ROOT / '.tools/crds').resolve()}")
+    (shell.folder / "decoratorcontrollers.json").write_text(json.dumps(DEFINITION))
+    shell.run("kubectl create -f decoratorcontrollers.json")
     shell.run("kubectl wait --for=condition=Established crd --all")
     shell.run("kubectl create namespace crawlers-qa")
     return shell
@@ -161,3 +165,45 @@ def test_the_sidecar_is_added_to_browsertrix_as_the_readme_says(
         {"kind": "ServiceAccount", "name": "default", "namespace": "default"}
     ]
     shell.run("helm uninstall browsertrix-exporter --namespace default")
+
+
+def test_two_commands_get_one_out_of_a_finalizer(shell: Shell, kube: KubeApiserver) -> None:
+    """The second one from a crawl that nothing else holds, and from no other."""
+    ours = "metacontroller.io/decoratorcontroller-browsertrix-exporter"
+    without_hook, of_one = (
+        command
+        for command in commands("docs/metacontroller.md")
+        if command.startswith("kubectl") and " patch " in command
+    )
+    values = "--set metacontroller.enabled=true --set metacontroller.finalize=true"
+    shell.run(
+        f"helm template browsertrix-exporter deploy/chart --namespace crawlers {values}"
+        " --show-only templates/metacontroller.yaml | kubectl apply --filename -"
+    )
+    controller = "/apis/metacontroller.k8s.io/v1alpha1/decoratorcontrollers/browsertrix-exporter"
+    before = is_there(kube, controller)
+    assert before is not None
+    assert before["spec"]["hooks"].keys() == {"sync", "customize", "finalize"}
+
+    shell.run(without_hook)
+
+    found = is_there(kube, controller)
+    assert found is not None
+    assert found["spec"]["hooks"].keys() == {"sync", "customize"}
+
+    collection = f"/apis/btrix.cloud/v1{NAMESPACE}/crawljobs"
+    for name, finalizers in (("held", [ours]), ("others", [ours, "metacontroller.io/other"])):
+        body = {
+            "apiVersion": "btrix.cloud/v1",
+            "kind": "CrawlJob",
+            "metadata": {"name": name, "finalizers": finalizers},
+            "spec": {},
+        }
+        kube.request("POST", collection, body)
+        kube.request("DELETE", f"{collection}/{name}")
+    shell.run(of_one.replace("NAME", "held"))
+    assert is_there(kube, f"{collection}/held") is None
+
+    with pytest.raises(AssertionError, match="The request is invalid"):
+        shell.run(of_one.replace("NAME", "others"))
+    assert is_there(kube, f"{collection}/others")

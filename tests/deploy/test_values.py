@@ -134,7 +134,9 @@ def test_every_option_is_a_value_of_one_place() -> None:
     """What ``config`` has not the chart sets itself, or ``alerts``, ``sources`` or ``secrets``."""
     elsewhere = {option.name for option in options_of()} - {option.name for option in OPTIONS}
 
-    assert {name for name in elsewhere if not name.startswith(("alerts.", "source."))} == {
+    assert {
+        name for name in elsewhere if not name.startswith(("alerts.", "source.", "metacontroller."))
+    } == {
         *("namespace", "all-namespaces", "history.path", "web.listen-address"),
         *("shard", "total-shards"),
     }
@@ -166,6 +168,10 @@ def test_defaults_need_no_warning() -> None:
         ({"resources": {"limits": {"memory": "64M"}}}, "the memory limit of 61 MiB is below"),
         ({"resources": {"limits": {"memory": 1000000}}}, "the memory limit of 0 MiB is below"),
         ({"rbac": {"create": False}}, "without a Role"),
+        (
+            {"metacontroller": {"enabled": True, "finalize": True}, "rbac": {"create": False}},
+            "before you uninstall",
+        ),
         ({"mode": "sidecar"}, "serviceAccount.name is not set"),
     ],
     ids=str,

@@ -1,72 +1,45 @@
 """Killed again and again while hundreds of crawls live: everything is recorded exactly once."""
 
 import asyncio
-import contextlib
 import random
-import sys
-import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from exporter.commands.demo.programs import free_port
+from exporter.history.ledger import Ledger
 from exporter.history.reading import events, finished_crawls
 from exporter.simulator import ApiServer, Browsertrix, Cluster
+from support.counters import FINISHED as FINISHED_TOTAL
+from support.counters import VANISHED as VANISHED_TOTAL
 from support.exporter_process import Process, Start
-from support.ground_truth import endings, miscounted, served_counts
+from support.ground_truth import (
+    counted,
+    ended_as,
+    endings,
+    expected_ends,
+    miscounted,
+    served_counts,
+)
+from support.hook_calls import Held, calling, hook_flags
+from support.mortal import mortal
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("a hundred processes are started and killed", timeout=1800)
+pytestmark = pytest.mark.slow("hundreds of processes are started and killed", timeout=1800)
 
 KILLS = 100
 FINISHED = 200
 """Both at least: how many crawls end between two kills is the machine's business."""
 CRAWLS = 12
 """At a time."""
-
+HOOK_KILLS = 200
+ENDS = {"finished", "vanished"}
 
 WITHOUT_PODS = "--no-source.pods"
 """So fast, a container ends twice within a second, which is one exit by its time: pod and status
 may show another one of the two. With pods: tests/history/test_accounts_with_pods.py."""
-
-
-class Mortal:
-    """An exporter that is started, lives for a random while, and is killed."""
-
-    def __init__(self, kubeconfig: Path, ledger: Path, log: Path) -> None:
-        self._command = (
-            *(sys.executable, "-m", "exporter", "--kubeconfig", str(kubeconfig)),
-            *("--web.listen-address", "127.0.0.1:0", "--history.path", str(ledger)),
-            WITHOUT_PODS,
-        )
-        self._log = log
-
-    async def live_and_die(self, rng: random.Random) -> None:
-        with self._log.open("ab") as log:
-            began = time.monotonic()
-            process = await asyncio.create_subprocess_exec(
-                *self._command, stderr=asyncio.subprocess.PIPE
-            )
-            assert process.stderr is not None
-            # From before its first list to well into its watch.
-            async with asyncio.timeout(PROCESS_TIMEOUT):
-                while b"msg=listening" not in (line := await process.stderr.readline()):
-                    assert line, self._log.read_text()
-                    log.write(line)
-            draining = asyncio.create_task(_drain(process.stderr, log))
-            # On a busy machine it needs longer for all it does, as it did for its start; else what
-            # is to be replayed would grow from life to life.
-            started = time.monotonic() - began
-            await asyncio.sleep(rng.expovariate(1 / max(0.25, 0.2 * started)))
-            process.kill()
-            assert await process.wait() == -9, "it was alive until then"
-            await draining
-
-
-async def _drain(stderr: asyncio.StreamReader, log: object) -> None:
-    with contextlib.suppress(ConnectionError):
-        while line := await stderr.readline():
-            log.write(line)  # type: ignore[attr-defined]  # a binary file
 
 
 async def test_a_hundred_kills_lose_nothing_and_double_nothing(
@@ -84,14 +57,15 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
     first.process.terminate()
     await first.process.wait()
     living = asyncio.create_task(browsertrix.run())
-    mortal = Mortal(kubeconfig, ledger, tmp_path / "mortal.log")
+    flags = (WITHOUT_PODS, "--history.path", str(ledger))
     kills = 0
-    while kills < KILLS or len(browsertrix.ground_truth.finished) < FINISHED:
-        await mortal.live_and_die(rng)
-        kills += 1
-        assert not living.done(), living
-        if rng.random() < 0.1:
-            server.faults.cut("reset")
+    async with mortal(kubeconfig, tmp_path / "mortal.log", *flags) as exporter:
+        while kills < KILLS or len(browsertrix.ground_truth.finished) < FINISHED:
+            await exporter.live_and_die(rng)
+            kills += 1
+            assert not living.done(), living
+            if rng.random() < 0.1:
+                server.faults.cut("reset")
 
     survivor: Process = await start(kubeconfig, WITHOUT_PODS, "--history.path", str(ledger))
     await survivor.until_ready()
@@ -122,3 +96,60 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
             )
             == timestamp
         )  # fmt: skip
+
+
+async def test_two_hundred_kills_lose_and_double_no_end_that_a_finalizer_waits_for(
+    server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path
+) -> None:
+    """Called by metacontroller, which goes on trying while nobody is there.
+
+    It tells states: what of them are missed, nobody promised. Ends are not.
+    """
+    rng = random.Random(20261128)
+    ledger, port = tmp_path / "history.db", free_port()
+    flags = (*hook_flags(port), WITHOUT_PODS, "--history.path", str(ledger))
+    kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
+    browsertrix = Browsertrix(
+        cluster, seed=12, speed=900, crawls=CRAWLS, pause_limit=4, sync_every=300
+    )
+    ground_truth = browsertrix.ground_truth
+    # One for each object: else those that fail would keep it from the new ones, and so fast these
+    # are over before they have its finalizer.
+    async with calling(cluster, port, workers=50) as controller:
+        held = Held(cluster, controller.spec.finalizer).uids
+        living = asyncio.create_task(browsertrix.run())
+        async with mortal(kubeconfig, tmp_path / "mortal.log", *flags) as exporter:
+            for _ in range(HOOK_KILLS):
+                await exporter.live_and_die(rng)
+                assert not living.done(), living
+        survivor: Process = await start(kubeconfig, *flags)
+        browsertrix.crawls = 0
+        await until(lambda: not browsertrix.active, every=0.1, within=2 * PROCESS_TIMEOUT)
+        living.cancel()
+        await until(lambda: cluster.count() == 0, every=0.1, within=PROCESS_TIMEOUT)
+    assert len(ground_truth.finished) >= FINISHED
+    assert len(ground_truth.finished.keys() - held) < 0.1 * len(ground_truth.finished)
+
+    served = served_counts(await survivor.scrape())
+    survivor.process.terminate()
+    assert await survivor.process.wait() == 0
+    with closing(Ledger.open(ledger, cluster=None)) as kept:
+        counts = counted(kept)
+    recorded = finished_crawls(ledger)
+    found = {one.uid: one for one in recorded}
+    assert len(found) == len(recorded)
+    stated = {uid: one for uid, one in found.items() if one.state != "unknown"}
+    expected = expected_ends(ground_truth)
+    assert ground_truth.finished.keys() & held <= stated.keys(), "no end was lost"
+    assert ground_truth.vanished.keys() & held <= found.keys() - stated.keys()
+    assert {uid: ended_as(one) for uid, one in stated.items()} == {
+        uid: expected[uid] for uid in stated
+    }
+    emitted = Counter((one.uid, one.kind) for one in events(ledger) if one.kind in ENDS)
+    assert set(emitted.values()) == {1}, "each end was emitted once"
+    assert {uid for uid, _ in emitted} == found.keys()
+    finished = {key: count for key, count in counts.items() if key[0] == FINISHED_TOTAL}
+    assert finished == {key: served[key] for key in served if key[0] == FINISHED_TOTAL}
+    assert sum(finished.values()) == len(stated)
+    vanished = sum(count for key, count in counts.items() if key[0] == VANISHED_TOTAL)
+    assert vanished == len(found) - len(stated)

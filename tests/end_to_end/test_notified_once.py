@@ -1,14 +1,16 @@
 """With a real Alertmanager: whichever way an event comes, and however often, it notifies once.
 
-The cluster is the simulator's, the rest is real: the exporter as a process, Alertmanager with the
-committed routes (but events are grouped by crawl, so that each is counted, with ``group_wait: 0s``
-and a ``group_interval`` of a second, so that what would notify twice does so within the test),
-Prometheus with the committed rules.
+So also where metacontroller tells of it, to an exporter that does not watch.
+
+The cluster and metacontroller are the simulator's, the rest is real: the exporter as a process,
+Alertmanager with the committed routes (but events are grouped by crawl, so that each is counted,
+with ``group_wait: 0s`` and a ``group_interval`` of a second, so that what would notify twice does
+so within the test), Prometheus with the committed rules.
 """
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ from support.alertmanager import alertmanager, event_alerts_in, flushed_again, r
 from support.crawl_writes import delete_crawl, patch_status
 from support.exporter_process import Start
 from support.factories import crawler_pod, crawljob
+from support.hook_calls import calling, hook_flags
 from support.inbox import Inbox
 from support.prometheus import prometheus
 from support.tools import Edition
@@ -39,6 +42,23 @@ FAILED: Final = "BrowsertrixCrawlFailed"
 _EVALUATIONS: Final = (
     'min(count_over_time(ALERTS{event="true",alertname!~".*Failed"}[1h])) >= bool 5'
 )
+
+
+@pytest.fixture(params=["watch", "metacontroller"])
+async def start(
+    request: pytest.FixtureRequest, start: Start, cluster: Cluster
+) -> AsyncIterator[Start]:
+    """Start exporters that learn of crawls this way."""
+    if request.param == "watch":
+        yield start
+        return
+    port = free_port()
+
+    async def starting(kubeconfig: Path, *flags: str) -> Any:
+        return await start(kubeconfig, *hook_flags(port), *flags)
+
+    async with calling(cluster, port):
+        yield starting
 
 
 def begin(cluster: Cluster, *crawls: str) -> None:

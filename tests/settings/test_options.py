@@ -266,6 +266,7 @@ def test_options_of_alertmanager_that_conflict_are_refused(
 
 
 BROWSERTRIX = ("--browsertrix.url", "https://b")
+HOOK = "--source.kubernetes=metacontroller"
 TOKEN = ("--browsertrix.token-file", "/t")
 
 
@@ -277,6 +278,16 @@ TOKEN = ("--browsertrix.token-file", "/t")
         (("--browsertrix.url", "http://b:x"), "expected the address of Browsertrix"),
         (("--browsertrix.url", "http://b/?x=1"), "expected the address of Browsertrix"),
         (("--browsertrix.url", "http://b/api/"), "expected the address without /api"),
+        (
+            ("--metacontroller.finalize",),
+            "--metacontroller.finalize does nothing without --source.kubernetes=metacontroller",
+        ),
+        ((HOOK, "--metacontroller.finalize"), "--metacontroller.finalize needs --history.path"),
+        ((HOOK, "--selector", "role=job"), "set the DecoratorController's labelSelector"),
+        (
+            (HOOK, "--total-shards", "2"),
+            "--total-shards does nothing with --source.kubernetes=metacontroller, which calls one",
+        ),
         (TOKEN, "--browsertrix.token-file does nothing without --browsertrix.url"),
         (("--no-browsertrix.names",), "--browsertrix.names does nothing without --browsertrix.url"),
         (BROWSERTRIX, "--browsertrix.url needs --browsertrix.username and"),

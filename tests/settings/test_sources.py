@@ -32,6 +32,10 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
     "source.usage.interval": ("1m", 60.0),
     "source.volumes": ("false", False),
     "source.indexes": ("false", False),
+    "source.kubernetes": ("metacontroller", "metacontroller"),
+    "metacontroller.listen-address": (":9000", (Address("", 9000),)),
+    "metacontroller.finalize": ("true", True),
+    "metacontroller.resync-period": ("2m", 120.0),
     "pause-limit": ("90", 90.0),
     "browsertrix.public-url": ("https://b.example.org", "https://b.example.org"),
     "browsertrix.url": ("http://backend:8000/", "http://backend:8000"),
@@ -80,6 +84,7 @@ EXAMPLES: Final[dict[str, tuple[str, Any]]] = {
 
 NEEDED: Final = {
     "shard": "total-shards",
+    "metacontroller.finalize": "history.path",
     "web.open-probes": "web.config.file",
     "alertmanager.cert-file": "alertmanager.key-file",
     "alertmanager.key-file": "alertmanager.cert-file",
@@ -119,6 +124,8 @@ def together_with(option: Option) -> list[Option]:
     section = option.name.partition(".")[0]
     if section in ("alertmanager", "browsertrix") and option.name not in WITHOUT_URL:
         names.append(f"{section}.url")
+    if section == "metacontroller":
+        names.append("source.kubernetes")
     return [BY_NAME[name] for name in names]
 
 
@@ -205,6 +212,23 @@ def test_a_variable_names_the_file_and_the_flag_wins(tmp_path: Path) -> None:
 
     assert settings(environment=variables).context == "one"
     assert settings(file=other, environment=variables).context == "other"
+
+
+def test_what_a_command_has_itself_counts_where_nothing_is_given(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("history: {path: /file}\n")
+    provided = {"history.path": "/own"}
+    parser = Parser()
+    add_options(parser, GROUPS)
+
+    def path(*flags: str, environment: dict[str, str] | None = None) -> Path | None:
+        arguments = vars(parser.parse_args(flags))
+        return load(GROUPS, arguments, environment or {}, provided).settings.history_path
+
+    assert path() == Path("/own")
+    assert path(f"--config.file={file}") == Path("/file")
+    assert path(environment={f"{ENVIRONMENT_PREFIX}HISTORY_PATH": "/variable"}) == Path("/variable")
+    assert path("--history.path=/flag") == Path("/flag")
 
 
 def test_an_option_of_another_command_is_left_alone(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import aiohttp
 import pytest
 
 from support.api_client import Client
+from support.fake_hook import fake_hook
+from support.waiting import until
 
 pytestmark = pytest.mark.slow("each simulator is a process")
 
@@ -129,3 +131,22 @@ async def test_browsertrixs_own_api_tells_the_pause_limit_in_minutes() -> None:
         assert (await response.json())["pausedExpiryMinutes"] == 5
     process.terminate()
     assert await process.wait() == 0
+
+
+async def test_it_plays_metacontroller_where_it_is_given_a_hook() -> None:
+    async with fake_hook() as hook:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "exporter.simulator", "--static", "--crawls", "3"),
+            *("--metacontroller-hook-url", hook.url, "--metacontroller-finalize"),
+            *("--metacontroller-resync-period", "0.1"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        await until(lambda: len({one["object"]["metadata"]["uid"] for one in hook.of()}) == 3)
+        await until(lambda: len(hook.of()) > 9)
+        process.terminate()
+        await process.communicate()
+
+    finalizer = "metacontroller.io/decoratorcontroller-browsertrix-exporter"
+    assert all(finalizer in one["object"]["metadata"]["finalizers"] for one in hook.of())
+    assert process.returncode == 0

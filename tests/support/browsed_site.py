@@ -58,7 +58,7 @@ class BrowsedSite:
         """Wait until the exporter has seen so many, and one of them with these in its status."""
 
         def are_seen() -> bool:
-            reflector = next(r for r in self.exporter._followed if r.source == CRAWLJOBS.name)
+            reflector = next(r for r in self.exporter._asked if r.source == CRAWLJOBS.name)
             seen = [
                 all(getattr(job.status, name) == value for name, value in status.items())
                 for job in reflector.objects

@@ -86,6 +86,23 @@ MATRIX: Final[Mapping[str, dict[str, Any]]] = {
         "extraContainers": [{"name": "proxy", "image": "proxy:1"}],
         "initContainers": [{"name": "wait", "image": "wait:1"}],
     },
+    "metacontroller": {
+        "metacontroller": {
+            "enabled": True,
+            "finalize": True,
+            "resyncPeriod": "2m",
+            "port": 9000,
+            "namespace": "browsertrix",
+            "labelSelector": {"matchExpressions": [{"key": "crawl", "operator": "Exists"}]},
+            "webhook": {"caBundle": {"inline": "Q0E="}},
+        },
+        "scrape": {"scheme": "https"},
+        "networkPolicy": {"enabled": True},
+    },
+    "metacontroller without a volume": {
+        "metacontroller": {"enabled": True},
+        "persistence": {"enabled": False},
+    },
     "a sidecar": SIDECAR,
     "a sidecar with everything": {
         **SIDECAR,

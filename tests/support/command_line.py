@@ -1,7 +1,8 @@
-"""Options as `serve` reads them, without a process."""
+"""Options as `serve` and `demo` read them, without a process."""
 
 from collections.abc import Callable
 
+from exporter.cli import COMMANDS
 from exporter.commands.checks import check, check_polling
 from exporter.settings import (
     GROUPS,
@@ -32,4 +33,17 @@ def read(*flags: str, **environment: str) -> Settings:
         check_polling(loaded.settings)
     except InvalidSettingError as error:
         parser.error(loaded.explain(error))
+    return loaded.settings
+
+
+def read_demo(*flags: str) -> Settings:
+    """The same of `demo`, whose options are fewer; nothing is said of its speed and seed."""
+    demo = COMMANDS["demo"]
+    parser = Parser(prog="browsertrix-exporter demo")
+    add_options(parser, demo.groups)
+    try:
+        loaded = load(demo.groups, vars(parser.parse_args(flags)), {}, demo.provided)
+    except SettingsError as error:
+        parser.error(str(error))
+    check(loaded.settings)
     return loaded.settings

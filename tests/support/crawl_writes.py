@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
+from exporter.metacontroller.request import OPERATOR_FINALIZER
 from exporter.simulator import Cluster
 from exporter.simulator.apiserver.errors import ApiError
 
@@ -15,8 +16,10 @@ def patch_status(
 
 
 def delete_crawl(cluster: Cluster, crawl: str, /, *, namespace: str = "crawlers") -> None:
-    """Delete one CrawlJob, finalizers and all."""
+    """Delete one CrawlJob, and take Browsertrix's finalizer off; others may hold it still."""
     name = f"crawljob-{crawl}"
     cluster.delete(namespace, name)
-    with suppress(ApiError):  # it had none, and is deleted
-        cluster.patch(namespace, name, {"metadata": {"finalizers": None}})
+    with suppress(ApiError):  # nothing held it, and it is deleted
+        held = cluster.get(namespace, name)["metadata"]["finalizers"]
+        others = [one for one in held if not one.startswith(OPERATOR_FINALIZER)]
+        cluster.patch(namespace, name, {"metadata": {"finalizers": others}})

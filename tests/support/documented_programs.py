@@ -15,6 +15,7 @@ from typing import Final
 import yaml
 
 from exporter import __version__
+from support.command_line import read_demo
 from support.compose import project
 from support.tools import ROOT
 
@@ -169,8 +170,18 @@ def _helm(arguments: Sequence[str]) -> str:
 
 def _make(arguments: Sequence[str]) -> str:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    missing = [target for target in arguments if f"\n{target}:" not in makefile]
-    return f"no target {missing}" if missing else ""
+    targets = [one for one in arguments if "=" not in one]
+    variables = dict(one.split("=", 1) for one in arguments if "=" in one)
+    missing = [target for target in targets if f"\n{target}:" not in makefile]
+    missing += [name for name in variables if f"$({name})" not in makefile]
+    if missing:
+        return f"no target or variable {missing}"
+    if targets == ["demo"]:
+        try:
+            read_demo(*shlex.split(variables.get("ARGS", "")))
+        except SystemExit:
+            return "the demo refuses these options"
+    return ""
 
 
 def _pip(arguments: Sequence[str]) -> str:

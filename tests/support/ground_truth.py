@@ -9,6 +9,7 @@ from typing import Final
 
 from exporter.history.events import COUNTERS
 from exporter.history.ledger import Ledger
+from exporter.history.records import FinishedCrawl
 from exporter.history.tallies import Key
 from exporter.simulator import Browsertrix, Cluster
 from exporter.simulator.apiserver.served_resource import CRAWLJOBS
@@ -142,11 +143,14 @@ def expected_notifications(ground_truth: GroundTruth) -> Counter[tuple[str, ...]
     return ends + Counter(deleted)
 
 
+def ended_as(one: FinishedCrawl) -> tuple[str, ...]:
+    """What is recorded of an end, as ``expected_ends`` has it."""
+    return (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, str(one.finished))
+
+
 def remembered(ledger: Ledger) -> dict[str, tuple[str, ...]]:
     return {
-        uid: (one.namespace, one.oid, one.crawl, one.state, one.stop_reason, str(one.finished))
-        for uid, one in ledger.finished_crawls.items()
-        if one.state != "unknown"
+        uid: ended_as(one) for uid, one in ledger.finished_crawls.items() if one.state != "unknown"
     }
 
 

@@ -2,7 +2,10 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from support.virtual_time import now
 
@@ -55,6 +58,26 @@ class MemoryTransport(asyncio.Transport):
     def _force_close(self, _: BaseException | None) -> None:
         """What asyncio's TLS calls."""
         self.close()
+
+
+Connect = Callable[..., MemoryTransport]
+
+
+def connecting(monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Give a way to connect to the server that this event loop makes next."""
+    protocols: list[Callable[[], asyncio.BaseProtocol]] = []
+    create_server = asyncio.get_running_loop().create_server
+
+    async def create(protocol: Any, **options: Any) -> asyncio.Server:
+        protocols.append(protocol)
+        return await create_server(protocol, **options)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_server", create)
+
+    def connect(*, takes_nothing: bool = False) -> MemoryTransport:
+        return MemoryTransport(protocols[0](), takes_nothing=takes_nothing)
+
+    return connect
 
 
 class _Socket:

@@ -17,6 +17,7 @@ from exporter.cluster.reflector import Reflector
 from exporter.cluster.stats import Stats
 from exporter.crawls import Crawl, PauseLimit
 from exporter.history.ledger import Ledger
+from exporter.metacontroller import Calls, Hooks, HookSettings, Record
 from exporter.metrics import (
     BrowsertrixTables,
     Exposition,
@@ -103,6 +104,8 @@ class ServedMetrics:
         limit = PauseLimit()
         limit.on_polled({"settings": ServerSettings.parse({"pausedExpiryMinutes": 60})[0]}, 1.0)
         self.self_metrics.serve_client(client(), limit)
+        record = Record(ledger.sync, ledger.has_end, ledger.leave)
+        self.self_metrics.serve_hooks(Hooks(HookSettings(60.0), record, Calls(60.0, 0.0)))
         self.exposition = Exposition(
             self.families,
             store,

@@ -2,23 +2,21 @@
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from exporter.settings import Address
 from exporter.web import Health, WebConfigFile, WebServer, WebSettings, connections
 from support.certificates import needs_openssl
-from support.memory_transport import MemoryTransport
+from support.memory_transport import Connect, MemoryTransport, connecting
 from support.virtual_time import in_virtual_time, now
 from support.web_configs import Certificates, write_web_config
 from support.web_site import Exposition
 
 MEGABYTE = b"x" * (1024 * 1024 - 1) + b"\n"
-Connect = Callable[..., MemoryTransport]
 
 
 @asynccontextmanager
@@ -26,15 +24,7 @@ async def serving(
     monkeypatch: pytest.MonkeyPatch, *content: bytes, config: WebConfigFile | None = None
 ) -> AsyncIterator[tuple[WebServer, Connect]]:
     """A web server with all its settings as they are, and a way to connect to it in memory."""
-    protocols: list[Callable[[], asyncio.BaseProtocol]] = []
-
-    create_server = asyncio.get_running_loop().create_server
-
-    async def create(protocol: Any, **options: Any) -> asyncio.Server:
-        protocols.append(protocol)
-        return await create_server(protocol, **options)
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "create_server", create)
+    connect = connecting(monkeypatch)
     health = Health(alive=lambda: None, ready=lambda: None)
     web = WebServer(
         Exposition(list(content)) if content else Exposition(),
@@ -43,10 +33,6 @@ async def serving(
         on_scrape=lambda *_: None,
     )
     await web.start()
-
-    def connect(*, takes_nothing: bool = False) -> MemoryTransport:
-        return MemoryTransport(protocols[0](), takes_nothing=takes_nothing)
-
     try:
         yield web, connect
     finally:

@@ -66,6 +66,14 @@
 - --no-source.{{ $name }}
 {{- end }}
 {{- end }}
+{{- if .Values.metacontroller.enabled }}
+- --source.kubernetes=metacontroller
+- --metacontroller.listen-address=:{{ .Values.metacontroller.port }}
+- --metacontroller.resync-period={{ .Values.metacontroller.resyncPeriod }}
+{{- if .Values.metacontroller.finalize }}
+- --metacontroller.finalize
+{{- end }}
+{{- end }}
 {{- if include "browsertrix-exporter.hasLedger" . }}
 - --history.path=/var/lib/browsertrix-exporter/history.db
 {{- end }}
@@ -108,6 +116,11 @@ ports:
   - name: {{ include "browsertrix-exporter.portName" . }}
     containerPort: {{ .Values.service.port }}
     protocol: TCP
+  {{- if .Values.metacontroller.enabled }}
+  - name: hook
+    containerPort: {{ .Values.metacontroller.port }}
+    protocol: TCP
+  {{- end }}
 livenessProbe:
   httpGet:
     path: /livez

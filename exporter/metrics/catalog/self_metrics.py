@@ -10,6 +10,7 @@ from exporter.history.ledger import Ledger
 from exporter.metrics.catalog.alerting import ALERTMANAGER_FAMILIES
 from exporter.metrics.catalog.browsertrix_client import CLIENT_FAMILIES
 from exporter.metrics.catalog.family import Family, Group, Kind
+from exporter.metrics.catalog.hooks import HOOK_FAMILIES
 from exporter.metrics.catalog.process import PROCESS_FAMILIES
 from exporter.metrics.catalog.web_config import WEB_CONFIG_FAMILIES
 
@@ -327,6 +328,7 @@ SELF_FAMILIES: Final = (
     *ALERTMANAGER_FAMILIES,
     *WEB_CONFIG_FAMILIES,
     *CLIENT_FAMILIES,
+    *HOOK_FAMILIES,
     PENDING_ENDS,
     TASK_RESTARTS,
     SCRAPE_DURATION,

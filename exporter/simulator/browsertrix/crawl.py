@@ -286,8 +286,14 @@ class Crawl:
         self.surroundings.delete_all()
 
     def set_finalizer(self, present: bool) -> None:
-        """Add or remove the finalizer; removing it completes a deletion that was asked for."""
-        finalizers = [FINALIZER] if present else []
+        """Add or remove Browsertrix's own finalizer; those of others stay.
+
+        Removing it completes a deletion that was asked for, or leaves the CrawlJob to others who
+        hold it: Browsertrix then does nothing with it any more.
+        """
+        held = self.installation.cluster.get(self.namespace, self.name)["metadata"]
+        others = [name for name in held.get("finalizers", ()) if name != FINALIZER]
+        finalizers = [FINALIZER, *others] if present else others
         self.installation.cluster.patch(
             self.namespace,
             self.name,
@@ -295,7 +301,7 @@ class Crawl:
             manager=CRAWLJOBS.status_manager,
             timestamp=self.now,
         )
-        self.deleted = not self.installation.cluster.exists(self.namespace, self.name)
+        self.deleted = "deletionTimestamp" in held and not present
         if self.deleted:
             self.surroundings.collect_garbage()
             if self.index is not None:

@@ -11,7 +11,9 @@ from exporter.web.config.file import WebConfigFile
 _CHALLENGE: Final = 'Basic realm="browsertrix-exporter", charset="UTF-8"'
 
 
-def protection(file: WebConfigFile, open_paths: Collection[str]) -> Middleware:
+def protection(
+    file: WebConfigFile, open_paths: Collection[str] = (), *, limits_rate: bool = True
+) -> Middleware:
     """Refuse what the file does not allow, but at ``open_paths``: 429, 403 or 401."""
 
     @web.middleware
@@ -19,7 +21,7 @@ def protection(file: WebConfigFile, open_paths: Collection[str]) -> Middleware:
         if request.path in open_paths:
             return await handler(request)
         rules = file.in_force()
-        if rules.bucket is not None and not rules.bucket.take():
+        if limits_rate and rules.bucket is not None and not rules.bucket.take():
             return web.Response(status=429, text="Too Many Requests\n")
         if rules.tls is not None and not rules.tls.admits_request(
             request.get_extra_info("peercert")
