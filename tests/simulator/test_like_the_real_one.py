@@ -118,7 +118,9 @@ class Script:
             }
         if isinstance(value, list):
             return _sorted([self._named(item) for item in value], key)
-        if key in {"resourceVersion", "uid", "continue"} and value not in {"", "0"}:
+        if key == "continue" and value:  # with the version of the last write, by whomever
+            return "<continue>"
+        if key in {"resourceVersion", "uid"} and value not in {"", "0"}:
             return self.names.setdefault(value, f"<{key} {len(self.names)}>")
         if key in {"creationTimestamp", "deletionTimestamp", "time"}:
             return "<time>"

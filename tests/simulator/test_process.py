@@ -142,11 +142,14 @@ async def test_it_plays_metacontroller_where_it_is_given_a_hook() -> None:
             *("--metacontroller-resync-period", "0.1"),
             stdout=asyncio.subprocess.PIPE,
         )
-        await until(lambda: len({one["object"]["metadata"]["uid"] for one in hook.of()}) == 3)
-        await until(lambda: len(hook.of()) > 9)
+        await until(lambda: len({one["object"]["metadata"]["uid"] for one in hook.of()}) == 4)
+        await until(lambda: len(hook.of()) > 12)
         process.terminate()
         await process.communicate()
 
     finalizer = "metacontroller.io/decoratorcontroller-browsertrix-exporter"
-    assert all(finalizer in one["object"]["metadata"]["finalizers"] for one in hook.of())
+    told = [one["object"] for one in hook.of()]
+    held = [one["metadata"].get("finalizers", []) for one in told if one["kind"] == "CrawlJob"]
+    assert all(finalizer in finalizers for finalizers in held)
+    assert {one["kind"] for one in told} == {"CrawlJob", "Service"}
     assert process.returncode == 0

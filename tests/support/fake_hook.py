@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 Request = dict[str, Any]
 Answer = dict[str, Any] | int
@@ -70,10 +69,16 @@ async def fake_hook() -> AsyncIterator[FakeHook]:
     app = web.Application(client_max_size=64 * 1024 * 1024)
     for name in ("sync", "finalize", "customize"):
         app.router.add_post(f"/{name}", hook.handle)
-    async with TestServer(app) as server:
-        hook.url = str(server.make_url("")).rstrip("/")
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0]
+        hook.url = f"http://{host}:{port}"
         yield hook
+    finally:
         hook.open.set()
+        await runner.cleanup()
 
 
 def _object(request: Request) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import exporter.app  # noqa: F401 - what serve imports
 from exporter.cli import main
 
 
-def run() -> None:
+def run_lives() -> None:
     """Fork for each line, until stdin ends."""
     for line in sys.stdin:
         child = os.fork()
@@ -29,4 +29,4 @@ def _say(number: int) -> None:
 
 
 if __name__ == "__main__":
-    run()
+    run_lives()
