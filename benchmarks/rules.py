@@ -9,7 +9,6 @@ are: what a query costs is its points times its series.
 import argparse
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -29,7 +28,6 @@ from exporter.commands.demo.configurations import RULES, prometheus_config, ship
 from exporter.commands.demo.programs import free_port
 
 _ROOT: Final = Path(__file__).parents[1]
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _VIEW: Final = 6 * 3600
 """Seconds shown by a dashboard."""
 _SPAN: Final = 240
@@ -52,15 +50,12 @@ class Prometheus:
     @property
     def cpu(self) -> float:
         """Processor seconds since its start."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return processes.cpu_seconds(self.process.pid)
 
     @property
     def memory(self) -> int:
         """Bytes resident, of which some are files that the kernel can drop."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        (line,) = (one for one in status.splitlines() if one.startswith("VmRSS:"))
-        return int(line.split()[1]) * 1024
+        return processes.resident_bytes(self.process.pid)
 
     @property
     def series(self) -> int:

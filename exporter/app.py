@@ -129,7 +129,13 @@ class Exporter:
             if connection is not None and not (settings.is_hook and source in CARRIED)
             for scope in settings.scopes
         )
-        self._hook = HookSide(settings, ledger, pipeline.handlers) if settings.is_hook else None
+        web_config = None
+        if settings.web_config_file is not None:
+            web_config = WebConfigFile(settings.web_config_file, open_probes=settings.open_probes)
+            web_config.log_what_does_nothing()
+        self._hook = (
+            HookSide(settings, ledger, pipeline.handlers, web_config) if settings.is_hook else None
+        )
         told = () if self._hook is None else self._hook.followed
         self._followed: tuple[Followed, ...] = (*told, *self._asked)
         self._required = {source.name for source in SOURCES if source.required}
@@ -155,13 +161,9 @@ class Exporter:
             lambda: self._tasks.restarts,
         )
         self_metrics.serve_shard(shard_of(settings))
-        web_config = None
-        if settings.web_config_file is not None:
-            web_config = WebConfigFile(settings.web_config_file, open_probes=settings.open_probes)
-            web_config.log_what_does_nothing()
+        if web_config is not None:
             self_metrics.serve_reloads(lambda: web_config.reloads)
         if self._hook is not None:
-            self._hook.serve(web_config)
             self_metrics.serve_hooks(self._hook.hooks)
         if self._browsertrix is not None:
             self_metrics.serve_client(self._browsertrix, pipeline.pause_limit)

@@ -37,8 +37,13 @@ class HookSide:
     """The sources that metacontroller feeds, the hooks, and their listener."""
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, handlers: Mapping[str, PartHandler[Any]]
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        handlers: Mapping[str, PartHandler[Any]],
+        web_config: WebConfigFile | None,
     ) -> None:
+        """``web_config`` protects the listener; None is plain HTTP for everybody."""
         now = time.monotonic()
         calls = Calls(settings.hook_resync_period, now)
         self.hooks = Hooks(
@@ -47,8 +52,7 @@ class HookSide:
             calls,
         )
         self.followed: list[HookSource[Any]] = []
-        self._addresses = settings.hook_addresses
-        self._server: HookServer | None = None
+        self._server = HookServer(self.hooks, settings.hook_addresses, web_config)
         for scope in settings.scopes:
             jobs, *parts = (
                 HookSource(source.resource, scope, handlers[source.name], source.name)
@@ -59,13 +63,8 @@ class HookSide:
             self.hooks.follow(HookScope(jobs, parts, first_round, calls))
             self.followed += (jobs, *parts)
 
-    def serve(self, config: WebConfigFile | None) -> None:
-        """Say by which web configuration the listener is to be protected."""
-        self._server = HookServer(self.hooks, self._addresses, config)
-
     async def start(self, tasks: SupervisedTasks, ending: AsyncExitStack) -> None:
         """Listen until ``ending``. Raises ListenError."""
-        assert self._server is not None, "serve comes first"  # noqa: S101
         tasks.start("metacontroller's rounds", self.hooks.run)
         await self._server.start()
         ending.push_async_callback(self._server.stop)

@@ -7,13 +7,12 @@ of another and its WAL; killed in between, a new file with an old WAL would be o
 So the complete copy gets a name of its own first, and whoever opens the ledger finishes the rest.
 """
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from exporter.history.database import make_private, reporting
+from exporter.history.database import fsync, make_private, reporting
 from exporter.history.errors import DatabaseError
 
 _UNFINISHED: Final = ".copy"
@@ -30,11 +29,7 @@ def copy(path: Path) -> None:
         target.unlink(missing_ok=True)
         make_private(target)
         reporting(path, lambda: _vacuum(path, target))
-        file = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(file)
-        finally:
-            os.close(file)
+        fsync(target)
     except (OSError, DatabaseError) as error:
         drop_unfinished(path)
         raise DatabaseError(f"{path}: cannot be copied: {error}") from error

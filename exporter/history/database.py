@@ -174,6 +174,15 @@ def checkpoint(path: Path) -> None:
     reporting(path, run)
 
 
+def fsync(path: Path) -> None:
+    """Have the disk keep a file, or the names in a folder. Raises OSError."""
+    opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
 def sync_wal(path: Path) -> None:
     """Have the disk keep what was committed; may wait for it long, so for a thread.
 
@@ -182,11 +191,7 @@ def sync_wal(path: Path) -> None:
     """
     try:
         for one in (path.with_name(f"{path.name}-wal"), path.parent):
-            opened = os.open(one, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(opened)
-            finally:
-                os.close(opened)
+            fsync(one)
     except OSError as error:
         raise DatabaseError(f"{path}: cannot be synced: {error.strerror}") from error
 

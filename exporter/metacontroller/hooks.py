@@ -178,10 +178,10 @@ class Hooks:
 
     def _sync(self, request: HookRequest) -> tuple[Outcome, Answer]:
         answer = self._unchanged(request)
-        scope = self._scope_of(request)
-        job = None if scope is None else scope.jobs.read(request.object)
-        if scope is None or job is None:
+        found = self._read(request)
+        if found is None:
             return Outcome.IGNORED, answer
+        scope, job = found
         if request.is_being_deleted and self._is_over(scope, job):
             return Outcome.OUTDATED, answer
         taken = scope.take(job, request, self._now())
@@ -219,18 +219,18 @@ class Hooks:
     def _customize(self, request: HookRequest) -> tuple[Outcome, Answer]:
         """Ask for what belongs to the crawl, in its own namespace: the hook's version 1."""
         rules: list[dict[str, Any]] = []
-        scope = self._scope_of(request)
-        job = None if scope is None else scope.jobs.read(request.object)
-        if scope is not None and job is not None:
-            labels = {"matchLabels": {"crawl": crawl_id(job)}}
-            for part in scope.parts.values():
-                resource = part.resource
-                version = "/".join(filter(None, (resource.group, resource.version)))
-                rules.append(
-                    {"apiVersion": version, "resource": resource.plural, "labelSelector": labels}
-                )
-        outcome = Outcome.IGNORED if job is None else Outcome.TAKEN
-        return outcome, Answer({"relatedResources": rules})
+        found = self._read(request)
+        if found is None:
+            return Outcome.IGNORED, Answer({"relatedResources": rules})
+        scope, job = found
+        labels = {"matchLabels": {"crawl": crawl_id(job)}}
+        for part in scope.parts.values():
+            resource = part.resource
+            version = "/".join(filter(None, (resource.group, resource.version)))
+            rules.append(
+                {"apiVersion": version, "resource": resource.plural, "labelSelector": labels}
+            )
+        return Outcome.TAKEN, Answer({"relatedResources": rules})
 
     def _unchanged(self, request: HookRequest, *, finalized: bool | None = None) -> Answer:
         """Leave all as it is, but for the finalizer that is this hook's own."""
@@ -286,6 +286,12 @@ class Hooks:
                 "read",
                 request.name, request.namespace,
             )  # fmt: skip
+
+    def _read(self, request: HookRequest) -> tuple[HookScope, CrawlJob] | None:
+        """Whose scope it is, and the CrawlJob; None where it is not followed or unreadable."""
+        scope = self._scope_of(request)
+        job = None if scope is None else scope.jobs.read(request.object)
+        return None if scope is None or job is None else (scope, job)
 
     def _scope_of(self, request: HookRequest) -> HookScope | None:
         if request.kind != "CrawlJob":

@@ -13,7 +13,6 @@ from exporter.resources.identity import Key, identity, key_of
 
 logger = logging.getLogger(__name__)
 
-_NEVER: Final = "metacontroller has not called yet"
 _SILENT: Final = "metacontroller does not call any more"
 _UNRELATED: Final = "metacontroller sends none: its controller has no customize hook"
 
@@ -107,21 +106,19 @@ class HookScope:
                 "%s: CrawlJob: the first round is over, %d objects",
                 f"namespace {jobs.scope}" if jobs.scope else "all namespaces", len(jobs.objects),
             )  # fmt: skip
-        gone_since = self._calls.told_by(now)
-        if self._calls.is_silent(now):
-            if self._expects_calls():
-                if jobs.vouches:
-                    logger.warning("%s", _SILENT)
-                jobs.withdraw(_SILENT)
-                self._look_at_parts(say=say)
-                return
-            # Those that were there have ended, and are deleted within a minute.
-            gone_since = now
-        if gone_since is not None:
-            for key in jobs.not_told_since(gone_since):
-                self.vanish(key)
-        if say or not jobs.vouches:
-            jobs.complete()
+        is_silent = self._calls.is_silent(now)
+        if is_silent and self._expects_calls():
+            if jobs.vouches:
+                logger.warning("%s", _SILENT)
+            jobs.withdraw(_SILENT)
+        else:
+            # Where nobody calls and all have ended, they are deleted within a minute.
+            gone_since = now if is_silent else self._calls.told_by(now)
+            if gone_since is not None:
+                for key in jobs.not_told_since(gone_since):
+                    self.vanish(key)
+            if say or not jobs.vouches:
+                jobs.complete()
         self._look_at_parts(say=say)
 
     def _expects_calls(self) -> bool:
@@ -134,7 +131,7 @@ class HookScope:
     def _look_at_parts(self, *, say: bool) -> None:
         for kind, part in self.parts.items():
             if not self.jobs.vouches:
-                part.withdraw(self.jobs.last_error or _NEVER)
+                part.withdraw(_SILENT)
             elif len(self.jobs.objects) and kind not in self._came:
                 part.withdraw(_UNRELATED)
             elif say or not part.vouches:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from copy import copy
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from exporter.cluster.changes import ChangeHandler
+from exporter.cluster.changes import PartHandler
 from exporter.cluster.object_cache import ObjectCache, is_newer
 from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
@@ -44,7 +44,7 @@ class HookSource(Generic[T]):
         self,
         resource: Resource[T],
         scope: str,
-        handler: ChangeHandler[T],
+        handler: PartHandler[T],
         source: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -93,17 +93,11 @@ class HookSource(Generic[T]):
             return None
 
     def told(self, item: T, now: float) -> bool:
-        """Take an object in as it is; False where that is no newer than what is known.
+        """Take an object in that is not older; False where it is no newer than what is known.
 
         ``now`` by a clock that nobody sets.
         """
-        version = item.metadata.resource_version
-        uid = identity(item)
-        if uid in self._released:
-            if not is_newer(version, self._released[uid].version):
-                self.stats.stale_events += 1
-                return False
-            del self._released[uid]
+        self._released.pop(identity(item), None)
         key = key_of(item)
         known = len(self._cache)
         self._told_at[key] = now
@@ -175,9 +169,7 @@ class HookSource(Generic[T]):
         self.last_error = why
         if self._vouches:
             self._vouches = False
-            unknown = getattr(self._handler, "on_unknown", None)
-            if unknown is not None:
-                unknown(self.scope)
+            self._handler.on_unknown(self.scope)
 
     def _count(self, event: str) -> None:
         self.stats.events[event] += 1

@@ -28,6 +28,15 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "history.db"
 
 
+async def known_alive(path: Path, *uids: str) -> None:
+    """An earlier life, which was told of these crawls."""
+    async with Hooked(path) as hooked:
+        for uid in uids:
+            await hooked.sync(job_wire(uid))
+        hooked.after(PERIOD)
+        hooked.ledger.flush()
+
+
 def crawls(hooked: Hooked) -> list[Crawl]:
     return [change.after for change in hooked.seen.changes if change.after is not None]
 
@@ -382,11 +391,7 @@ async def test_a_finished_crawl_that_the_selector_leaves_out_expires_as_others_d
 
 
 async def test_the_first_round_is_over_once_all_known_alive_were_told(path: Path) -> None:
-    async with Hooked(path) as hooked:
-        for uid in ("a", "b"):
-            await hooked.sync(job_wire(uid))
-        hooked.after(PERIOD)
-        hooked.ledger.flush()
+    await known_alive(path, "a", "b")
     async with Hooked(path) as hooked:
         await hooked.sync(job_wire("a"))
         hooked.after(30)
@@ -399,11 +404,7 @@ async def test_the_first_round_is_over_once_all_known_alive_were_told(path: Path
 
 
 async def test_who_is_not_told_in_the_first_round_has_vanished(path: Path) -> None:
-    async with Hooked(path) as hooked:
-        for uid in ("a", "b"):
-            await hooked.sync(job_wire(uid))
-        hooked.after(PERIOD)
-        hooked.ledger.flush()
+    await known_alive(path, "a", "b")
     async with Hooked(path) as hooked:
         await hooked.sync(job_wire("a"))
         hooked.after(2 * PERIOD - 1)
@@ -414,10 +415,7 @@ async def test_who_is_not_told_in_the_first_round_has_vanished(path: Path) -> No
 
 
 async def test_who_was_alive_has_not_vanished_while_nobody_calls(path: Path) -> None:
-    async with Hooked(path) as hooked:
-        await hooked.sync(job_wire("a"))
-        hooked.after(PERIOD)
-        hooked.ledger.flush()
+    await known_alive(path, "a")
     async with Hooked(path) as hooked:
         hooked.after(2 * PERIOD - 1)
         assert hooked.hooks.waits(hooked.now)

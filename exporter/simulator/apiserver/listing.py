@@ -67,7 +67,7 @@ def _page(snapshot: Snapshot, selection: Selection, limit: int, after: Key | Non
         start = bisect.bisect_right(objects, after, key=lambda item: item.key)
         left = range(max(left.start, start), left.stop)
     # Never a copy of all that is left: of 400,000 pods a page would take longer than its content.
-    found = map(objects.__getitem__, left)
+    found = snapshot.at(left)
     selected = (one for one in found if one in selection) if selection.selects else found
     chosen = list(islice(selected, limit or None))
     metadata: dict[str, object] = {"resourceVersion": str(snapshot.version)}

@@ -38,7 +38,7 @@ class Customize:
             resource = self._resource(rule)
             objects = found.setdefault(f"{resource.kind}.{resource.api_version}", {})
             snapshot = self._cluster.snapshot(resource)
-            for stored in map(snapshot.objects.__getitem__, snapshot.within(key[0])):
+            for stored in snapshot.at(snapshot.within(key[0])):
                 if _selects(rule, key[0], stored):
                     objects[stored.key[1]] = resource.type_meta | stored.value()
         return found
