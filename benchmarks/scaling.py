@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,12 +51,15 @@ class Row:
     """Of it, compressed."""
     usage: float = 0.0
     """Of a processor, a round."""
-    change: float = 0.0
-    """Of a processor, one change of a CrawlJob."""
+    change: float | None = None
+    """Of a processor, one change of a CrawlJob; None where the time without changes cost more, as
+    it does while the first lists of so many are worked off."""
 
     @property
-    def share(self) -> float:
+    def share(self) -> float | None:
         """Of one core, all day."""
+        if self.change is None:
+            return None
         return (
             self.change * self.crawls / _WRITTEN_EVERY
             + self.usage / DEFAULT_USAGE_INTERVAL
@@ -81,11 +84,16 @@ def main() -> int:
         print(
             f"| {row.crawls:,}, {_PODS * row.crawls:,} | {row.ready:.1f} s | {row.all_up:.1f} s "
             f"| {row.memory / _MIB:,.0f} MiB | {row.scrape:.2f} s, {row.size / _MIB:.1f} MiB "
-            f"in {row.clock:.1f} s | {row.usage:.2f} s | {row.change * 1e6:.0f} µs "
-            f"| {row.share:.0%} |",
+            f"in {row.clock:.1f} s | {row.usage:.2f} s "
+            f"| {_or_unknown(row.change, lambda seconds: f'{seconds * 1e6:.0f} µs')} "
+            f"| {_or_unknown(row.share, lambda share: f'{share:.0%}')} |",
             flush=True,
         )
     return 0
+
+
+def _or_unknown(figure: float | None, write: Callable[[float], str]) -> str:
+    return "unknown" if figure is None else write(figure)
 
 
 def measure(crawls: int, shards: int = 1) -> Row:
@@ -99,7 +107,8 @@ def measure(crawls: int, shards: int = 1) -> Row:
             before = exporter.cpu
             crawljobs = f"http://127.0.0.1:{simulator.port}{sources.CRAWLJOBS}"
             changes = asyncio.run(sources.changes(crawljobs, ""))
-            row.change = max(0.0, exporter.cpu - before - idle) * shards / changes
+            cost = exporter.cpu - before - idle
+            row.change = cost * shards / changes if cost > 0 else None
         began = time.perf_counter()
         with _exporter(kubeconfig, shards) as exporter:
             exporter.wait_until_ready()

@@ -9,7 +9,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,7 +27,6 @@ from exporter.settings import (
     add_options,
     load,
 )
-from exporter.settings.defaults import DEMO_LEDGER
 from exporter.settings.model import (
     Alertmanager,
     Alerts,
@@ -50,10 +49,10 @@ WRONG_USE: Final = 2
 def _serve(settings: Settings, _: argparse.Namespace) -> int:
     gc.disable()  # until all is imported: nothing of that is garbage
     from exporter.app import serve  # noqa: PLC0415 - see the module's docstring
-    from exporter.commands.checks import check, check_polling  # noqa: PLC0415
+    from exporter.commands.checks import check, check_serve  # noqa: PLC0415
 
     check(settings)
-    check_polling(settings)
+    check_serve(settings)
     return _run(serve(settings))
 
 
@@ -144,8 +143,6 @@ class Command:
     run: Callable[[Settings, argparse.Namespace], int]
     help: str
     groups: Sequence[type[BaseModel]]
-    provided: Mapping[str, str] | None = None
-    """Values that it has, by the option's name, where none is given."""
 
 
 COMMANDS: Final = {
@@ -157,7 +154,6 @@ COMMANDS: Final = {
             *(Metacontroller, Browsertrix, BrowsertrixPolling, History, Metrics, Web),
             *(Alerts, Alertmanager, Logging),
         ),
-        provided={"history.path": DEMO_LEDGER},
     ),
     "snapshot": Command(
         _snapshot,
@@ -271,7 +267,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = COMMANDS[arguments.command]
     wrong_use = parsers[arguments.command].error
     try:
-        loaded = load(command.groups, vars(arguments), os.environ, command.provided)
+        loaded = load(command.groups, vars(arguments), os.environ)
     except SettingsError as error:
         wrong_use(str(error))
     logs.set_up(loaded.settings.log_level, loaded.settings.log_format)

@@ -45,9 +45,14 @@ def check(settings: Settings) -> None:
         )
 
 
-def check_polling(settings: Settings) -> None:
-    """Refuse what is said of polling Browsertrix where nobody polls it; the demo always does."""
+def check_serve(settings: Settings) -> None:
+    """Refuse what does nothing without a Browsertrix or a ledger; the demo has its own of both."""
     refuse_without("browsertrix_url", settings, BrowsertrixPolling)
+    if settings.hook_finalize and settings.history_path is None:
+        raise InvalidSettingError(
+            "--metacontroller.finalize needs --history.path: without it no end is on disk",
+            "hook_finalize",
+        )
 
 
 def _alerts(settings: Settings) -> None:

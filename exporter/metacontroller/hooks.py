@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from exporter.metacontroller.request import HookRequest, InvalidRequestError, read_request
+from exporter.metacontroller.request import HookRequest, read_request
 from exporter.metacontroller.rounds import Calls
 from exporter.metacontroller.scope import HookScope
 from exporter.resources.crawljob import CrawlJob
@@ -47,6 +47,11 @@ class Hook(Enum):
     CUSTOMIZE = "customize"
 
 
+NO_HOOK: Final = "none"
+"""The label value for calls of a path that is no hook's."""
+_NAMES: Final = frozenset(hook.value for hook in Hook)
+
+
 class Outcome(Enum):
     """What became of a call: the values of a label."""
 
@@ -58,7 +63,7 @@ class Outcome(Enum):
     WAITING = "waiting"
     """Not released yet."""
     REFUSED = "refused"
-    """No call of metacontroller's: answered with a status of 4xx."""
+    """No call of metacontroller's, or not by who may: answered with a status of 4xx."""
 
 
 class Unrecorded(Enum):
@@ -113,6 +118,7 @@ class Hooks:
         """``clock`` is one that nobody sets."""
         self.requests: Counter[tuple[str, str]] = Counter(
             {(hook.value, outcome.value): 0 for hook in Hook for outcome in Outcome}
+            | {(NO_HOOK, Outcome.REFUSED.value): 0}
         )
         """By hook and outcome."""
         self.last_request = time.time()
@@ -131,12 +137,8 @@ class Hooks:
         self._scopes[scope.jobs.scope] = scope
 
     async def call(self, hook: Hook, body: bytes) -> Answer:
-        """Handle one call. Raises InvalidRequestError, which is counted."""
-        try:
-            request = read_request(body)
-        except InvalidRequestError:
-            self.refused(hook)
-            raise
+        """Handle one call. Raises InvalidRequestError; who answers says so by ``refused``."""
+        request = read_request(body)
         self.last_request = time.time()
         self._calls.called(self._now())
         if request.kind != "CrawlJob":
@@ -151,9 +153,10 @@ class Hooks:
         self._count(hook, outcome)
         return answer
 
-    def refused(self, hook: Hook) -> None:
-        """Count a call that was none."""
-        self._count(hook, Outcome.REFUSED)
+    def refused(self, path: str) -> None:
+        """Count a call that was none: of a hook, or of no path that there is."""
+        name = path.removeprefix("/")
+        self.requests[name if name in _NAMES else NO_HOOK, Outcome.REFUSED.value] += 1
 
     async def run(self) -> None:
         """Look at what time says until cancelled."""

@@ -23,8 +23,6 @@ DEFAULT_BROWSERTRIX_INTERVAL: Final = 60.0
 """Seconds between two lists of Browsertrix's organisations."""
 DEFAULT_MAX_WORKFLOWS: Final = 2000
 
-DEMO_LEDGER: Final = "browsertrix-demo/history.db"
-"""In place of ``--history.path``, where the demo is given none: a file in a folder of its own."""
 DEFAULT_RETENTION: Final = 86400.0
 """Seconds a finished crawl is served after its object is deleted, and an event is kept."""
 DEFAULT_MAX_FINISHED: Final = 100_000

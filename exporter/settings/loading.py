@@ -1,7 +1,7 @@
 """Flags, variables and the file become one ``Settings``; an error names the one it is about.
 
 The first source that gives an option wins, with all values of a repeatable one: flag, variable,
-file, what the command has for it, default.
+file, default.
 """
 
 import re
@@ -38,11 +38,9 @@ def load(
     groups: Sequence[type[BaseModel]],
     arguments: Mapping[str, Any],
     environment: Mapping[str, str],
-    provided: Mapping[str, str] | None = None,
 ) -> Loaded:
     """Read the options of these groups; ``arguments`` are the parsed ones of ``add_options``.
 
-    ``provided`` are values, by the option's name, that the command has where none was given.
     Options of other groups are left alone: in the environment, and in a file that several commands
     share. Raises SettingsError for the first that cannot be used.
     """
@@ -51,8 +49,7 @@ def load(
     given = _given_by_variables(known, environment) | _given_by_flags(known, arguments)
     if file := given.pop(CONFIG_FILE.field, None):
         given = _given_by_file(options, file) | given
-    by_name: dict[str, Any] = dict(provided or {})
-    by_name |= {
+    by_name: dict[str, Any] = {
         option.name: list(given[option.field].texts)
         if option.repeatable
         else given[option.field].texts[0]

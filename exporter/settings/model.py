@@ -687,9 +687,4 @@ class Settings(
                 "one exporter about all CrawlJobs: leave it out",
                 "total_shards",
             )
-        if self.hook_finalize and self.history_path is None:
-            raise InvalidSettingError(
-                "--metacontroller.finalize needs --history.path: without it no end is on disk",
-                "hook_finalize",
-            )
         return self

@@ -16,9 +16,7 @@ from aiohttp.typedefs import Middleware
 from exporter.metacontroller import Hook, Hooks, InvalidRequestError
 from exporter.settings.address import Address
 from exporter.web.config import WebConfigFile, protection
-from exporter.web.connections import Connections, add_headers
-from exporter.web.listen import bound_address, open_sockets
-from exporter.web.server import answer_errors
+from exporter.web.listener import Listener, application_of
 
 LONGEST_BODY: Final = 64 * 1024 * 1024
 """Bytes. A CrawlJob has 1.5 MiB at most, as etcd has, and a hundred pods come with it."""
@@ -26,6 +24,8 @@ _BODY_TIMEOUT: Final = 10.0
 """Seconds for a body to arrive: metacontroller gives up by then."""
 _GRACE: Final = 5.0
 """Seconds for calls in flight at shutdown."""
+_CALL_AGAIN: Final = 429
+"""An answer, not a refusal."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,50 +38,37 @@ class HookServer:
     ) -> None:
         """``config`` has TLS and users; None is plain HTTP for everybody."""
         self._hooks = hooks
-        self._listen = addresses
         self._config = config
-        self._runner: web.AppRunner | None = None
-        self._listeners: list[asyncio.Server] = []
-        self._connections: Connections | None = None
-        self.addresses: tuple[Address, ...] = ()
+        self._listener = Listener(self._application, addresses, config, grace=_GRACE)
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
         """Where it listens, with the ports that the system chose; empty before and after."""
+        return self._listener.addresses
 
     async def start(self) -> None:
         """Listen. Raises ListenError if that is not possible on one of the addresses."""
-        sockets = await open_sockets(self._listen)
-        middlewares: list[Middleware] = [answer_errors]
-        if self._config is not None:
-            # Metacontroller would repeat at once what a rate limit refuses, before any scrape.
-            middlewares.append(protection(self._config, limits_rate=False))
-        application = web.Application(client_max_size=LONGEST_BODY, middlewares=middlewares)
-
-        async def add_headers_to(_: web.Request, response: web.StreamResponse) -> None:
-            add_headers(response, self._config)
-
-        application.on_response_prepare.append(add_headers_to)
-        for hook in Hook:
-            application.router.add_post(f"/{hook.value}", self._handler(hook))
-        runner = web.AppRunner(
-            application, handle_signals=False, access_log=None, shutdown_timeout=_GRACE / 2
-        )
-        await runner.setup()
-        assert runner.server is not None, "it was set up"  # noqa: S101
-        self._connections = Connections(runner.server, self._config)
-        for one in sockets:
-            self._listeners.append(await self._connections.listen(one))
-        self._runner = runner
-        self.addresses = tuple(bound_address(one) for one in sockets)
+        await self._listener.start()
 
     async def stop(self) -> None:
         """Accept nothing more, and let calls in flight finish in time."""
-        self.addresses = ()
-        while self._listeners:
-            self._listeners.pop().close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-        if self._connections is not None:
-            await self._connections.end(0.0)
-        self._runner = self._connections = None
+        await self._listener.stop()
+
+    def _application(self) -> web.Application:
+        middlewares: list[Middleware] = []
+        if self._config is not None:
+            # Metacontroller would repeat at once what a rate limit refuses, before any scrape.
+            middlewares.append(protection(self._config, limits_rate=False))
+        application = application_of(self._config, middlewares, longest_body=LONGEST_BODY)
+        application.on_response_prepare.append(self._count_refused)
+        for hook in Hook:
+            application.router.add_post(f"/{hook.value}", self._handler(hook))
+        return application
+
+    async def _count_refused(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Count what is answered by a status of 4xx, whoever refuses it and why."""
+        if 400 <= response.status < 500 and response.status != _CALL_AGAIN:
+            self._hooks.refused(request.path)
 
     def _handler(
         self, hook: Hook
@@ -90,28 +77,28 @@ class HookServer:
 
     async def _call(self, hook: Hook, request: web.Request) -> web.StreamResponse:
         if request.content_type != "application/json":
-            return self._refuse(hook, 415, "expected Content-Type: application/json")
+            return _refusal(415, "expected Content-Type: application/json")
         try:
             async with asyncio.timeout(_BODY_TIMEOUT):
                 body = await request.read()
         except web.HTTPRequestEntityTooLarge:
-            return self._refuse(hook, 413, f"the body is longer than {LONGEST_BODY} bytes")
+            return _refusal(413, f"the body is longer than {LONGEST_BODY} bytes")
         except TimeoutError:
-            return self._refuse(hook, 408, f"no whole body within {_BODY_TIMEOUT:g} s")
+            return _refusal(408, f"no whole body within {_BODY_TIMEOUT:g} s")
         try:
             answer = await self._hooks.call(hook, body)
         except InvalidRequestError as error:
             logger.warning("a call of the hook %s cannot be read: %s", hook.value, error)
-            return web.Response(status=400, text=f"{error}\n")
+            return _refusal(400, str(error))
         if answer.json is None:
             wait = str(max(1, round(answer.retry_after)))
             return web.Response(
-                status=429,
+                status=_CALL_AGAIN,
                 headers={hdrs.RETRY_AFTER: wait},
                 text="nothing is to be changed; call again\n",
             )
         return web.json_response(answer.json)
 
-    def _refuse(self, hook: Hook, status: int, text: str) -> web.StreamResponse:
-        self._hooks.refused(hook)
-        return web.Response(status=status, text=f"{text}\n")
+
+def _refusal(status: int, text: str) -> web.StreamResponse:
+    return web.Response(status=status, text=f"{text}\n")

@@ -1,40 +1,23 @@
-"""The web server: which handler each path has, its limits, its start and its shutdown."""
+"""The web server: which handler each path has, and who is answered."""
 
-import asyncio
 import ipaddress
-import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import hdrs, web, web_response
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from exporter.settings.address import Address
 from exporter.settings.defaults import DEFAULT_TELEMETRY_PATH
 from exporter.web.config import WebConfigFile, protection
-from exporter.web.connections import Connections, add_headers
-from exporter.web.listen import bound_address, open_sockets
+from exporter.web.listener import Listener, application_of
 from exporter.web.metrics_handler import MAX_SCRAPES, Gatherer, MetricsHandler, OnScrape
 from exporter.web.pages import LANDING_PATH, LIVENESS_PATHS, READINESS_PATH, Health, Pages
 from exporter.web.status import API, PREFIXES, StatusHandlers, View
 
-logger = logging.getLogger(__name__)
-
 GRACE: Final = 10.0
 """Seconds. As long as Prometheus waits for a scrape by default."""
-
-_KEEPALIVE: Final = 310.0
-"""Seconds. Prometheus closes an idle connection after 300; later than it, we never close one that
-it is about to use."""
-
-_LONGEST_HEADER: Final = 16 * 1024
-
-_NAME: Final = "browsertrix-exporter"
-
-# The framework answers what is no HTTP itself, and names its version and Python's.
-web_response.SERVER_SOFTWARE = _NAME  # type: ignore[attr-defined]
 
 
 def refuse_reserved_path(path: str) -> None:
@@ -82,15 +65,18 @@ class WebServer:
         )
         self._metrics = MetricsHandler(gatherer, on_scrape, max_scrapes=settings.max_scrapes)
         self._pages = Pages(health, telemetry_path=settings.telemetry_path)
-        self._runner: web.AppRunner | None = None
-        self._addresses: tuple[Address, ...] = ()
-        self._listeners: list[asyncio.Server] = []
-        self._connections: Connections | None = None
+        self._listener = Listener(
+            self._application,
+            settings.listen,
+            settings.config,
+            grace=settings.grace,
+            lingering_time=0,  # nothing here reads a request's body
+        )
 
     @property
     def addresses(self) -> tuple[Address, ...]:
         """Where it listens, with the ports that the system chose; empty before and after."""
-        return self._addresses
+        return self._listener.addresses
 
     @property
     def secure(self) -> bool:
@@ -100,44 +86,14 @@ class WebServer:
 
     async def start(self) -> None:
         """Listen. Raises ListenError if that is not possible on one of the addresses."""
-        sockets = await open_sockets(self._settings.listen)
-        runner = web.AppRunner(
-            self._application(),
-            handle_signals=False,
-            access_log=None,
-            logger=_connection_log(),
-            keepalive_timeout=_KEEPALIVE,
-            lingering_time=0,  # nothing here reads a request's body
-            # The runner waits this long, asks requests to stop, which scrapes ignore, and waits
-            # as long again before it cancels them.
-            shutdown_timeout=self._settings.grace / 2,
-            max_line_size=_LONGEST_HEADER,
-            max_field_size=_LONGEST_HEADER,
-        )
-        await runner.setup()
-        assert runner.server is not None, "it was set up"  # noqa: S101
-        self._connections = Connections(runner.server, self._settings.config)
-        for one in sockets:
-            self._listeners.append(await self._connections.listen(one))
-        self._runner = runner
-        self._addresses = tuple(bound_address(one) for one in sockets)
+        await self._listener.start()
 
     async def stop(self) -> None:
         """Accept nothing more, close idle connections, let scrapes in flight finish in time."""
-        runner, self._runner = self._runner, None
-        self._addresses = ()
-        while self._listeners:
-            self._listeners.pop().close()
-        connections, self._connections = self._connections, None
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._settings.grace
-        if runner is not None:
-            await runner.cleanup()
-        if connections is not None:
-            await connections.end(deadline - loop.time())
+        await self._listener.stop()
 
     def _application(self) -> web.Application:
-        middlewares: list[Middleware] = [answer_errors]
+        middlewares: list[Middleware] = []
         config = self._settings.config
         if config is not None:
             probes = {*LIVENESS_PATHS, READINESS_PATH}
@@ -147,14 +103,7 @@ class WebServer:
             middlewares.append(
                 _only_hosts(self._settings.allowed_hosts, self._settings.telemetry_path)
             )
-        application = web.Application(client_max_size=1024, middlewares=middlewares)
-
-        async def add_headers_to(_: web.Request, response: web.StreamResponse) -> None:
-            """Those common to all, and no version."""
-            add_headers(response, config)
-            response.headers[hdrs.SERVER] = _NAME
-
-        application.on_response_prepare.append(add_headers_to)
+        application = application_of(config, middlewares, longest_body=1024)
         landing = ((LANDING_PATH, self._pages.landing),)
         for path, handler in (
             *(landing if self._status is None else self._status.routes()),
@@ -205,34 +154,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-@web.middleware
-async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """No traceback and no page of the framework's reaches a client."""
-    try:
-        return await handler(request)
-    except web.HTTPMethodNotAllowed as error:
-        allowed = {hdrs.ALLOW: ", ".join(sorted({*error.allowed_methods, hdrs.METH_OPTIONS}))}
-        if request.method == hdrs.METH_OPTIONS:  # HAProxy probes by it (RFC 9110, 9.3.7)
-            return web.Response(status=204, headers=allowed)
-        return web.Response(status=error.status, text=f"{error.reason}\n", headers=allowed)
-    except web.HTTPException as error:
-        return web.Response(status=error.status, text=f"{error.reason}\n")
-    except Exception:
-        logger.exception(
-            "a request failed",
-            extra={"method": request.method, "path": request.rel_url.raw_path},
-        )
-        return web.Response(status=500, text="Internal Server Error\n")
-
-
-def _connection_log() -> logging.Logger:
-    """The framework's log without requests that were no HTTP: whoever scans ports sends those."""
-    connections = logging.getLogger(f"{__name__}.connections")
-    connections.addFilter(_is_not_about_a_malformed_request)
-    return connections
-
-
-def _is_not_about_a_malformed_request(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

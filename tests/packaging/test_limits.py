@@ -11,7 +11,7 @@ from exporter.metrics import crawl_tables
 from exporter.resources import decoding, fields
 from exporter.resources.crawljob import model
 from exporter.runtime import backoff, tasks
-from exporter.web import connections, metrics_handler, server, streaming, tls_connection
+from exporter.web import connections, listener, metrics_handler, streaming, tls_connection
 from exporter.web.config import users
 from exporter.web.status import handlers
 from support.tools import ROOT
@@ -33,7 +33,7 @@ ROWS = {
         ("A client that takes nothing of its answer", [streaming.WRITE_TIMEOUT]),
         (
             "A request's headers",
-            [server._LONGEST_HEADER / KIB, connections.HEADERS_TIMEOUT],
+            [listener._LONGEST_HEADER / KIB, connections.HEADERS_TIMEOUT],
         ),
         ("A handshake of TLS", [tls_connection.HANDSHAKE_TIMEOUT]),
         ("Passwords checked at once", [users.MOST]),

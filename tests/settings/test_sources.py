@@ -214,23 +214,6 @@ def test_a_variable_names_the_file_and_the_flag_wins(tmp_path: Path) -> None:
     assert settings(file=other, environment=variables).context == "other"
 
 
-def test_what_a_command_has_itself_counts_where_nothing_is_given(tmp_path: Path) -> None:
-    file = tmp_path / "config.yaml"
-    file.write_text("history: {path: /file}\n")
-    provided = {"history.path": "/own"}
-    parser = Parser()
-    add_options(parser, GROUPS)
-
-    def path(*flags: str, environment: dict[str, str] | None = None) -> Path | None:
-        arguments = vars(parser.parse_args(flags))
-        return load(GROUPS, arguments, environment or {}, provided).settings.history_path
-
-    assert path() == Path("/own")
-    assert path(f"--config.file={file}") == Path("/file")
-    assert path(environment={f"{ENVIRONMENT_PREFIX}HISTORY_PATH": "/variable"}) == Path("/variable")
-    assert path("--history.path=/flag") == Path("/flag")
-
-
 def test_an_option_of_another_command_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("history: {path: /h}\nlog: {level: loud}\nalertmanager: {label: [a=b]}\n")

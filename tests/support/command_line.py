@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from exporter.cli import COMMANDS
-from exporter.commands.checks import check, check_polling
+from exporter.commands.checks import check, check_serve
 from exporter.settings import (
     GROUPS,
     InvalidSettingError,
@@ -30,7 +30,7 @@ def read(*flags: str, **environment: str) -> Settings:
         parser.error(str(error))
     try:
         check(loaded.settings)
-        check_polling(loaded.settings)
+        check_serve(loaded.settings)
     except InvalidSettingError as error:
         parser.error(loaded.explain(error))
     return loaded.settings
@@ -42,7 +42,7 @@ def read_demo(*flags: str) -> Settings:
     parser = Parser(prog="browsertrix-exporter demo")
     add_options(parser, demo.groups)
     try:
-        loaded = load(demo.groups, vars(parser.parse_args(flags)), {}, demo.provided)
+        loaded = load(demo.groups, vars(parser.parse_args(flags)), {})
     except SettingsError as error:
         parser.error(str(error))
     check(loaded.settings)

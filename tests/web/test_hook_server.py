@@ -62,6 +62,12 @@ async def post(
         return answer.status, await answer.text()
 
 
+def refusals(hooked: Hooked) -> dict[str, int]:
+    """How many calls were refused, by hook."""
+    requests = hooked.hooks.requests.items()
+    return {hook: count for (hook, outcome), count in requests if outcome == "refused"}
+
+
 # -- who
 
 
@@ -89,6 +95,15 @@ async def test_where_there_are_users_nobody_else_tells_of_a_crawl(
         assert await post(hooked, "/elsewhere") == (401, "Unauthorized\n")
         status, _ = await post(hooked, f"/{hook}", login=basic("metacontroller"))
         assert status == 200
+
+
+async def test_who_may_not_call_is_counted_as_refused(protect: Protect) -> None:
+    async with protect({"basic_auth_users": {"metacontroller": hashed()}}) as hooked:
+        await post(hooked, "/sync")
+        await post(hooked, "/finalize", login=basic("metacontroller", "wrong"))
+        await post(hooked, "/finalize", login=basic("somebody"))
+        await post(hooked, "/elsewhere")
+        assert refusals(hooked) == {"sync": 1, "finalize": 2, "customize": 0, "none": 1}
 
 
 async def test_a_rate_limit_is_of_scrapes_and_refuses_no_call(protect: Protect) -> None:
@@ -150,6 +165,36 @@ async def test_there_is_nothing_else(tmp_path: Path, path: str) -> None:
         answer = await hooked.send(path, CALL)
         assert (answer.status, answer.text) == (404, "Not Found\n")
         assert not hooked.seen.changes
+
+
+async def test_a_call_that_means_nothing_is_counted_as_refused(tmp_path: Path) -> None:
+    async with Hooked(tmp_path / "history.db") as hooked:
+        for path, body, options in (
+            ("/sync", b"{}", {}),
+            ("/sync", CALL, {"method": "GET"}),
+            ("/finalize", CALL, {"content_type": "text/plain"}),
+            ("/elsewhere", CALL, {}),
+            ("/elsewhere/too", CALL, {}),
+        ):
+            assert 400 <= (await hooked.send(path, body, **options)).status < 500
+        assert (await hooked.send("/sync", b"", method="OPTIONS")).status == 204
+        assert (await hooked.send("/sync", CALL)).status == 200
+        assert refusals(hooked) == {"sync": 2, "finalize": 1, "customize": 0, "none": 2}
+
+
+async def test_what_is_no_http_is_answered_without_a_word_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Hooked(tmp_path / "history.db") as hooked:
+        address = hooked.server.addresses[0]
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(b"\x16\x03\x01\x02\x00\x01\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), WAIT_TIMEOUT)
+        writer.close()
+        assert b" 400 " in answer
+        assert b"Server: browsertrix-exporter" in answer
+        assert refusals(hooked) == {"sync": 0, "finalize": 0, "customize": 0, "none": 0}
+    assert not caplog.records
 
 
 async def test_answers_have_the_headers_of_all_others_and_name_no_version(

@@ -23,7 +23,7 @@ from exporter.app import serve
 from exporter.commands.demo.monitoring import monitoring
 from exporter.commands.demo.programs import end, free_port
 from exporter.settings import Address, Settings
-from exporter.settings.defaults import DEFAULT_HOOK_PORT, DEFAULT_PAUSE_LIMIT, DEMO_LEDGER
+from exporter.settings.defaults import DEFAULT_HOOK_PORT, DEFAULT_PAUSE_LIMIT
 
 CRAWLS: Final = 25
 """At a time: a small cluster, and enough for every scenario to occur."""
@@ -68,8 +68,7 @@ async def _demo(settings: Settings, speed: float, seed: int) -> None:
         folder = Path(name)
         kubeconfig, password_file = folder / "kubeconfig", folder / "password"
         password_file.write_text(secrets.token_hex(), encoding="utf-8")
-        own_ledger = str(settings.history_path) == DEMO_LEDGER
-        history = folder / "history.db" if own_ledger else settings.history_path
+        history = settings.history_path or folder / "history.db"
         flags = {
             "--kubeconfig": kubeconfig,
             "--browsertrix-password-file": password_file,

@@ -21,7 +21,8 @@ HOOK_FAMILIES: Final = (
     HookFamily(
         name="browsertrix_exporter_hook_requests_total",
         help="Calls of metacontroller's by hook and outcome: taken, outdated (nothing newer than "
-        "was known), ignored (not followed), waiting (not released yet), refused (4xx).",
+        'was known), ignored (not followed), waiting (not released yet), refused (4xx; hook="none" '
+        "where the path is no hook's).",
         source="calls of the hooks",
         labels=("hook", "outcome"),
         samples=lambda hooks: hooks.requests.items(),

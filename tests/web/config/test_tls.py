@@ -285,7 +285,7 @@ async def test_idle_connections_and_handshakes_do_not_delay_the_end(
     writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
     await reader.readuntil(b"ok\n")
     _, silent = await site.connect()
-    of_server = site.server._connections
+    of_server = site.server._listener.connections
     assert of_server is not None
     await until(lambda: len(of_server._open) == 2 or None)
     await asyncio.wait_for(site.server.stop(), WAIT_TIMEOUT)
