@@ -42,6 +42,7 @@ format: $(VENV)/dev.stamp  ## put the code into its form
 
 bench: $(VENV)/dev.stamp  ## measure the speed claims, both sides in one run
 	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks.sources $(ARGS)
 	$(BIN)/python -m benchmarks.usage
 	$(BIN)/python -m benchmarks.organisations
 	$(BIN)/python -m benchmarks.peer $(ARGS)

@@ -8,9 +8,9 @@ import statistics
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
 
 from benchmarks import blocking, processes, remembering, scraping, sources, viewing
+from benchmarks.figures import Figure, report
 from exporter.metrics.catalog import CATALOG, Group
 
 _ROUNDS = 3
@@ -21,16 +21,6 @@ _COMPARED = {
     for family in CATALOG
     if family.group in {Group.FLEET, Group.CRAWL, Group.POD, Group.VOLUME}
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One claim."""
-
-    name: str
-    target: str
-    measured: str
-    met: bool
 
 
 def main() -> int:
@@ -70,8 +60,7 @@ def main() -> int:
                     seconds < 0.05,
                 )
             )
-    _print(figures)
-    return 0 if all(figure.met for figure in figures) else 1
+    return report(figures)
 
 
 def _recall() -> Figure:
@@ -139,16 +128,6 @@ def _samples(process: processes.Process) -> Counter[bytes]:
     lines = scraping.text(process.port, "/metrics").splitlines()
     names = (line.partition(b"{")[0] for line in lines)
     return Counter(name for name in names if name in _COMPARED)
-
-
-def _print(figures: list[Figure]) -> None:
-    rows = [("figure", "target", "measured", "")]
-    rows += [(f.name, f.target, f.measured, "met" if f.met else "MISSED") for f in figures]
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    for row in rows:
-        print(
-            "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -77,14 +78,30 @@ def exporter(
     module: str = "exporter",
     *,
     flags: Sequence[str] = (),
-    python: str = sys.executable,
+    source: Path | None = None,
 ) -> Iterator[Process]:
-    """The exporter, ready or not, on a free port; ``python`` is that of the version to run."""
+    """The exporter, ready or not, on a free port; ``source`` has the version to run, else ours."""
     arguments = [
         "serve", "--kubeconfig", str(kubeconfig), "--web.listen-address", "127.0.0.1:0", *flags,
     ]  # fmt: skip
-    with _running(module, arguments, r"address=(\S+)", python=python) as process:
+    with _running(module, arguments, r"address=(\S+)", source=source) as process:
         yield process
+
+
+@contextlib.contextmanager
+def earlier_version(revision: str) -> Iterator[Path | None]:
+    """The exporter's code as it was then; None where git does not have that, as in a wheel."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "code.tar"
+        found = subprocess.run(
+            ["git", "archive", f"--output={archive}", revision, "exporter"], check=False
+        )
+        if found.returncode:
+            yield None
+            return
+        with tarfile.open(archive) as code:
+            code.extractall(folder, filter="data")
+        yield Path(folder)
 
 
 @contextlib.contextmanager
@@ -96,15 +113,19 @@ def baseline(crawls: int) -> Iterator[Process]:
 
 @contextlib.contextmanager
 def _running(
-    module: str, arguments: list[str], listening: str, *, python: str = sys.executable
+    module: str, arguments: list[str], listening: str, *, source: Path | None = None
 ) -> Iterator[Process]:
     """Run ``python -m module`` until it says where it listens; end it in the end."""
-    elsewhere = () if python == sys.executable else ("-P",)  # not what is in this folder
+    elsewhere = () if source is None else ("-P",)  # not what is in this folder
+    environment = os.environ if source is None else {**os.environ, "PYTHONPATH": str(source)}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [python, *elsewhere, "-m", module, *arguments], stdout=output, stderr=output
+                [sys.executable, *elsewhere, "-m", module, *arguments],
+                stdout=output,
+                stderr=output,
+                env=environment,
             )
         try:
             found = _wait(lambda: _search(listening, process, log), log)
