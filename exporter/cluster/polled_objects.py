@@ -1,8 +1,12 @@
 """The objects of one polled scope as last listed, and what is new in each list.
 
-A list without a version says only what is so now, and the server behind it may go on to show an
-object that nobody has measured since. How old an object is cannot be read off its own timestamp,
-which is by another clock; so what counts is for how long the timestamp has stood still by ours.
+A list without a version says only what was measured last. The server behind it may go on to show
+an object that nobody has measured since, or leave one out that it could not measure this time:
+metrics-server does, for two of its rounds, where a kubelet does not answer it once. So an object is
+known for a while after it was measured last, be it listed or not. How old an object is cannot be
+read off its own timestamp, which is by another clock; so what counts is for how long the timestamp
+has stood still by ours.
+Source: metrics-server, ``pkg/storage/pod.go``.
 """
 
 from collections.abc import Collection
@@ -73,15 +77,17 @@ class PolledObjects(Generic[T]):
         before, after = self._written_at(last), self._written_at(item)
         return before != after or (after is None and last != item)
 
-    def vanished(self, key: Key) -> bool:
-        """The object is not listed any more; returns whether that was handed on."""
-        self._fresh_at.pop(key, None)
+    def missing(self, key: Key, now: float) -> bool:
+        """Handle an object that is not listed; returns whether that was handed on."""
+        if now - self._fresh_at[key] < self._stale_after:
+            return False
+        del self._fresh_at[key]
         self._stale.pop(key, None)
         self._problems.forget(key)
         return self._end(key)
 
     def keys_except(self, seen: set[Key]) -> list[Key]:
-        """Return what is held, stale or not, but not among those a complete list has shown."""
+        """Return what was listed before, stale or not, and is not among what a list has shown."""
         return [key for key in self._fresh_at if key not in seen]
 
     def _end(self, key: Key) -> bool:

@@ -1,10 +1,10 @@
 """List again and again: one resource in one scope that cannot be watched.
 
 ``metrics.k8s.io`` keeps nothing and has no versions: a list says what was measured last, and that
-is all there is. So what a list does not say again is no longer known after three intervals, be it
-that lists fail, or that an object's timestamp stands still. A list counts whole or not at all, for
-half of one would make the other half vanish. It comes in one body of any size, is read while it
-arrives, and never holds up the event loop.
+is all there is. So what no list says anew is no longer known after three intervals, be it that
+lists fail, that they leave an object out, or that its timestamp stands still. A list counts whole
+or not at all. It comes in one body of any size, is read while it arrives, and never holds up the
+event loop.
 Whatever goes wrong, the next list is no sooner than an interval after this one.
 Source: Kubernetes, "Resource metrics pipeline".
 """
@@ -137,7 +137,7 @@ class Poller(Generic[T]):
 
     @property
     def objects(self) -> Collection[T]:
-        """The scope's objects as last listed, without those that are stale; a view."""
+        """The scope's objects as measured within three intervals; a view."""
         return self._objects.objects
 
     async def run(self) -> None:
@@ -204,7 +204,7 @@ class Poller(Generic[T]):
         self._handler.on_unknown(self.scope)
 
     async def _apply(self, listed: list[T], now: float) -> None:
-        """Hand on what the list has brought, and then what it does not have any more."""
+        """Hand on what the list has brought, and what has not been listed for long."""
         changed = False
         seen = set[Key]()
         for item in listed:
@@ -213,7 +213,7 @@ class Poller(Generic[T]):
             changed |= self._objects.upsert(key, item, now)
             await self._time_slice.yield_if_due()
         for key in self._objects.keys_except(seen):
-            changed |= self._objects.vanished(key)
+            changed |= self._objects.missing(key, now)
             await self._time_slice.yield_if_due()
         stats = self.stats
         stats.objects = len(self._objects)
@@ -259,6 +259,6 @@ class Poller(Generic[T]):
         self._on_invalid("", f"it is longer than {self._longest_item} bytes")
 
     def _on_invalid(self, namespace: str, why: str) -> None:
-        """Report it; what was known of it is known no more."""
+        """Report it; it is as if not listed."""
         self.stats.invalid_objects += 1
         self.problems.report_invalid(namespace or self.scope, why)

@@ -166,9 +166,23 @@ class CrawlPod:
 
     def _fresher(self, stated: float | None, measured: float | None) -> float | None:
         """A figure of the status, which has no time of its own, or the one measured."""
-        if measured is None or (stated and (self.usage.timestamp or 0.0) < self.stated_at):
+        if measured is None or self._usage_is_past:
             return stated or None
-        return measured
+        return stated if stated and (self.usage.timestamp or 0.0) < self.stated_at else measured
+
+    @property
+    def _usage_is_past(self) -> bool:
+        """Whether what was measured is of a container that ended, maybe of a pod of the same name.
+
+        By timestamps that are all of the node's clock.
+        """
+        container, measured_at = self.container, self.usage.timestamp
+        since = container.started_at
+        if since is None and container.terminations:
+            since = container.terminations[-1].finished_at
+        if since is None:
+            return self.status.phase == "Pending"
+        return measured_at is not None and measured_at < since
 
     @property
     def usable_memory(self) -> float | None:

@@ -32,7 +32,7 @@ class Lists:
         items = [PODMETRICS_RESOURCE.reader.parse_value(value) for value in values]
         handed_on = [self.objects.upsert(key_of(item), item, now) for item in items]
         gone = self.objects.keys_except(set(map(key_of, items)))
-        handed_on += [self.objects.vanished(key) for key in gone]
+        handed_on += [self.objects.missing(key, now) for key in gone]
         changes = self.recorder.changes[before:]
         assert sum(handed_on) == len(changes)
         assert list(self.objects.objects) == list(self.recorder.objects.values())
@@ -65,11 +65,41 @@ def test_another_timestamp_or_another_figure_is_a_change(lists: Lists) -> None:
     assert [one.memory for one in lists.objects.objects] == [1024**2, 5 * 1024]
 
 
-def test_what_is_not_listed_any_more_is_deleted_with_what_was_known(lists: Lists) -> None:
+def test_what_is_not_listed_any_more_is_known_as_long_as_its_measurement_counts(
+    lists: Lists,
+) -> None:
+    """metrics-server leaves out for two rounds what a kubelet did not answer once."""
     lists.list(0, pod_metrics("a"), pod_metrics("b"))
-    assert lists.list(15, pod_metrics("b")) == [("deleted", "a")]
+    for now in (15, 30, 44.9):
+        assert lists.list(now, pod_metrics("b", timestamp=str(now))) != [("deleted", "a")]
+    assert ("deleted", "a") in lists.list(45, pod_metrics("b", timestamp=ONE))
     assert lists.recorder.deleted == [("a", False)]
-    assert lists.list(30, pod_metrics("a"), pod_metrics("b")) == [("new", "a")]
+    assert lists.list(60, pod_metrics("a"), pod_metrics("b", timestamp=ONE)) == [("new", "a")]
+
+
+def test_what_was_left_out_for_a_while_and_not_measured_anew_is_as_old_as_it_is(
+    lists: Lists,
+) -> None:
+    lists.list(0, pod_metrics("a"))
+    assert lists.list(15) == []
+    assert lists.list(30, pod_metrics("a")) == []
+    assert lists.list(45) == [("deleted", "a")]
+
+
+def test_what_is_measured_anew_after_it_was_left_out_is_a_change(lists: Lists) -> None:
+    lists.list(0, pod_metrics("a"))
+    assert lists.list(15) == []
+    assert lists.list(30, pod_metrics("a", timestamp=ONE)) == [("changed", "a")]
+    assert lists.list(60) == []
+    assert lists.list(75) == [("deleted", "a")]
+
+
+def test_a_pod_that_is_listed_twice_is_one_and_what_was_said_last_counts(lists: Lists) -> None:
+    twice = [pod_metrics("a", container(memory=memory)) for memory in (5, 7)]
+    assert lists.list(0, *twice) == [("new", "a"), ("changed", "a")]
+    assert [one.memory for one in lists.objects.objects] == [7]
+    assert lists.list(15, pod_metrics("a", container(memory=7))) == []
+    assert lists.list(45, *twice) == [("deleted", "a")]
 
 
 def test_the_same_name_in_two_namespaces_is_two_pods(lists: Lists) -> None:
@@ -77,7 +107,9 @@ def test_the_same_name_in_two_namespaces_is_two_pods(lists: Lists) -> None:
         ("new", "a"),
         ("new", "a"),
     ]
-    assert lists.list(15, pod_metrics("a", namespace="other")) == [("deleted", "a")]
+    assert lists.list(30, pod_metrics("a", namespace="other", timestamp=ONE)) == [("changed", "a")]
+    assert lists.list(60, pod_metrics("a", namespace="other", timestamp=ONE)) == [("deleted", "a")]
+    assert [one.metadata.namespace for one in lists.objects.objects] == ["other"]
 
 
 def test_a_timestamp_that_stands_still_is_stale_until_it_moves(lists: Lists) -> None:

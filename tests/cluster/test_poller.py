@@ -33,16 +33,41 @@ async def test_every_list_is_handed_on_as_what_has_changed(
     assert recorder.sizes_at_sync == [2]
     assert recorder.syncs == [""]
     assert (poller.synced, poller.up, poller.last_error) == (True, True, None)
-    listing.items = [pod_metrics("a"), pod_metrics("c", container(memory="5Ki"))]
-    await until(lambda: recorder.names == ["a", "c"])
+    listing.keep_moving("a", "c")
+    await until(lambda: recorder.names == ["a", "b", "c"])
+    await until(lambda: recorder.names == ["a", "c"])  # b has not been measured for three intervals
+    assert time.monotonic() - listing.times[0] >= 2.9 * INTERVAL
     assert recorder.deleted == [("b", False)]
-    assert len(recorder.changes) == 4
-    assert [one.memory for one in poller.objects] == [1024**2, 5 * 1024]
-    await synced_again(recorder)
-    assert len(recorder.changes) == 4
-    assert poller.stats.lists == len(recorder.syncs)
+    assert [one.metadata.name for one in poller.objects] == ["a", "c"]
     assert poller.stats.objects == 2
+    listing.items = list(map(moving, ("a", "c")))
+    listing.recover()
+    await synced_again(recorder)
+    changes = len(recorder.changes)
+    await synced_again(recorder)
+    assert len(recorder.changes) == changes, "nothing is measured anew: nothing has changed"
+    assert poller.stats.lists == len(recorder.syncs)
     assert poller.stats.last_sync == poller.stats.last_list
+
+
+async def test_a_metrics_server_that_has_nothing_yet_takes_nothing_away_at_once(
+    listing: ListingServer, poll: Poll
+) -> None:
+    """It answers without pods until it has asked their kubelets twice."""
+    listing.keep_moving("a", "b")
+    poller, recorder = poll()
+    await until(lambda: recorder.syncs)
+    listing.items = []
+    listing.recover()
+    await synced_again(recorder)
+    listing.keep_moving("a", "b")
+    await synced_again(recorder)
+    assert (recorder.names, recorder.deleted) == (["a", "b"], [])
+    listing.items = []
+    listing.recover()
+    await until(lambda: not recorder.names)
+    assert recorder.unknown == []  # it is there, and says that it has measured nothing
+    assert (poller.vouches, poller.up, poller.last_error) == (True, True, None)
 
 
 async def test_one_request_asks_for_all_that_the_selector_chooses(

@@ -10,7 +10,7 @@ from aiohttp import web
 from support.factories import to_wire
 from support.following import INTERVAL, Poll
 from support.listing_server import ListingServer
-from support.pod_metrics import container, pod_metrics, pod_metrics_list
+from support.pod_metrics import container, moving, pod_metrics, pod_metrics_list
 from support.waiting import until
 
 
@@ -232,14 +232,45 @@ async def test_odd_objects_cost_themselves_alone(
     assert (poller.up, poller.last_error) == (True, None)
 
 
-async def test_what_cannot_be_read_any_more_is_not_known_any_more(
+async def test_what_cannot_be_read_any_more_is_as_if_it_were_not_listed(
     listing: ListingServer, poll: Poll
 ) -> None:
-    listing.items = [pod_metrics("a"), pod_metrics("b")]
-    _, recorder = poll()
+    listing.keep_moving("a", "b")
+    poller, recorder = poll()
     await until(lambda: recorder.syncs)
-    listing.items = [pod_metrics("a", labels={"x": "y" * 2**19}), pod_metrics("b")]
+
+    async def unreadable(_: web.Request) -> web.StreamResponse:
+        long = {**moving("a"), "metadata": pod_metrics("a", labels={"x": "y" * 2**19})["metadata"]}
+        return web.json_response(pod_metrics_list(long, moving("b")))
+
+    listing.answer = unreadable
+    await until(lambda: poller.stats.invalid_objects)
+    assert recorder.names == ["a", "b"]
     await until(lambda: recorder.deleted)
     assert recorder.deleted == [("a", False)]
-    listing.items = [pod_metrics("a"), pod_metrics("b")]
+    assert poller.stats.invalid_objects >= 2
+    listing.keep_moving("a", "b")
     await until(lambda: recorder.names == ["a", "b"])
+
+
+async def test_an_api_that_is_registered_then_answers_then_is_taken_away(
+    listing: ListingServer, poll: Poll
+) -> None:
+    """404 before it is installed, 503 until it is ready; as it is removed 503, then 404."""
+    listing.refuse(404, body="404 page not found\n")
+    poller, recorder = poll()
+    await until(lambda: poller.stats.list_failures["not_found"])
+    listing.refuse(503, body="service unavailable\n")
+    await until(lambda: poller.stats.list_failures["server_error"])
+    listing.keep_moving("a")
+    await until(lambda: recorder.names == ["a"])
+    assert (poller.vouches, poller.last_error) == (True, None)
+    listing.refuse(503, body="service unavailable\n")
+    await until(lambda: poller.stats.list_failures["server_error"] >= 2)
+    listing.refuse(403)
+    await until(lambda: recorder.unknown)
+    await until(lambda: poller.stats.list_failures["forbidden"])
+    assert (poller.vouches, recorder.deleted) == (False, [])
+    listing.keep_moving("a")
+    await until(lambda: poller.vouches)
+    assert recorder.names == ["a"]

@@ -2,15 +2,35 @@
 
 from typing import Any
 
+import pytest
+
 from exporter.crawls import Crawl, CrawlPod, pods_of
 from exporter.resources.crawljob import parse_value
 from exporter.resources.pod import Pod
 from exporter.resources.pod import parse_value as parse_pod
 from exporter.resources.podmetrics.resource import PODMETRICS_RESOURCE
 from support.factories import CRAWL_ID, CREATED, GIB, UPDATED, UPDATED_EPOCH, crawler_pod, crawljob
-from support.pod_factories import POD_NAME, evicted, pod, pod_wire, restarted, terminated
+from support.pod_factories import (
+    POD_NAME,
+    container_status,
+    evicted,
+    pod,
+    pod_wire,
+    restarted,
+    terminated,
+)
 
 OTHER = f"crawl-{CRAWL_ID}-1"
+
+
+def running(since: str) -> dict[str, Any]:
+    return container_status(state={"running": {"startedAt": since}})
+
+
+def over(at: str) -> dict[str, Any]:
+    """It has ended and waits to be started again."""
+    state = {"waiting": {"reason": "CrashLoopBackOff"}}
+    return container_status(state=state, lastState=terminated(at))
 
 
 def pods(*live: Pod, **parts: Any) -> dict[str, CrawlPod]:
@@ -96,6 +116,39 @@ def test_a_pod_that_is_gone_uses_nothing_whatever_was_measured() -> None:
     usage = {POD_NAME: PODMETRICS_RESOURCE.reader.parse_value(measured())}
     (found,) = pods_of(Crawl(job, pods={}, usage=usage))
     assert (found.used_memory, found.used_cpu) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("live", "counts"),
+    [
+        (pod_wire(), True),
+        (pod_wire(status={"containerStatuses": [running("2025-05-21T12:00:30Z")]}), True),
+        (pod_wire(status={"containerStatuses": [running("2025-05-21T12:00:31Z")]}), False),
+        (pod_wire(status={"containerStatuses": [over("2025-05-21T12:00:31Z")]}), False),
+        (pod_wire(status={"containerStatuses": [over("2025-05-21T12:00:29Z")]}), True),
+        (pod_wire(status=evicted(finished_at="2025-05-21T12:00:31Z")), False),
+        (pod_wire(status={"phase": "Pending", "containerStatuses": []}), False),
+        (pod_wire(status={"containerStatuses": []}), True),  # nobody says since when it runs
+    ],
+)
+def test_what_an_earlier_container_of_that_name_used_is_not_what_it_uses(
+    live: dict[str, Any], counts: bool
+) -> None:
+    """It is listed for a while: a pod was made anew, or its container was started again."""
+    nothing = crawler_pod(used={"memory": 0, "cpu": 0, "storage": 0})
+    usage = {POD_NAME: PODMETRICS_RESOURCE.reader.parse_value(measured("2025-05-21T12:00:30Z"))}
+    job = parse_value(crawljob(pods={POD_NAME: nothing}))
+    (found,) = pods_of(Crawl(job, pods={POD_NAME: parse_pod(live)}, usage=usage))
+    expected = (1.5 * GIB, 0.25) if counts else (None, None)
+    assert (found.used_memory, found.used_cpu) == expected
+
+
+def test_what_the_status_says_counts_where_the_measurement_is_of_an_earlier_container() -> None:
+    live = pod_wire(status={"containerStatuses": [running("2025-05-21T12:00:31Z")]})
+    usage = {POD_NAME: PODMETRICS_RESOURCE.reader.parse_value(measured("2025-05-21T12:00:30Z"))}
+    job = parse_value(crawljob(pods={POD_NAME: crawler_pod()}))
+    (found,) = pods_of(Crawl(job, pods={POD_NAME: parse_pod(live)}, usage=usage))
+    assert (found.used_memory, found.used_cpu) == (GIB, 0.75)
 
 
 def test_what_it_may_use_is_its_own_limit_where_no_status_says_it() -> None:
