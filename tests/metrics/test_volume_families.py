@@ -53,6 +53,12 @@ def test_a_resize_that_is_pending_is_1() -> None:
     assert found["browsertrix_volume_resize_pending"] == [(POD, 1.0)]
 
 
+@pytest.mark.parametrize("storage_class", [None, ""])
+def test_a_claim_without_a_class_has_an_empty_one(storage_class: str | None) -> None:
+    found = samples_of_volume(spec={"storageClassName": storage_class})
+    assert found["browsertrix_volume_info"] == [({**POD, "storage_class": ""}, 1.0)]
+
+
 def test_nothing_is_served_where_nobody_lists_claims() -> None:
     job = parse_value(crawljob(pods={POD["pod"]: crawler_pod()}))
     assert not {name for name in samples(FAMILIES, [Crawl(job)]) if "_volume_" in name}

@@ -60,7 +60,7 @@ VOLUME_FAMILIES: Final = (
     _volume(
         "resize_pending",
         "1 while the volume is to become larger, 0 otherwise.",
-        "status.conditions",
-        lambda pod: float(bool(pod.volume.status.resizing)) if pod.volume.status.phase else None,
+        "spec.resources.requests.storage over status.capacity.storage, status.conditions",
+        Field("volume.resize_pending"),
     ),
 )

@@ -91,3 +91,16 @@ class Claim:
     status: ClaimStatus = field(default_factory=ClaimStatus)
     problems: tuple[Problem, ...] = Field(default=(), init=False)
     """What could not be read; filled in by ``resources.parsing``, never from the wire."""
+
+    @property
+    def resize_pending(self) -> bool | None:
+        """Whether its volume is to become larger; None where nobody says what became of it.
+
+        A volume is bound only if it is large enough, so one that is smaller than what is asked for
+        is to grow, also where no driver has said so yet, or ever will.
+        """
+        if self.status.phase is None:
+            return None
+        requested, capacity = self.spec.resources.requests.storage, self.status.capacity.storage
+        is_smaller = requested is not None and capacity is not None and capacity < requested
+        return is_smaller or bool(self.status.resizing)
