@@ -2,8 +2,9 @@
 
 How full a volume is only the kubelet of the pod's node knows, which Prometheus scrapes itself
 (kube-prometheus-stack does). A recording rule joins what it says to the claims that the exporter
-serves: a claim has its pod's name. Where no kubelet is scraped there are no such series, and
-nothing here fires.
+serves: a claim has its pod's name. Where the scrape has no ``honor_labels``, the claim's namespace
+is in ``exported_namespace``, and nothing else would tell of that. Where no kubelet is scraped there
+are no such series, and nothing here fires.
 """
 
 from typing import Final
@@ -31,13 +32,18 @@ _VOLUME: Final = f"The volume of {POD[0].lower()}{POD[1:]}"
 
 def _used(used: str, of: str, resource: str) -> str:
     """The share of a volume that is used; some file systems say that they have 0 inodes."""
-    share = f"{used} / ({of} > 0)"
     return f"""\
 label_replace(
   max {by(*POD_LABELS)} ({current("browsertrix_volume_info")})
   * {on(*_CLAIM)} group_left ()
   max {by(*_CLAIM)} (
-    label_replace({share}, "pod", "$1", "persistentvolumeclaim", "(.+)")
+    label_replace(
+      label_replace(
+        {used} / ({of} > 0),
+        "namespace", "$1", "exported_namespace", "(.+)"
+      ),
+      "pod", "$1", "persistentvolumeclaim", "(.+)"
+    )
   ),
   "resource", "{resource}", "", ""
 )"""
