@@ -336,4 +336,4 @@ async def _refusal(response: aiohttp.ClientResponse) -> RequestError:
     # Who is refused stands in the message, and may be an e-mail address.
     says_why = code not in (401, 403) and (status.reason or status.message)
     said = str(status) if says_why else str(code)
-    return RequestError(reason, f"the API server answered {said}", wait)
+    return RequestError(reason, f"the API server answered {said}", wait, status=code)

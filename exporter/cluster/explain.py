@@ -5,7 +5,7 @@ from typing import Any, Final
 from exporter.cluster.client import RequestError
 from exporter.resources.resource import Resource
 
-_NOT_SERVED: Final = ("not_found", "server_error")
+_NOT_SERVED: Final = (404, 503)
 """What is answered for an API that another server should serve (Kubernetes: "API Aggregation"): 404
 where that is not registered, 503 where it does not answer."""
 
@@ -19,7 +19,7 @@ def explain(error: RequestError, resource: Resource[Any], where: str) -> str:
         case "forbidden":
             verbs = "list and watch" if resource.versioned else "list"
             return f"{error}: RBAC must allow {verbs} on {resource.name} in {where}"
-        case reason if reason in _NOT_SERVED and not resource.versioned:
+        case _ if error.status in _NOT_SERVED and not resource.versioned:
             api = f"{resource.group}/{resource.version}"
             return f"{error}: {product} is not installed, or not running: nothing serves {api}"
         case "not_found" if product:

@@ -14,8 +14,8 @@ One class, which hands each step to ``lister``, ``watcher``, ``health`` and ``re
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from typing import Final, Generic, TypeVar
 
@@ -206,8 +206,18 @@ class Reflector(Generic[T]):
             self._withdrawn = False
             self._handler.on_synced(self.scope, self._version)
 
+    @contextmanager
+    def _withdrawing_meanwhile(self) -> Iterator[None]:
+        """Withdraw when it is time, also within a list, which may go on for ten minutes."""
+        left = self._synced_at + _VOUCHED_FOR - time.monotonic()
+        timer = asyncio.get_running_loop().call_later(max(0.0, left), self._withdraw_if_outdated)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
     def _withdraw_if_outdated(self) -> None:
-        outdated = time.monotonic() - self._synced_at > _VOUCHED_FOR
+        outdated = time.monotonic() - self._synced_at >= _VOUCHED_FOR
         if self._withdraw is not None and self.vouches and outdated:
             self._withdrawn = True
             self._withdraw(self.scope)
@@ -243,7 +253,8 @@ class Reflector(Generic[T]):
 
     async def _list(self) -> None:
         if self._resume is None:
-            self._version = await self._lister.into(self._cache, self._version)
+            with self._withdrawing_meanwhile():
+                self._version = await self._lister.into(self._cache, self._version)
             self._complete()
         else:
             self._version, listed = await self._lister.all()

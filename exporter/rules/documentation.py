@@ -167,8 +167,8 @@ BrowsertrixExporterSourceDown says so where it should be there:
 - **volumes** (`--source.volumes`): BrowsertrixVolumeNotBound, and with what the **kubelets** say
   BrowsertrixVolumeNearlyFull and BrowsertrixVolumeFullWithinTheHour. How full a volume is the
   exporter does not know: Prometheus must scrape the kubelets, as kube-prometheus-stack does
-  (`kubelet_volume_stats_…`, with `persistentvolumeclaim` as the kubelet has it, and its `namespace`,
-  or `exported_namespace` where the scrape does not honour labels).
+  (`kubelet_volume_stats_…`, with `persistentvolumeclaim` as the kubelet has it, and its `namespace`
+  in `exported_namespace` where the scrape does not honour labels).
 
 - **Browsertrix's API** (`--browsertrix.url`): all alerts on organisations' quotas, workflows and
   background jobs, and names in the texts of all others. BrowsertrixExporterLoginRefused says when

@@ -39,10 +39,14 @@ class RequestError(Exception):
     the users and passwords of addresses on the way.
     """
 
-    def __init__(self, reason: str, text: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, reason: str, text: str, retry_after: float | None = None, *, status: int | None = None
+    ) -> None:
         super().__init__(without_userinfo(text))
         self.reason = reason
         """One of the few that its client declares, fit for a label."""
+        self.status = status
+        """Of the response, where one came and its client says it."""
         self.retry_after = retry_after
         """Seconds the server asked us to wait."""
 

@@ -28,6 +28,8 @@ _FORBIDDEN = "RBAC must allow list on pods.metrics.k8s.io in namespace crawlers"
         ("not_found", f"404 Ordered ordered by a test: {_ABSENT}"),
         ("server_error", f"503 Ordered ordered by a test: {_ABSENT}"),
         ("server_error", f"503: {_ABSENT}", "service unavailable\n"),  # the aggregator's own
+        ("server_error", "500 Ordered ordered by a test"),  # it is there, and fails
+        ("server_error", "504 Ordered ordered by a test"),
         ("forbidden", f"403: {_FORBIDDEN}"),
         ("unauthorized", "401: the credentials are not accepted"),
         ("too_many_requests", "429 Ordered ordered by a test"),

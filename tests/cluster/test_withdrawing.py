@@ -27,6 +27,7 @@ class Server:
 
     def __init__(self) -> None:
         self.error: RequestError | None = None
+        self.list_seconds = 0.0
         self.lists = 0
         self._broken = asyncio.Event()
 
@@ -46,6 +47,7 @@ class Server:
         yield self
 
     async def read(self) -> bytes:
+        await asyncio.sleep(self.list_seconds)
         return b'{"metadata":{"resourceVersion":"5"},"items":[%b]}' % to_wire(pod_wire())
 
     async def read_chunk(self) -> bytes:
@@ -108,6 +110,40 @@ async def test_a_source_that_fails_for_long_is_withdrawn_once_and_known_again_wh
         await asyncio.sleep(100)  # the next try within half a minute, a bookmark 50 s later
         assert reflector.vouches
         assert len(recorder.syncs) == syncs + 1
+
+
+@in_virtual_time
+async def test_while_a_list_takes_long_what_was_known_is_withdrawn_in_time() -> None:
+    server = Server()
+    async with following(server) as (reflector, recorder):
+        await asyncio.sleep(20)
+        server.list_seconds = 500.0
+        server.fail(RequestError("expired", "too old resource version"))
+        await asyncio.sleep(1)
+        server.recover()
+        await asyncio.sleep(150)
+        assert reflector.vouches
+        assert server.lists == 2
+        await asyncio.sleep(50)
+        assert not reflector.vouches
+        assert recorder.unknown == ["crawlers"]
+        syncs = len(recorder.syncs)
+        await asyncio.sleep(400)
+        assert reflector.vouches
+        assert len(recorder.syncs) == syncs + 1
+        assert recorder.unknown == ["crawlers"]
+
+
+@in_virtual_time
+async def test_a_first_list_that_takes_long_withdraws_nothing() -> None:
+    server = Server()
+    server.list_seconds = 500.0
+    async with following(server) as (reflector, recorder):
+        await asyncio.sleep(499)
+        assert not reflector.vouches
+        await asyncio.sleep(10)
+        assert reflector.vouches
+        assert recorder.unknown == []
 
 
 @in_virtual_time

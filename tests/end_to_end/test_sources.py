@@ -63,6 +63,8 @@ async def test_each_source_fails_and_comes_back_alone(
     page = (await exporter.get("/"))[1]
     assert "Not known: pods of crawlers" in page
     assert "Not known: indexes" not in page
+    assert "0, not in this cluster" in page
+    assert "<p>Off: " not in page
 
     server.denied, server.down, server.without = set(), set(), set()
     scrape = await exporter.until(lambda scrape: set(up(scrape).values()) == {1.0})
@@ -87,6 +89,15 @@ async def test_what_is_off_is_not_asked_for_and_not_served(
         for name in families(scrape)
         if name.startswith(("browsertrix_volume_", "browsertrix_index_"))
     }
+    assert json.loads((await exporter.get("/api/v1/exporter"))[1])["off"] == [
+        "pods",
+        "usage",
+        "volumes",
+        "indexes",
+    ]
+    page = (await exporter.get("/"))[1]
+    assert "Off: pods (<code>--source.pods</code>), usage (<code>--source.usage</code>), " in page
+    assert "Not known" not in page
 
 
 async def test_crawljobs_are_listed_first_and_hold_up_others_for_a_while_only(

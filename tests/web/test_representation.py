@@ -401,4 +401,5 @@ async def test_the_exporter_with_its_watches_and_history(serve: Serve) -> None:
             "unusable_objects": 0,
         }
     ]
+    assert found["off"] == ["pods", "usage", "volumes", "indexes"]
     assert found["history"] == {"on_disk": False, "last_error": None}

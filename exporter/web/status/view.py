@@ -18,6 +18,7 @@ from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import derived
 from exporter.resources.identity import crawl_id, org_id
 from exporter.runtime.time_slice import TimeSlice
+from exporter.sources import SOURCES
 from exporter.web.pages import Health
 from exporter.web.status import representation
 from exporter.web.status.pagination import paginate
@@ -160,6 +161,7 @@ class View:
     def exporter(self) -> dict[str, Any]:
         """The exporter itself: its health, its watches and its history."""
         file = self._ledger.file_status
+        on = {watch.source for watch in self._watches}
         return {
             "as_of": representation.timestamp(self.clock()),
             "version": __version__,
@@ -180,6 +182,7 @@ class View:
                 }
                 for watch in self._watches
             ],
+            "off": [source.name for source in SOURCES if source.name not in on],
             "browsertrix": [representation.polled_source(source) for source in self._polled],
             "history": {"on_disk": file.persistent, "last_error": file.last_error},
         }
