@@ -1,4 +1,4 @@
-"""Why a scope cannot be followed or polled, in one line that says what to do."""
+"""Why a scope cannot be followed or polled as it should, in one line that says what to do."""
 
 from typing import Any, Final
 
@@ -26,3 +26,11 @@ def explain(error: RequestError, resource: Resource[Any], where: str) -> str:
             return f"{error}: is {product}, with its CRD {resource.name}, installed there?"
         case _:
             return str(error)
+
+
+def explain_stale(resource: Resource[Any], source: str) -> str:
+    """Say what it means that most of what a source lists has stood still for too long."""
+    return (
+        f"{resource.installed_by} has measured hardly any pod within three intervals: it is stuck, "
+        f"or --source.{source}.interval is less than its --metric-resolution"
+    )

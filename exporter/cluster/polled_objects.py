@@ -48,6 +48,11 @@ class PolledObjects(Generic[T]):
         return len(self._objects)
 
     @property
+    def mostly_stale(self) -> bool:
+        """Whether more objects are listed and stale than are vouched for."""
+        return len(self._stale) > len(self._objects)
+
+    @property
     def objects(self) -> Collection[T]:
         """All that are vouched for: a view of what is held, which changes with it."""
         return self._objects.values()

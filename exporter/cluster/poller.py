@@ -19,7 +19,7 @@ from typing import Final, Generic, TypeVar
 
 from exporter.cluster.changes import PartHandler
 from exporter.cluster.client import ApiClient, RequestError, Response
-from exporter.cluster.explain import explain
+from exporter.cluster.explain import explain, explain_stale
 from exporter.cluster.items import LONGEST_ITEM, ItemSplitter
 from exporter.cluster.polled_objects import PolledObjects
 from exporter.cluster.problems import Problems
@@ -44,6 +44,9 @@ _HAIR: Final = 0.05
 """Of an interval. Lists are never on the dot, and a fourth one would be another interval."""
 _LONGEST_DELAY: Final = 4.0
 """Intervals between two lists that fail."""
+_REMEMBERED: Final = 20.0
+"""Intervals for which it is said that most figures were stale: where they are measured too seldom,
+they are fresh now and then, and that is no end of it."""
 _JITTER: Final = 1 / 3
 """Of an interval, added to the one after the first list: so exporters that started together do not
 go on together."""
@@ -104,6 +107,8 @@ class Poller(Generic[T]):
         self._synced = False
         self._up = False
         self._withdrawal: asyncio.TimerHandle | None = None
+        self._stale_at = float("-inf")
+        """By a clock that nobody sets, when most of what was listed was stale."""
         self._decoder = WireDecoder(resource)
         self._time_slice = TimeSlice()
         self._where = f"namespace {scope}" if scope else "all namespaces"
@@ -172,7 +177,10 @@ class Poller(Generic[T]):
         await self._apply(listed, began)
         self._backoff.reset()
         self._up = self._synced = True
-        self._report(None)
+        if self._objects.mostly_stale:
+            self._stale_at = began
+        is_stale = began - self._stale_at < _REMEMBERED * self._interval
+        self._report(explain_stale(self.resource, self.source) if is_stale else None)
         self._handler.on_synced(self.scope, "")
         took = time.monotonic() - began
         return self._interval - took if took < self._interval else self._interval

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 
 import pytest
@@ -140,6 +141,35 @@ async def test_a_timestamp_that_stands_still_is_withdrawn_and_comes_back(
     assert poller.up
     still["timestamp"] = "1999-01-01T00:00:00Z"
     await until(lambda: recorder.names == ["moving", "still"])
+
+
+async def test_a_metrics_server_that_measures_seldom_is_said_once(
+    listing: ListingServer, poll: Poll, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As every minute, which is what it does by itself, where it is asked every fifteen seconds."""
+    caplog.set_level(logging.INFO)
+    measured_every = 4 * INTERVAL
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        at = int((time.monotonic() - began) // measured_every)
+        items = [pod_metrics(name, timestamp=f"2025-05-21T12:{at:02}:00Z") for name in "ab"]
+        return web.json_response(pod_metrics_list(*items))
+
+    began = time.monotonic()
+    listing.answer = answer
+    poller, recorder = poll(source="usage")
+    await until(lambda: len(recorder.deleted) >= 6)  # and comes back each time
+    assert (poller.up, poller.vouches) == (True, True)
+    assert poller.last_error == (
+        "metrics-server has measured hardly any pod within three intervals: it is stuck, or "
+        "--source.usage.interval is less than its --metric-resolution"
+    )
+    said = [record.getMessage() for record in caplog.records if "PodMetrics" in record.getMessage()]
+    assert len(said) == 2  # it was listed, and this
+    assert said[1].endswith("its --metric-resolution; trying again")
+    listing.keep_moving("a", "b")
+    await until(lambda: poller.last_error is None)
+    assert recorder.names == ["a", "b"]
 
 
 async def test_a_list_of_40000_pods_is_read_as_any_other(

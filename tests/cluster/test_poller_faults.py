@@ -144,19 +144,61 @@ async def test_a_server_that_falls_silent_is_left(listing: ListingServer, poll: 
     assert poller.last_error == "the API server has gone silent"
 
 
+@pytest.mark.parametrize(
+    ("head", "reason", "text"),
+    [
+        (f"Content-Length: {10**6}", "cut", "the connection was cut"),
+        ("Transfer-Encoding: chunked", "cut", "the connection was cut"),
+        ("Connection: close", "not_json", "the list cannot be read"),  # nothing says how long it is
+    ],
+)
 async def test_a_list_cut_in_the_middle_makes_nothing_vanish(
-    listing: ListingServer, poll: Poll
+    listing: ListingServer, poll: Poll, head: str, reason: str, text: str
 ) -> None:
     listing.items = [pod_metrics(f"p{n:03}") for n in range(500)]
     poller, recorder = poll(interval=1.0)
     await until(lambda: recorder.syncs)
     body = to_wire(pod_metrics_list(*(pod_metrics(f"q{n:03}") for n in range(500))))
-    listing.send(body[: len(body) // 2], cut=True)
-    await until(lambda: poller.stats.list_failures["cut"])
+    half = body[: len(body) // 2]
+    if "chunked" in head:
+        half = b"%x\r\n%b\r\n" % (len(half), half)
+
+    async def cut(request: web.Request) -> web.StreamResponse:
+        transport = request.transport
+        assert isinstance(transport, asyncio.Transport)
+        lines = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{head}\r\n\r\n"
+        transport.write(lines.encode() + half)
+        transport.close()
+        return web.Response()
+
+    listing.answer = cut
+    await until(lambda: poller.stats.list_failures[reason])
     assert len(recorder.changes) == 500
     assert len(recorder.objects) == 500
     assert poller.last_error is not None
-    assert poller.last_error.startswith("the connection was cut")
+    assert poller.last_error.startswith(text)
+
+
+async def test_a_list_of_40_mib_that_comes_slowly_is_read_and_holds_up_nothing(
+    listing: ListingServer, poll: Poll
+) -> None:
+    wide = [pod_metrics(f"p{n:03}", labels={"x": "y" * 100_000}) for n in range(400)]
+    body = to_wire(pod_metrics_list(*wide))
+    assert len(body) > 38 * 2**20
+
+    async def slowly(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        for begin in range(0, len(body), 2**20):
+            await response.write(body[begin : begin + 2**20])
+            await asyncio.sleep(0.05)
+        return response
+
+    listing.answer = slowly
+    poller, recorder = poll(interval=10.0)
+    await until(lambda: recorder.syncs, within=40)
+    assert len(poller.objects) == 400
+    assert (poller.up, poller.stats.invalid_objects) == (True, 0)
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,35 @@ def test_any_text_is_a_quantity_or_not_as_for_the_clients_parser(text: str) -> N
     assert outcome(read_measured_quantity, text) == outcome(parse_quantity, text)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0.0),
+        ("+5", 5.0),
+        ("5.", 5.0),
+        (".5", 0.5),
+        ("1e3", 1000.0),
+        ("1E3", 1000.0),
+        ("1.5e-3", 0.0015),
+        ("+.5e+2", 50.0),
+        ("100m", 0.1),
+        ("12n", 12e-9),
+        ("3u", 3e-6),
+        ("2k", 2000.0),
+        ("1.5Gi", 1.5 * 2**30),
+        ("1E", 1e18),
+        ("1Ei", 2.0**60),
+        ("1P", 1e15),
+        ("1Ti", 2.0**40),
+        ("9223372036854775807", 2.0**63),
+    ],
+)
+def test_every_form_that_kubernetes_has_is_read(text: str, value: float) -> None:
+    """Source: Kubernetes, ``apimachinery/pkg/api/resource/quantity.go``."""
+    assert read_measured_quantity(text) == value
+    assert read(pod_metrics("a", container(memory=text))).memory == value
+
+
 @pytest.mark.parametrize("text", ["1_000", "NaN", "Infinity", "-1", "", "n", "1n n", "12Zi"])
 def test_what_is_no_quantity_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected a"):

@@ -46,17 +46,11 @@ class ListingServer:
 
         self.answer = answer
 
-    def send(self, body: bytes, *, cut: bool = False) -> None:
-        """Answer with these bytes from now on; with ``cut`` more were announced."""
+    def send(self, body: bytes) -> None:
+        """Answer with these bytes from now on."""
 
-        async def answer(request: web.Request) -> web.StreamResponse:
-            response = web.StreamResponse(headers={"Content-Type": "application/json"})
-            response.content_length = len(body) + cut
-            await response.prepare(request)
-            await response.write(body)
-            if cut and request.transport is not None:
-                request.transport.close()
-            return response
+        async def answer(_: web.Request) -> web.StreamResponse:
+            return web.Response(body=body, content_type="application/json")
 
         self.answer = answer
 
