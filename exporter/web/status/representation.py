@@ -167,7 +167,7 @@ def _volume(pod: CrawlPod) -> dict[str, Any] | None:
         "requested_bytes": claim.spec.resources.requests.storage,
         "capacity_bytes": claim.status.capacity.storage,
         "storage_class": claim.spec.storage_class_name,
-        "resize_pending": bool(claim.status.resizing),
+        "resize_pending": claim.resize_pending,
     }
 
 
