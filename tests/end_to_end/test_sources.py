@@ -7,7 +7,14 @@ import pytest
 
 from exporter.runtime.head_start import HEAD_START
 from exporter.simulator import ApiServer, Cluster
-from exporter.simulator.apiserver.served_resource import CRAWLJOBS, PODS
+from exporter.simulator.apiserver.served_resource import (
+    CLAIMS,
+    COLLINDEXES,
+    CRAWLJOBS,
+    POD_METRICS,
+    PODS,
+    ServedResource,
+)
 from exporter.simulator.browsertrix.fleet import fleet
 from exporter.simulator.browsertrix.fleet_pods import FleetPods
 from support.exporter_process import CRAWLJOBS_ALONE, Scrape, Start
@@ -16,6 +23,8 @@ from support.waiting import PROCESS_TIMEOUT, until
 pytestmark = pytest.mark.slow("waits for processes")
 
 CRAWLS = 20
+_ALWAYS = 10**6
+_SOURCE_OF = {PODS: "pods", POD_METRICS: "usage", CLAIMS: "volumes", COLLINDEXES: "indexes"}
 
 
 @pytest.fixture
@@ -72,6 +81,41 @@ async def test_each_source_fails_and_comes_back_alone(
     scrape = await exporter.until(
         lambda scrape: {"browsertrix_pod_phase", "browsertrix_index_state"} <= families(scrape)
     )
+    assert (await exporter.get("/readyz"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("fault", "resource"),
+    [
+        ("hangs", PODS),
+        ("401", POD_METRICS),
+        ("403", CLAIMS),
+        ("404", COLLINDEXES),
+        ("410", PODS),
+        ("429", COLLINDEXES),
+        ("500", CLAIMS),
+        ("html", POD_METRICS),
+    ],
+)
+async def test_whatever_one_source_answers_all_others_are_up(
+    server: ApiServer, start: Start, tmp_path: Path, fault: str, resource: ServedResource
+) -> None:
+    if fault == "hangs":
+        server.faults.stall("list", resource=resource)
+    elif fault == "html":
+        server.faults.answer_html(_ALWAYS, resource=resource)
+    else:
+        server.faults.refuse(int(fault), _ALWAYS, resource=resource)
+    exporter = await start(server.write_kubeconfig(tmp_path / "kubeconfig"))
+    await exporter.until_ready()
+
+    expected = dict.fromkeys(("crawljobs", *_SOURCE_OF.values()), 1.0)
+    expected[_SOURCE_OF[resource]] = 0.0
+    if (fault, resource) == ("404", COLLINDEXES):
+        del expected["indexes"]  # which a cluster need not have
+    scrape = await exporter.until(lambda scrape: up(scrape) == expected)
+
+    assert sum(scrape.of("browsertrix_crawls").values()) == CRAWLS
     assert (await exporter.get("/readyz"))[0] == 200
 
 
