@@ -40,8 +40,8 @@ def silent(at: Thresholds) -> AlertingRule:
         "Browsertrix's operator (metacontroller and the backend) acts again.",
         condition=f"crawls at work, a watch that is well, and no status of one written for "
         f"{window}; where statuses do not say when they were written, no CrawlJob",
-        # Crawls were at work and each shard's watch was well all the time: after a gap, and when the
-        # first crawl begins, the operator is given time to write.
+        # Crawls were at work and each shard's watch was well all the time: after a gap, and when
+        # the first crawl begins, the operator is given time to write.
         expr=f"""\
 time() - (
   max {by("namespace")} ({current(pulse)})

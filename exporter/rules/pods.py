@@ -195,7 +195,7 @@ def conditions(at: Thresholds) -> RuleGroup:
                     labels=POD_LABELS,
                 )
                 + f"\nunless {now_in_state('rate-limited')}\nunless {on(*CRAWL_LABELS)} "
-                "browsertrix_crawl_rate_limited_timestamp_seconds",
+                f"({current('browsertrix_crawl_rate_limited_timestamp_seconds')})",
                 keep_firing_for=at.bridge,
                 dashboard=Dashboard.PODS,
             ),
