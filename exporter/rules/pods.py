@@ -15,6 +15,7 @@ from exporter.alerting.event_alerts import (
     EventAlert,
     format_duration,
 )
+from exporter.alerting.template import listed
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 from exporter.rules.conditions import current, now_in_state, overdue
 from exporter.rules.promql import EXPORTER, by, on
@@ -59,9 +60,10 @@ def _happened(event: EventAlert, series: str) -> AlertingRule:
     )
 
 
+_OOM_KILLED: Final = "browsertrix_pod_oom_killed_timestamp_seconds"
 _EVENTS: Final = (
     _happened(EVICTED, "browsertrix_pod_evicted_timestamp_seconds"),
-    _happened(OOM_KILLED, "browsertrix_pod_oom_killed_timestamp_seconds"),
+    _happened(OOM_KILLED, f'{_OOM_KILLED}{{pod!~"redis-.+"}}'),
     AlertingRule.for_event(
         OUT_OF_SPACE,
         f"""\
@@ -122,7 +124,14 @@ def events(at: Thresholds) -> RuleGroup:
                 severity=Severity.WARNING,
                 summary="The redis of a crawl was killed for want of memory",
                 description="A redis pod in {{ $labels.namespace }} was killed because it used "
-                "more memory than it may. Redis holds the crawl's queue.",
+                "more memory than it may. Redis holds the crawl's queue."
+                + listed(
+                    f'count by (crawl) ({_OOM_KILLED}{{$of,pod=~"redis-.+"}} '
+                    f"> time() - {at.redis_oom_window})",
+                    "crawl",
+                    of=("namespace",),
+                    text=f" Killed within {window}: that of {{}}.",
+                ),
                 condition=f"a redis pod out of memory, within the last {window}",
                 # By namespace: a status has no time of a redis pod's exit, so only the counter
                 # dates it.
@@ -202,7 +211,7 @@ def conditions(at: Thresholds) -> RuleGroup:
             AlertingRule(
                 name="BrowsertrixCrawlerCrashedRepeatedly",
                 severity=Severity.WARNING,
-                summary="A crawler crashes again and again",
+                summary="A pod crashes again and again",
                 description=f"{POD} crashed {{{{ $value }}}} times more within "
                 f"{format_duration(at.crashes_window)}.",
                 condition=f"at least {at.crashes} more crashes within "
