@@ -60,17 +60,20 @@ def _happened(event: EventAlert, series: str) -> AlertingRule:
     )
 
 
+_REDIS: Final = 'pod=~"redis-.+"'
+_NOT_REDIS: Final = 'pod!~"redis-.+"'
 _OOM_KILLED: Final = "browsertrix_pod_oom_killed_timestamp_seconds"
+_SPACE_WINDOW: Final = format_duration(OUT_OF_SPACE.window)
 _EVENTS: Final = (
     _happened(EVICTED, "browsertrix_pod_evicted_timestamp_seconds"),
-    _happened(OOM_KILLED, f'{_OOM_KILLED}{{pod!~"redis-.+"}}'),
+    _happened(OOM_KILLED, f"{_OOM_KILLED}{{{_NOT_REDIS}}}"),
     AlertingRule.for_event(
         OUT_OF_SPACE,
         f"""\
 max {by(*POD_LABELS)} (
-  last_over_time(browsertrix_pod_exit_timestamp_seconds[{format_duration(OUT_OF_SPACE.window)}])
+  last_over_time(browsertrix_pod_exit_timestamp_seconds{{{_NOT_REDIS}}}[{_SPACE_WINDOW}])
   and {on(*EXPORTER, *POD_LABELS)}
-  (last_over_time(browsertrix_pod_exit_code[{format_duration(OUT_OF_SPACE.window)}]) == 3)
+  (last_over_time(browsertrix_pod_exit_code[{_SPACE_WINDOW}]) == 3)
 ) > time() - {OUT_OF_SPACE.window}""",
     ),
 )
@@ -126,7 +129,7 @@ def events(at: Thresholds) -> RuleGroup:
                 description="A redis pod in {{ $labels.namespace }} was killed because it used "
                 "more memory than it may. Redis holds the crawl's queue."
                 + listed(
-                    f'count by (crawl) ({_OOM_KILLED}{{$of,pod=~"redis-.+"}} '
+                    f"count by (crawl) ({_OOM_KILLED}{{$of,{_REDIS}}} "
                     f"> time() - {at.redis_oom_window})",
                     "crawl",
                     of=("namespace",),
