@@ -358,6 +358,77 @@ _CLIENT: Final = row(
     ),
 )
 
+_NOT_CALLED: Final = "metacontroller does not feed it"
+
+_HOOKS: Final = row(
+    "What metacontroller calls",
+    line(
+        7,
+        stat(
+            "Last call",
+            "Since metacontroller last called the exporter that has waited longest, of whatever "
+            "object. It calls of every CrawlJob once a minute; where nobody calls, the other "
+            "dashboards show the past.",
+            Query(expr=f"time() - min({_of('hook_last_request_timestamp_seconds')})", instant=True),
+            FieldConfig(
+                unit="s",
+                thresholds=((None, GOOD), (180, WARN), (600, BAD)),
+                no_value=_NOT_CALLED,
+            ),
+        ),
+        stat(
+            "Ends not on disk",
+            "Crawls that were released to be deleted and have no end on disk, since the exporter "
+            "was started: the ledger could not be written for ten minutes, or the CrawlJob not be "
+            "read. Only with --metacontroller.finalize is one held until then.",
+            Query(expr=f"sum({_of('hook_unrecorded_releases_total')})"),
+            FieldConfig(thresholds=BAD_FROM_ONE, no_value=_NOT_CALLED),
+        ),
+        time_series(
+            "Since the last call",
+            "Time since metacontroller last called, by exporter.",
+            Query(
+                expr=f"time() - max by (instance) ({_of('hook_last_request_timestamp_seconds')})",
+                legend="{{instance}}",
+            ),
+            config=FieldConfig(
+                unit="s",
+                min=0,
+                thresholds=((None, GOOD), (600, BAD)),
+                no_value=_NOT_CALLED,
+            ),
+            show_thresholds=True,
+        ),
+        time_series(
+            "Calls per second",
+            "Calls by hook and what became of them. Outdated is what a resync says of a CrawlJob "
+            "that has not changed; waiting is one that is not released yet: Browsertrix's "
+            "operator is not through with it, or its end is not on disk.",
+            Query(
+                expr=f"sum by (hook, outcome) (rate({_of('hook_requests_total')}"
+                "[$__rate_interval])) > 0",
+                legend="{{hook}} {{outcome}}",
+            ),
+            config=FieldConfig(min=0, no_value=_NOT_CALLED),
+            stacked=True,
+        ),
+        time_series(
+            "Refused calls",
+            "Calls that were answered with a status of 4xx, by hook: no call of metacontroller's, "
+            "or without the password or certificate. None is a path that no hook has.",
+            Query(
+                expr=_count("hook_requests_total", "hook", only='outcome="refused"') + " > 0",
+                legend="{{hook}}",
+            ),
+            config=FieldConfig(min=0, decimals=0, no_value="none refused"),
+            bars=True,
+            stacked=True,
+            min_interval="5m",
+        ),
+        widths=(3, 3, 6, 6, 6),
+    ),
+)
+
 _CONTENT: Final = row(
     "What could not be read",
     line(
@@ -483,6 +554,6 @@ DASHBOARD: Final = Dashboard(
             tags="scope",
         ),
     ),
-    rows=(_NOW, _SOURCES, _WATCH, _CLIENT, _CONTENT, _COST),
+    rows=(_NOW, _SOURCES, _WATCH, _CLIENT, _HOOKS, _CONTENT, _COST),
     time_from="now-3h",
 )

@@ -102,6 +102,10 @@ class Pipeline:
         others: Handlers = {"settings": (self.pause_limit,), **self._names.by_source}
         return {name: (table, *others.get(name, ())) for name, table in tables.items()}
 
+    def last_status(self) -> Mapping[str, float]:
+        """When Browsertrix's operator last wrote of a crawl at work, by namespace."""
+        return self._store.last_status()
+
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``self_metrics`` are those of the exporter itself."""
         polled = () if self._browsertrix is None else self._browsertrix.by_source.values()
@@ -174,6 +178,7 @@ class Exporter:
             ledger,
             pause_limit=pipeline.pause_limit,
             health=health,
+            last_status=pipeline.last_status,
             polled=() if self._browsertrix is None else self._browsertrix.sources,
             browsertrix=settings.browsertrix_public_url,
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from dashboards.backfill.browsertrix import AskedBrowsertrix
+from dashboards.backfill.metacontroller import CalledHooks
 from dashboards.backfill.scenarios import PAUSE_LIMIT
 from dashboards.queries import SCRAPE_INTERVAL
 from exporter.cluster.changes import Change
@@ -133,6 +134,8 @@ class BackfillExporter:
         watches = [one.watch for one in self._followed.values()]
         self._own = SelfMetrics(families, watches, self._ledger)
         self._own.serve_client(self._asked.client, pause_limit)
+        self._called = CalledHooks(cluster.clock)
+        self._own.serve_hooks(self._called.hooks)
         self._exposition = Exposition(
             families,
             store,
@@ -161,6 +164,7 @@ class BackfillExporter:
             if not followed.watch.synced:
                 followed.sync()
             followed.note(now, [event for event in events if self._of(event) is followed])
+        self._called.note(now, events, self._followed[CRAWLJOBS.resource.name].watch.stats.objects)
         self._asked.ask(now)
         while self._due:
             self._due.pop(0)()

@@ -6,12 +6,12 @@ an alert never sees a fleet half there.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from exporter.cluster.changes import Change
 from exporter.crawls import Crawl
-from exporter.metrics.catalog import Family
+from exporter.metrics.catalog import Family, Fleet
 from exporter.metrics.counts import Counts, fleet
 from exporter.metrics.crawl_tables import CrawlRows, CrawlTables, PodsBefore
 from exporter.metrics.selection import is_named
@@ -90,7 +90,17 @@ class SeriesStore:
             if scope in self._synced:
                 for name, column in tables.columns(lambda family: is_named(family, names)):
                     columns[name].append(column)
-        return Snapshot(columns, fleet(self._counts[scope] for scope in self._synced))
+        return Snapshot(columns, self._fleet())
+
+    def last_status(self) -> Mapping[str, float]:
+        """When Browsertrix's operator last wrote of a crawl at work, by namespace.
+
+        Seconds since 1970, by the operator's clock; none where no crawl is at work.
+        """
+        return self._fleet().last_status
+
+    def _fleet(self) -> Fleet:
+        return fleet(self._counts[scope] for scope in self._synced)
 
     def _count(self, key: Key, entry: _Entry, by: int) -> None:
         counts = self._counts.get(entry.scope)

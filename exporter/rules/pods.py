@@ -15,6 +15,7 @@ from exporter.alerting.event_alerts import (
     EventAlert,
     format_duration,
 )
+from exporter.alerting.template import listed
 from exporter.resources.identity import CRAWL_LABELS, POD_LABELS
 from exporter.rules.conditions import current, now_in_state, overdue
 from exporter.rules.promql import EXPORTER, by, on
@@ -59,16 +60,20 @@ def _happened(event: EventAlert, series: str) -> AlertingRule:
     )
 
 
+_REDIS: Final = 'pod=~"redis-.+"'
+_NOT_REDIS: Final = 'pod!~"redis-.+"'
+_OOM_KILLED: Final = "browsertrix_pod_oom_killed_timestamp_seconds"
+_SPACE_WINDOW: Final = format_duration(OUT_OF_SPACE.window)
 _EVENTS: Final = (
     _happened(EVICTED, "browsertrix_pod_evicted_timestamp_seconds"),
-    _happened(OOM_KILLED, "browsertrix_pod_oom_killed_timestamp_seconds"),
+    _happened(OOM_KILLED, f"{_OOM_KILLED}{{{_NOT_REDIS}}}"),
     AlertingRule.for_event(
         OUT_OF_SPACE,
         f"""\
 max {by(*POD_LABELS)} (
-  last_over_time(browsertrix_pod_exit_timestamp_seconds[{format_duration(OUT_OF_SPACE.window)}])
+  last_over_time(browsertrix_pod_exit_timestamp_seconds{{{_NOT_REDIS}}}[{_SPACE_WINDOW}])
   and {on(*EXPORTER, *POD_LABELS)}
-  (last_over_time(browsertrix_pod_exit_code[{format_duration(OUT_OF_SPACE.window)}]) == 3)
+  (last_over_time(browsertrix_pod_exit_code[{_SPACE_WINDOW}]) == 3)
 ) > time() - {OUT_OF_SPACE.window}""",
     ),
 )
@@ -122,7 +127,14 @@ def events(at: Thresholds) -> RuleGroup:
                 severity=Severity.WARNING,
                 summary="The redis of a crawl was killed for want of memory",
                 description="A redis pod in {{ $labels.namespace }} was killed because it used "
-                "more memory than it may. Redis holds the crawl's queue.",
+                "more memory than it may. Redis holds the crawl's queue."
+                + listed(
+                    f"count by (crawl) ({_OOM_KILLED}{{$of,{_REDIS}}} "
+                    f"> time() - {at.redis_oom_window})",
+                    "crawl",
+                    of=("namespace",),
+                    text=f" Killed within {window}: that of {{}}.",
+                ),
                 condition=f"a redis pod out of memory, within the last {window}",
                 # By namespace: a status has no time of a redis pod's exit, so only the counter
                 # dates it.
@@ -195,14 +207,14 @@ def conditions(at: Thresholds) -> RuleGroup:
                     labels=POD_LABELS,
                 )
                 + f"\nunless {now_in_state('rate-limited')}\nunless {on(*CRAWL_LABELS)} "
-                "browsertrix_crawl_rate_limited_timestamp_seconds",
+                f"({current('browsertrix_crawl_rate_limited_timestamp_seconds')})",
                 keep_firing_for=at.bridge,
                 dashboard=Dashboard.PODS,
             ),
             AlertingRule(
                 name="BrowsertrixCrawlerCrashedRepeatedly",
                 severity=Severity.WARNING,
-                summary="A crawler crashes again and again",
+                summary="A pod crashes again and again",
                 description=f"{POD} crashed {{{{ $value }}}} times more within "
                 f"{format_duration(at.crashes_window)}.",
                 condition=f"at least {at.crashes} more crashes within "

@@ -88,8 +88,8 @@ def exporters(at: Thresholds) -> RuleGroup:
 
 def _usage(resource: str, unit: str) -> RecordingRule:
     """Usage over all pods whose usage is known; one of unknown usage counts on neither side."""
-    used = f"browsertrix_pod_{resource}_used_{unit}"
-    allocated = f"browsertrix_pod_{resource}_allocated_{unit}"
+    used = current(f"browsertrix_pod_{resource}_used_{unit}")
+    allocated = current(f"browsertrix_pod_{resource}_allocated_{unit}")
     return RecordingRule(
         name=f"namespace:browsertrix_pod_{resource}_usage:ratio",
         description=f"{resource.upper() if resource == 'cpu' else resource.capitalize()} used over "
@@ -100,7 +100,7 @@ sum {by("namespace")} (max {by(*POD_LABELS)} ({used}))
 /
 sum {by("namespace")} (
   max {by(*POD_LABELS)} ({allocated})
-  and {on(*POD_LABELS)} {used}
+  and {on(*POD_LABELS)} ({used})
 )""",
     )
 

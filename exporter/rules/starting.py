@@ -153,7 +153,7 @@ or
 (
   max {by(*POD_LABELS, "phase")} ({current(pending)})
   and {now_in_state(_NEEDS_PODS)}
-  unless {on(*POD_LABELS)} {_UNSCHEDULABLE}
+  unless {on(*POD_LABELS)} ({current(_UNSCHEDULABLE)})
 )""",
         for_=at.volume_hold,
         keep_firing_for=at.bridge,

@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import sys
 import tempfile
@@ -18,8 +20,9 @@ import aiohttp
 import pytest
 
 from exporter.commands.demo import programs
-from support.tools import ROOT, Edition
+from support.tools import ROOT, Edition, require_kube_apiserver
 from support.waiting import PROCESS_TIMEOUT, until
+from tools.kube_apiserver import assets
 
 pytestmark = pytest.mark.slow("each demo is up to three processes, and one test waits for an alert")
 
@@ -168,6 +171,31 @@ async def test_alerts_fire_and_somebody_is_notified(edition: Edition, tmp_path: 
         await running.end()
     assert children(tmp_path) == {}, "all has ended with it"
     assert list(tmp_path.iterdir()) == [], "and nothing is left"
+
+
+async def test_kubectl_shows_the_cluster_as_it_is_said(tmp_path: Path) -> None:
+    require_kube_apiserver()  # kubectl is built beside it
+    kubectl = shlex.quote(str(assets() / "kubectl"))
+    async with demo(tmp_path, "--speed=600", path=str(tmp_path), cwd=tmp_path) as running:
+        await running.urls()
+        (said,) = re.findall(r"^    kubectl (.+)$", running.said, re.MULTILINE)
+
+        async def shown() -> str | None:
+            process = await asyncio.create_subprocess_shell(
+                f"{kubectl} --cache-dir={tmp_path / 'cache'} {said}",
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            printed, errors = await process.communicate()
+            assert process.returncode == 0, errors.decode()
+            text = printed.decode()
+            kinds = ("crawljob.btrix.cloud/crawljob-", "pod/crawl-", "persistentvolumeclaim/crawl-")
+            return text if all(kind in text for kind in kinds) else None
+
+        text = await until(shown, every=0.5, within=PROCESS_TIMEOUT)
+        assert re.search(r"^pod/crawl-\S+ +[01]/1 +[A-Z]\w+ +\d", text, re.MULTILINE)
+        shutil.rmtree(tmp_path / "cache")
+        await running.end()
 
 
 async def test_names_can_be_left_out_and_how_often_is_asked_is_the_users_to_say(

@@ -114,6 +114,8 @@ def test_every_variable_offers_the_values_there_are(
         ("Organisations / Told / A", 0, 60),
         ("Exporter / Login / A", 0, 0),
         ("Exporter / Pause limit / A", 0, 0),
+        ("Exporter / Last call / A", 0, 60),
+        ("Exporter / Ends not on disk / A", 1, 20),
         ("Exporter / Synced / A", 1, 1),
         ("Exporter / Up for / A", 7 * 3600, 9 * 3600),
         ("Pods / Nearly out of space / A", 0, 0),

@@ -469,6 +469,7 @@ def test_the_operators_pulse_is_the_latest_status_of_the_crawls_at_work() -> Non
     assert served.lines() == [f"{pulse} 1.74782892e+09"]
     put("waiting", "running", "2025-05-21T11:00:00Z", waiting)
     assert served.lines() == [f"{pulse} 1.74782892e+09"]
+    assert served.store.last_status() == {"crawlers": 1.74782892e9}
 
 
 def test_what_other_sources_say_comes_and_goes_with_them() -> None:

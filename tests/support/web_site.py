@@ -86,6 +86,8 @@ class Site:
     pods: list[Pod] | None = None
     """Of all crawls; None where no source vouches for them."""
     volumes: list[Claim] | None = None
+    last_status: dict[str, float] = field(default_factory=dict)
+    """When Browsertrix's operator last wrote of a crawl at work, by namespace."""
     ledger: Ledger = field(default_factory=Ledger.open)
     now: float = UPDATED_EPOCH
     server: WebServer = field(init=False)

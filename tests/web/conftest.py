@@ -35,6 +35,7 @@ async def serve() -> AsyncIterator[Serve]:
             site.ledger,
             pause_limit=PauseLimit(),
             health=health,
+            last_status=lambda: site.last_status,
             browsertrix=browsertrix,
             clock=lambda: site.now,
         )

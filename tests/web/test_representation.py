@@ -3,6 +3,8 @@
 from typing import Any
 from urllib.parse import quote
 
+import pytest
+
 from exporter.history.baseline import Baseline
 from exporter.history.events import Paused, PodExited, StateEntered
 from exporter.history.records import FinishedCrawl
@@ -20,7 +22,7 @@ from support.factories import (
 )
 from support.known_names import give_names
 from support.pod_factories import container_status, evicted, pod, unschedulable
-from support.web_site import Serve, Site
+from support.web_site import Serve, Site, WatchedScope
 
 
 def finished(n: int, **fields: Any) -> FinishedCrawl:
@@ -402,4 +404,36 @@ async def test_the_exporter_with_its_watches_and_history(serve: Serve) -> None:
         }
     ]
     assert found["off"] == ["pods", "usage", "volumes", "indexes"]
+    assert found["operator"] == []
     assert found["history"] == {"on_disk": False, "last_error": None}
+
+
+@pytest.mark.parametrize("scope", ["crawlers", ""])
+@pytest.mark.parametrize(
+    ("silent_for", "behind_by", "silent"),
+    [(600.0, 0.0, False), (601.0, 0.0, True), (601.0, 179.0, True), (601.0, 180.0, False)],
+)
+async def test_the_operator_is_silent_unless_the_exporter_is_behind_itself(
+    serve: Serve, scope: str, silent_for: float, behind_by: float, silent: bool
+) -> None:
+    site = await serve(status_page=True)
+    site.watch.scope = scope
+    site.watch.stats.last_sync = UPDATED_EPOCH
+    site.watches.append(WatchedScope(source="pods", scope=scope))  # never current
+    site.now = UPDATED_EPOCH + behind_by
+    site.last_status = {"other": site.now + 240.0, "crawlers": site.now - silent_for}
+    found = (await site.json("/api/v1/exporter"))["operator"]
+    assert [one["namespace"] for one in found] == ["crawlers", "other"]
+    assert [one["silent"] for one in found] == [silent, False], "a clock ahead is none"
+    page = await site.page()
+    assert ("operator does not act in crawlers" in page) == silent
+    assert page.count("last wrote of a crawl at work") == 2
+
+
+async def test_an_exporter_that_has_not_synced_yet_does_not_call_the_operator_silent(
+    serve: Serve,
+) -> None:
+    site = await serve(status_page=True)
+    site.last_status = {"crawlers": site.now - 3600.0}
+    (one,) = (await site.json("/api/v1/exporter"))["operator"]
+    assert one == {"namespace": "crawlers", "last_status": "2025-05-21T11:00:00Z", "silent": False}

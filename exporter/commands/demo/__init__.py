@@ -1,10 +1,11 @@
 """``demo``: the real exporter on a simulated Browsertrix, with nothing to install.
 
-The simulator is a process of its own, with a token, reached over HTTP through a kubeconfig: the
-exporter uses it like any cluster. Browsertrix's own API is there as well, to which the exporter
-logs in with a password from a file: how to log in is not the user's to say, what is read and served
-(``--no-browsertrix.names``) is. With ``--source.kubernetes=metacontroller`` the simulator plays
-metacontroller, too, and calls the exporter's hooks.
+The simulator is a process of its own, reached over HTTP through a kubeconfig: the exporter uses it
+like any cluster. It asks for no token, as kubectl sends none over HTTP. Browsertrix's own API is
+there as well, to which the exporter logs in with a password from a file: how to log in is not the
+user's to say, what is read and served (``--no-browsertrix.names``) is. With
+``--source.kubernetes=metacontroller`` the simulator plays metacontroller, too, and calls the
+exporter's hooks.
 """
 
 import asyncio
@@ -87,7 +88,7 @@ async def _demo(settings: Settings, speed: float, seed: int) -> None:
                 f"    {where.url}/ in a browser\n"
                 f"    curl {where.url}{settings.telemetry_path}\n"
                 f"    browsertrix-exporter history --history.path {history}\n"
-                f"    kubectl --kubeconfig {kubeconfig} get crawljobs,pods,pvc\n\n"
+                f"    kubectl --kubeconfig {kubeconfig} -n crawlers get crawljobs,pods,pvc\n\n"
                 f"{alerts}\n"
             )
             await serve(
@@ -151,7 +152,7 @@ async def _simulator(flags: Mapping[str, object], *more: str) -> AsyncIterator[t
         *(sys.executable, "-m", "exporter.simulator"),
         *(str(part) for flag in flags.items() for part in flag),
         *more,
-        *("--token", secrets.token_hex(), "--crawls", str(CRAWLS), "--stale-writes"),
+        *("--crawls", str(CRAWLS), "--stale-writes"),
         *("--browsertrix-port", "0"),
         stdout=PIPE,
         start_new_session=True,  # Ctrl-C is for the exporter, which then ends the simulator

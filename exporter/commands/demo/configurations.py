@@ -62,7 +62,6 @@ def kubelets(kubeconfig: Path) -> dict[str, Any]:
     server = configuration["clusters"][0]["cluster"]["server"].removeprefix("http://")
     return {
         "job_name": "kubelet",
-        "authorization": {"credentials": configuration["users"][0]["user"]["token"]},
         "static_configs": [{"targets": list(_NODES)}],
         "relabel_configs": [
             {

@@ -5,7 +5,7 @@ No copy is kept: everything is computed for the request, and only for what it as
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from exporter import __version__
@@ -18,7 +18,7 @@ from exporter.history.records import FinishedCrawl
 from exporter.resources.crawljob import derived
 from exporter.resources.identity import crawl_id, org_id
 from exporter.runtime.time_slice import TimeSlice
-from exporter.sources import SOURCES
+from exporter.sources import CRAWLJOBS, SOURCES
 from exporter.web.pages import Health
 from exporter.web.status import representation
 from exporter.web.status.pagination import paginate
@@ -26,6 +26,10 @@ from exporter.web.status.query import Query
 
 MAX_FACETS: Final = 100
 """States, and organisations, with counts of their own: those with the most crawls."""
+OPERATOR_SILENT: Final = 600.0
+"""Seconds without a status of a crawl at work, as BrowsertrixOperatorSilent has it by default."""
+BLIND: Final = 180.0
+"""Seconds without a sync, after which the exporter is itself behind."""
 _NO_NAMES: Final = Names()
 
 
@@ -44,14 +48,16 @@ class View:
         *,
         pause_limit: PauseLimit,
         health: Health,
+        last_status: Callable[[], Mapping[str, float]] = dict,
         polled: Sequence[PolledSource[Any]] = (),
         browsertrix: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         """``crawls`` gives those that are served, each time anew.
 
-        ``polled`` are the sources that Browsertrix itself is asked for, ``browsertrix`` is its
-        address for people, to link to.
+        ``last_status`` says when Browsertrix's operator last wrote of a crawl at work, in seconds
+        since 1970, by namespace. ``polled`` are the sources that Browsertrix itself is asked for,
+        ``browsertrix`` is its address for people, to link to.
         """
         self.clock = clock
         self._watches = watches
@@ -59,6 +65,7 @@ class View:
         self._ledger = ledger
         self._pause_limit = pause_limit
         self._health = health
+        self._last_status = last_status
         self._polled = polled
         self._browsertrix = browsertrix
         self._names = ledger.names
@@ -184,8 +191,25 @@ class View:
             ],
             "off": [source.name for source in SOURCES if source.name not in on],
             "browsertrix": [representation.polled_source(source) for source in self._polled],
+            "operator": self._operator(),
             "history": {"on_disk": file.persistent, "last_error": file.last_error},
         }
+
+    def _operator(self) -> list[dict[str, Any]]:
+        """Browsertrix's operator, by namespace; an exporter that is behind says nothing of it."""
+        now = self.clock()
+        last_sync = {
+            watch.scope: watch.stats.last_sync or 0.0
+            for watch in self._watches
+            if watch.source == CRAWLJOBS.name
+        }
+        found = []
+        for namespace, written in sorted(self._last_status().items()):
+            current = last_sync.get(namespace, last_sync.get("", 0.0))
+            silent = now - written > OPERATOR_SILENT and now - current < BLIND
+            one = {"namespace": namespace, "last_status": representation.timestamp(written)}
+            found.append(one | {"silent": silent})
+        return found
 
     def _orgs(self, query: Query) -> frozenset[str]:
         """The ids of the organisations that are asked for, by id, name or slug; empty for all."""
