@@ -9,7 +9,7 @@ runs on one event loop, and ends together.
 import asyncio
 import logging
 import signal
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, TypeVar
@@ -35,6 +35,7 @@ from exporter.metrics import (
     Exposition,
     HistoryCollector,
     IndexTable,
+    Pulse,
     SelfMetrics,
     SeriesStore,
     catalog,
@@ -102,9 +103,10 @@ class Pipeline:
         others: Handlers = {"settings": (self.pause_limit,), **self._names.by_source}
         return {name: (table, *others.get(name, ())) for name, table in tables.items()}
 
-    def last_status(self) -> Mapping[str, float]:
-        """When Browsertrix's operator last wrote of a crawl at work, by namespace."""
-        return self._store.last_status()
+    @property
+    def pulse(self) -> Callable[[], Mapping[str, Pulse]]:
+        """What returns that of Browsertrix's operator, by namespace."""
+        return self._store.pulse
 
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``self_metrics`` are those of the exporter itself."""
@@ -178,7 +180,7 @@ class Exporter:
             ledger,
             pause_limit=pipeline.pause_limit,
             health=health,
-            last_status=pipeline.last_status,
+            pulse=pipeline.pulse,
             polled=() if self._browsertrix is None else self._browsertrix.sources,
             browsertrix=settings.browsertrix_public_url,
         )

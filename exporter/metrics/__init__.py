@@ -3,6 +3,7 @@
 from exporter.metrics.browsertrix_tables import BrowsertrixTables
 from exporter.metrics.catalog import CATALOG, catalog
 from exporter.metrics.catalog.web_config import Reloads
+from exporter.metrics.counts import Pulse
 from exporter.metrics.exposition import Exposition, Format
 from exporter.metrics.history_collector import HistoryCollector
 from exporter.metrics.index_table import IndexTable
@@ -18,6 +19,7 @@ __all__ = [
     "Format",
     "HistoryCollector",
     "IndexTable",
+    "Pulse",
     "Reloads",
     "SelfMetrics",
     "SeriesStore",

@@ -5,14 +5,15 @@ an alert never sees a fleet half there.
 """
 
 import logging
+import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from exporter.cluster.changes import Change
 from exporter.crawls import Crawl
-from exporter.metrics.catalog import Family, Fleet
-from exporter.metrics.counts import Counts, fleet
+from exporter.metrics.catalog import Family
+from exporter.metrics.counts import Counts, Pulse, fleet, pulse
 from exporter.metrics.crawl_tables import CrawlRows, CrawlTables, PodsBefore
 from exporter.metrics.selection import is_named
 from exporter.metrics.snapshot import Snapshot
@@ -41,10 +42,14 @@ class SeriesStore:
     """Handles the changes of crawls; the exposition takes its snapshots from here."""
 
     def __init__(
-        self, families: Iterable[Family], pods_before: PodsBefore = lambda _: None
+        self,
+        families: Iterable[Family],
+        pods_before: PodsBefore = lambda _: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._families = tuple(families)
         self._pods_before = pods_before
+        self._clock = clock
         self._entries: dict[Key, _Entry] = {}
         self._counts: dict[str, Counts] = {}
         """Of each scope, as the tables: it is served, or not, as a whole."""
@@ -69,7 +74,7 @@ class SeriesStore:
     def on_synced(self, scope: str, resource_version: str) -> None:  # noqa: ARG002 - the protocol's
         """Serve the scope's content from now on."""
         self._synced.add(scope)
-        self._counts.setdefault(scope, Counts(scope))
+        self._counts.setdefault(scope, Counts(scope, self._clock))
 
     def on_bookmark(self, scope: str, resource_version: str) -> None:
         """Nothing to do: what is served are objects, not how far the watch has come."""
@@ -90,22 +95,19 @@ class SeriesStore:
             if scope in self._synced:
                 for name, column in tables.columns(lambda family: is_named(family, names)):
                     columns[name].append(column)
-        return Snapshot(columns, self._fleet())
+        return Snapshot(columns, fleet(self._synced_counts()))
 
-    def last_status(self) -> Mapping[str, float]:
-        """When Browsertrix's operator last wrote of a crawl at work, by namespace.
+    def pulse(self) -> Mapping[str, Pulse]:
+        """That of Browsertrix's operator, by namespace; none where no crawl is at work."""
+        return pulse(self._synced_counts())
 
-        Seconds since 1970, by the operator's clock; none where no crawl is at work.
-        """
-        return self._fleet().last_status
-
-    def _fleet(self) -> Fleet:
-        return fleet(self._counts[scope] for scope in self._synced)
+    def _synced_counts(self) -> list[Counts]:
+        return [self._counts[scope] for scope in self._synced]
 
     def _count(self, key: Key, entry: _Entry, by: int) -> None:
         counts = self._counts.get(entry.scope)
         if counts is None:
-            counts = self._counts[entry.scope] = Counts(entry.scope)
+            counts = self._counts[entry.scope] = Counts(entry.scope, self._clock)
         counts.add(key[0], entry.state, malformed=entry.malformed, by=by)
 
     def _add(self, key: Key, scope: str, crawl: Crawl) -> None:

@@ -469,7 +469,27 @@ def test_the_operators_pulse_is_the_latest_status_of_the_crawls_at_work() -> Non
     assert served.lines() == [f"{pulse} 1.74782892e+09"]
     put("waiting", "running", "2025-05-21T11:00:00Z", waiting)
     assert served.lines() == [f"{pulse} 1.74782892e+09"]
-    assert served.store.last_status() == {"crawlers": 1.74782892e9}
+
+
+def test_the_operators_pulse_is_seen_by_our_clock_whatever_its_own_says() -> None:
+    now = 1000.0
+    store = SeriesStore(FAMILIES, clock=lambda: now)
+    before = None
+    for now, updated, seen in (  # noqa: B007 - read by the store's clock
+        (1000.0, "2025-05-21T12:00:00Z", 1000.0),
+        (1060.0, "2025-05-21T12:01:00Z", 1060.0),
+        (1120.0, "2025-05-21T12:01:00Z", 1060.0),
+        (1180.0, "2025-05-21T11:00:00Z", 1060.0),
+        (1240.0, "2025-05-21T12:01:01Z", 1240.0),
+    ):
+        after = crawl("a", status={"state": "running", "lastUpdatedTime": updated})
+        store.on_change(Change("crawlers", before, after))
+        before = after
+        store.on_synced("crawlers", "1")
+        assert store.pulse()["crawlers"].seen == seen
+    paused = crawl("a", status={"state": "paused", "lastUpdatedTime": "2025-05-21T12:02:00Z"})
+    store.on_change(Change("crawlers", before, paused))
+    assert store.pulse() == {}
 
 
 def test_what_other_sources_say_comes_and_goes_with_them() -> None:

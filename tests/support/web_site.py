@@ -14,7 +14,7 @@ from exporter.cluster.problems import Problems
 from exporter.cluster.stats import Stats
 from exporter.crawls import Crawl
 from exporter.history.ledger import Ledger
-from exporter.metrics import Format
+from exporter.metrics import Format, Pulse
 from exporter.resources.claim import Claim
 from exporter.resources.crawljob import CrawlJob, parse_value
 from exporter.resources.crawljob.resource import CRAWLJOB_RESOURCE
@@ -86,8 +86,8 @@ class Site:
     pods: list[Pod] | None = None
     """Of all crawls; None where no source vouches for them."""
     volumes: list[Claim] | None = None
-    last_status: dict[str, float] = field(default_factory=dict)
-    """When Browsertrix's operator last wrote of a crawl at work, by namespace."""
+    pulse: dict[str, Pulse] = field(default_factory=dict)
+    """That of Browsertrix's operator, by namespace."""
     ledger: Ledger = field(default_factory=Ledger.open)
     now: float = UPDATED_EPOCH
     server: WebServer = field(init=False)

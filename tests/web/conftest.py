@@ -35,7 +35,7 @@ async def serve() -> AsyncIterator[Serve]:
             site.ledger,
             pause_limit=PauseLimit(),
             health=health,
-            last_status=lambda: site.last_status,
+            pulse=lambda: site.pulse,
             browsertrix=browsertrix,
             clock=lambda: site.now,
         )

@@ -8,6 +8,7 @@ import pytest
 from exporter.history.baseline import Baseline
 from exporter.history.events import Paused, PodExited, StateEntered
 from exporter.history.records import FinishedCrawl
+from exporter.metrics import Pulse
 from support.claim_factories import claim
 from support.crawl_history import log, remember
 from support.factories import (
@@ -421,10 +422,14 @@ async def test_the_operator_is_silent_unless_the_exporter_is_behind_itself(
     site.watch.stats.last_sync = UPDATED_EPOCH
     site.watches.append(WatchedScope(source="pods", scope=scope))  # never current
     site.now = UPDATED_EPOCH + behind_by
-    site.last_status = {"other": site.now + 240.0, "crawlers": site.now - silent_for}
+    # By its own clock one wrote in the future, the other long ago, and both may act all the same.
+    site.pulse = {
+        "other": Pulse(written=site.now + 3600.0, seen=site.now - 600.0),
+        "crawlers": Pulse(written=site.now - 3600.0, seen=site.now - silent_for),
+    }
     found = (await site.json("/api/v1/exporter"))["operator"]
     assert [one["namespace"] for one in found] == ["crawlers", "other"]
-    assert [one["silent"] for one in found] == [silent, False], "a clock ahead is none"
+    assert [one["silent"] for one in found] == [silent, False]
     page = await site.page()
     assert ("operator does not act in crawlers" in page) == silent
     assert page.count("last wrote of a crawl at work") == 2
@@ -434,6 +439,6 @@ async def test_an_exporter_that_has_not_synced_yet_does_not_call_the_operator_si
     serve: Serve,
 ) -> None:
     site = await serve(status_page=True)
-    site.last_status = {"crawlers": site.now - 3600.0}
+    site.pulse = {"crawlers": Pulse(written=site.now - 3600.0, seen=site.now - 3600.0)}
     (one,) = (await site.json("/api/v1/exporter"))["operator"]
     assert one == {"namespace": "crawlers", "last_status": "2025-05-21T11:00:00Z", "silent": False}

@@ -15,6 +15,7 @@ from exporter.crawls import Crawl, PauseLimit
 from exporter.history.ledger import Ledger
 from exporter.history.names import Names
 from exporter.history.records import FinishedCrawl
+from exporter.metrics import Pulse
 from exporter.resources.crawljob import derived
 from exporter.resources.identity import crawl_id, org_id
 from exporter.runtime.time_slice import TimeSlice
@@ -48,16 +49,15 @@ class View:
         *,
         pause_limit: PauseLimit,
         health: Health,
-        last_status: Callable[[], Mapping[str, float]] = dict,
+        pulse: Callable[[], Mapping[str, Pulse]] = dict,
         polled: Sequence[PolledSource[Any]] = (),
         browsertrix: str = "",
         clock: Callable[[], float] = time.time,
     ) -> None:
         """``crawls`` gives those that are served, each time anew.
 
-        ``last_status`` says when Browsertrix's operator last wrote of a crawl at work, in seconds
-        since 1970, by namespace. ``polled`` are the sources that Browsertrix itself is asked for,
-        ``browsertrix`` is its address for people, to link to.
+        ``pulse`` returns that of Browsertrix's operator by namespace. ``polled`` are the sources
+        that Browsertrix itself is asked for, ``browsertrix`` is its address for people, to link to.
         """
         self.clock = clock
         self._watches = watches
@@ -65,7 +65,7 @@ class View:
         self._ledger = ledger
         self._pause_limit = pause_limit
         self._health = health
-        self._last_status = last_status
+        self._pulse = pulse
         self._polled = polled
         self._browsertrix = browsertrix
         self._names = ledger.names
@@ -204,10 +204,10 @@ class View:
             if watch.source == CRAWLJOBS.name
         }
         found = []
-        for namespace, written in sorted(self._last_status().items()):
+        for namespace, pulse in sorted(self._pulse().items()):
             current = last_sync.get(namespace, last_sync.get("", 0.0))
-            silent = now - written > OPERATOR_SILENT and now - current < BLIND
-            one = {"namespace": namespace, "last_status": representation.timestamp(written)}
+            silent = now - pulse.seen > OPERATOR_SILENT and now - current < BLIND
+            one = {"namespace": namespace, "last_status": representation.timestamp(pulse.written)}
             found.append(one | {"silent": silent})
         return found
 
