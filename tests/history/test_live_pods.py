@@ -109,6 +109,21 @@ def test_an_exit_of_redis_whose_status_has_no_time_is_one(status_first: bool) ->
     assert live.status(exitCode=137, reason="oom") == []
 
 
+@pytest.mark.parametrize("status_first", [True, False])
+def test_an_exit_of_redis_whose_node_shuts_down_is_one(status_first: bool) -> None:
+    live = Live(REDIS)
+    ended = container_status("redis", state=terminated(UPDATED, reason="Error"))
+    status = {"phase": "Failed", "reason": "Terminated", "containerStatuses": [ended]}
+    tell = [
+        lambda: live.pod(pod_wire(REDIS, status=status)),
+        lambda: live.status(exitCode=137, reason="oom"),
+    ]
+    if status_first:
+        tell.reverse()
+    seen = tell[0]() + tell[1]()
+    assert [type(event) for event in seen].count(PodExited) == 1
+
+
 def test_a_container_that_crashes_again_and_again_exits_once_each_time() -> None:
     live, seen = Live(), []
     for minute in range(12):
@@ -196,6 +211,78 @@ def test_an_eviction_without_a_terminated_container_is_when_it_was_noticed() -> 
     live = Live()
     (event,) = live.pod(pod_wire(status=evicted("pids")))
     assert event == PodEvicted(NOW, POD_NAME, "crawler", "pids")
+
+
+def test_an_eviction_is_not_dated_by_an_exit_of_before_it() -> None:
+    """The kubelet has no time for a container that it could not find any more."""
+    unknown = terminated(None, reason="ContainerStatusUnknown")
+    status = container_status(state=unknown, lastState=terminated(UPDATED, 1, "Error"))
+    live = Live()
+    live.now += 3600
+    events = live.pod(pod_wire(status=evicted() | {"containerStatuses": [status]}))
+    assert events == [
+        PodEvicted(live.now, POD_NAME, "crawler", "memory"),
+        PodExited(UPDATED_EPOCH, POD_NAME, "crawler", "interrupt: 1", 1),
+    ]
+
+
+def test_an_oom_kill_of_before_an_eviction_is_one() -> None:
+    status = container_status(
+        state=terminated("2025-05-21T12:01:00Z", reason="Error"), lastState=terminated(UPDATED)
+    )
+    events = Live().pod(pod_wire(status=evicted() | {"containerStatuses": [status]}))
+    assert events == [
+        PodEvicted(UPDATED_EPOCH + 60, POD_NAME, "crawler", "memory"),
+        *KILLED,
+        PodExited(UPDATED_EPOCH + 60, POD_NAME, "crawler", "evicted", 137),
+    ]
+
+
+def test_a_container_that_ends_before_its_pod_is_said_to_be_evicted_is_no_oom_kill() -> None:
+    live = Live()
+    ended = container_status(state=terminated(UPDATED, reason="Error"))
+    assert live.pod(pod_wire(uid="first", status={"containerStatuses": [ended]})) == []
+    assert live.pod(thrown_out()) == EVICTED
+    assert live.baseline.pods[POD_NAME].oom_killed_at is None
+
+
+@pytest.mark.parametrize("code", [137, 143, 1])
+def test_a_pod_that_its_node_shuts_down_neither_wanted_memory_nor_crashed(code: int) -> None:
+    live = Live()
+    status = {
+        "phase": "Failed",
+        "reason": "Terminated",
+        "message": "Pod was terminated in response to imminent node shutdown.",
+        "containerStatuses": [container_status(state=terminated(UPDATED, code, "Error"))],
+    }
+    exited = PodExited(UPDATED_EPOCH, POD_NAME, "crawler", f"interrupt: {code}", code)
+    assert live.pod(pod_wire(status=status)) == [exited]
+    assert live.status(exitTime=UPDATED, exitCode=code, reason="oom") == []
+    known = live.baseline.pods[POD_NAME]
+    assert (known.crashed_at, known.oom_killed_at, known.evicted_at) == (None, None, None)
+
+
+def test_a_status_that_is_not_written_any_more_tells_of_no_exit_again() -> None:
+    """The operator stands still while the container crashes more often than is remembered."""
+    live, told = Live(), {"exitTime": UPDATED, "exitCode": 10, "reason": "interrupt: 10"}
+    assert len(live.status(**told)) == 1
+    for minute in range(1, 20):
+        at = f"2025-05-21T12:{minute:02}:00Z"
+        assert len(live.pod(restarted(ended=terminated(at, 10, "Error")))) == 1
+    assert live.status(**told) == []
+    assert live.status(**told) == []
+
+
+def test_an_evicted_pod_that_stays_is_evicted_once_whatever_statuses_say() -> None:
+    live = Live()
+    live.baseline.state = ""  # first seen
+    stays = pod_wire(uid="first", status=evicted("pids"))
+    assert [type(event) for event in live.status(evicted=True)] == [PodEvicted, RestartDue]
+    assert live.pod(stays) == []
+    for _ in range(3):
+        live.now += 3600
+        live.status(evicted=False)
+        assert live.pod(stays) == []
 
 
 ORDERS = st.lists(st.sampled_from(["pod", "status"]), min_size=2, max_size=8)
