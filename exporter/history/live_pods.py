@@ -9,7 +9,13 @@ that tells of one (``pods``).
 from exporter.crawls import Crawl
 from exporter.history.baseline import Baseline, PodBaseline
 from exporter.history.events import CrawlEvent, PodEvicted, PodExited
-from exporter.history.pods import ExitCause, is_new_exit, note_exit, untimed_identity
+from exporter.history.pods import (
+    ExitCause,
+    is_new_exit,
+    is_of_the_same_eviction,
+    note_exit,
+    untimed_identity,
+)
 from exporter.resources.crawljob.pod_info import Role, role_and_index
 from exporter.resources.identity import identity
 from exporter.resources.pod import Pod, Termination
@@ -48,6 +54,16 @@ def compare_live_pods(
     return changed
 
 
+def _is_stated(known: PodBaseline, now: float) -> bool:
+    """Whether a status has told of the eviction that a pod shows now.
+
+    The watch of pods may be behind, so that a status has told of the next pod, too.
+    """
+    if known.evicted_uid:
+        return False
+    return known.evicted or is_of_the_same_eviction(known.evicted_at, now)
+
+
 def _cause(pod: Pod, termination: Termination) -> ExitCause:
     if not was_stopped(pod, termination):
         return "itself"
@@ -73,7 +89,7 @@ def _compare_eviction(
         if known.evicted and known.unstated_since is not None and known.evicted_uid != uid:
             known.evicted = False  # it was replaced before any status told of it
     elif known.evicted_uid != uid:
-        if not known.evicted or known.evicted_uid:  # else a status has told of this one
+        if not _is_stated(known, now):
             ended = pod.status.container.ended if pod.status.container else None
             known.evicted_at = at = min(now, now if ended is None else ended.finished_at or now)
             known.evicted, known.recovering, known.unstated_since = True, False, now

@@ -27,8 +27,8 @@ rate limited (Browsertrix lets Kubernetes' growing delay slow such a crawl down)
 also those of newer releases. Source: browsertrix-crawler's exit codes, ``log_crashes``."""
 ExitCause: TypeAlias = Literal["itself", "eviction", "node"]
 """What made a container exit: what it did itself (want of memory is that, too), or its node."""
-_STATUS_DELAY: Final = 600.0
-"""Seconds within which a status says of an eviction what the pod has shown."""
+_SOURCE_DELAY: Final = 600.0
+"""Seconds within which status and pod tell of one eviction, whichever is the later."""
 
 
 def compare_pods(
@@ -99,7 +99,7 @@ def _compare_eviction(
         known.recovering = False
         if known.evicted and known.unstated_since is None:
             return
-        if not known.evicted and not _is_awaited(known, now):
+        if not known.evicted and not is_of_the_same_eviction(known.unstated_since, now):
             known.evicted_at = None if first_seen else now
             known.evicted_uid = ""
             events.append(PodEvicted(now, pod.name, pod.role))
@@ -111,10 +111,9 @@ def _compare_eviction(
         known.recovering = known.evicted
 
 
-def _is_awaited(known: PodBaseline, now: float) -> bool:
-    """Whether a status that says evicted now speaks of what the pod has shown before."""
-    since = known.unstated_since
-    return since is not None and abs(now - since) < _STATUS_DELAY
+def is_of_the_same_eviction(told_at: float | None, now: float) -> bool:
+    """Whether what one source tells now is what the other told of then."""
+    return told_at is not None and abs(now - told_at) < _SOURCE_DELAY
 
 
 def _compare_exit(  # noqa: PLR0913 - one comparison, split off for its length alone

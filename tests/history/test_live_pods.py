@@ -187,6 +187,20 @@ def test_an_eviction_that_the_status_told_of_first_is_one() -> None:
     assert live.pod(pod_wire(uid="second")) == []
 
 
+def test_an_eviction_that_the_pod_shows_after_the_status_is_over_it_is_one() -> None:
+    """The watch of pods was cut off, and is a minute behind when it goes on."""
+    live = Live()
+    assert len(live.status(evicted=True, **STATED_KILL)) == 3
+    live.status(evicted=False, **STATED_KILL)
+    live.status(evicted=False, **STATED_KILL)
+    live.now += 60
+    assert live.pod(thrown_out()) == []
+    assert live.pod(pod_wire(uid="second")) == []
+    live.now += 60
+    later = pod_wire(uid="second", status=evicted("pids", "2025-05-21T12:01:00Z"))
+    assert [type(event) for event in live.pod(later)] == [PodEvicted, PodExited]
+
+
 def test_the_next_pod_that_is_evicted_is_another_eviction() -> None:
     live = Live()
     live.pod(thrown_out())
