@@ -201,6 +201,12 @@ def test_an_eviction_that_the_pod_shows_after_the_status_is_over_it_is_one() -> 
     assert [type(event) for event in live.pod(later)] == [PodEvicted, PodExited]
 
 
+def test_an_eviction_on_a_node_whose_clock_is_ahead_is_when_it_was_noticed() -> None:
+    ahead = evicted("memory", "2031-01-01T00:00:00Z")
+    event, _ = Live().pod(pod_wire(status=ahead))
+    assert event == PodEvicted(NOW, POD_NAME, "crawler", "memory")
+
+
 def test_the_next_pod_that_is_evicted_is_another_eviction() -> None:
     live = Live()
     live.pod(thrown_out())
@@ -354,6 +360,37 @@ def test_what_a_pod_has_shown_is_on_disk_at_once_and_not_counted_again_after_a_k
     watch.synced()
     watch.pods(1000, parse_value(killed()))
     assert oom_kills(watch) == 1
+
+
+@pytest.mark.parametrize("status_first", [True, False])
+@pytest.mark.parametrize("killed_between", [True, False])
+def test_an_eviction_is_counted_once_when_the_exporter_is_killed_between_its_two_sightings(
+    tmp_path: Path, status_first: bool, killed_between: bool
+) -> None:
+    """And when both are listed anew, once the level is over as well."""
+    watch = Recorded(tmp_path / "ledger.db")
+    watch.change(1000)
+    watch.synced()
+    stated = {POD_NAME: crawler_pod(evicted=True, **STATED_KILL)}
+
+    def status() -> None:
+        watch.change(1001, pods=stated)
+        watch.change(1002, pods={POD_NAME: crawler_pod(evicted=False, **STATED_KILL)})
+        watch.change(1003, pods={POD_NAME: crawler_pod(evicted=False, **STATED_KILL)})
+
+    def shown() -> None:
+        watch.pods(1000, parse_value(thrown_out()))
+        watch.pods(1000, parse_value(pod_wire(uid="second")))
+
+    sightings = [status, shown] if status_first else [shown, status]
+    for sighting in [*sightings, *sightings]:
+        sighting()
+        assert watch.total("browsertrix_pod_evictions_total", "crawler") == 1
+        if killed_between:
+            watch.kill()
+            watch.synced()
+    assert watch.total("browsertrix_pod_exits_total", "crawler", "evicted") == 1
+    assert oom_kills(watch) == 0
 
 
 def test_pods_of_a_crawljob_that_is_no_newer_than_known_are_compared_all_the_same(

@@ -24,8 +24,10 @@ IMAGE_PULL_REASONS: Final = (
     "InvalidImageName",
     "ImageInspectError",
     "RegistryUnavailable",
+    "SignatureValidationFailed",
 )
-"""Why a container waits where its image cannot be had. Source: kubelet, ``pkg/kubelet/images``."""
+"""Why a container waits where its image cannot be had. Source: kubelet, ``pkg/kubelet/images``, and
+the errors of a pull in ``cri-api``."""
 
 
 def is_evicted(pod: Pod) -> bool:
