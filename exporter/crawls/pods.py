@@ -20,7 +20,7 @@ from exporter.resources.crawljob.pod_info import (
     role_and_index,
 )
 from exporter.resources.pod import Pod, Termination
-from exporter.resources.pod.derived import exit_reason, exits, is_evicted
+from exporter.resources.pod.derived import FINAL_PHASES, exit_reason, exits, is_evicted, resources
 from exporter.resources.pod.model import (
     ContainerStatus,
     PodMetadata,
@@ -67,7 +67,6 @@ UNKNOWN_POD: Final = Pod(metadata=PodMetadata(name="unknown"))
 """Of which nothing is known."""
 _NO_STATUS: Final = ContainerStatus()
 _NO_SCHEDULING: Final = Scheduling()
-_NO_RESOURCES: Final = PodResources()
 
 
 @dataclass(slots=True)
@@ -117,7 +116,20 @@ class CrawlPod:
     @property
     def resources(self) -> PodResources:
         """Its requests and limits."""
-        return self.live.spec.resources or _NO_RESOURCES
+        return resources(self.live)
+
+    @property
+    def unschedulable_since(self) -> float | None:
+        """Since when no node is found for it; since its creation where nobody noted it."""
+        scheduling = self.scheduling
+        if scheduling.unschedulable is None or scheduling.unschedulable_since is not None:
+            return scheduling.unschedulable_since
+        return self.live.metadata.creation_timestamp
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it can use anything: a pod that is over may be there for hours."""
+        return self.exists and self.status.phase not in FINAL_PHASES
 
     @property
     def exit(self) -> Termination | None:
@@ -132,7 +144,7 @@ class CrawlPod:
         """Why it exited last. An eviction shows as out of memory: who saw it knows better."""
         if self.past.exit_was_eviction:
             return "evicted"
-        return self.info.reason if (last := self.exit) is None else exit_reason(last)
+        return self.info.reason if (last := self.exit) is None else exit_reason(self.live, last)
 
     @property
     def exit_code(self) -> int | None:
@@ -157,12 +169,14 @@ class CrawlPod:
     @property
     def used_memory(self) -> float | None:
         """Bytes. A crawler's 0 means that Browsertrix did not measure (auto-resize is off)."""
-        return self._fresher(self.info.used.memory, self.usage.memory) if self.exists else None
+        if not self.is_at_work:
+            return None
+        return self._fresher(self.info.used.memory, self.usage.memory)
 
     @property
     def used_cpu(self) -> float | None:
         """Cores. 0 means that Browsertrix did not measure."""
-        return self._fresher(self.info.used.cpu, self.usage.cpu) if self.exists else None
+        return self._fresher(self.info.used.cpu, self.usage.cpu) if self.is_at_work else None
 
     def _fresher(self, stated: float | None, measured: float | None) -> float | None:
         """A figure of the status, which has no time of its own, or the one measured."""
@@ -177,9 +191,9 @@ class CrawlPod:
         By timestamps that are all of the node's clock.
         """
         container, measured_at = self.container, self.usage.timestamp
-        since = container.started_at
-        if since is None and container.terminations:
-            since = container.terminations[-1].finished_at
+        since, last = container.started_at, container.ended or container.ended_before
+        if since is None and last is not None:
+            since = last.finished_at
         if since is None:
             return self.status.phase == "Pending"
         return measured_at is not None and measured_at < since

@@ -73,6 +73,7 @@ class PodBaseline:
             self.exits
             or self.evicted
             or self.evicted_at
+            or self.evicted_uid
             or self.restarts
             or self.pending
             or self.backoff_since

@@ -9,11 +9,23 @@ that tells of one (``pods``).
 from exporter.crawls import Crawl
 from exporter.history.baseline import Baseline, PodBaseline
 from exporter.history.events import CrawlEvent, PodEvicted, PodExited
-from exporter.history.pods import is_new_exit, note_exit, untimed_identity
+from exporter.history.pods import (
+    ExitCause,
+    is_new_exit,
+    is_of_the_same_eviction,
+    note_exit,
+    untimed_identity,
+)
 from exporter.resources.crawljob.pod_info import Role, role_and_index
 from exporter.resources.identity import identity
-from exporter.resources.pod import Pod
-from exporter.resources.pod.derived import exit_reason, exits, is_evicted
+from exporter.resources.pod import Pod, Termination
+from exporter.resources.pod.derived import (
+    exit_reason,
+    exits,
+    is_evicted,
+    stated_exit_reason,
+    was_stopped,
+)
 
 
 def compare_live_pods(
@@ -34,12 +46,28 @@ def compare_live_pods(
         role, _ = role_and_index(name)
         _compare_eviction(known, pod, role, now, events)
         for termination in exits(pod):
-            at, reason = termination.finished_at or now, exit_reason(termination)
-            if is_new_exit(known, at, untimed_identity(reason, termination.exit_code)):
-                exited = PodExited(at, name, role, reason, termination.exit_code)
-                note_exit(known, exited, events, timed=True, evicted=is_evicted(pod))
+            at, code = termination.finished_at or now, termination.exit_code
+            if is_new_exit(known, at, untimed_identity(stated_exit_reason(termination), code)):
+                exited = PodExited(at, name, role, exit_reason(pod, termination), code)
+                note_exit(known, exited, events, timed=True, cause=_cause(pod, termination))
                 baseline.last_seen_alive = max(baseline.last_seen_alive, at)
     return changed
+
+
+def _is_stated(known: PodBaseline, now: float) -> bool:
+    """Whether a status has told of the eviction that a pod shows now.
+
+    The watch of pods may be behind, so that a status has told of the next pod, too.
+    """
+    if known.evicted_uid:
+        return False
+    return known.evicted or is_of_the_same_eviction(known.evicted_at, now)
+
+
+def _cause(pod: Pod, termination: Termination) -> ExitCause:
+    if not was_stopped(pod, termination):
+        return "itself"
+    return "eviction" if is_evicted(pod) else "node"
 
 
 def _has_news(known: PodBaseline | None, pod: Pod) -> bool:
@@ -61,9 +89,9 @@ def _compare_eviction(
         if known.evicted and known.unstated_since is not None and known.evicted_uid != uid:
             known.evicted = False  # it was replaced before any status told of it
     elif known.evicted_uid != uid:
-        if not known.evicted or known.evicted_uid:  # else a status has told of this one
-            last = max((end.finished_at or 0.0 for end in exits(pod)), default=0.0)
-            known.evicted_at = at = min(last, now) or now
+        if not _is_stated(known, now):
+            ended = pod.status.container.ended if pod.status.container else None
+            known.evicted_at = at = min(now, now if ended is None else ended.finished_at or now)
             known.evicted, known.recovering, known.unstated_since = True, False, now
             resource = pod.status.exhausted or "other"
             events.append(PodEvicted(at, pod.metadata.name, role, resource))

@@ -6,10 +6,10 @@ every exit is known by its identity and every level (evicted) by its rise.
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from exporter.crawls import Crawl, CrawlPod, pods_of
-from exporter.history.baseline import Baseline, PodBaseline
+from exporter.history.baseline import REMEMBERED, Baseline, PodBaseline
 from exporter.history.events import (
     CrawlEvent,
     OomKilled,
@@ -25,8 +25,10 @@ NO_CRASHES: Final = frozenset({None, 0, 11, 13, 14, 15, 18})
 """Exit codes that are no crashes: ends and restarts on request, the size and the time limit, and
 rate limited (Browsertrix lets Kubernetes' growing delay slow such a crawl down). Any other is one,
 also those of newer releases. Source: browsertrix-crawler's exit codes, ``log_crashes``."""
-_STATUS_DELAY: Final = 600.0
-"""Seconds within which a status says of an eviction what the pod has shown."""
+ExitCause: TypeAlias = Literal["itself", "eviction", "node"]
+"""What made a container exit: what it did itself (want of memory is that, too), or its node."""
+_SOURCE_DELAY: Final = 600.0
+"""Seconds within which status and pod tell of one eviction, whichever is the later."""
 
 
 def compare_pods(
@@ -97,7 +99,7 @@ def _compare_eviction(
         known.recovering = False
         if known.evicted and known.unstated_since is None:
             return
-        if not known.evicted and not _is_awaited(known, now):
+        if not known.evicted and not is_of_the_same_eviction(known.unstated_since, now):
             known.evicted_at = None if first_seen else now
             known.evicted_uid = ""
             events.append(PodEvicted(now, pod.name, pod.role))
@@ -109,10 +111,9 @@ def _compare_eviction(
         known.recovering = known.evicted
 
 
-def _is_awaited(known: PodBaseline, now: float) -> bool:
-    """Whether a status that says evicted now speaks of what the pod has shown before."""
-    since = known.unstated_since
-    return since is not None and abs(now - since) < _STATUS_DELAY
+def is_of_the_same_eviction(told_at: float | None, now: float) -> bool:
+    """Whether what one source tells now is what the other told of then."""
+    return told_at is not None and abs(now - told_at) < _SOURCE_DELAY
 
 
 def _compare_exit(  # noqa: PLR0913 - one comparison, split off for its length alone
@@ -135,7 +136,7 @@ def _compare_exit(  # noqa: PLR0913 - one comparison, split off for its length a
         if known.exits and (untimed in known.exits or not isinstance(known.exits[-1], str)):
             return
         known.remember_exit(untimed)
-    elif not is_new_exit(known, info.exit_time, untimed):
+    elif _is_forgotten(known, info.exit_time) or not is_new_exit(known, info.exit_time, untimed):
         return
     exited = PodExited(
         now if info.exit_time is None else info.exit_time,
@@ -147,7 +148,8 @@ def _compare_exit(  # noqa: PLR0913 - one comparison, split off for its length a
     timed = info.exit_time is not None
     if timed:
         baseline.last_seen_alive = max(baseline.last_seen_alive, exited.at)
-    note_exit(known, exited, events, timed=timed, evicted=known.evicted)
+    cause: ExitCause = "eviction" if known.evicted and _is_kill(exited) else "itself"
+    note_exit(known, exited, events, timed=timed, cause=cause)
     if first_seen:
         known.oom_killed_at = None
 
@@ -163,6 +165,15 @@ def is_new_exit(known: PodBaseline, at: float, untimed: str) -> bool:
     return not emitted
 
 
+def _is_forgotten(known: PodBaseline, at: float) -> bool:
+    """Whether an exit is from before all that are remembered, so that it was emitted.
+
+    A status that nobody writes for a while goes on telling of one, while the pod shows others.
+    """
+    times = [one for one in known.exits if not isinstance(one, str)]
+    return len(known.exits) == REMEMBERED and at < min(times, default=at)
+
+
 def untimed_identity(reason: str | None, code: int | None) -> str:
     """What identifies an exit whose time is not known."""
     return f"{reason or ''}/{'' if code is None else code}"
@@ -174,20 +185,23 @@ def note_exit(
     events: list[CrawlEvent],
     *,
     timed: bool,
-    evicted: bool,
+    cause: ExitCause,
 ) -> None:
     """Emit an exit, and an OOM kill where it was one; ``timed``: its time is the exit's own."""
-    at = exited.at
-    killed = exited.reason == "oom" or exited.code == OOM_EXIT_CODE
-    known.exit_was_eviction = killed and evicted
+    at, killed = exited.at, _is_kill(exited)
+    known.exit_was_eviction = killed and cause == "eviction"
     if known.exit_was_eviction:
         exited = replace(exited, reason="evicted")
-    elif timed and exited.code not in NO_CRASHES:
+    elif timed and cause == "itself" and exited.code not in NO_CRASHES:
         known.crashed_at = max(at, known.crashed_at or 0.0)
     events.append(exited)
-    if killed and not evicted:
+    if exited.reason == "oom" or (killed and cause == "itself"):
         known.oom_killed_at = max(at, known.oom_killed_at or 0.0)
         events.append(OomKilled(at, exited.pod, exited.role))
+
+
+def _is_kill(exited: PodExited) -> bool:
+    return exited.reason == "oom" or exited.code == OOM_EXIT_CODE
 
 
 def _compare_restart(

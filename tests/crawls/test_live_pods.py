@@ -18,6 +18,7 @@ from support.pod_factories import (
     pod_wire,
     restarted,
     terminated,
+    unschedulable,
 )
 
 OTHER = f"crawl-{CRAWL_ID}-1"
@@ -76,6 +77,38 @@ def test_an_evicted_pod_is_evicted_before_a_status_says_so() -> None:
     one = crawler_pod(evicted=False)
     assert pods(pod(status=evicted()), pods={POD_NAME: one})[POD_NAME].evicted is True
     assert pods(parse_pod(pod_wire()), pods={POD_NAME: one})[POD_NAME].evicted is False
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_pod_that_is_over_uses_nothing_however_long_it_stays(phase: str) -> None:
+    """Its last figures stay in the status."""
+    info = crawler_pod(used={"memory": GIB, "cpu": 0.5, "storage": 5})
+    found = pods(pod(status={"phase": phase}), pods={POD_NAME: info})[POD_NAME]
+    assert (found.exists, found.used_memory, found.used_cpu) == (True, None, None)
+    assert found.used_storage == 5
+    lost = pods(pod(status={"phase": "Unknown"}), pods={POD_NAME: info})[POD_NAME]
+    assert (lost.used_memory, lost.used_cpu) == (GIB, 0.5)
+
+
+def test_a_pod_without_a_node_has_none_since_its_creation_where_nobody_noted_it() -> None:
+    message = "0/1 nodes are available: 1 Insufficient cpu."
+    for status, since in (
+        (unschedulable(message), UPDATED_EPOCH - 960),
+        (unschedulable(message, "2025-05-21T11:50:00Z"), UPDATED_EPOCH - 600),
+    ):
+        assert pods(pod(status=status))[POD_NAME].unschedulable_since == since
+    unnoted = unschedulable(message)
+    unnoted["conditions"][0]["lastTransitionTime"] = None
+    assert pods(pod(status=unnoted))[POD_NAME].unschedulable_since == UPDATED_EPOCH - 960
+    assert pods(pod())[POD_NAME].unschedulable_since is None
+
+
+def test_what_stopped_a_pod_is_said_by_the_pod_and_not_guessed_from_its_exit() -> None:
+    ended = container_status(state=terminated(UPDATED, 137, "Error"))
+    shut_down = pod(status={"phase": "Failed", "containerStatuses": [ended]})
+    info = crawler_pod(exitTime=UPDATED, exitCode=137, reason="oom")
+    found = pods(shut_down, pods={POD_NAME: info})[POD_NAME]
+    assert (found.exit_reason, found.exit_code) == ("interrupt: 137", 137)
 
 
 def measured(at: str = "2025-05-21T12:00:30Z", memory: str = "1536Mi", cpu: str = "250m") -> Any:

@@ -62,7 +62,6 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         exporter = RestartedExporter(
             tmp_path,
             *("--kubeconfig", str(kubeconfig), "--history.path", str(ledger)),
-            "--no-source.pods",  # so fast, two ends of a container within a second are one exit
             *("--history.retention", "7d"),  # longer than any jump of the clock
             *("--alertmanager.url", f"http://127.0.0.1:{alert_network.port}"),
         )

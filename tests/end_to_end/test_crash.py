@@ -37,10 +37,6 @@ CRAWLS = 12
 HOOK_KILLS = 200
 ENDS = {"finished", "vanished"}
 
-WITHOUT_PODS = "--no-source.pods"
-"""So fast, a container ends twice within a second, which is one exit by its time: pod and status
-may show another one of the two. With pods: tests/history/test_accounts_with_pods.py."""
-
 
 async def test_a_hundred_kills_lose_nothing_and_double_nothing(
     server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path
@@ -52,12 +48,12 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
         cluster, seed=11, speed=900, crawls=CRAWLS, pause_limit=4, stale_writes=True, sync_every=60
     )
     # Crawls that ended before the first list of a new ledger are nobody's to know.
-    first: Process = await start(kubeconfig, WITHOUT_PODS, "--history.path", str(ledger))
+    first: Process = await start(kubeconfig, "--history.path", str(ledger))
     await first.until_ready()
     first.process.terminate()
     await first.process.wait()
     living = asyncio.create_task(browsertrix.run())
-    flags = (WITHOUT_PODS, "--history.path", str(ledger))
+    flags = ("--history.path", str(ledger))
     kills = 0
     async with mortal(kubeconfig, tmp_path / "mortal.log", *flags) as exporter:
         while kills < KILLS or len(browsertrix.ground_truth.finished) < FINISHED:
@@ -67,7 +63,7 @@ async def test_a_hundred_kills_lose_nothing_and_double_nothing(
             if rng.random() < 0.1:
                 server.faults.cut("reset")
 
-    survivor: Process = await start(kubeconfig, WITHOUT_PODS, "--history.path", str(ledger))
+    survivor: Process = await start(kubeconfig, "--history.path", str(ledger))
     await survivor.until_ready()
     browsertrix.crawls = 0
     await until(lambda: not browsertrix.active, every=0.1, within=2 * PROCESS_TIMEOUT)
@@ -107,7 +103,7 @@ async def test_two_hundred_kills_lose_and_double_no_end_that_a_finalizer_waits_f
     """
     rng = random.Random(20261128)
     ledger, port = tmp_path / "history.db", free_port()
-    flags = (*hook_flags(port), WITHOUT_PODS, "--history.path", str(ledger))
+    flags = (*hook_flags(port), "--history.path", str(ledger))
     kubeconfig = server.write_kubeconfig(tmp_path / "kubeconfig")
     browsertrix = Browsertrix(
         cluster, seed=12, speed=900, crawls=CRAWLS, pause_limit=4, sync_every=300

@@ -109,6 +109,21 @@ def test_an_exit_of_redis_whose_status_has_no_time_is_one(status_first: bool) ->
     assert live.status(exitCode=137, reason="oom") == []
 
 
+@pytest.mark.parametrize("status_first", [True, False])
+def test_an_exit_of_redis_whose_node_shuts_down_is_one(status_first: bool) -> None:
+    live = Live(REDIS)
+    ended = container_status("redis", state=terminated(UPDATED, reason="Error"))
+    status = {"phase": "Failed", "reason": "Terminated", "containerStatuses": [ended]}
+    tell = [
+        lambda: live.pod(pod_wire(REDIS, status=status)),
+        lambda: live.status(exitCode=137, reason="oom"),
+    ]
+    if status_first:
+        tell.reverse()
+    seen = tell[0]() + tell[1]()
+    assert [type(event) for event in seen].count(PodExited) == 1
+
+
 def test_a_container_that_crashes_again_and_again_exits_once_each_time() -> None:
     live, seen = Live(), []
     for minute in range(12):
@@ -172,6 +187,26 @@ def test_an_eviction_that_the_status_told_of_first_is_one() -> None:
     assert live.pod(pod_wire(uid="second")) == []
 
 
+def test_an_eviction_that_the_pod_shows_after_the_status_is_over_it_is_one() -> None:
+    """The watch of pods was cut off, and is a minute behind when it goes on."""
+    live = Live()
+    assert len(live.status(evicted=True, **STATED_KILL)) == 3
+    live.status(evicted=False, **STATED_KILL)
+    live.status(evicted=False, **STATED_KILL)
+    live.now += 60
+    assert live.pod(thrown_out()) == []
+    assert live.pod(pod_wire(uid="second")) == []
+    live.now += 60
+    later = pod_wire(uid="second", status=evicted("pids", "2025-05-21T12:01:00Z"))
+    assert [type(event) for event in live.pod(later)] == [PodEvicted, PodExited]
+
+
+def test_an_eviction_on_a_node_whose_clock_is_ahead_is_when_it_was_noticed() -> None:
+    ahead = evicted("memory", "2031-01-01T00:00:00Z")
+    event, _ = Live().pod(pod_wire(status=ahead))
+    assert event == PodEvicted(NOW, POD_NAME, "crawler", "memory")
+
+
 def test_the_next_pod_that_is_evicted_is_another_eviction() -> None:
     live = Live()
     live.pod(thrown_out())
@@ -196,6 +231,78 @@ def test_an_eviction_without_a_terminated_container_is_when_it_was_noticed() -> 
     live = Live()
     (event,) = live.pod(pod_wire(status=evicted("pids")))
     assert event == PodEvicted(NOW, POD_NAME, "crawler", "pids")
+
+
+def test_an_eviction_is_not_dated_by_an_exit_of_before_it() -> None:
+    """The kubelet has no time for a container that it could not find any more."""
+    unknown = terminated(None, reason="ContainerStatusUnknown")
+    status = container_status(state=unknown, lastState=terminated(UPDATED, 1, "Error"))
+    live = Live()
+    live.now += 3600
+    events = live.pod(pod_wire(status=evicted() | {"containerStatuses": [status]}))
+    assert events == [
+        PodEvicted(live.now, POD_NAME, "crawler", "memory"),
+        PodExited(UPDATED_EPOCH, POD_NAME, "crawler", "interrupt: 1", 1),
+    ]
+
+
+def test_an_oom_kill_of_before_an_eviction_is_one() -> None:
+    status = container_status(
+        state=terminated("2025-05-21T12:01:00Z", reason="Error"), lastState=terminated(UPDATED)
+    )
+    events = Live().pod(pod_wire(status=evicted() | {"containerStatuses": [status]}))
+    assert events == [
+        PodEvicted(UPDATED_EPOCH + 60, POD_NAME, "crawler", "memory"),
+        *KILLED,
+        PodExited(UPDATED_EPOCH + 60, POD_NAME, "crawler", "evicted", 137),
+    ]
+
+
+def test_a_container_that_ends_before_its_pod_is_said_to_be_evicted_is_no_oom_kill() -> None:
+    live = Live()
+    ended = container_status(state=terminated(UPDATED, reason="Error"))
+    assert live.pod(pod_wire(uid="first", status={"containerStatuses": [ended]})) == []
+    assert live.pod(thrown_out()) == EVICTED
+    assert live.baseline.pods[POD_NAME].oom_killed_at is None
+
+
+@pytest.mark.parametrize("code", [137, 143, 1])
+def test_a_pod_that_its_node_shuts_down_neither_wanted_memory_nor_crashed(code: int) -> None:
+    live = Live()
+    status = {
+        "phase": "Failed",
+        "reason": "Terminated",
+        "message": "Pod was terminated in response to imminent node shutdown.",
+        "containerStatuses": [container_status(state=terminated(UPDATED, code, "Error"))],
+    }
+    exited = PodExited(UPDATED_EPOCH, POD_NAME, "crawler", f"interrupt: {code}", code)
+    assert live.pod(pod_wire(status=status)) == [exited]
+    assert live.status(exitTime=UPDATED, exitCode=code, reason="oom") == []
+    known = live.baseline.pods[POD_NAME]
+    assert (known.crashed_at, known.oom_killed_at, known.evicted_at) == (None, None, None)
+
+
+def test_a_status_that_is_not_written_any_more_tells_of_no_exit_again() -> None:
+    """The operator stands still while the container crashes more often than is remembered."""
+    live, told = Live(), {"exitTime": UPDATED, "exitCode": 10, "reason": "interrupt: 10"}
+    assert len(live.status(**told)) == 1
+    for minute in range(1, 20):
+        at = f"2025-05-21T12:{minute:02}:00Z"
+        assert len(live.pod(restarted(ended=terminated(at, 10, "Error")))) == 1
+    assert live.status(**told) == []
+    assert live.status(**told) == []
+
+
+def test_an_evicted_pod_that_stays_is_evicted_once_whatever_statuses_say() -> None:
+    live = Live()
+    live.baseline.state = ""  # first seen
+    stays = pod_wire(uid="first", status=evicted("pids"))
+    assert [type(event) for event in live.status(evicted=True)] == [PodEvicted, RestartDue]
+    assert live.pod(stays) == []
+    for _ in range(3):
+        live.now += 3600
+        live.status(evicted=False)
+        assert live.pod(stays) == []
 
 
 ORDERS = st.lists(st.sampled_from(["pod", "status"]), min_size=2, max_size=8)
@@ -253,6 +360,37 @@ def test_what_a_pod_has_shown_is_on_disk_at_once_and_not_counted_again_after_a_k
     watch.synced()
     watch.pods(1000, parse_value(killed()))
     assert oom_kills(watch) == 1
+
+
+@pytest.mark.parametrize("status_first", [True, False])
+@pytest.mark.parametrize("killed_between", [True, False])
+def test_an_eviction_is_counted_once_when_the_exporter_is_killed_between_its_two_sightings(
+    tmp_path: Path, status_first: bool, killed_between: bool
+) -> None:
+    """And when both are listed anew, once the level is over as well."""
+    watch = Recorded(tmp_path / "ledger.db")
+    watch.change(1000)
+    watch.synced()
+    stated = {POD_NAME: crawler_pod(evicted=True, **STATED_KILL)}
+
+    def status() -> None:
+        watch.change(1001, pods=stated)
+        watch.change(1002, pods={POD_NAME: crawler_pod(evicted=False, **STATED_KILL)})
+        watch.change(1003, pods={POD_NAME: crawler_pod(evicted=False, **STATED_KILL)})
+
+    def shown() -> None:
+        watch.pods(1000, parse_value(thrown_out()))
+        watch.pods(1000, parse_value(pod_wire(uid="second")))
+
+    sightings = [status, shown] if status_first else [shown, status]
+    for sighting in [*sightings, *sightings]:
+        sighting()
+        assert watch.total("browsertrix_pod_evictions_total", "crawler") == 1
+        if killed_between:
+            watch.kill()
+            watch.synced()
+    assert watch.total("browsertrix_pod_exits_total", "crawler", "evicted") == 1
+    assert oom_kills(watch) == 0
 
 
 def test_pods_of_a_crawljob_that_is_no_newer_than_known_are_compared_all_the_same(

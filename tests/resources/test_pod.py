@@ -12,8 +12,10 @@ from exporter.resources.pod.derived import (
     exit_reason,
     exits,
     is_evicted,
+    resources,
     seconds_to_run,
     seconds_to_schedule,
+    was_stopped,
 )
 from exporter.resources.pod.messages import (
     EXHAUSTED_RESOURCES,
@@ -59,6 +61,81 @@ def test_containers_are_summed_and_a_limit_is_one_only_where_each_has_it() -> No
     one = pod(spec={"containers": [limited, sidecar]}).spec.resources
     assert one is not None
     assert (one.memory_limit, one.memory_request) == (None, 64 * MIB)
+
+
+def test_a_sidecar_counts_like_a_container_and_an_init_container_does_not() -> None:
+    asks = {"requests": {"memory": "1Gi"}, "limits": {"memory": "2Gi"}}
+    sidecar = {"name": "mesh", "restartPolicy": "Always", "resources": asks}
+    init = {"name": "init", "resources": asks}
+    found = resources(pod(spec={"initContainers": [init, sidecar, sidecar]}))
+    assert (found.memory_request, found.memory_limit) == (3 * GIB, (1229 + 4096) * MIB)
+    assert (found.cpu_request, found.cpu_limit) == (0.9, None)
+    unlimited = {**sidecar, "resources": {}}
+    assert resources(pod(spec={"initContainers": [unlimited]})).memory_limit is None
+    assert resources(pod(spec={"initContainers": [init]})) == pod().spec.resources
+
+
+def test_what_is_set_for_the_pod_as_a_whole_counts_instead_of_the_sum() -> None:
+    found = resources(pod(spec={"resources": {"limits": {"memory": "4Gi", "cpu": "3"}}}))
+    assert (found.memory_limit, found.cpu_limit) == (4 * GIB, 3.0)
+    assert (found.memory_request, found.cpu_request) == (GIB, 0.9)
+
+
+def test_a_resize_in_place_counts_once_the_node_has_made_it() -> None:
+    """A deferred or infeasible one leaves the container what it had (``PodResizePending``)."""
+    asked = {"name": "crawler", "resources": {"limits": {"memory": "8Gi"}}}
+    has = {"requests": {"cpu": "900m", "memory": "1Gi"}, "limits": {"memory": "2Gi"}}
+    found = resources(
+        pod(
+            spec={"containers": [asked]},
+            status={
+                "conditions": [
+                    {"type": "PodResizePending", "status": "True", "reason": "Infeasible"}
+                ],
+                "containerStatuses": [container_status(resources=has)],
+            },
+        )
+    )
+    assert (found.memory_limit, found.memory_request, found.cpu_request) == (2 * GIB, GIB, 0.9)
+    silent = pod(status={"containerStatuses": [container_status(resources={})]})
+    assert resources(silent) == silent.spec.resources
+
+
+def test_a_thousand_containers_cost_what_is_read_of_them_and_nothing_else() -> None:
+    many = [{"name": f"c{n}", "resources": {}} for n in range(1000)]
+    statuses = [container_status(f"c{n}") for n in range(1000)]
+    found = pod(spec={"containers": many}, status={"containerStatuses": statuses})
+    assert [problem.field for problem in found.problems] == [
+        "spec.containers",
+        "status.containerStatuses",
+    ]
+    assert (found.status.phase, found.spec.node_name) == ("Running", "node-1")
+    assert list(exits(found)) == []
+
+
+def test_a_pod_that_waits_for_an_init_container_says_what_that_waits_for() -> None:
+    waits = container_status(state={"waiting": {"reason": "PodInitializing"}})
+    failing = container_status("mesh", state={"waiting": {"reason": "ImagePullBackOff"}})
+    later = container_status("later", state={"waiting": {"reason": "PodInitializing"}})
+    ends = container_status("done", restartCount=7, state=terminated(UPDATED))
+    status = {"containerStatuses": [waits], "initContainerStatuses": [ends, failing, later]}
+    found = pod(status=status)
+    assert found.status.waiting == "ImagePullBackOff"
+    assert found.status.container is not None
+    assert found.status.container.restarts == 0
+    assert list(exits(found)) == []
+    assert pod(status={**status, "initContainerStatuses": [later]}).status.waiting == (
+        "PodInitializing"
+    )
+    assert pod(status={"initContainerStatuses": [failing]}).status.waiting is None
+
+
+def test_no_node_is_missing_for_a_pod_that_is_not_to_be_scheduled_yet() -> None:
+    gated = unschedulable("Scheduling is blocked due to non-empty scheduling gates")
+    gated["conditions"][0]["reason"] = "SchedulingGated"
+    scheduling = pod(status=gated).status.scheduling
+    assert scheduling is not None
+    assert (scheduling.unschedulable, scheduling.unschedulable_since) == (None, None)
 
 
 def test_its_way_to_running_is_measured_from_its_creation() -> None:
@@ -108,6 +185,30 @@ def test_a_pod_without_a_node_says_why_and_since_when() -> None:
         ("0/2 nodes are available: 2 Too many pods.", "other"),
         ("0/2 nodes are available: 2 node(s) were unschedulable.", "other"),
         ("no nodes available to schedule pods", "other"),
+        ("0/2 nodes are available: 2 node(s) had untolerated taint {dedicated: storage}.", "taint"),
+        ("0/2 nodes are available: 2 node(s) had untolerated taint {pvc-only: true}.", "taint"),
+        (("0/2 nodes are available: 1 node(s) had taint {example.com/affinity: }, that the pod "
+         "didn't tolerate, 1 node(s) had taint {a: }, that the pod didn't tolerate."), "taint"),
+        (("0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu, "
+         "2 Insufficient memory. no new claims to deallocate, preemption: 0/3 nodes are available: "
+         "3 Preemption is not helpful for scheduling."), "memory"),
+        (("0/8 nodes are available: 1 Insufficient memory, 7 cannot allocate all claims. still not "
+         "schedulable, preemption: 0/8 nodes are available: 8 Preemption is not helpful for "
+         "scheduling."), "other"),
+        (("0/3 nodes are available: 1 Insufficient cpu, 2 node has pod using PersistentVolumeClaim "
+         "with the same name and ReadWriteOncePod access mode."), "volume"),
+        (("0/3 nodes are available: 1 Insufficient cpu, 2 node(s) did not have enough free "
+         "storage."), "storage"),
+        (("0/2 nodes are available: 2 node(s) unavailable due to one or more pvc(s) bound to "
+         "non-existent pv(s)."), "volume"),
+        (("0/2 nodes are available: 2 node(s) didn't match pod topology spread constraints "
+         "(missing required label)."), "affinity"),
+        ("0/2 nodes are available: 2 node(s) didn't satisfy existing pods anti-affinity rules.",
+         "affinity"),
+        ("0/4 nodes are available: 1 Too many pods, 3 Insufficient hugepages-2Mi.", "memory"),
+        ("0/2 nodes are available: 2 Insufficient nvidia.com/gpu.", "other"),
+        (('0/9 nodes are available: waiting for ephemeral volume controller to create the '
+         'persistentvolumeclaim "x".'), "volume"),
         ("", "other"),
     ],
 )  # fmt: skip
@@ -177,8 +278,40 @@ def test_both_ends_that_a_container_shows_are_read_the_last_at_the_end() -> None
 def test_an_exit_has_the_reason_that_browsertrix_writes(
     code: int, reason: str, expected: str
 ) -> None:
-    (last,) = exits(of(restarted(ended=terminated(UPDATED, code, reason))))
-    assert exit_reason(last) == expected
+    found = of(restarted(ended=terminated(UPDATED, code, reason)))
+    (last,) = exits(found)
+    assert exit_reason(found, last) == expected
+
+
+STOPPED = [
+    {
+        "reason": "Terminated",
+        "message": "Pod was terminated in response to imminent node shutdown.",
+    },
+    {"reason": "Preempting", "message": "Preempted in order to admit critical pod"},
+    {"reason": "NodeShutdown"},
+    {"reason": "DeadlineExceeded"},
+    {},
+]
+
+
+@pytest.mark.parametrize("how", STOPPED)
+def test_a_container_that_its_node_killed_did_not_want_for_memory(how: dict[str, str]) -> None:
+    status = container_status(state=terminated(UPDATED, 137, "Error"))
+    found = pod(status={"phase": "Failed", **how, "containerStatuses": [status]})
+    (last,) = exits(found)
+    assert was_stopped(found, last)
+    assert exit_reason(found, last) == "interrupt: 137"
+
+
+def test_a_kill_is_an_exit_once_it_is_known_by_whom() -> None:
+    """The kubelet may say that the container ended before it says that it threw the pod out."""
+    ended = {"containerStatuses": [container_status(state=terminated(UPDATED, 137, "Error"))]}
+    assert list(exits(pod(status=ended))) == []
+    assert len(list(exits(pod(status={**ended, "phase": "Failed", "reason": "Evicted"})))) == 1
+    assert len(list(exits(of(restarted(ended=terminated(UPDATED, 137, "Error")))))) == 1
+    by_kernel = {"containerStatuses": [container_status(state=terminated(UPDATED))]}
+    assert len(list(exits(pod(status=by_kernel)))) == 1
 
 
 def test_an_end_because_the_pod_is_deleted_is_no_exit() -> None:
@@ -240,6 +373,7 @@ def hostile_json_is_survived(wire: Any) -> None:
     assert isinstance(found, Pod)
     for end in exits(found):
         assert end.finished_at is not None
-        exit_reason(end)
+        exit_reason(found, end)
+    resources(found)
     for seconds in (seconds_to_run(found), seconds_to_schedule(found)):
         assert seconds is None or seconds >= 0

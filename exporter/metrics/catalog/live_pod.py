@@ -28,8 +28,8 @@ LIVE_POD_FAMILIES: Final = (
         "waiting",
         "1 for the reason the pod's container waits for: ContainerCreating, ImagePullBackOff, "
         "CrashLoopBackOff and others.",
-        "status.containerStatuses.state.waiting.reason",
-        lambda pod: labelled(pod.container.waiting),
+        "state.waiting.reason of its containerStatuses; PodInitializing is the init container's",
+        lambda pod: labelled(pod.status.waiting),
         labels=(*POD_LABELS, "reason"),
     ),
     _pod(
@@ -38,8 +38,8 @@ LIVE_POD_FAMILIES: Final = (
         "memory, cpu, storage, volume, affinity, taint or other.",
         "status.conditions PodScheduled",
         lambda pod: (
-            (pod.scheduling.unschedulable_since, pod.scheduling.unschedulable)
-            if pod.scheduling.unschedulable_since is not None
+            (since, pod.scheduling.unschedulable)
+            if (since := pod.unschedulable_since) is not None
             else None
         ),
         "seconds",
@@ -62,28 +62,28 @@ LIVE_POD_FAMILIES: Final = (
     _pod(
         "memory_request_bytes",
         "Bytes of memory that are set aside for the pod on its node.",
-        "spec.containers.resources.requests.memory",
+        "resources.requests.memory of containers and sidecars: of their status, else the spec",
         Field("resources.memory_request"),
         "bytes",
     ),
     _pod(
         "memory_limit_bytes",
         "Bytes of memory beyond which the pod is killed.",
-        "spec.containers.resources.limits.memory",
+        "resources.limits.memory of containers and sidecars: of their status, else the spec",
         Field("resources.memory_limit"),
         "bytes",
     ),
     _pod(
         "cpu_request_cores",
         "CPU cores that are set aside for the pod on its node.",
-        "spec.containers.resources.requests.cpu",
+        "resources.requests.cpu of containers and sidecars: of their status, else the spec",
         Field("resources.cpu_request"),
         "cores",
     ),
     _pod(
         "cpu_limit_cores",
         "CPU cores beyond which the pod is throttled; Browsertrix sets none.",
-        "spec.containers.resources.limits.cpu",
+        "resources.limits.cpu of containers and sidecars: of their status, else the spec",
         Field("resources.cpu_limit"),
         "cores",
     ),

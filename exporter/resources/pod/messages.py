@@ -14,13 +14,14 @@ UNSCHEDULABLE_REASONS: Final = ("memory", "cpu", "storage", "volume", "affinity"
 EXHAUSTED_RESOURCES: Final = ("memory", "storage", "inodes", "pids", "other")
 
 _PREEMPTION: Final = re.compile(r"\bpreemption:", re.IGNORECASE)
-_NODES: Final = re.compile(r"(\d+) ((?:Insufficient|Too many|node\(s\))[^,;]*)")
+_AVAILABLE: Final = re.compile(r"nodes are available:")
+_NODES: Final = re.compile(r"(?:^|,)\s*(\d+) ([^,]+)")
 _CLASSES: Final = (
+    ("taint", re.compile(r"\btaint")),  # which names what its key and its value are
     ("volume", re.compile(r"volume|pvc|persistent", re.IGNORECASE)),
     ("memory", re.compile(r"Insufficient (memory|hugepages)")),
     ("cpu", re.compile(r"Insufficient cpu")),
     ("storage", re.compile(r"storage", re.IGNORECASE)),
-    ("taint", re.compile(r"\btaint")),
     ("affinity", re.compile(r"affinity|selector|topology spread", re.IGNORECASE)),
 )
 _EXHAUSTED: Final = (
@@ -39,7 +40,7 @@ def unschedulable_reason(message: str) -> str:
     ``0/3 nodes are available: 1 node(s) had untolerated taint {…}, 2 Insufficient memory.`` is
     ``memory``. What preemption would do does not count.
     """
-    text = _PREEMPTION.split(message, maxsplit=1)[0]
+    text = _AVAILABLE.split(_PREEMPTION.split(message, maxsplit=1)[0], maxsplit=1)[-1]
     votes = dict.fromkeys(UNSCHEDULABLE_REASONS, 0)
     for count, reason in _NODES.findall(text):
         votes[_class_of(reason)] += int(count[:9])

@@ -139,8 +139,7 @@ class Crawl:
             self.evict(pod)
             exit_time = self._evicted.pop(pod)
         else:
-            self.surroundings.end(pod, code)
-            exit_time = stamp(self.now)
+            exit_time = stamp(self.surroundings.end(pod, code, self.now))
         self.progress.count_time(self.status, self.now)
         reason = _reason(code)
         info = self.status["podStatus"][pod]
@@ -163,8 +162,7 @@ class Crawl:
         if pod in self._evicted:
             return
         now = self.installation.agenda.now  # also while the operator does nothing
-        self._evicted[pod] = stamp(now)
-        self.surroundings.evict(pod, EVICTION)
+        self._evicted[pod] = stamp(self.surroundings.evict(pod, EVICTION, now))
         if pod in self._running:
             self._running.remove(pod)
         if untold:
@@ -173,7 +171,7 @@ class Crawl:
 
     def crash_unseen(self, pod: str, code: int, *, down: float = 0.0) -> None:
         """A container ends and runs again (after ``down`` seconds), which reaches no status."""
-        if self.surroundings.crash(pod, code, down):
+        if self.surroundings.crash(pod, code, down, self.installation.agenda.now):
             role = "redis" if pod.startswith("redis-") else "crawler"
             reason = _reason(code).partition(":")[0]
             pods_only = self.installation.ground_truth.pods_only

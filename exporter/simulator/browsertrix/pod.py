@@ -150,24 +150,24 @@ class Pod:
 
     # Its container
 
-    def end(self, code: int, *, out_of_memory: bool = False) -> None:
+    def end(self, code: int, at: float, *, out_of_memory: bool = False) -> None:
         """The container ends; the pod has succeeded where the code is 0."""
         reason = "OOMKilled" if out_of_memory else TERMINATED_REASONS.get(code, "Error")
-        self._terminated(code, reason)
+        self._terminated(code, reason, at)
         if code == 0:
             self._status.phase = "Succeeded"
         self._write()
 
-    def crash(self, code: int, down: float, *, out_of_memory: bool = False) -> None:
+    def crash(self, code: int, at: float, down: float, *, out_of_memory: bool = False) -> None:
         """The container ends, and the kubelet starts it again after so many seconds.
 
         If that is at once, nothing was written in between: only its last state tells.
         """
         if down:
-            self.end(code, out_of_memory=out_of_memory)
+            self.end(code, at, out_of_memory=out_of_memory)
             self._after(down, self.restart)
         else:
-            self._terminated(code, "OOMKilled" if out_of_memory else "Error")
+            self._terminated(code, "OOMKilled" if out_of_memory else "Error", at)
             self.restart()
 
     def back_off(self) -> None:
@@ -183,10 +183,10 @@ class Pod:
         self._status.restarts += 1
         self._run()
 
-    def evict(self, message: str) -> None:
+    def evict(self, message: str, at: float) -> None:
         """The kubelet ends it because its node runs short of something, as the message says."""
         now = self._agenda.now
-        self._terminated(137, "Error")
+        self._terminated(137, "Error", at)
         self._status.phase = "Failed"
         self._status.reason = "Evicted"
         self._status.message = message
@@ -225,12 +225,12 @@ class Pod:
     def _stop(self) -> None:
         if self.is_running:
             code = _INTERRUPTED if self.plan.container == "crawler" else 0
-            self._terminated(code, TERMINATED_REASONS.get(code, "Error"))
+            self._terminated(code, TERMINATED_REASONS.get(code, "Error"), self._agenda.now)
             self._write()
         self._after(0.3, self.remove)
 
-    def _terminated(self, code: int, reason: str) -> None:
-        self._status.terminated(self._agenda.now, code, reason)
+    def _terminated(self, code: int, reason: str, at: float) -> None:
+        self._status.terminated(at, code, reason)
         self._usage.remove((self.plan.namespace, self.plan.name))
 
     # Writing

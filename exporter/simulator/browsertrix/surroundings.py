@@ -42,6 +42,8 @@ class Surroundings(PodSet):
     ) -> None:
         super().__init__(installation, rng, memory_share)
         self._manifest = manifest
+        self._ended: dict[str, float] = {}
+        """When the container of each pod ended last."""
 
     def scale_to(self, crawlers: int, obstacle: Obstacle = NO_OBSTACLE) -> None:
         """Have this many crawler pods, and redis with the first of them.
@@ -62,23 +64,35 @@ class Surroundings(PodSet):
                 else:
                     self.delete(name)
 
-    def end(self, name: str, code: int) -> None:
-        """The container of a pod ends; 137 is for want of memory."""
+    def end(self, name: str, code: int, now: float) -> float:
+        """The container of a pod ends; 137 is for want of memory. When it ended."""
+        at = self._end_time(name, now)
         if pod := self.pods.get(name):
-            pod.end(code, out_of_memory=code == 137)
+            pod.end(code, at, out_of_memory=code == 137)
+        return at
 
-    def evict(self, name: str, message: str) -> None:
-        """A pod is evicted."""
+    def evict(self, name: str, message: str, now: float) -> float:
+        """A pod is evicted. When its container ended."""
+        at = self._end_time(name, now)
         if pod := self.pods.get(name):
-            pod.evict(message)
+            pod.evict(message, at)
+        return at
 
-    def crash(self, name: str, code: int, down: float) -> bool:
+    def crash(self, name: str, code: int, down: float, now: float) -> bool:
         """A container ends and runs again after so many seconds; whether there was one."""
         pod = self.pods.get(name)
         if pod is None or not pod.is_running:
             return False
-        pod.crash(code, down, out_of_memory=code == 137)
+        pod.crash(code, self._end_time(name, now), down, out_of_memory=code == 137)
         return True
+
+    def _end_time(self, name: str, now: float) -> float:
+        """A second after the one before at least, however fast all goes.
+
+        Whole seconds are all that is written of it, and by them one end is told from another.
+        """
+        self._ended[name] = at = max(now, self._ended.get(name, -1.0) // 1 + 1.0)
+        return at
 
     def request_storage(self, name: str, storage: int) -> None:
         """A claim asks for so many bytes."""

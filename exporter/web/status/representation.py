@@ -109,7 +109,7 @@ def _is_in_trouble(pod: CrawlPod) -> bool:
     return bool(
         (pod.exists and (pod.evicted or pod.info.backoff_wait))
         or pod.scheduling.unschedulable
-        or (pod.container.waiting or _STARTING) != _STARTING
+        or (pod.status.waiting or _STARTING) != _STARTING
         or pod.restart_reason
         or pod.exit_reason == "oom"
         or pod.volume.status.phase == "Lost"
@@ -128,7 +128,7 @@ def _pod(pod: CrawlPod) -> dict[str, Any]:
         "phase": pod.status.phase,
         "node": pod.spec.node_name,
         "unschedulable": pod.scheduling.unschedulable,
-        "waiting": pod.container.waiting,
+        "waiting": pod.status.waiting,
         "restarts": pod.container.restarts,
         "memory": {
             "used_bytes": pod.used_memory,
