@@ -83,15 +83,38 @@ async def api(anywhere: Real | None, server: ApiServer) -> Api:
     return anywhere
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    first = []
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers a processor: one has work for it while the other one waits."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    waiting, others = [], []
     for item in items:
-        if (slow := item.get_closest_marker("slow")) is not None:
+        slow = item.get_closest_marker("slow")
+        if slow is not None:
             item.add_marker(pytest.mark.timeout(slow.kwargs.get("timeout", 300)))
-            if slow.kwargs.get("first"):
-                first.append(item)
-    # A worker of xdist's begins with it, and the others take the rest of its share meanwhile.
-    items.sort(key=lambda item: item not in first)
+        (waiting if slow is not None and slow.kwargs.get("waits") else others).append(item)
+    items[:] = _dealt(waiting, others, getattr(config, "workerinput", {}).get("workercount", 1))
+
+
+def _dealt(
+    waiting: list[pytest.Item], others: list[pytest.Item], workers: int
+) -> list[pytest.Item]:
+    """Order tests so that every other worker of xdist's begins with what waits.
+
+    It shares a list out in as many equal parts, and whoever is done takes half of the longest rest,
+    from its end: so no processor idles meanwhile, and none waits at the end for what came late.
+    """
+    size = -(-(len(waiting) + len(others)) // workers)
+    beginning = max(1, workers // 2)
+    rest = iter(others)
+    found: list[pytest.Item] = []
+    for worker in range(workers):
+        share = waiting[worker // 2 :: beginning] if worker % 2 == 0 else []
+        found += share
+        found += itertools.islice(rest, max(0, size - len(share)))
+    return [*found, *rest]
 
 
 @pytest.fixture
