@@ -1,6 +1,8 @@
 """What tests of several packages share: API servers to run on, and a line to print at the end."""
 
+import itertools
 import logging
+import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -83,37 +85,46 @@ async def api(anywhere: Real | None, server: ApiServer) -> Api:
     return anywhere
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers a processor: one has work for it while the other one waits."""
+    """Two workers a processor: while one waits, the other one has work for it."""
     return 2 * len(os.sched_getaffinity(0))
 
 
+@pytest.hookimpl(trylast=True)  # pytest's own puts those that share a parameter together
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    waiting, others = [], []
+    waiting: list[tuple[float, pytest.Item]] = []
+    others: list[pytest.Item] = []
     for item in items:
         slow = item.get_closest_marker("slow")
         if slow is not None:
-            item.add_marker(pytest.mark.timeout(slow.kwargs.get("timeout", 300)))
-        (waiting if slow is not None and slow.kwargs.get("waits") else others).append(item)
-    items[:] = _dealt(waiting, others, getattr(config, "workerinput", {}).get("workercount", 1))
+            timeout = slow.kwargs.get("timeout", 300)
+            item.add_marker(pytest.mark.timeout(timeout))
+            if slow.kwargs.get("waits"):
+                waiting.append((timeout, item))
+                continue
+        others.append(item)
+    waiting.sort(key=lambda found: found[0], reverse=True)
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    items[:] = _dealt([item for _, item in waiting], others, workers)
 
 
 def _dealt(
     waiting: list[pytest.Item], others: list[pytest.Item], workers: int
 ) -> list[pytest.Item]:
-    """Order tests so that every other worker of xdist's begins with what waits.
+    """Order tests so that half of the workers begin with those that wait.
 
-    It shares a list out in as many equal parts, and whoever is done takes half of the longest rest,
-    from its end: so no processor idles meanwhile, and none waits at the end for what came late.
+    Each worker gets an equal part of the list; one that is done takes over the end of another's.
+    So there is work for the processors beside what waits, and nobody begins to wait at the end.
     """
-    size = -(-(len(waiting) + len(others)) // workers)
-    beginning = max(1, workers // 2)
+    first = max(1, workers // 2)
     rest = iter(others)
     found: list[pytest.Item] = []
     for worker in range(workers):
-        share = waiting[worker // 2 :: beginning] if worker % 2 == 0 else []
-        found += share
-        found += itertools.islice(rest, max(0, size - len(share)))
+        part = (len(waiting) + len(others) - len(found)) // (workers - worker)
+        begins = waiting[worker::first] if worker < first else []
+        found += begins
+        found += itertools.islice(rest, max(0, part - len(begins)))
     return [*found, *rest]
 
 

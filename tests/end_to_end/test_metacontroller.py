@@ -30,7 +30,7 @@ from support.inbox import Inbox
 from support.tools import Edition
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 FAILED: Final = "BrowsertrixCrawlFailed"
 ENDS: Final = {"finished", "vanished"}

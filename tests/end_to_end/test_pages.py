@@ -57,7 +57,7 @@ from support.rules import ALERTS
 from support.tools import ROOT, Edition
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("crawls for a minute, and a dozen starts", timeout=900)
+pytestmark = pytest.mark.slow("crawls for a minute, and a dozen starts", timeout=900, waits=True)
 
 EVERY: Final = 1
 """Seconds from scrape to scrape, and from evaluation to evaluation."""
