@@ -32,6 +32,10 @@ settings.register_profile(
 )
 settings.load_profile("untimed")
 
+# promtool and the others written in Go clear their memory at every few megabytes: a fourth as often
+# costs promtool a quarter less of a processor, and 70 MB.
+os.environ.setdefault("GOGC", "400")
+
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
