@@ -68,6 +68,7 @@ def total(scrape: Scrape) -> float:
 # -- an account
 
 
+@pytest.mark.slow("crawls for more than a minute", timeout=600, waits=True)
 @pytest.mark.parametrize("finalize", [True, False], ids=["finalizer", "none"])
 async def test_of_crawls_at_speed_each_end_is_recorded_once(
     server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path, *, finalize: bool
