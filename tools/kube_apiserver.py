@@ -113,8 +113,7 @@ class KubeApiserver:
             server._install()
             yield server
         finally:
-            server.stop_apiserver()
-            server.stop_etcd()
+            server._kill()
 
     @property
     def url(self) -> str:
@@ -256,6 +255,13 @@ class KubeApiserver:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def _kill(self) -> None:
+        """End all at once: asked to, it would first wait for those that still watch."""
+        for process in self._processes.values():
+            process.kill()
+            process.wait()
+        self._processes.clear()
 
     def _wait_for(self, program: str, url: str) -> None:
         process = self._processes[program]

@@ -6,12 +6,20 @@ serves them. Used by tests and pictures only.
 """
 
 from dashboards.backfill.history import History, write_history
-from dashboards.backfill.prometheus import ProgramMissingError, Prometheus, backfilled_prometheus
+from dashboards.backfill.prometheus import (
+    Backfill,
+    ProgramMissingError,
+    Prometheus,
+    backfill,
+    backfilled_prometheus,
+)
 
 __all__ = [
+    "Backfill",
     "History",
     "ProgramMissingError",
     "Prometheus",
+    "backfill",
     "backfilled_prometheus",
     "write_history",
 ]

@@ -85,15 +85,35 @@ def _get(base: str, path: str, **arguments: object) -> Any:
         raise QueryError(json.load(error)["error"]) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """What was written to a folder, of which there may be copies, each with a server of its own."""
+
+    history: History
+    alerts_at: float
+
+    @contextlib.contextmanager
+    def serving(self, folder: Path, *, prometheus: Path | None = None) -> Iterator[Prometheus]:
+        """Run Prometheus on one of them. Raises as ``backfilled_prometheus`` does."""
+        with _running(_program("prometheus", prometheus), folder, {}, _LOOKBACK) as url:
+            yield Prometheus(url, self.history, self.alerts_at)
+
+
 @contextlib.contextmanager
-def backfilled_prometheus(
-    folder: Path, *, prometheus: Path | None = None, promtool: Path | None = None
-) -> Iterator[Prometheus]:
+def backfilled_prometheus(folder: Path) -> Iterator[Prometheus]:
     """Write hours of history to ``folder`` and run Prometheus on them; takes some fifteen seconds.
 
-    The programs are those on PATH or fetched by ``make tools``, unless they are named. Raises
-    ProgramMissingError, and RuntimeError where Prometheus does not get ready.
+    The programs are those on PATH or fetched by ``make tools``. Raises ProgramMissingError, and
+    RuntimeError where Prometheus does not get ready.
     """
+    with backfill(folder).serving(folder) as running:
+        yield running
+
+
+def backfill(
+    folder: Path, *, prometheus: Path | None = None, promtool: Path | None = None
+) -> Backfill:
+    """Write hours of history to ``folder``, by these programs. Raises as above."""
     server, tool = _program("prometheus", prometheus), _program("promtool", promtool)
     text, past, data = folder / "history.om", folder / "past.om", folder / "prometheus"
     with text.open("wb") as target, past.open("wb") as before:
@@ -110,9 +130,7 @@ def backfilled_prometheus(
             block.rename(data / block.name)
     rules = {"global": {"evaluation_interval": "1s"}, "rule_files": [str(rules_file)]}
     with _running(server, folder, rules) as url:
-        alerts_at = _wait_for_alerts(url)
-    with _running(server, folder, {}, _LOOKBACK) as url:
-        yield Prometheus(url, history, alerts_at)
+        return Backfill(history, _wait_for_alerts(url))
 
 
 def _promtool(tool: Path, *arguments: str | Path) -> None:

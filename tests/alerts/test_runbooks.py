@@ -12,13 +12,12 @@ from functools import cache
 from typing import Any, Final
 
 import pytest
-import yaml
 
 from exporter import cli
 from exporter.rules.rule import AlertingRule, Severity
 from support.promql import METRICS, result_labels
 from support.promtool import committed_groups
-from support.rules import ALERTS
+from support.rules import ALERTS, by_name, read_groups
 from support.tools import ROOT, require_kube_apiserver
 from tools.kube_apiserver import assets
 
@@ -217,11 +216,11 @@ def test_what_a_page_sets_changes_its_alert(
 ) -> None:
     shown = commands(page(alert.name), "browsertrix-exporter")
     flags = {words[1]: words[1:] for words in shown if words[0] == "rules"}
-    committed = _by_name(committed_groups())
+    committed = by_name(committed_groups())
 
     def tuned(flag: str) -> dict[str, Any]:
         assert cli.main(["rules", *flags[flag]]) == 0
-        return _by_name(yaml.safe_load(capsys.readouterr().out)["groups"])
+        return by_name(read_groups(capsys.readouterr().out))
 
     severity = tuned("--severity")[alert.name]["labels"]["severity"]
     assert severity != alert.severity
@@ -230,12 +229,6 @@ def test_what_a_page_sets_changes_its_alert(
         made = tuned("--set")
         changed = {name for name, rule in made.items() if committed.get(name) != rule}
         assert alert.name in changed or any(name in alert.expr for name in changed)
-
-
-def _by_name(groups: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        rule.get("alert") or rule["record"]: rule for group in groups for rule in group["rules"]
-    }
 
 
 def test_a_page_silences_its_alert_by_labels_that_it_has(alert: AlertingRule) -> None:

@@ -19,7 +19,7 @@ from support.active_alerts import CRAWL, PAUSE_EXPIRED, ended
 from support.crawl_history import Watch
 from support.known_names import no_names
 from support.promtool import assert_rules_pass
-from support.rules import ALERTS, RULES
+from support.rules import ALERTS, RULES, by_name, read_groups
 from support.tools import Edition
 
 LABELS = {"namespace": "crawlers", "oid": "org", "crawl": "manual-1", "pod": "crawl-manual-1-0"}
@@ -28,10 +28,7 @@ LABELS = {"namespace": "crawlers", "oid": "org", "crawl": "manual-1", "pod": "cr
 def written(*flags: str, capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
     """The rules that the command writes, by name."""
     assert cli.main(["rules", *flags]) == 0
-    groups = yaml.safe_load(capsys.readouterr().out)["groups"]
-    return {
-        rule.get("alert") or rule["record"]: rule for group in groups for rule in group["rules"]
-    }
+    return by_name(read_groups(capsys.readouterr().out))
 
 
 def refused(*flags: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -238,7 +235,7 @@ def test_another_label_of_clusters_is_used_everywhere_and_promtool_agrees(
 ) -> None:
     file = tmp_path / "rules.yaml"
     assert cli.main(["rules", "--cluster-label", "site", "--output", str(file)]) == 0
-    groups = yaml.safe_load(file.read_text())["groups"]
+    groups = read_groups(file.read_text())
     expressions = "\n".join(rule["expr"] for group in groups for rule in group["rules"])
     assert not re.search(r"\bcluster\b", expressions)
     texts = yaml.safe_dump([rule.get("annotations") for group in groups for rule in group["rules"]])

@@ -21,7 +21,7 @@ from tools.kube_apiserver import GROUP_PATH, KubeApiserver, RefusedError
 
 CRAWLJOBS = f"{GROUP_PATH}/namespaces/crawlers/crawljobs"
 
-pytestmark = pytest.mark.slow("an API server is started, and started again")
+pytestmark = pytest.mark.slow("an API server is started, and started again", waits=True)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from exporter.rules.tuning import tuned_groups
 from exporter.settings import Settings
 from support.chart import only
 from support.promtool import committed_groups
-from support.rules import ALERTS
+from support.rules import ALERTS, read_groups
 from support.tools import Edition
 
 NAMES = [alert.name for alert in ALERTS]
@@ -31,9 +31,7 @@ def chart_groups(**values: Any) -> list[dict[str, Any]]:
 
 def exporter_groups(**given_: Any) -> list[dict[str, Any]]:
     tuned = Settings(**given_)
-    text = rule_file(tuned_groups(tuned)[0], AlertTuning.of(tuned))
-    groups: list[dict[str, Any]] = yaml.safe_load(text)["groups"]
-    return groups
+    return read_groups(rule_file(tuned_groups(tuned)[0], AlertTuning.of(tuned)))
 
 
 def a_threshold(name: str) -> st.SearchStrategy[Any]:

@@ -25,7 +25,7 @@ from support.simulated_browsertrix import (
     simulated_browsertrix,
 )
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 PREFIX = "browsertrix_exporter"
 

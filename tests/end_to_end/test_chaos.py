@@ -31,7 +31,7 @@ SECONDS: Final = float(os.environ.get("CHAOS_SECONDS") or 150)
 SEED: Final = int(os.environ.get("CHAOS_SEED") or 1)
 
 pytestmark = pytest.mark.slow(
-    "faults for two minutes and a half, and the recovery", timeout=SECONDS + 1200, first=True
+    "faults for two minutes and a half, and the recovery", timeout=SECONDS + 1200, waits=True
 )
 
 CRAWLS: Final = 15

@@ -27,7 +27,9 @@ from support.hook_calls import Held, calling, hook_flags
 from support.mortal import mortal
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("hundreds of processes are started and killed", timeout=1800)
+pytestmark = pytest.mark.slow(
+    "hundreds of processes are started and killed", timeout=1800, waits=True
+)
 
 KILLS = 100
 FINISHED = 200

@@ -30,7 +30,7 @@ from support.inbox import Inbox
 from support.tools import Edition
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 FAILED: Final = "BrowsertrixCrawlFailed"
 ENDS: Final = {"finished", "vanished"}
@@ -68,6 +68,7 @@ def total(scrape: Scrape) -> float:
 # -- an account
 
 
+@pytest.mark.slow("crawls for more than a minute", timeout=600, waits=True)
 @pytest.mark.parametrize("finalize", [True, False], ids=["finalizer", "none"])
 async def test_of_crawls_at_speed_each_end_is_recorded_once(
     server: ApiServer, cluster: Cluster, start: Start, tmp_path: Path, *, finalize: bool

@@ -31,7 +31,7 @@ from support.prometheus import prometheus
 from support.tools import Edition
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 PAUSE_EXPIRED: Final = "BrowsertrixCrawlPauseExpired"
 SIZE_LIMIT: Final = "BrowsertrixCrawlSizeLimitReached"

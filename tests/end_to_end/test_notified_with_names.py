@@ -36,7 +36,7 @@ from support.simulated_browsertrix import (
 from support.tools import Edition
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 CRAWL: Final = "manual-1"
 FAILED: Final = "BrowsertrixCrawlFailed"

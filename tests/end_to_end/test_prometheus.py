@@ -12,7 +12,7 @@ from support.factories import GIB, crawler_pod, crawljob
 from support.prometheus import prometheus
 from support.tools import Edition
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 
 @pytest.fixture

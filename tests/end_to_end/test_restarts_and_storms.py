@@ -36,7 +36,7 @@ from support.scripted_exporter import ScriptedExporter, Series
 from support.tools import Edition
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("waits for processes", timeout=420)
+pytestmark = pytest.mark.slow("waits for processes", timeout=420, waits=True)
 
 DAY: Final = 86_400
 HOUR: Final = 3600

@@ -17,7 +17,7 @@ from support.factories import crawler_pod, crawljob
 from support.prometheus import Prometheus, prometheus
 from support.tools import Edition
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 TEXT_1: Final = "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"

@@ -14,7 +14,7 @@ from exporter.simulator.browsertrix.fleet_pods import FleetPods
 from support.exporter_process import Scrape, Start
 from support.waiting import PROCESS_TIMEOUT
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 CRAWLS = 30
 

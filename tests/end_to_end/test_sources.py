@@ -20,7 +20,7 @@ from exporter.simulator.browsertrix.fleet_pods import FleetPods
 from support.exporter_process import CRAWLJOBS_ALONE, Scrape, Start
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 CRAWLS = 20
 _ALWAYS = 10**6

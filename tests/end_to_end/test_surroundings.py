@@ -17,7 +17,7 @@ from support.exporter_process import OUT_OF_DESCRIPTORS, Process, Start
 from support.factories import crawljob
 from support.waiting import PROCESS_TIMEOUT, WAIT_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from support.exporter_process import CRAWLJOBS_ALONE, Process, Scrape, Start
 from support.factories import NAMESPACE, OID, crawljob
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 FINISHED: Final = "browsertrix_crawl_finished_timestamp_seconds"
 LEARNED: Final = "browsertrix_crawl_end_learned_timestamp_seconds"

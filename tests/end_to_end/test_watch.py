@@ -28,7 +28,7 @@ from support.exporter_process import Process, Scrape, Start, of_crawljobs_alone
 from support.factories import crawljob
 from support.tcp_proxy import TcpProxy
 
-pytestmark = pytest.mark.slow("waits for processes")
+pytestmark = pytest.mark.slow("waits for processes", waits=True)
 
 
 @pytest.fixture

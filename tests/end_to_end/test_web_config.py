@@ -21,7 +21,7 @@ from support.prometheus import Prometheus, prometheus
 from support.tools import Edition
 from support.web_configs import PASSWORD, Certificates, hashed, make_certificates, write_web_config
 
-pytestmark = [pytest.mark.slow("waits for processes"), needs_openssl]
+pytestmark = [pytest.mark.slow("waits for processes", waits=True), needs_openssl]
 
 SUCCESSFUL: Final = "browsertrix_exporter_web_config_last_reload_successful"
 NOT_USED: Final = "the web configuration cannot be used, keeping what was read before"

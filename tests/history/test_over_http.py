@@ -30,7 +30,9 @@ from support.ground_truth import (
 )
 from support.waiting import PROCESS_TIMEOUT, until
 
-pytestmark = pytest.mark.slow("thousands of events, and replays that may have to be given up")
+pytestmark = pytest.mark.slow(
+    "thousands of events, and replays that may have to be given up", waits=True
+)
 
 
 class Exporter:

@@ -25,7 +25,7 @@ import yaml
 from exporter.alerting.names import CRAWL_NAMES, ORG_NAMES, WORKFLOW_NAMES
 from exporter.alerting.template import Links, expand
 from exporter.resources.identity import POD_LABELS
-from support.rules import ALERTS
+from support.rules import ALERTS, read_groups
 from support.tools import ROOT, Edition
 
 RULES: Final = ROOT / "alerts" / "browsertrix.rules.yaml"
@@ -71,9 +71,7 @@ def assert_rules_pass(edition: Edition, folder: Path, test: dict[str, Any]) -> N
 @cache
 def committed_groups() -> list[dict[str, Any]]:
     """The groups of the committed rules, as Prometheus reads them."""
-    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
-    assert isinstance(groups, list)
-    return groups
+    return read_groups(RULES.read_text(encoding="utf-8"))
 
 
 def rules_of(alert: str, *, named: bool = False) -> dict[str, Any]:

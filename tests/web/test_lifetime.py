@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from exporter.settings import Address
-from exporter.web import ListenError, server
+from exporter.web import ListenError, listener
 from support.waiting import WAIT_TIMEOUT, until
 from support.web_site import Serve
 
@@ -82,7 +82,7 @@ async def test_a_client_that_takes_longer_than_the_grace_is_cut_off(serve: Serve
 async def test_a_connection_without_a_request_ends_by_itself(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr(server, "_KEEPALIVE", 0.1)
+    monkeypatch.setattr(listener, "_KEEPALIVE", 0.1)
     site = await serve()
     answer = await site.raw(begun)  # returns when the server closes the connection
     assert answer.count(b"HTTP/1.1 200 OK") == (begun == GET)
