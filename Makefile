@@ -28,6 +28,7 @@ demo: $(VENV)/runtime.stamp  ## run the exporter on a simulated Browsertrix, wit
 	$(BIN)/python -m exporter demo $(ARGS)
 
 test: $(VENV)/dev.stamp tools lint  ## install what the tests need, and run all of them
+	$(BIN)/python -m compileall -q exporter  # hundreds of processes import it, and may not write it
 	$(BIN)/python -m pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 lint: $(VENV)/dev.stamp  ## formatting, lint, types, layers

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 import pickle
 import shutil
 from collections.abc import Iterator
@@ -35,11 +34,13 @@ def dashboards() -> dict[str, Dashboard]:
 
 
 @pytest.fixture(scope="session")
-def prometheus(edition: Edition, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+def prometheus(
+    edition: Edition, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Prometheus]:
     """One on hours of simulated crawls, which the first worker that needs them backfills."""
     programs = {name: edition.require(name) for name in ("prometheus", "promtool")}
     folder = tmp_path_factory.mktemp("backfill")
-    run = folder.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else folder.parent
+    run = folder.parent.parent if hasattr(pytestconfig, "workerinput") else folder.parent
     made = run / f"backfill-{edition}.pickle"
     with made.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
