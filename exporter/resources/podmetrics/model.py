@@ -31,7 +31,7 @@ class Usage(NamedTuple):
     """Bytes: the working set."""
 
 
-_UNKNOWN: Final = Usage(None, None)
+UNKNOWN_FIGURES: Final = Usage(None, None)
 
 _AS_WRITTEN: Final = re.compile("([0-9]{1,18})n ([0-9]{1,18})Ki")
 """Both figures as metrics-server writes them: read at half of what it costs one by one."""
@@ -129,9 +129,9 @@ class PodMetrics:
     @property
     def cpu(self) -> float | None:
         """Cores that all containers use together; None where that is unknown."""
-        return (self.usage or _UNKNOWN).cpu
+        return (self.usage or UNKNOWN_FIGURES).cpu
 
     @property
     def memory(self) -> float | None:
         """Bytes of all containers together; None where that is unknown."""
-        return (self.usage or _UNKNOWN).memory
+        return (self.usage or UNKNOWN_FIGURES).memory
