@@ -37,6 +37,10 @@ settings.load_profile("untimed")
 os.environ.setdefault("GOGC", "400")
 
 
+_ENOUGH_WORKERS: Final = 8
+"""Each takes up to a gigabyte."""
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     """A command that runs in this process sets logging up, with the stderr of its test."""
@@ -91,8 +95,9 @@ async def api(anywhere: Real | None, server: ApiServer) -> Api:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers a processor: while one waits, the other one has work for it."""
-    return 2 * len(os.sched_getaffinity(0))
+    """Two workers a processor, as long as these are few: while one waits, the other has work."""
+    processors = len(os.sched_getaffinity(0))
+    return max(processors, min(2 * processors, _ENOUGH_WORKERS))
 
 
 @pytest.hookimpl(trylast=True)  # pytest's own puts those that share a parameter together
