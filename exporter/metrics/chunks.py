@@ -7,7 +7,7 @@ do for rows that were added one after the other, and all tables share them.
 
 from collections.abc import Iterator, Sequence
 from itertools import compress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from exporter.metrics.catalog.family import CrawlFamily, PodFamily
 from exporter.metrics.labels import has_whole_lines
@@ -25,7 +25,7 @@ def chunks(family: CrawlFamily | PodFamily, column: Column, now: float) -> Itera
     timed = isinstance(family, CrawlFamily) and family.since is not None
     for label_sets, cells in column:
         if lines:
-            yield from joined_lines([line for line in cells if isinstance(line, bytes)])
+            yield from joined_lines(cast("list[bytes]", list(filter(None, cells))))
         elif chunk := _joined(name, label_sets, _at(now, cells) if timed else cells):
             yield chunk
 
@@ -51,5 +51,5 @@ def _joined(name: bytes, label_sets: Sequence[bytes], values: Sequence[Any]) -> 
     try:
         return b"".join(parts)
     except TypeError:  # at the first absent one: cheaper than to look for it in all columns
-        present = [value is not None for value in values]
-        return _joined(name, list(compress(label_sets, present)), list(compress(values, present)))
+        present = list(filter(None, values))  # no value is written as nothing
+        return _joined(name, list(compress(label_sets, values)), present) if present else b""
