@@ -39,6 +39,15 @@ def refuse_unless(settings: BaseModel, field: str, value: str, group: type[BaseM
                 )
 
 
+def refuse_while_off(settings: BaseModel, switch: str, field: str) -> None:
+    """Refuse a field that was given and does nothing while the switch is off."""
+    if not getattr(settings, switch) and field in settings.model_fields_set:
+        off = _flag(settings, switch).replace("--", "--no-", 1)
+        raise InvalidSettingError(
+            f"{_flag(settings, field)} does nothing with {off}", field, switch
+        )
+
+
 def refuse_alone(settings: BaseModel, one: str, other: str) -> None:
     """Refuse one of two fields without the other."""
     if len(alone := {one, other} & settings.model_fields_set) == 1:

@@ -11,7 +11,13 @@ from exporter.settings.option import CONFIG_FILE, Option, options_of
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose every error is one line on stderr, and exit status 2."""
+    """An argument parser whose every error is one line on stderr, and exit status 2.
+
+    A flag is written out: one that is cut short might mean another in the next version.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         """End with one readable line."""

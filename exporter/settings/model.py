@@ -27,6 +27,7 @@ from exporter.settings.consistency import (
     refuse_both,
     refuse_twice,
     refuse_unless,
+    refuse_while_off,
     refuse_without,
 )
 from exporter.settings.defaults import (
@@ -226,6 +227,12 @@ class Sources(_Group):
         description="watch the dedupe indexes that crawls wait for, where Browsertrix has them",
     )
 
+    @model_validator(mode="after")
+    def _with_usage(self) -> Self:
+        """Refuse what does nothing together with the rest."""
+        refuse_while_off(self, "source_usage", "source_usage_interval")
+        return self
+
 
 class Metacontroller(_Group):
     """How CrawlJobs are learnt of: by watches, or by metacontroller's calls."""
@@ -382,12 +389,7 @@ class BrowsertrixPolling(_Group):
     @model_validator(mode="after")
     def _with_workflows(self) -> Self:
         """Refuse what does nothing together with the rest."""
-        if not self.browsertrix_workflows and "browsertrix_workflows_max" in self.model_fields_set:
-            raise InvalidSettingError(
-                "--browsertrix.workflows.max does nothing with --no-browsertrix.workflows",
-                "browsertrix_workflows_max",
-                "browsertrix_workflows",
-            )
+        refuse_while_off(self, "browsertrix_workflows", "browsertrix_workflows_max")
         return self
 
 

@@ -224,6 +224,12 @@ def test_the_flags_of_alertmanagers_configure_the_notifier() -> None:
         ((URL, "dns+dns+http://a:1"), "expected dns+ or dnssrv+ before http:// or https://, not"),
         ((URL, "http://a", URL, "http://a/"), "--alertmanager.url: http://a is given twice"),
         (("--alertmanager.label", "a=b"), "does nothing without --alertmanager.url"),
+        (
+            ("--no-source.usage", "--source.usage.interval", "20s"),
+            "--source.usage.interval does nothing with --no-source.usage",
+        ),
+        (("--source.usage.inter", "20s"), "unrecognized arguments: --source.usage.inter 20s"),
+        (("--no-source.pod",), "unrecognized arguments: --no-source.pod"),
         (("--alertmanager.ca-file", "/ca"), "does nothing without --alertmanager.url"),
         ((URL, "http://a", "--alertmanager.label", "a"), "expected NAME=VALUE"),
         ((URL, "http://a", "--alertmanager.header", "a"), "expected NAME=VALUE"),
