@@ -43,6 +43,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._virtual.now
 
+    async def shutdown_default_executor(
+        self,
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - Python's since 3.12
+    ) -> None:
+        """Wait for its threads, which take their time in reality."""
+        await super().shutdown_default_executor()
+
     def work_for(self, seconds: float) -> None:
         """Let so much time pass in which nothing else can run."""
         self._virtual.now += seconds
