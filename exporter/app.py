@@ -9,7 +9,7 @@ runs on one event loop, and ends together.
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, TypeVar
@@ -103,10 +103,9 @@ class Pipeline:
         others: Handlers = {"settings": (self.pause_limit,), **self._names.by_source}
         return {name: (table, *others.get(name, ())) for name, table in tables.items()}
 
-    @property
-    def pulse(self) -> Callable[[], Mapping[str, Pulse]]:
-        """What returns that of Browsertrix's operator, by namespace."""
-        return self._store.pulse
+    def pulse(self) -> Mapping[str, Pulse]:
+        """That of Browsertrix's operator, by namespace."""
+        return self._store.pulse()
 
     def exposition(self, self_metrics: CollectorRegistry) -> Exposition:
         """Return what is to be served; ``self_metrics`` are those of the exporter itself."""

@@ -49,7 +49,6 @@ class Hook(Enum):
 
 NO_HOOK: Final = "none"
 """The label value for calls of a path that is no hook's."""
-_NAMES: Final = frozenset(hook.value for hook in Hook)
 
 
 class Outcome(Enum):
@@ -153,10 +152,9 @@ class Hooks:
         self._count(hook, outcome)
         return answer
 
-    def refused(self, path: str) -> None:
-        """Count a call that was none: of a hook, or of no path that there is."""
-        name = path.removeprefix("/")
-        self.requests[name if name in _NAMES else NO_HOOK, Outcome.REFUSED.value] += 1
+    def refused(self, hook: Hook | None) -> None:
+        """Count a call that was none; None is of no hook that there is."""
+        self.requests[hook.value if hook else NO_HOOK, Outcome.REFUSED.value] += 1
 
     async def run(self) -> None:
         """Look at what time says until cancelled."""

@@ -27,6 +27,9 @@ _GRACE: Final = 5.0
 _CALL_AGAIN: Final = 429
 """An answer, not a refusal."""
 
+_HOOKS: Final = {f"/{hook.value}": hook for hook in Hook}
+"""By path."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -61,14 +64,14 @@ class HookServer:
             middlewares.append(protection(self._config, limits_rate=False))
         application = application_of(self._config, middlewares, longest_body=LONGEST_BODY)
         application.on_response_prepare.append(self._count_refused)
-        for hook in Hook:
-            application.router.add_post(f"/{hook.value}", self._handler(hook))
+        for path, hook in _HOOKS.items():
+            application.router.add_post(path, self._handler(hook))
         return application
 
     async def _count_refused(self, request: web.Request, response: web.StreamResponse) -> None:
         """Count what is answered by a status of 4xx, whoever refuses it and why."""
         if 400 <= response.status < 500 and response.status != _CALL_AGAIN:
-            self._hooks.refused(request.path)
+            self._hooks.refused(_HOOKS.get(request.path))
 
     def _handler(
         self, hook: Hook

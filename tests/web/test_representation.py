@@ -9,6 +9,8 @@ from exporter.history.baseline import Baseline
 from exporter.history.events import Paused, PodExited, StateEntered
 from exporter.history.records import FinishedCrawl
 from exporter.metrics import Pulse
+from exporter.rules import Thresholds
+from exporter.web.status import view
 from support.claim_factories import claim
 from support.crawl_history import log, remember
 from support.factories import (
@@ -442,3 +444,9 @@ async def test_an_exporter_that_has_not_synced_yet_does_not_call_the_operator_si
     site.pulse = {"crawlers": Pulse(written=site.now - 3600.0, seen=site.now - 3600.0)}
     (one,) = (await site.json("/api/v1/exporter"))["operator"]
     assert one == {"namespace": "crawlers", "last_status": "2025-05-21T11:00:00Z", "silent": False}
+
+
+def test_the_page_calls_the_operator_silent_when_the_alert_does_by_default() -> None:
+    defaults = Thresholds()
+    assert defaults.operator_silent == view.OPERATOR_SILENT
+    assert defaults.blind_after == view.BLIND
